@@ -1,0 +1,114 @@
+#define _GNU_SOURCE
+#include "cposix.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/random.h>
+#include <sys/statfs.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+
+#if defined(__x86_64__)
+#include <nmmintrin.h>
+#endif
+
+const int cposix_o_path = O_PATH;
+const int cposix_o_tmpfile = O_TMPFILE;
+
+int cposix_rename_noreplace(int old_dir, const char *old_name, int new_dir, const char *new_name) {
+    return renameat2(old_dir, old_name, new_dir, new_name, RENAME_NOREPLACE);
+}
+
+int cposix_open_tmpfile(int dir) { return openat(dir, ".", O_TMPFILE | O_RDWR | O_CLOEXEC, 0600); }
+
+int cposix_link_fd(int fd, int dir, const char *name) {
+    char path[40];
+    snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
+    return linkat(AT_FDCWD, path, dir, name, AT_SYMLINK_FOLLOW);
+}
+
+int64_t cposix_getdents64(int fd, void *buffer, size_t size) { return syscall(SYS_getdents64, fd, buffer, size); }
+
+int cposix_flock(int fd, int operation) { return flock(fd, operation); }
+
+int cposix_syncfs(int fd) { return syncfs(fd); }
+
+int64_t cposix_fs_type(int fd) {
+    struct statfs s;
+    return fstatfs(fd, &s) == 0 ? (int64_t)s.f_type : -1;
+}
+
+int cposix_random(void *buffer, size_t size) {
+    unsigned char *p = buffer;
+    while (size > 0) {
+        ssize_t n = getrandom(p, size, 0);
+        if (n < 0) {
+            if (errno == EINTR) continue;
+            return -1;
+        }
+        p += n;
+        size -= (size_t)n;
+    }
+    return 0;
+}
+
+void cposix_pause(uint64_t nanoseconds) {
+    struct timespec t = {.tv_sec = (time_t)(nanoseconds / 1000000000u), .tv_nsec = (long)(nanoseconds % 1000000000u)};
+    nanosleep(&t, NULL);
+}
+
+uint64_t cposix_monotonic_ns(void) {
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
+}
+
+int64_t cposix_realtime_ns(void) {
+    struct timespec t;
+    clock_gettime(CLOCK_REALTIME, &t);
+    return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
+}
+
+// CRC-32C, reflected polynomial 0x82F63B78: the processor's instruction where it has one, else by nibbles.
+static uint32_t crc_soft(uint32_t crc, const unsigned char *p, size_t n) {
+    for (; n > 0; n--, p++) {
+        crc ^= *p;
+        for (int k = 0; k < 8; k++) crc = (crc >> 1) ^ (0x82F63B78u & (0u - (crc & 1u)));
+    }
+    return crc;
+}
+
+#if defined(__x86_64__)
+__attribute__((target("sse4.2"))) static uint32_t crc_hard(uint32_t crc, const unsigned char *p, size_t n) {
+    uint64_t c = crc;
+    for (; n >= 8; n -= 8, p += 8) {
+        uint64_t v;
+        memcpy(&v, p, 8);
+        c = _mm_crc32_u64(c, v);
+    }
+    for (; n > 0; n--, p++) c = _mm_crc32_u8((uint32_t)c, *p);
+    return (uint32_t)c;
+}
+#endif
+
+uint32_t cposix_crc32c(uint32_t crc, const void *bytes, size_t size) {
+    crc = ~crc;
+#if defined(__x86_64__)
+    if (__builtin_cpu_supports("sse4.2")) return ~crc_hard(crc, bytes, size);
+#endif
+    return ~crc_soft(crc, bytes, size);
+}
+
+size_t cposix_check_records(const void *records, size_t from, size_t count, uint32_t seed) {
+    const unsigned char *p = (const unsigned char *)records + from * 64;
+    for (size_t i = from; i < count; i++, p += 64) {
+        uint32_t stored;
+        memcpy(&stored, p, 4);
+        if (stored != cposix_crc32c(seed, p + 4, 60)) return i;
+    }
+    return count;
+}

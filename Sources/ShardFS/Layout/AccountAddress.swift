@@ -1,0 +1,104 @@
+/// The address of an account, in the one form that its directories have: lower case, NFC.
+///
+/// Both parts are safe as path components. A conservative subset of RFC 5321 and RFC 6531: addresses outside it can
+/// receive mail by an alias, but cannot be accounts.
+public struct AccountAddress: Hashable, Sendable, CustomStringConvertible {
+    public let local: String
+    public let domain: String
+
+    /// RFC 5321, 4.5.3.1.1.
+    public static let maximumLocalBytes = 64
+    /// RFC 5321, 4.5.3.1.2, and the longest path component.
+    public static let maximumDomainBytes = 255
+    /// RFC 1035, 2.3.4.
+    public static let maximumLabelBytes = 63
+
+    /// - Throws: `invalidName`.
+    public init(local: String, domain: String) throws(StoreError) {
+        self.local = try Self.local(local)
+        self.domain = try Self.domain(domain)
+    }
+
+    /// Reads `alice@example.com`.
+    /// - Throws: `invalidName`.
+    public init(parsing address: String) throws(StoreError) {
+        guard let at = address.utf8.lastIndex(of: 0x40) else {
+            throw StoreError(.invalidName, "an account's address has the form user@domain")
+        }
+        try self.init(
+            local: String(decoding: address.utf8[..<at], as: UTF8.self),
+            domain: String(decoding: address.utf8[address.utf8.index(after: at)...], as: UTF8.self))
+    }
+
+    public var description: String { "\(local)@\(domain)" }
+
+    /// The stored form of a user's name: letters, digits and `.`, `_`, `-`, `+`, `=`, no dot first, last or twice in
+    /// a row; beyond ASCII letters, marks, digits and symbols.
+    /// - Throws: `invalidName`.
+    public static func local(_ text: String) throws(StoreError) -> String {
+        let name = try stored(text, maximum: maximumLocalBytes, "a user's name")
+        guard !name.utf8.starts(with: [0x2E]), name.utf8.last != 0x2E, !hasDoubleDot(name) else {
+            throw StoreError(.invalidName, "a user's name has no dot first, last or twice in a row")
+        }
+        for scalar in name.unicodeScalars where !isLocal(scalar) {
+            throw StoreError(.invalidName, "a user's name has letters, digits and . _ - + = only")
+        }
+        return name
+    }
+
+    /// The stored form of a domain: labels of letters, digits and inner hyphens.
+    /// - Throws: `invalidName`.
+    public static func domain(_ text: String) throws(StoreError) -> String {
+        let name = try stored(text, maximum: maximumDomainBytes, "a domain")
+        for part in name.utf8.split(separator: 0x2E, omittingEmptySubsequences: false) {
+            let label = Substring(part)
+            guard !label.isEmpty else { throw StoreError(.invalidName, "a domain has no empty label") }
+            // A label beyond ASCII is bounded by the domain; its own bound is on its A-label, which is not made here.
+            if label.utf8.count > maximumLabelBytes, label.utf8.allSatisfy({ $0 < 0x80 }) {
+                throw StoreError(.invalidName, "a label of a domain has at most \(maximumLabelBytes) bytes")
+            }
+            guard label.utf8.first != 0x2D, label.utf8.last != 0x2D, label.unicodeScalars.allSatisfy(isLabel) else {
+                throw StoreError(.invalidName, "a domain has letters, digits and inner hyphens only")
+            }
+        }
+        return name
+    }
+
+    private static func stored(_ text: String, maximum: Int, _ what: String) throws(StoreError) -> String {
+        // Checked before the work too: the text may be of any length.
+        guard text.utf8.count <= 3 * maximum else { throw tooLong(what, maximum) }
+        let name = Normalization.nfc(text.lowercased())
+        guard !name.isEmpty else { throw StoreError(.invalidName, "\(what) is not empty") }
+        guard name.utf8.count <= maximum else { throw tooLong(what, maximum) }
+        return name
+    }
+
+    private static func tooLong(_ what: String, _ maximum: Int) -> StoreError {
+        StoreError(.invalidName, "\(what) has at most \(maximum) bytes")
+    }
+
+    private static func hasDoubleDot(_ name: String) -> Bool {
+        zip(name.utf8, name.utf8.dropFirst()).contains { $0 == 0x2E && $1 == 0x2E }
+    }
+
+    private static func isLocal(_ scalar: Unicode.Scalar) -> Bool {
+        isLabel(scalar) || "._+=".unicodeScalars.contains(scalar) || (!scalar.isASCII && isSymbol(scalar))
+    }
+
+    private static func isSymbol(_ scalar: Unicode.Scalar) -> Bool {
+        switch scalar.properties.generalCategory {
+        case .mathSymbol, .currencySymbol, .otherSymbol, .otherNumber, .letterNumber: true
+        default: false
+        }
+    }
+
+    private static func isLabel(_ scalar: Unicode.Scalar) -> Bool {
+        if scalar.isASCII {
+            return scalar == "-" || ("0"..."9").contains(scalar) || ("a"..."z").contains(scalar)
+        }
+        switch scalar.properties.generalCategory {
+        case .lowercaseLetter, .modifierLetter, .otherLetter, .nonspacingMark, .spacingMark, .decimalNumber: return true
+        default: return false
+        }
+    }
+}

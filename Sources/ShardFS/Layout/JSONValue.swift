@@ -1,0 +1,92 @@
+import FoundationEssentials
+
+/// A JSON document that keeps the keys nobody here knows and integers of 64 bits.
+public enum JSONValue: Codable, Hashable, Sendable {
+    case null
+    case bool(Bool)
+    case integer(Int64)
+    case unsigned(UInt64)
+    case number(Double)
+    case string(String)
+    case array([JSONValue])
+    case object([String: JSONValue])
+
+    public init(from decoder: any Decoder) throws {
+        let c = try decoder.singleValueContainer()
+        if c.decodeNil() {
+            self = .null
+        } else if let b = try? c.decode(Bool.self) {
+            self = .bool(b)
+        } else if let i = try? c.decode(Int64.self) {
+            self = .integer(i)
+        } else if let u = try? c.decode(UInt64.self) {
+            self = .unsigned(u)
+        } else if let d = try? c.decode(Double.self) {
+            self = .number(d)
+        } else if let s = try? c.decode(String.self) {
+            self = .string(s)
+        } else if let a = try? c.decode([JSONValue].self) {
+            self = .array(a)
+        } else {
+            self = .object(try c.decode([String: JSONValue].self))
+        }
+    }
+
+    public func encode(to encoder: any Encoder) throws {
+        var c = encoder.singleValueContainer()
+        switch self {
+        case .null: try c.encodeNil()
+        case .bool(let b): try c.encode(b)
+        case .integer(let i): try c.encode(i)
+        case .unsigned(let u): try c.encode(u)
+        case .number(let d): try c.encode(d)
+        case .string(let s): try c.encode(s)
+        case .array(let a): try c.encode(a)
+        case .object(let o): try c.encode(o)
+        }
+    }
+
+    public subscript(_ key: String) -> JSONValue? {
+        if case .object(let o) = self { return o[key] }
+        return nil
+    }
+
+    public var string: String? { if case .string(let s) = self { s } else { nil } }
+    public var bool: Bool? { if case .bool(let b) = self { b } else { nil } }
+    public var array: [JSONValue]? { if case .array(let a) = self { a } else { nil } }
+    public var object: [String: JSONValue]? { if case .object(let o) = self { o } else { nil } }
+
+    /// A whole number from 0 to 2^64 - 1; a number of another kind or sign is nil.
+    public var unsignedInteger: UInt64? {
+        switch self {
+        case .integer(let i): UInt64(exactly: i)
+        case .unsigned(let u): u
+        case .number(let d): UInt64(exactly: d)
+        default: nil
+        }
+    }
+
+    public static func uint(_ value: UInt64) -> JSONValue {
+        Int64(exactly: value).map { .integer($0) } ?? .unsigned(value)
+    }
+
+    /// - Throws: `damaged` when the bytes are no JSON; `name` is for the message.
+    public static func parse(_ bytes: [UInt8], name: String) throws(StoreError) -> JSONValue {
+        do {
+            return try JSONDecoder().decode(JSONValue.self, from: Data(bytes))
+        } catch {
+            throw StoreError(.damaged, "\(name) is not valid JSON")
+        }
+    }
+
+    /// Keys sorted, two spaces of indent, a newline at the end: friendly to diff and to people.
+    public func serialized() throws(StoreError) -> [UInt8] {
+        let encoder = JSONEncoder()
+        encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
+        do {
+            return try Array(encoder.encode(self)) + [0x0A]
+        } catch {
+            throw StoreError(.invalidArgument, "a number in the document has no JSON form")
+        }
+    }
+}

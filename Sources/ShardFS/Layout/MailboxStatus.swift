@@ -1,0 +1,150 @@
+/// `status.json`: what a mailbox needs beyond its message files. Keys that are not known are kept.
+struct MailboxStatus: Sendable, Equatable {
+    var uidValidity: UInt32 = 0
+    /// 128 random bits as 32 lower-case hex digits; RFC 8474's MAILBOXID.
+    var mailboxID = ""
+    var specialUse: String?
+    /// Letter to keyword name.
+    var keywords = KeywordTable()
+    /// The incarnation of the change log; a log of another epoch does not exist. Nil: a store of the old program.
+    var epoch: UInt64?
+    /// Node id to the boot id under which that node last opened the mailbox.
+    var boots: [String: String] = [:]
+    /// No UID below this is given out.
+    var uidFloor: UInt64 = 1
+    /// No UID at or above this is given out before the ceiling is raised, durably.
+    var uidCeiling: UInt64 = 1
+    var modSeqFloor: ModSeq = 0
+    var modSeqCeiling: ModSeq = 0
+    /// The log's last mod-sequence when the mailbox was closed in good order; nil while it is in use.
+    var clean: ModSeq?
+    /// The whole document as read, for the keys nobody here knows.
+    var document: JSONValue = .object([:])
+
+    static let fileName = "status.json"
+    static let uidStep: UInt64 = 1_000
+    static let modSeqStep: UInt64 = 1_000_000
+    /// Exclusive end of what can be given out.
+    static let uidEnd = UInt64(UID.lastGiven) + 1
+    static let modSeqEnd: UInt64 = 1 << 63 - 1
+
+    init() {}
+
+    /// - Throws: `damaged` when a value is of the wrong kind.
+    init(_ json: JSONValue) throws(StoreError) {
+        guard json.object != nil else { throw StoreError(.damaged, "status.json is not an object") }
+        document = json
+        func number(_ key: String) throws(StoreError) -> UInt64? {
+            guard let value = json[key], value != .null else { return nil }
+            guard let n = value.unsignedInteger else {
+                throw StoreError(.damaged, "\(key) in status.json is not a whole number")
+            }
+            return n
+        }
+        guard let validity = try number("uid_validity"), validity > 0, validity <= UInt64(UInt32.max) else {
+            throw StoreError(.damaged, "uid_validity in status.json is missing or out of range")
+        }
+        uidValidity = UInt32(validity)
+        let next = try number("uid_next") ?? 1
+        mailboxID = json["mailbox_id"]?.string ?? ""
+        specialUse = json["special_use"]?.string
+        keywords = KeywordTable(json["keywords"])
+        epoch = (json["epoch"]?.string).flatMap { UInt64($0, radix: 16) }
+        boots = (json["boots"]?.object ?? [:]).compactMapValues(\.string)
+        uidFloor = max(1, try number("uid_floor") ?? next)
+        uidCeiling = min(max(try number("uid_ceiling") ?? next, next, uidFloor), Self.uidEnd)
+        modSeqFloor = try number("modseq_floor") ?? 0
+        modSeqCeiling = min(try number("modseq_ceiling") ?? 0, Self.modSeqEnd)
+        clean = try number("clean")
+    }
+
+    /// The document with this status in it.
+    var json: JSONValue {
+        var o = document.object ?? [:]
+        o["uid_validity"] = .uint(UInt64(uidValidity))
+        o["uid_next"] = .uint(uidCeiling)
+        o["mailbox_id"] = .string(mailboxID)
+        if let specialUse { o["special_use"] = .string(specialUse) } else { o["special_use"] = nil }
+        o["keywords"] = keywords.json
+        if let epoch { o["epoch"] = .string(Self.hex(epoch)) }
+        o["boots"] = .object(boots.mapValues { .string($0) })
+        o["uid_floor"] = .uint(uidFloor)
+        o["uid_ceiling"] = .uint(uidCeiling)
+        o["modseq_floor"] = .uint(modSeqFloor)
+        o["modseq_ceiling"] = .uint(modSeqCeiling)
+        if let clean { o["clean"] = .uint(clean) } else { o["clean"] = nil }
+        return .object(o)
+    }
+
+    static func hex(_ value: UInt64) -> String {
+        let digits = String(value, radix: 16)
+        return String(repeating: "0", count: 16 - digits.count) + digits
+    }
+
+    static func randomID() -> String { hex(System.random(UInt64.self)) + hex(System.random(UInt64.self)) }
+}
+
+/// The keyword names of a mailbox, each behind a letter of its file names.
+public struct KeywordTable: Hashable, Sendable {
+    /// Letter to name, as in status.json.
+    public private(set) var names: [UInt8: String] = [:]
+
+    public init() {}
+
+    init(_ json: JSONValue?) {
+        for (letter, name) in json?.object ?? [:] {
+            let bytes = Array(letter.utf8)
+            guard bytes.count == 1, MessageFlags.keywordLetters.contains(bytes[0]), let name = name.string,
+                KeywordTable.isValid(name)
+            else { continue }
+            names[bytes[0]] = name
+        }
+    }
+
+    var json: JSONValue {
+        .object(
+            Dictionary(uniqueKeysWithValues: names.map { (String(UnicodeScalar($0.key)), JSONValue.string($0.value)) }))
+    }
+
+    /// The most keywords that a mailbox can have.
+    public static var maximum: Int { MessageFlags.keywordLetters.count }
+    /// The longest keyword name, in bytes.
+    public static let maximumNameLength = 64
+
+    /// Whether a name can be a keyword: an atom of RFC 9051 of 1 to 64 bytes without `\`.
+    public static func isValid(_ name: String) -> Bool {
+        let bytes = name.utf8
+        guard !bytes.isEmpty, bytes.count <= maximumNameLength else { return false }
+        return bytes.allSatisfy { b in
+            b > 0x20 && b < 0x7F && !#"(){%*"\]"#.utf8.contains(b)
+        }
+    }
+
+    /// The bit of a name, compared without regard to ASCII case.
+    public func flag(_ name: String) -> MessageFlags? {
+        let wanted = name.lowercased()
+        for (letter, known) in names where known.lowercased() == wanted { return MessageFlags(letter: letter) }
+        return nil
+    }
+
+    /// The names of the keywords in `flags`, in the order of their letters. A letter without a name is shown as
+    /// `keyword-b`: both places that held its name were lost.
+    public func names(in flags: MessageFlags) -> [String] {
+        flags.intersection(.keywordMask).letters.utf8.map { names[$0] ?? "keyword-\(Character(UnicodeScalar($0)))" }
+    }
+
+    public var isFull: Bool { names.count >= Self.maximum }
+
+    /// Gives a name the next free letter; nil when all 31 are taken.
+    mutating func add(_ name: String) -> MessageFlags? {
+        if let known = flag(name) { return known }
+        guard let letter = MessageFlags.keywordLetters.first(where: { names[$0] == nil }) else { return nil }
+        names[letter] = name
+        return MessageFlags(letter: letter)
+    }
+
+    /// Takes in what `other` knows and this table does not.
+    mutating func merge(_ other: KeywordTable) { names.merge(other.names) { mine, _ in mine } }
+
+    mutating func set(_ letter: UInt8, _ name: String) { names[letter] = name }
+}

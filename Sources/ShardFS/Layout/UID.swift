@@ -1,0 +1,19 @@
+/// A message's number in its mailbox: 1 to 4,294,967,294 when given out here (RFC 9051, 2.3.1.1).
+public struct UID: RawRepresentable, Hashable, Comparable, Sendable, CustomStringConvertible {
+    public let rawValue: UInt32
+    public init(rawValue: UInt32) { self.rawValue = rawValue }
+    public init(_ value: UInt32) { rawValue = value }
+
+    /// The last UID that the engine gives out; 4,294,967,295 is read where another program made it.
+    public static let lastGiven: UInt32 = 4_294_967_294
+
+    public static func < (a: UID, b: UID) -> Bool { a.rawValue < b.rawValue }
+    public var description: String { String(rawValue) }
+
+    /// The number of the shard directory: UID / 1000.
+    var shard: UInt32 { rawValue / UID.perShard }
+    static let perShard: UInt32 = 1000
+}
+
+/// A mod-sequence (RFC 7162): grows with each change of a mailbox, never given twice, 63 bits.
+public typealias ModSeq = UInt64

@@ -1,0 +1,74 @@
+/// The account's counter of UIDVALIDITY values, the file `uidvalidity`: a decimal number and a newline, the last value
+/// given out.
+///
+/// Every mailbox of an account that ever was has a value of its own, higher than all before it, so that no name ever
+/// shows an old value for other content (RFC 9051, 2.3.1.1).
+struct UIDValidityCounter: Sendable {
+    static let fileName = "uidvalidity"
+    static let lockName = ".lock"
+
+    let system: System
+    /// The account's directory.
+    let directory: Int32
+    /// Seconds since 1970 UTC.
+    let clock: @Sendable () -> Int64
+
+    /// Takes the account's lock and gives out the next value, 1 to 4,294,967,295; durable when it returns.
+    ///
+    /// - Parameters:
+    ///   - deadline: for the lock, monotonic nanoseconds.
+    ///   - highestInUse: the highest UIDVALIDITY found anywhere in the account, deleted mailboxes and snapshots
+    ///     included, 0 for none; asked only when the file is missing or unreadable.
+    /// - Throws: `exhausted` after the last value, `busy` on the deadline.
+    func next(
+        until deadline: UInt64, highestInUse: () throws(StoreError) -> UInt32
+    ) throws(StoreError) -> UInt32 {
+        try LockFile.hold(system, in: directory, Self.lockName, until: deadline) { () throws(StoreError) in
+            try nextUnderLock(highestInUse: highestInUse)
+        }
+    }
+
+    /// As `next(until:highestInUse:)`, for a caller that holds the account's lock.
+    func nextUnderLock(highestInUse: () throws(StoreError) -> UInt32) throws(StoreError) -> UInt32 {
+        let publisher = FilePublisher(system: system)
+        // A clock before 1970 or after 2106 says nothing; counting goes on.
+        let now = UInt32(exactly: clock()) ?? 0
+        let value: UInt32
+        if let last = try stored(publisher) {
+            value = max(now, try successor(last))
+        } else {
+            value = try successor(max(now, try highestInUse()))
+        }
+        try publisher.publish(Array("\(value)\n".utf8), as: Self.fileName, in: directory)
+        return value
+    }
+
+    private func successor(_ value: UInt32) throws(StoreError) -> UInt32 {
+        guard value < .max else { throw StoreError(.exhausted, "the account's last UIDVALIDITY has been given out") }
+        return value + 1
+    }
+
+    /// The last value; nil when the file is missing or holds none.
+    private func stored(_ publisher: FilePublisher) throws(StoreError) -> UInt32? {
+        do {
+            return try publisher.read(Self.fileName, in: directory, limit: 64).flatMap(Self.parse)
+        } catch {
+            // Far too large, or no file at all; the latter fails again, and for good, when it is to be replaced.
+            if error.code == .damaged { return nil }
+            throw error
+        }
+    }
+
+    /// Digits, with white space after them; nil for anything else, 0 included.
+    static func parse(_ bytes: [UInt8]) -> UInt32? {
+        var value: UInt64 = 0
+        var digits = 0
+        while digits < bytes.count, (0x30...0x39).contains(bytes[digits]) {
+            value = value * 10 + UInt64(bytes[digits] - 0x30)
+            digits += 1
+            if value > UInt64(UInt32.max) { return nil }
+        }
+        guard value > 0, bytes[digits...].allSatisfy({ [0x20, 0x09, 0x0A, 0x0D].contains($0) }) else { return nil }
+        return UInt32(value)
+    }
+}

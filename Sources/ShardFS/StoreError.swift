@@ -1,0 +1,76 @@
+/// What went wrong, where, and what the caller may do about it. Two errors are equal when their codes are.
+public struct StoreError: Error, Hashable, Sendable, CustomStringConvertible {
+    /// The kind of failure. An open set: a later version may add codes.
+    public struct Code: Hashable, Sendable, CustomStringConvertible {
+        public let description: String
+        private init(_ name: String) { description = name }
+
+        /// No such domain, account, mailbox or message.
+        public static let notFound = Code("not found")
+        /// The name is taken.
+        public static let exists = Code("exists")
+        /// A mailbox, account or domain name that cannot be one.
+        public static let invalidName = Code("invalid name")
+        /// A flag, UID, date or other argument that cannot be right; nothing was touched.
+        public static let invalidArgument = Code("invalid argument")
+        /// The mailbox's 31 keywords are used up, or a name or message passes a stated limit.
+        public static let limit = Code("limit")
+        /// The account's quota would be exceeded; nothing was stored.
+        public static let overQuota = Code("over quota")
+        /// Another writer held the mailbox for longer than the configured wait.
+        public static let busy = Code("busy")
+        /// The mailbox was deleted, or replaced by another of the same name, since it was opened.
+        public static let gone = Code("gone")
+        /// The mailbox refuses writes after a failed fsync until it is opened anew.
+        public static let needsReopen = Code("needs reopen")
+        /// The store or its file system takes no writes.
+        public static let readOnly = Code("read-only")
+        /// The file system has no room (ENOSPC, EDQUOT).
+        public static let noSpace = Code("no space")
+        /// The last UID or mod-sequence has been given out.
+        public static let exhausted = Code("exhausted")
+        /// The store was written by a newer version of the program.
+        public static let newerVersion = Code("newer version")
+        /// A file of the store is not what it must be (a directory where a file should be, for example).
+        public static let damaged = Code("damaged")
+        /// The operating system refused a call.
+        public static let system = Code("system")
+        /// The operation is not allowed on this mailbox (deleting INBOX, for example).
+        public static let notAllowed = Code("not allowed")
+    }
+
+    public let code: Code
+    /// One plain sentence for a person.
+    public let message: String
+    /// The errno behind the failure, where there is one.
+    public let errno: Errno?
+
+    public init(_ code: Code, _ message: String, errno: Errno? = nil) {
+        self.code = code
+        self.message = message
+        self.errno = errno
+    }
+
+    /// Wraps a failed system call; `doing` completes "could not …".
+    static func system(_ errno: Errno, _ doing: String) -> StoreError {
+        let code: Code
+        switch errno {
+        case .noSpace, .quota: code = .noSpace
+        case .readOnly: code = .readOnly
+        case .notDirectory, .isDirectory, .loop: code = .damaged
+        default: code = .system
+        }
+        return StoreError(code, "could not \(doing): \(errno)", errno: errno)
+    }
+
+    public var description: String { message }
+
+    public static func == (a: StoreError, b: StoreError) -> Bool { a.code == b.code }
+    public func hash(into hasher: inout Hasher) { hasher.combine(code) }
+}
+
+/// Runs a system call and names what it was for when it fails.
+@inline(__always)
+func doing<R>(_ what: @autoclosure () -> String, _ body: () throws(Errno) -> R) throws(StoreError) -> R {
+    do { return try body() } catch { throw StoreError.system(error, what()) }
+}

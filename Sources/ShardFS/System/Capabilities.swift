@@ -1,0 +1,68 @@
+import Glibc
+
+/// What a store's file system can do beyond POSIX's least; probed once per store.
+public enum Capability: String, Hashable, Sendable, CaseIterable {
+    /// Files without a name (O_TMPFILE); else a name in `.tmp/`.
+    case unnamedFiles
+    /// renameat2(RENAME_NOREPLACE); else a look-up, then a plain rename under the lock.
+    case renameNoReplace
+    /// Hard links; else bytes are copied.
+    case hardLinks
+    /// flock(2) that excludes; a store without it is opened read-only.
+    case locks
+}
+
+extension Capability {
+    /// Tries each in `directory`, leaving nothing behind. `without` are reported as missing.
+    static func probe(
+        _ system: System, _ directory: Int32, without: Set<Capability>
+    ) throws(StoreError) -> Set<Capability> {
+        var found: Set<Capability> = []
+        do {
+            system.close(try system.openUnnamed(directory))
+            found.insert(.unnamedFiles)
+        } catch .notSupported {} catch .isDirectory {} catch .invalid {} catch {
+            throw StoreError.system(error, "make a file in the store")
+        }
+        let name = ".probe.\(MailboxStatus.hex(System.random(UInt64.self)))"
+        let other = name + ".2"
+        let fd = try doing("make a file in the store") { () throws(Errno) in
+            try system.open(directory, name, O_RDWR | O_CREAT | O_EXCL)
+        }
+        defer {
+            system.close(fd)
+            try? system.unlink(directory, name)
+            try? system.unlink(directory, other)
+        }
+        do {
+            try system.link(directory, name, directory, other)
+            found.insert(.hardLinks)
+            try system.unlink(directory, other)
+        } catch .notSupported {} catch .tooManyLinks {} catch .notPermitted {} catch {
+            throw StoreError.system(error, "link a file in the store")
+        }
+        do {
+            try system.rename(directory, name, directory, other, replacing: false)
+            found.insert(.renameNoReplace)
+        } catch .invalid {} catch .notSupported {} catch .noSystemCall {} catch {
+            throw StoreError.system(error, "rename a file in the store")
+        }
+        if try locksExclude(system, directory, found.contains(.renameNoReplace) ? other : name) {
+            found.insert(.locks)
+        }
+        return found.subtracting(without)
+    }
+
+    /// Whether two open file descriptions exclude each other.
+    private static func locksExclude(_ system: System, _ directory: Int32, _ name: String) throws(StoreError) -> Bool {
+        do {
+            let a = try system.open(directory, name, O_RDWR)
+            defer { system.close(a) }
+            let b = try system.open(directory, name, O_RDWR)
+            defer { system.close(b) }
+            return try system.tryLock(a, exclusive: true) && !system.tryLock(b, exclusive: true)
+        } catch {
+            return false
+        }
+    }
+}

@@ -1,0 +1,61 @@
+import Glibc
+
+/// Reads a directory's entries. Not a snapshot: exact only while nothing in it can change.
+enum DirectoryListing {
+    /// What the file system says an entry is; it may not say.
+    enum Kind { case directory, file, other, unknown }
+
+    private static let bufferSize = 1 << 16
+
+    /// Calls `body` with the name of each entry but `.` and `..`; the bytes are valid during the call only.
+    static func forEach(
+        _ system: System, _ directory: Int32, _ path: UnsafePointer<CChar>,
+        _ body: (UnsafeBufferPointer<UInt8>, Kind) throws(StoreError) -> Void
+    ) throws(StoreError) {
+        let fd: Int32
+        do { fd = try system.openDirectory(directory, path) } catch {
+            throw StoreError.system(error, "open the directory \(String(cString: path))")
+        }
+        defer { system.close(fd) }
+        let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: bufferSize, alignment: 8)
+        defer { buffer.deallocate() }
+        while true {
+            let count = try doing("list \(String(cString: path))") { () throws(Errno) in try system.list(fd, buffer) }
+            if count == 0 { return }
+            var at = 0
+            while at < count {
+                let entry = UnsafeRawPointer(buffer.baseAddress! + at)
+                // struct linux_dirent64: inode 8, offset 8, length 2, type 1, name.
+                let length = Int(entry.loadUnaligned(fromByteOffset: 16, as: UInt16.self))
+                let type = entry.load(fromByteOffset: 18, as: UInt8.self)
+                let name = (entry + 19).assumingMemoryBound(to: UInt8.self)
+                at += length
+                var n = strnlen(UnsafeRawPointer(name).assumingMemoryBound(to: CChar.self), length - 19)
+                if name[0] == 0x2E, n == 1 || (n == 2 && name[1] == 0x2E) { continue }
+                n = min(n, 255)
+                try body(UnsafeBufferPointer(start: name, count: n), kind(type))
+            }
+        }
+    }
+
+    private static func kind(_ type: UInt8) -> Kind {
+        switch Int(type) {
+        case Int(DT_DIR): .directory
+        case Int(DT_REG): .file
+        case Int(DT_UNKNOWN): .unknown
+        default: .other
+        }
+    }
+
+    /// The names in a directory; empty when it does not exist.
+    static func names(_ system: System, _ directory: Int32, _ path: String) throws(StoreError) -> [String] {
+        var names: [String] = []
+        do {
+            try forEach(system, directory, path) { name, _ in names.append(String(decoding: name, as: UTF8.self)) }
+        } catch {
+            if error.errno == .notFound { return [] }
+            throw error
+        }
+        return names
+    }
+}

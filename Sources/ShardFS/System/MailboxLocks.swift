@@ -1,0 +1,124 @@
+import Glibc
+
+/// The lock of one mailbox among all processes and threads: `.gate` and `.lock`, flock on each.
+///
+/// Shared: gate exclusive, lock shared, gate off. Exclusive: gate exclusive, lock exclusive, gate off. The gate keeps a
+/// stream of shared takers from shutting an exclusive one out. Each taker has its own open file descriptions.
+final class MailboxLocks: Sendable {
+    static let gateName = ".gate"
+    static let lockName = ".lock"
+    private static let pooled = 4
+
+    private struct Pair {
+        let gate: Int32
+        let lock: Int32
+    }
+
+    private let system: System
+    private let directory: Int32
+    private let queue: LockQueue
+    private let wait: Double
+    private let pool = Locked<[Pair]>([])
+
+    init(system: System, directory: Int32, wait: Double, waiters: Int) {
+        self.system = system
+        self.directory = directory
+        self.wait = wait
+        queue = LockQueue(maximumWaiters: waiters)
+    }
+
+    deinit { closeAll() }
+
+    func closeAll() {
+        let pairs = pool.withLock { pairs in
+            defer { pairs = [] }
+            return pairs
+        }
+        for pair in pairs {
+            system.close(pair.gate)
+            system.close(pair.lock)
+        }
+    }
+
+    /// A lock that is held; given back by `release`.
+    struct Hold {
+        fileprivate let gate: Int32
+        fileprivate let lock: Int32
+        let exclusive: Bool
+    }
+
+    /// - Throws: `busy` after the configured wait, or at once when too many wait already.
+    func acquire(exclusive: Bool) throws(StoreError) -> Hold {
+        let deadline = System.monotonicNanoseconds() &+ UInt64(max(0, min(wait, 3600)) * 1e9)
+        switch queue.acquire(exclusive: exclusive, until: deadline) {
+        case .granted: break
+        case .timedOut: throw StoreError(.busy, "the mailbox is in use: another writer held it for \(wait) s")
+        case .tooMany: throw StoreError(.busy, "the mailbox is in use: too many writers wait for it")
+        }
+        do throws(StoreError) {
+            let pair = try takePair()
+            do throws(StoreError) {
+                try lockFile(pair.gate, exclusive: true, deadline)
+                do {
+                    try lockFile(pair.lock, exclusive: exclusive, deadline)
+                } catch {
+                    system.unlock(pair.gate)
+                    throw error
+                }
+                system.unlock(pair.gate)
+                return Hold(gate: pair.gate, lock: pair.lock, exclusive: exclusive)
+            } catch {
+                giveBack(pair)
+                throw error
+            }
+        } catch {
+            queue.release(exclusive: exclusive)
+            throw error
+        }
+    }
+
+    func release(_ hold: Hold) {
+        system.unlock(hold.lock)
+        giveBack(Pair(gate: hold.gate, lock: hold.lock))
+        queue.release(exclusive: hold.exclusive)
+    }
+
+    /// flock with a deadline: the first tries are close together, because a hold is short.
+    private func lockFile(_ fd: Int32, exclusive: Bool, _ deadline: UInt64) throws(StoreError) {
+        var pauses = LockPauses(until: deadline)
+        while try !doing("lock the mailbox", { () throws(Errno) in try system.tryLock(fd, exclusive: exclusive) }) {
+            guard pauses.pause() else {
+                throw StoreError(.busy, "the mailbox is in use: another process held it for \(wait) s")
+            }
+        }
+    }
+
+    private func takePair() throws(StoreError) -> Pair {
+        if let pair = pool.withLock({ $0.popLast() }) { return pair }
+        let gate = try open(Self.gateName)
+        do {
+            return Pair(gate: gate, lock: try open(Self.lockName))
+        } catch {
+            system.close(gate)
+            throw error
+        }
+    }
+
+    private func open(_ name: String) throws(StoreError) -> Int32 {
+        try doing("open \(name)") { () throws(Errno) in
+            try system.open(directory, name, O_RDWR | O_CREAT | O_NOFOLLOW)
+        }
+    }
+
+    private func giveBack(_ pair: Pair) {
+        let kept = pool.withLock { pairs in
+            guard pairs.count < Self.pooled else { return false }
+            pairs.append(pair)
+            return true
+        }
+        if !kept {
+            system.close(pair.gate)
+            system.close(pair.lock)
+        }
+    }
+}

@@ -1,0 +1,81 @@
+import Glibc
+
+/// The one routine that puts a file of small content in place so that a reader sees the old bytes or the new,
+/// whole, and a power cut leaves one of them.
+struct FilePublisher: Sendable {
+    let system: System
+
+    /// Replaces (or, with `replacing: false`, makes) `name` in `directory`: temporary name, fsync, rename, fsync of
+    /// the directory. Durable when it returns.
+    /// - Throws: `exists` when `replacing` is false and the name is taken; nothing is left behind on any error.
+    func publish(
+        _ bytes: [UInt8], as name: String, in directory: Int32, replacing: Bool = true, mode: UInt32 = 0o600
+    ) throws(StoreError) {
+        let temporary = ".\(name).\(System.random(UInt64.self)).tmp"
+        let fd = try doing("create \(temporary)") { () throws(Errno) in
+            try system.open(directory, temporary, O_WRONLY | O_CREAT | O_EXCL, mode: mode_t(mode))
+        }
+        do {
+            defer { system.close(fd) }
+            try writeAndSync(fd, bytes, name)
+        } catch {
+            try? system.unlink(directory, temporary)
+            throw error
+        }
+        do {
+            try put(temporary, as: name, in: directory, replacing: replacing)
+        } catch {
+            try? system.unlink(directory, temporary)
+            throw error
+        }
+        try doing("sync the directory of \(name)") { () throws(Errno) in try system.sync(directory) }
+    }
+
+    private func writeAndSync(_ fd: Int32, _ bytes: [UInt8], _ name: String) throws(StoreError) {
+        let result: Result<Void, Errno> = bytes.withUnsafeBytes { raw in
+            do throws(Errno) { return .success(try system.write(fd, raw)) } catch { return .failure(error) }
+        }
+        try doing("write \(name)") { () throws(Errno) in try result.get() }
+        try doing("sync \(name)") { () throws(Errno) in try system.sync(fd) }
+    }
+
+    private func put(_ temporary: String, as name: String, in directory: Int32, replacing: Bool) throws(StoreError) {
+        do {
+            if replacing {
+                try system.rename(directory, temporary, directory, name, replacing: true)
+            } else {
+                // link never replaces, and every file system has it.
+                try system.link(directory, temporary, directory, name)
+                try system.unlink(directory, temporary)
+            }
+        } catch .exists {
+            throw StoreError(.exists, "\(name) exists already", errno: .exists)
+        } catch {
+            throw StoreError.system(error, "put \(name) in place")
+        }
+    }
+
+    /// The whole of a small file; nil when there is none.
+    /// - Throws: `damaged` for anything but a regular file of at most `limit` bytes.
+    func read(_ name: String, in directory: Int32, limit: Int = 16 << 20) throws(StoreError) -> [UInt8]? {
+        let fd: Int32
+        do {
+            fd = try system.open(directory, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK)
+        } catch .notFound {
+            return nil
+        } catch {
+            throw StoreError.system(error, "open \(name)")
+        }
+        defer { system.close(fd) }
+        let status = try doing("look at \(name)") { () throws(Errno) in try system.status(fd) }
+        guard status.isRegularFile else { throw StoreError(.damaged, "\(name) is not a regular file") }
+        guard status.size <= Int64(limit) else { throw StoreError(.damaged, "\(name) is larger than \(limit) bytes") }
+        var bytes = [UInt8](repeating: 0, count: Int(status.size))
+        let result: Result<Int, Errno> = bytes.withUnsafeMutableBytes { raw in
+            do throws(Errno) { return .success(try system.read(fd, raw, at: 0)) } catch { return .failure(error) }
+        }
+        let count = try doing("read \(name)") { () throws(Errno) in try result.get() }
+        bytes.removeSubrange(count...)
+        return bytes
+    }
+}
