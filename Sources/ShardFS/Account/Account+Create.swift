@@ -1,0 +1,96 @@
+import Glibc
+
+extension Account {
+    /// Makes a mailbox, and the levels above it that are missing; durable when it returns.
+    /// - Parameter specialUse: RFC 6154's attribute with its backslash, `\Sent` for example.
+    /// - Throws: `exists`, `notAllowed` (a level above INBOX's children is fine), `noSpace`, `busy`, `system`.
+    public func create(_ name: MailboxName, specialUse: String? = nil) throws(StoreError) {
+        if context.options.readOnly { throw StoreError(.readOnly, "the store was opened for reading only") }
+        try context.shapeLocked { () throws(StoreError) in
+            var missing: [MailboxName] = []
+            var level: MailboxName? = name
+            while let at = level {
+                if try !context.isSelectable(at) { missing.append(at) } else if at == name {
+                    throw StoreError(.exists, "the mailbox \(name) exists already")
+                } else {
+                    break
+                }
+                level = at.parent
+            }
+            for level in missing.reversed() {
+                try context.makeMailbox(level, specialUse: level == name ? specialUse : nil)
+            }
+        }
+    }
+}
+
+extension AccountContext {
+    /// Runs `body` under the lock on the shape of the mailbox tree.
+    func shapeLocked<R>(_ body: () throws(StoreError) -> R) throws(StoreError) -> R {
+        try LockFile.hold(system, in: directory, UIDValidityCounter.lockName, until: deadline, body)
+    }
+
+    /// Whether a mailbox of that name holds (or can hold) messages; false for a level without.
+    func isSelectable(_ name: MailboxName) throws(StoreError) -> Bool {
+        if try has("\(name.relativePath)/\(MailboxStatus.fileName)") { return true }
+        return try has("\(name.relativePath)/\(LogFile.fileName)")
+    }
+
+    func has(_ path: String) throws(StoreError) -> Bool {
+        do {
+            _ = try system.status(directory, path)
+            return true
+        } catch .notFound {
+            return false
+        } catch {
+            throw StoreError.system(error, "look at \(path)")
+        }
+    }
+
+    /// One level, whose parents are there. The account's lock is held.
+    func makeMailbox(_ name: MailboxName, specialUse: String?) throws(StoreError) {
+        let path = name.relativePath
+        let validity = try counter.nextUnderLock { () throws(StoreError) in try highestUIDValidity() }
+        if try has(path) {
+            // A level without messages becomes a mailbox again.
+            let fd = try doing("open \(path)") { () throws(Errno) in try system.openDirectory(directory, path) }
+            defer { system.close(fd) }
+            _ = try makeMailboxFiles(in: fd, uidValidity: validity, specialUse: specialUse)
+            return
+        }
+        let parent = String(path[..<path.lastIndex(of: "/")!])
+        do { try system.makeDirectory(directory, parent) } catch .exists {} catch {
+            throw StoreError.system(error, "make \(parent)")
+        }
+        let hidden = "\(parent)/.new.\(MailboxStatus.hex(System.random(UInt64.self)))"
+        try doing("make \(hidden)") { () throws(Errno) in try system.makeDirectory(directory, hidden) }
+        do throws(StoreError) {
+            let fd = try doing("open \(hidden)") { () throws(Errno) in try system.openDirectory(directory, hidden) }
+            defer { system.close(fd) }
+            _ = try makeMailboxFiles(in: fd, uidValidity: validity, specialUse: specialUse)
+            // Directories cannot replace a directory that has something in it, so a plain rename is safe too.
+            try doing("put the mailbox \(name) in place") { () throws(Errno) in
+                try system.rename(directory, hidden, directory, path, replacing: !can(.renameNoReplace))
+            }
+        } catch {
+            removeTree(hidden)
+            throw error
+        }
+        try syncDirectory(parent)
+        // The directory that holds `mailboxes` itself.
+        try syncDirectory(parent.contains("/") ? String(parent[..<parent.lastIndex(of: "/")!]) : ".")
+    }
+
+    /// Removes a directory that no name leads a user to, as far as it can.
+    func removeTree(_ path: String) {
+        for name in (try? DirectoryListing.names(system, directory, path)) ?? [] {
+            let child = "\(path)/\(name)"
+            if (try? system.status(directory, child))?.isDirectory == true {
+                removeTree(child)
+            } else {
+                try? system.unlink(directory, child)
+            }
+        }
+        try? system.removeDirectory(directory, path)
+    }
+}

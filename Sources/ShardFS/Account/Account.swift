@@ -1,0 +1,192 @@
+import Glibc
+
+/// A user's mail: the tree of mailboxes, subscriptions and quota. Every method may be called from any thread and
+/// blocks for the time of its system calls.
+public final class Account: Sendable {
+    public let address: AccountAddress
+    let context: AccountContext
+    /// Kept open though nobody uses them, most recent last.
+    private let recent = Locked<[Mailbox]>([])
+
+    init(address: AccountAddress, context: AccountContext) {
+        self.address = address
+        self.context = context
+    }
+
+    /// The mailbox of that name; all users of one process share the object.
+    /// - Throws: `notFound`, and what opening meets.
+    public func mailbox(_ name: MailboxName) throws(StoreError) -> Mailbox {
+        let mailbox = try context.mailbox(path: name.relativePath)
+        keep(mailbox)
+        return mailbox
+    }
+
+    private func keep(_ mailbox: Mailbox) {
+        let limit = max(1, context.options.idleMailboxes)
+        recent.withLock { list in
+            if list.last === mailbox { return }
+            list.removeAll { $0 === mailbox }
+            list.append(mailbox)
+            if list.count > limit { list.removeFirst(list.count - limit) }
+        }
+    }
+
+    /// Bytes and messages used, and the limit in bytes (0: none). Counts anew when the ledger is not exact.
+    public func quota() throws(StoreError) -> (bytes: UInt64, messages: UInt64, limit: UInt64) {
+        var usage = try context.ledger.usage()
+        if !usage.isExact, !context.options.readOnly {
+            try context.recountQuota()
+            usage = try context.ledger.usage()
+        }
+        return (usage.bytes, usage.messages, try context.quotaLimit.bytes)
+    }
+
+    /// Whether a message of `size` bytes would fit now. A hint: only an append decides.
+    public func hasRoom(for size: UInt64) throws(StoreError) -> Bool {
+        let now = try quota()
+        return now.limit == 0 || now.bytes.addingReportingOverflow(size).partialValue <= now.limit
+    }
+
+    /// Marks every open mailbox and the ledger as closed in good order, and lets go of them.
+    public func close() throws(StoreError) {
+        let open = recent.withLock { list in
+            defer { list = [] }
+            return list
+        }
+        for mailbox in open { try mailbox.close() }
+        if !context.options.readOnly { try context.ledger.close() }
+    }
+}
+
+/// A mailbox that is open somewhere in this process.
+struct WeakMailbox: Sendable {
+    weak let mailbox: Mailbox?
+}
+
+extension AccountContext {
+    /// The open mailbox at a path below the account's directory.
+    func mailbox(path: String) throws(StoreError) -> Mailbox {
+        let status: FileStatus
+        do { status = try system.status(directory, path) } catch .notFound {
+            throw StoreError(.notFound, "there is no such mailbox")
+        } catch {
+            throw StoreError.system(error, "look at \(path)")
+        }
+        if let known = open.withLock({ $0[status.identity]?.mailbox }), !known.isBroken {
+            // The directory is the same one, wherever it was before.
+            if known.path != path { known.moved(to: path) }
+            return known
+        }
+        let opened = try Mailbox.open(self, path: path)
+        return open.withLock { table in
+            if let other = table[status.identity]?.mailbox, !other.isBroken { return other }
+            table = table.filter { $0.value.mailbox != nil }
+            table[status.identity] = WeakMailbox(mailbox: opened)
+            return opened
+        }
+    }
+
+    /// Every mailbox of the account that has messages of its own: paths below the account's directory.
+    func mailboxPaths() throws(StoreError) -> [String] {
+        var found: [String] = []
+        var open = ["mailboxes"]
+        while let parent = open.popLast() {
+            for name in try DirectoryListing.names(system, directory, parent) where !name.hasPrefix(".") {
+                let path = "\(parent)/\(name)"
+                guard let status = try? system.status(directory, path), status.isDirectory else { continue }
+                if (try? system.status(directory, "\(path)/\(LogFile.fileName)")) != nil
+                    || (try? system.status(directory, "\(path)/\(MailboxStatus.fileName)")) != nil
+                {
+                    found.append(path)
+                }
+                open.append("\(path)/mailboxes")
+            }
+        }
+        return found
+    }
+
+    /// Counts the account's messages anew. No lock of it may be held.
+    func recountQuota() throws(StoreError) {
+        try LockFile.hold(system, in: directory, UIDValidityCounter.lockName, until: deadline) { () throws(StoreError) in
+            var mailboxes: [Mailbox] = []
+            for path in try mailboxPaths() { mailboxes.append(try mailbox(path: path)) }
+            mailboxes.sort { $0.id < $1.id }
+            try AccountContext.lockedAll(mailboxes[...]) { () throws(StoreError) in
+                var bytes: UInt64 = 0
+                var messages = 0
+                for mailbox in mailboxes {
+                    let list = mailbox.state.withLock { $0.view.list }
+                    for shard in list.shards { bytes += shard.sizes.reduce(0) { $0 + UInt64($1) } }
+                    messages += list.count
+                }
+                try ledger.set(bytes: bytes, messages: messages)
+            }
+        }
+    }
+
+    /// Runs `body` with all of `mailboxes`, which are in the order of their ids, locked exclusively.
+    static func lockedAll<R>(
+        _ mailboxes: ArraySlice<Mailbox>, _ body: () throws(StoreError) -> R
+    ) throws(StoreError) -> R {
+        guard let first = mailboxes.first else { return try body() }
+        return try first.locked(exclusive: true) { () throws(StoreError) in
+            try lockedAll(mailboxes.dropFirst(), body)
+        }
+    }
+
+    /// The next UIDVALIDITY of the account, durably taken.
+    func nextUIDValidity() throws(StoreError) -> UInt32 {
+        try counter.next(until: deadline) { () throws(StoreError) in try highestUIDValidity() }
+    }
+
+    var counter: UIDValidityCounter {
+        let clock = options.clock
+        return UIDValidityCounter(system: system, directory: directory, clock: { clock?() ?? System.wallSeconds() })
+    }
+
+    /// The highest UIDVALIDITY found in the account, deleted mailboxes included; 0 for none.
+    func highestUIDValidity() throws(StoreError) -> UInt32 {
+        var paths = try mailboxPaths()
+        for name in try DirectoryListing.names(system, directory, ".deleted") { paths.append(".deleted/\(name)") }
+        var highest: UInt32 = 0
+        for path in paths {
+            guard let fd = try? system.openDirectory(directory, path) else { continue }
+            defer { system.close(fd) }
+            if let log = try? LogFile.open(system, in: fd, readOnly: true) {
+                highest = max(highest, log.openedHeader.uidValidity)
+            }
+            if let bytes = try? publisher.read(MailboxStatus.fileName, in: fd),
+                let status = try? MailboxStatus(JSONValue.parse(bytes, name: MailboxStatus.fileName))
+            {
+                highest = max(highest, status.uidValidity)
+            }
+        }
+        return highest
+    }
+
+    /// Fills a fresh directory with the files of an empty mailbox; durable, but for the directory's own name.
+    func makeMailboxFiles(in fd: Int32, uidValidity: UInt32, specialUse: String?) throws(StoreError) -> String {
+        var status = MailboxStatus()
+        status.uidValidity = uidValidity
+        status.mailboxID = MailboxStatus.randomID()
+        status.specialUse = specialUse
+        let epoch = System.random(UInt64.self)
+        status.epoch = epoch
+        status.boots[options.node] = bootID
+        status.uidFloor = 1
+        status.uidCeiling = 1 + MailboxStatus.uidStep
+        status.modSeqFloor = 1
+        status.modSeqCeiling = 1 + MailboxStatus.modSeqStep
+        try publisher.publish(status.json.serialized(), as: MailboxStatus.fileName, in: fd)
+        for name in [MailboxLocks.gateName, MailboxLocks.lockName, Mailbox.statusLockName] {
+            system.close(
+                try doing("make \(name)") { () throws(Errno) in try system.open(fd, name, O_RDWR | O_CREAT | O_NOFOLLOW) })
+        }
+        try LogWriter(system: system, directory: fd).publish(
+            LogHeader(
+                epoch: epoch, base: 1, nextUID: 1, oldestAnswerable: 1, uidValidity: uidValidity,
+                mailboxID: status.mailboxID, keywords: status.keywords, uidCeiling: status.uidCeiling,
+                modSeqCeiling: status.modSeqCeiling, recentUID: 1), [], floor: 1)
+        return status.mailboxID
+    }
+}

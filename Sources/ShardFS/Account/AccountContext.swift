@@ -1,0 +1,88 @@
+import Glibc
+
+/// What every mailbox of an account shares: the account's directory, its quota, the store's options.
+final class AccountContext: Sendable {
+    let system: System
+    let publisher: FilePublisher
+    let options: StoreOptions
+    let capabilities: Set<Capability>
+    /// `domains/{domain}/users/{user}`.
+    let directory: Int32
+    /// For messages.
+    let name: String
+    let bootID: String
+    let ledger: QuotaLedger
+    let quotaLimit: QuotaLimit
+    let tokens: TokenSource
+    /// Mailboxes of this account that this process has open, by their directory.
+    let open = Locked<[FileIdentity: WeakMailbox]>([:])
+    /// Directories from the account's up to the store's root, not synced by this process yet.
+    private let ancestorsSynced = Locked(false)
+
+    init(
+        system: System, options: StoreOptions, capabilities: Set<Capability>, directory: Int32, name: String,
+        bootID: String, tokens: TokenSource
+    ) {
+        self.system = system
+        publisher = FilePublisher(system: system)
+        self.options = options
+        self.capabilities = capabilities
+        self.directory = directory
+        self.name = name
+        self.bootID = bootID
+        self.tokens = tokens
+        ledger = QuotaLedger(
+            system: system, directory: directory, bootID: bootID, lockWait: UInt64(max(0, options.lockWait) * 1e9),
+            readOnly: options.readOnly)
+        quotaLimit = QuotaLimit(system: system, directory: directory)
+    }
+
+    /// Counts bytes and messages if the account's quota has room for them.
+    func reserve(bytes: UInt64, messages: Int) throws(StoreError) -> QuotaLedger.Outcome {
+        try ledger.reserve(bytes: bytes, messages: messages, limit: quotaLimit.bytes)
+    }
+
+    deinit { system.close(directory) }
+
+    var now: Int64 { options.clock?() ?? System.wallSeconds() }
+    var deadline: UInt64 { System.monotonicNanoseconds() + UInt64(max(0, min(options.lockWait, 3600)) * 1e9) }
+    func can(_ capability: Capability) -> Bool { capabilities.contains(capability) }
+
+    /// Makes the account's own path durable once: account, `users`, domain, `domains`, root.
+    func syncAncestors() throws(StoreError) {
+        if ancestorsSynced.withLock({ $0 }) { return }
+        var path = "."
+        for _ in 0..<5 {
+            try syncDirectory(path)
+            path += "/.."
+        }
+        ancestorsSynced.withLock { $0 = true }
+    }
+
+    /// fsync of a directory below (or above) the account's.
+    func syncDirectory(_ path: String) throws(StoreError) {
+        let fd = try doing("open \(path) of \(name)") { () throws(Errno) in
+            try system.open(directory, path, O_RDONLY | O_DIRECTORY)
+        }
+        defer { system.close(fd) }
+        try doing("sync \(path) of \(name)") { () throws(Errno) in try system.sync(fd) }
+    }
+}
+
+/// Tokens for log records: a random nonce of this process and a counter.
+final class TokenSource: Sendable {
+    private let next = Locked(UInt64(System.random(UInt32.self)) << 32)
+
+    func take() -> UInt64 { take(1) }
+
+    /// The first of `count` tokens that follow each other.
+    func take(_ count: Int) -> UInt64 {
+        next.withLock { n in
+            // The counter wraps inside its half, so that the nonce stays.
+            let nonce = n & 0xFFFF_FFFF_0000_0000
+            let counter = UInt32(truncatingIfNeeded: n)
+            n = nonce | UInt64(counter &+ UInt32(truncatingIfNeeded: count))
+            return nonce | UInt64(counter)
+        }
+    }
+}

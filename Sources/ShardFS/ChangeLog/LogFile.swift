@@ -1,0 +1,189 @@
+import CPosix
+import Glibc
+
+/// An open change log. Records are appended whole under the mailbox's lock; reading needs no lock.
+final class LogFile: Sendable {
+    static let fileName = "changes.log"
+
+    private let system: System
+    /// O_APPEND: for records and for reading.
+    let descriptor: Int32
+    let identity: FileIdentity
+    /// The header as it was when the log was opened; `epoch` and `base` never change in one file.
+    let openedHeader: LogHeader
+
+    var epoch: UInt64 { openedHeader.epoch }
+    var seed: UInt32 { openedHeader.seed }
+    var base: UInt64 { openedHeader.base }
+
+    /// Nil when there is no log, or neither slot of its header is valid.
+    static func open(_ system: System, in directory: Int32, readOnly: Bool = false) throws(StoreError) -> LogFile? {
+        let fd: Int32
+        do {
+            fd = try system.open(directory, fileName, (readOnly ? O_RDONLY : O_RDWR | O_APPEND) | O_NOFOLLOW)
+        } catch .notFound {
+            return nil
+        } catch {
+            throw StoreError.system(error, "open \(fileName)")
+        }
+        do throws(StoreError) {
+            let status = try doing("look at \(fileName)") { () throws(Errno) in try system.status(fd) }
+            guard status.isRegularFile else { throw StoreError(.damaged, "\(fileName) is not a regular file") }
+            guard let header = try readHeader(system, fd) else {
+                system.close(fd)
+                return nil
+            }
+            return LogFile(system, fd, status.identity, header)
+        } catch {
+            system.close(fd)
+            throw error
+        }
+    }
+
+    private init(_ system: System, _ descriptor: Int32, _ identity: FileIdentity, _ header: LogHeader) {
+        self.system = system
+        self.descriptor = descriptor
+        self.identity = identity
+        openedHeader = header
+    }
+
+    deinit { system.close(descriptor) }
+
+    private static func readHeader(_ system: System, _ fd: Int32) throws(StoreError) -> LogHeader? {
+        var bytes = [UInt8](repeating: 0, count: LogHeader.size)
+        let result: Result<Int, Errno> = bytes.withUnsafeMutableBytes { raw in
+            do throws(Errno) { return .success(try system.read(fd, raw, at: 0)) } catch { return .failure(error) }
+        }
+        let count = try doing("read \(fileName)") { () throws(Errno) in try result.get() }
+        return bytes.withUnsafeBytes { LogHeader(UnsafeRawBufferPointer(rebasing: $0[0..<count])) }
+    }
+
+    /// The header as it is now.
+    func header() throws(StoreError) -> LogHeader {
+        guard let header = try Self.readHeader(system, descriptor) else {
+            throw StoreError(.damaged, "the header of \(Self.fileName) is damaged")
+        }
+        return header
+    }
+
+    /// Writes a newer header into the slot that does not hold the newest. Exclusive lock.
+    func write(_ header: LogHeader, in directory: Int32) throws(StoreError) {
+        // pwrite on an O_APPEND descriptor appends on Linux, so the header has a descriptor of its own.
+        let fd = try doing("open \(Self.fileName)") { () throws(Errno) in
+            try system.open(directory, Self.fileName, O_RDWR | O_NOFOLLOW)
+        }
+        defer { system.close(fd) }
+        var next = header
+        next.sequence = try self.header().sequence + 1
+        let slot = next.slot()
+        let offset = Int64(next.sequence % 2 == 0 ? LogHeader.slotSize : 0)
+        let result: Result<Void, Errno> = slot.withUnsafeBytes { raw in
+            do throws(Errno) { return .success(try system.write(fd, raw, at: offset)) } catch { return .failure(error) }
+        }
+        try doing("write the header of \(Self.fileName)") { () throws(Errno) in try result.get() }
+    }
+
+    /// How many whole records a log of `size` bytes has.
+    static func records(in size: Int64) -> Int { size <= Int64(LogHeader.size) ? 0 : Int(size - Int64(LogHeader.size)) / LogRecord.size }
+    /// Whether a log of `size` bytes ends in a part of a record.
+    static func isTorn(_ size: Int64) -> Bool { size < Int64(LogHeader.size) || (size - Int64(LogHeader.size)) % Int64(LogRecord.size) != 0 }
+    static func offset(of record: Int) -> Int64 { Int64(LogHeader.size + record * LogRecord.size) }
+
+    func size() throws(StoreError) -> Int64 {
+        try doing("look at \(Self.fileName)") { () throws(Errno) in try system.status(descriptor).size }
+    }
+
+    func syncData() throws(StoreError) {
+        try doing("sync \(Self.fileName)") { () throws(Errno) in try system.syncData(descriptor) }
+    }
+
+    /// Cuts the log after `records` records. Exclusive lock.
+    func truncate(records: Int) throws(StoreError) {
+        try doing("cut the torn end of \(Self.fileName)") { () throws(Errno) in
+            try system.truncate(descriptor, to: Self.offset(of: records))
+        }
+    }
+
+    // MARK: writing
+
+    /// One record. Under the mailbox's lock.
+    @inline(__always)
+    func append(_ record: LogRecord) throws(StoreError) {
+        var room: (UInt64, UInt64, UInt64, UInt64, UInt64, UInt64, UInt64, UInt64) = (0, 0, 0, 0, 0, 0, 0, 0)
+        let result: Result<Void, Errno> = withUnsafeMutableBytes(of: &room) { raw in
+            record.write(raw.baseAddress!, seed: seed)
+            do throws(Errno) {
+                return .success(try system.write(descriptor, UnsafeRawBufferPointer(raw)))
+            } catch { return .failure(error) }
+        }
+        try doing("write to \(Self.fileName)") { () throws(Errno) in try result.get() }
+    }
+
+    /// Several records in one write.
+    func append(_ records: [LogRecord]) throws(StoreError) {
+        guard !records.isEmpty else { return }
+        let bytes = Self.encode(records, seed: seed)
+        let result: Result<Void, Errno> = bytes.withUnsafeBytes { raw in
+            do throws(Errno) { return .success(try system.write(descriptor, raw)) } catch { return .failure(error) }
+        }
+        try doing("write to \(Self.fileName)") { () throws(Errno) in try result.get() }
+    }
+
+    static func encode(_ records: [LogRecord], seed: UInt32) -> [UInt8] {
+        [UInt8](unsafeUninitializedCapacity: records.count * LogRecord.size) { out, count in
+            for (i, record) in records.enumerated() {
+                record.write(UnsafeMutableRawPointer(out.baseAddress! + i * LogRecord.size), seed: seed)
+            }
+            count = records.count * LogRecord.size
+        }
+    }
+
+    // MARK: reading
+
+    /// What a scan of records ended with.
+    enum ScanEnd: Equatable {
+        /// All whole records were right.
+        case end
+        /// The record at this place is wrong: being written, torn, or damaged.
+        case bad(Int)
+    }
+
+    static let readPiece = 1 << 20
+
+    /// Calls `body` for each right record from place `from` up to `to`, with its place.
+    func scan(
+        from: Int, to: Int, _ body: (LogRecord, Int) throws(StoreError) -> Void
+    ) throws(StoreError) -> ScanEnd {
+        guard from < to else { return .end }
+        let piece = min(to - from, Self.readPiece / LogRecord.size)
+        let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: piece * LogRecord.size, alignment: 16)
+        defer { buffer.deallocate() }
+        var at = from
+        while at < to {
+            let wanted = min(piece, to - at)
+            let part = UnsafeMutableRawBufferPointer(rebasing: buffer[0..<wanted * LogRecord.size])
+            let bytes = try doing("read \(Self.fileName)") { () throws(Errno) in
+                try system.read(descriptor, part, at: Self.offset(of: at))
+            }
+            let whole = bytes / LogRecord.size
+            let right = cposix_check_records(part.baseAddress!, 0, whole, seed)
+            for i in 0..<right {
+                // A kind of a later version is passed over: its place keeps its mod-sequence.
+                if let record = LogRecord(UnsafeRawPointer(part.baseAddress! + i * LogRecord.size)) {
+                    try body(record, at + i)
+                }
+            }
+            if right < whole { return .bad(at + right) }
+            if whole < wanted { return .bad(at + whole) }
+            at += whole
+        }
+        return .end
+    }
+
+    /// The record at a place; nil when it is wrong.
+    func record(at index: Int) throws(StoreError) -> LogRecord? {
+        var found: LogRecord?
+        _ = try scan(from: index, to: index + 1) { record, _ in found = record }
+        return found
+    }
+}

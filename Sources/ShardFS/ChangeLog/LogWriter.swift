@@ -1,0 +1,90 @@
+import Glibc
+
+/// Makes a whole new log and puts it in place of the old one.
+struct LogWriter {
+    let system: System
+    let directory: Int32
+
+    /// Its own for each writer: two may copy at once.
+    private let temporaryName: String
+    private static let piece = 4096
+
+    init(system: System, directory: Int32) {
+        self.system = system
+        self.directory = directory
+        temporaryName = ".\(LogFile.fileName).\(System.random(UInt64.self)).tmp"
+    }
+
+    /// Writes header and kept records, all with mod-sequence `floor`; fsync, rename, fsync of the directory.
+    /// Exclusive lock.
+    func publish(_ header: LogHeader, _ records: [LogRecord], floor: ModSeq) throws(StoreError) {
+        let fd = try begin(header)
+        defer { system.close(fd) }
+        do {
+            try fill(fd, header, records, floor)
+        } catch {
+            discard()
+            throw error
+        }
+        try doing("sync the mailbox directory") { () throws(Errno) in try system.sync(directory) }
+    }
+
+    private func fill(_ fd: Int32, _ header: LogHeader, _ records: [LogRecord], _ floor: ModSeq) throws(StoreError) {
+        var at = 0
+        while at < records.count {
+            let part = records[at..<min(at + Self.piece, records.count)].map { record in
+                var record = record
+                record.modSeq = floor
+                return record
+            }
+            try append(part, to: fd, seed: header.seed)
+            at += part.count
+        }
+        try doing("sync the new log") { () throws(Errno) in try system.sync(fd) }
+        try replace()
+    }
+
+    /// Removes what was begun.
+    func discard() { try? system.unlink(directory, temporaryName) }
+
+    /// Writes the header of a log whose records are complete.
+    func finish(_ header: LogHeader, _ fd: Int32) throws(StoreError) {
+        let result: Result<Void, Errno> = header.slot().withUnsafeBytes { raw in
+            do throws(Errno) { return .success(try system.write(fd, raw, at: 0)) } catch { return .failure(error) }
+        }
+        try doing("write the new log") { () throws(Errno) in try result.get() }
+    }
+
+    /// A new log with a header under its temporary name.
+    func begin(_ header: LogHeader) throws(StoreError) -> Int32 {
+        let fd = try doing("create the new log") { () throws(Errno) in
+            try system.open(directory, temporaryName, O_RDWR | O_CREAT | O_EXCL)
+        }
+        do {
+            try write(header.slot() + [UInt8](repeating: 0, count: LogHeader.slotSize), to: fd)
+        } catch {
+            system.close(fd)
+            discard()
+            throw error
+        }
+        return fd
+    }
+
+    func append(_ records: [LogRecord], to fd: Int32, seed: UInt32) throws(StoreError) {
+        guard !records.isEmpty else { return }
+        try write(LogFile.encode(records, seed: seed), to: fd)
+    }
+
+    private func write(_ bytes: [UInt8], to fd: Int32) throws(StoreError) {
+        let result: Result<Void, Errno> = bytes.withUnsafeBytes { raw in
+            do throws(Errno) { return .success(try system.write(fd, raw)) } catch { return .failure(error) }
+        }
+        try doing("write the new log") { () throws(Errno) in try result.get() }
+    }
+
+    func replace() throws(StoreError) {
+        try doing("put the new log in place") { () throws(Errno) in
+            try system.rename(directory, temporaryName, directory, LogFile.fileName, replacing: true)
+        }
+    }
+}

@@ -1,0 +1,140 @@
+import Glibc
+
+/// What an append gave.
+public struct AppendResult: Hashable, Sendable {
+    public var uidValidity: UInt32
+    public var uid: UID
+    public var modSeq: ModSeq
+}
+
+extension Mailbox {
+    /// Puts a finished message into the mailbox under the next UID.
+    ///
+    /// When it returns, the message survives `kill -9` and power loss (not under `durability: none`); when it throws,
+    /// the message is not there. UIDs become visible in ascending order.
+    /// - Throws: `overQuota`, `noSpace`, `busy`, `gone`, `exhausted`, `needsReopen`, `system`.
+    public func append(_ message: StagedMessage, flags: MessageFlags = []) throws(StoreError) -> AppendResult {
+        let (size, digest) = try message.sealed()
+        return try append(size: size, digest: digest, flags: flags) { (shard, name) throws(Errno) in
+            try message.link(shard.descriptor, name)
+        }
+    }
+
+    /// One message whose bytes are durable already: `link` gives them their name.
+    func append(
+        size: UInt32, digest: ContentDigest, flags: MessageFlags,
+        _ link: (ShardDirectory, UnsafePointer<CChar>) throws(Errno) -> Void
+    ) throws(StoreError) -> AppendResult {
+        try checkFlags(flags)
+        while true {
+            var recount = false
+            let appended = try locked(exclusive: true, uids: 1, records: 2) { () throws(StoreError) in
+                try appendLocked(size: size, digest: digest, flags: flags, recount: &recount, link)
+            }
+            if recount {
+                try context.recountQuota()
+                continue
+            }
+            guard let (result, shard) = appended else {
+                throw StoreError(.overQuota, "the quota of \(context.name) is used up")
+            }
+            try makeDurable([shard], appended: [result.uid])
+            try raiseCeilings(uids: 0, records: 0)
+            try compactIfNeeded()
+            return result
+        }
+    }
+
+    /// Flags that a file name can carry.
+    func checkFlags(_ flags: MessageFlags) throws(StoreError) {
+        if flags.rawValue >> 62 != 0 { throw StoreError(.invalidArgument, "no such flag") }
+    }
+
+    /// Nil without `recount`: over quota. The exclusive lock is held.
+    private func appendLocked(
+        size: UInt32, digest: ContentDigest, flags: MessageFlags, recount: inout Bool,
+        _ link: (ShardDirectory, UnsafePointer<CChar>) throws(Errno) -> Void
+    ) throws(StoreError) -> (AppendResult, ShardDirectory)? {
+        let uid = state.withLock { UInt32($0.view.nextUID) }
+        let log = state.withLock { $0.log }
+        var record = LogRecord(
+            .append, done: false, uid: uid, flags: flags, token: context.tokens.take(), time: context.now, size: size,
+            digest: digest)
+        try log.append(record)
+        do {
+            switch try context.reserve(bytes: UInt64(size), messages: 1) {
+            case .granted: break
+            case .overQuota:
+                try write(LogRecord(.void, done: true, uid: uid, token: record.token))
+                return nil
+            case .needsRecount:
+                recount = true
+                try write(LogRecord(.void, done: true, uid: uid, token: record.token))
+                return nil
+            }
+        } catch {
+            try? write(LogRecord(.void, done: true, uid: uid, token: record.token))
+            throw error
+        }
+        let shard: ShardDirectory
+        do {
+            shard = try publish(uid, flags, link)
+        } catch {
+            try? context.ledger.giveBack(bytes: UInt64(size), messages: 1)
+            try? write(LogRecord(.void, done: true, uid: uid, token: record.token))
+            throw error
+        }
+        record.isDone = true
+        do {
+            try write(record)
+        } catch {
+            // No done record, so nobody has seen the name: take it back, and the intent is settled as void.
+            do {
+                try MessageFileName.with(uid, flags) { (name) throws(Errno) in try system.unlink(shard.descriptor, name) }
+                try? context.ledger.giveBack(bytes: UInt64(size), messages: 1)
+            } catch {}
+            throw error
+        }
+        let (validity, modSeq) = state.withLock { s in
+            (s.status.uidValidity, s.view.list.entry(of: UID(uid))?.modSeq ?? s.view.highestModSeq)
+        }
+        return (AppendResult(uidValidity: validity, uid: UID(uid), modSeq: modSeq), shard)
+    }
+
+    /// Links a message under its final name, making the shard directory when it is missing.
+    func publish(
+        _ uid: UInt32, _ flags: MessageFlags,
+        _ link: (ShardDirectory, UnsafePointer<CChar>) throws(Errno) -> Void
+    ) throws(StoreError) -> ShardDirectory {
+        let number = uid / UID.perShard
+        for attempt in 0..<3 {
+            guard let shard = try shard(number, create: true) else { continue }
+            do {
+                try MessageFileName.with(uid, flags) { (name) throws(Errno) in try link(shard, name) }
+                return shard
+            } catch .notFound where attempt < 2 {
+                // The directory was removed as empty by another process: open it anew.
+                forgetShard(number)
+            } catch {
+                throw StoreError.system(error, "publish message \(uid)")
+            }
+        }
+        throw StoreError(.system, "could not publish message \(uid): its shard directory keeps vanishing")
+    }
+
+    /// Makes names in shards durable before they are acknowledged; not under the lock.
+    ///
+    /// A failed sync takes the appended messages back and closes the mailbox for writing.
+    func makeDurable(_ shards: [ShardDirectory], appended: [UID]) throws(StoreError) {
+        guard options.durability != .none else { return }
+        do {
+            for shard in shards {
+                try doing("sync a shard directory") { () throws(Errno) in try system.sync(shard.descriptor) }
+                try syncNames(above: shard)
+            }
+        } catch {
+            _ = try? expunge(appended, onlyDeleted: false, durable: false)
+            throw breakMailbox(error)
+        }
+    }
+}

@@ -1,0 +1,133 @@
+import Glibc
+
+// Compaction: the log anew with one record for each message. The bulk is copied and synced without a lock; the rest
+// and the rename happen under the exclusive lock. Mod-sequences stay.
+
+extension Mailbox {
+    /// Records beyond twice the messages that a log may have.
+    static let compactionSlack = 10_000
+    /// Expunges that a compacted log still tells of.
+    static let keptExpunges = 5_000
+
+    /// Compacts a log that has grown past its measure. Never fails the operation that called it: the next tries again.
+    func compactIfNeeded() throws(StoreError) {
+        let (records, messages) = state.withLock { ($0.view.applied, $0.view.list.count) }
+        guard records > 2 * messages + Self.compactionSlack else { return }
+        do { try compact() } catch {
+            if error.code == .needsReopen { throw error }
+        }
+    }
+
+    /// Writes the log anew.
+    public func compact() throws(StoreError) {
+        try checkWritable()
+        try refresh()
+        let (log, view) = state.withLock { ($0.log, $0.view) }
+        let writer = LogWriter(system: system, directory: directory)
+        let fd = try writer.begin(try log.header())
+        defer { system.close(fd) }
+        do {
+            let copied = try copyBulk(log, view, writer, fd)
+            try doing("sync the new log") { () throws(Errno) in try system.sync(fd) }
+            let replaced = try locked(exclusive: true) { () throws(StoreError) in
+                try replaceLog(log, view.applied, copied, writer, fd)
+            }
+            if !replaced { writer.discard() }
+        } catch {
+            writer.discard()
+            throw error
+        }
+        try refresh()
+    }
+
+    private struct Copied {
+        var count = 0
+        var oldestAnswerable: ModSeq
+    }
+
+    private func copyBulk(
+        _ log: LogFile, _ view: MailboxView, _ writer: LogWriter, _ fd: Int32
+    ) throws(StoreError) -> Copied {
+        var copied = Copied(oldestAnswerable: view.oldestAnswerable)
+        var piece: [LogRecord] = []
+        var expunges: [LogRecord] = []
+        var dropped = 0
+        _ = try log.scan(from: 0, to: view.applied) { (record, place) throws(StoreError) in
+            guard record.isDone else { return }
+            switch record.kind {
+            case .append, .kept:
+                guard let entry = view.list.entry(of: UID(record.uid)), Int(entry.record) == place else { return }
+                piece.append(
+                    LogRecord(
+                        .kept, done: true, uid: record.uid, flags: entry.flags, modSeq: entry.modSeq,
+                        time: record.time, size: entry.size, digest: record.digest))
+                copied.count += 1
+                if piece.count == 4096 {
+                    try writer.append(piece, to: fd, seed: log.seed)
+                    piece.removeAll(keepingCapacity: true)
+                }
+            case .expunge:
+                var kept = record
+                kept.token = 0
+                kept.modSeq = record.modSeq != 0 ? record.modSeq : log.base + UInt64(place) + 1
+                expunges.append(kept)
+                if expunges.count - dropped > 2 * Self.keptExpunges {
+                    // Forget in large steps, so that it costs nothing each time.
+                    dropped = expunges.count - Self.keptExpunges
+                    copied.oldestAnswerable = max(copied.oldestAnswerable, expunges[dropped - 1].modSeq)
+                    expunges.removeFirst(dropped)
+                    dropped = 0
+                }
+            default: break
+            }
+        }
+        if expunges.count > Self.keptExpunges {
+            let drop = expunges.count - Self.keptExpunges
+            copied.oldestAnswerable = max(copied.oldestAnswerable, expunges[drop - 1].modSeq)
+            expunges.removeFirst(drop)
+        }
+        try writer.append(piece + expunges, to: fd, seed: log.seed)
+        copied.count += expunges.count
+        return copied
+    }
+
+    /// Copies what was written meanwhile and renames. False when somebody else replaced the log. Exclusive lock.
+    private func replaceLog(
+        _ log: LogFile, _ from: Int, _ bulk: Copied, _ writer: LogWriter, _ fd: Int32
+    ) throws(StoreError) -> Bool {
+        let (current, view, status) = state.withLock { ($0.log, $0.view, $0.status) }
+        guard current === log else { return false }
+        var tail: [LogRecord] = []
+        _ = try log.scan(from: from, to: view.applied) { record, place in
+            guard record.isDone else { return }
+            var kept = record
+            kept.token = 0
+            if kept.modSeq == 0 { kept.modSeq = log.base + UInt64(place) + 1 }
+            switch record.kind {
+            case .append, .kept, .flags, .expunge: tail.append(kept)
+            case .set, .recent, .void, .clean: break
+            }
+        }
+        // Appends of a set that was rolled back stand in the log without the set's done record; they are not in the
+        // view, and neither may they be in the new log.
+        let expunged = Set(tail.lazy.filter { $0.kind == .expunge }.map(\.uid))
+        tail.removeAll { record in
+            (record.kind == .append || record.kind == .kept) && view.list.entry(of: UID(record.uid)) == nil
+                && !expunged.contains(record.uid)
+        }
+        try writer.append(tail, to: fd, seed: log.seed)
+        var header = try log.header()
+        let end = log.base + UInt64(view.applied)
+        header.sequence = 1
+        header.base = end - UInt64(bulk.count + tail.count)
+        header.nextUID = view.nextUID
+        header.oldestAnswerable = bulk.oldestAnswerable
+        header.recentUID = view.recentUID
+        header.uidCeiling = max(header.uidCeiling, status.uidCeiling)
+        header.modSeqCeiling = max(header.modSeqCeiling, status.modSeqCeiling)
+        header.keywords.merge(status.keywords)
+        try writer.finish(header, fd)
+        try writer.replace()
+        return true
+    }
+}

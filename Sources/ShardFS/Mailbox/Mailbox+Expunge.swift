@@ -1,0 +1,229 @@
+import Glibc
+
+extension Mailbox {
+    /// Messages expunged or moved under one hold of the lock.
+    static let expungeRound = 256
+
+    /// Expunges those of `uids` (all messages when nil) that have \Deleted at that moment; the UIDs that went.
+    ///
+    /// The files wait in `.expunged/` until their retention ends. Durable when it returns (not under `none`).
+    public func expunge(_ uids: [UID]? = nil) throws(StoreError) -> [UID] {
+        let wanted: [UID]
+        if let uids {
+            wanted = uids
+        } else {
+            try refresh()
+            var marked: [UID] = []
+            state.withLock { $0.view.list }.forEach { if $0.flags.contains(.deleted) { marked.append($0.uid) } }
+            wanted = marked
+        }
+        return try expunge(wanted, onlyDeleted: true, durable: true)
+    }
+
+    /// Removes messages whatever their flags, in the same way.
+    public func remove(_ uids: [UID]) throws(StoreError) -> [UID] {
+        try expunge(uids, onlyDeleted: false, durable: true)
+    }
+
+    func expunge(_ uids: [UID], onlyDeleted: Bool, durable: Bool) throws(StoreError) -> [UID] {
+        var gone: [UID] = []
+        var touched: Set<UInt32> = []
+        var at = 0
+        let hour = ExpungedName.hour(context.now)
+        while at < uids.count {
+            let round = uids[at..<min(at + Self.expungeRound, uids.count)]
+            at = round.endIndex
+            try locked(exclusive: true, uids: 0, records: 2 * round.count) { () throws(StoreError) in
+                try expungeRound(round, onlyDeleted, hour, &gone, &touched)
+            }
+        }
+        guard !gone.isEmpty else { return gone }
+        if durable, options.durability != .none {
+            do {
+                for number in touched {
+                    guard let shard = try shard(number) else { continue }
+                    try doing("sync a shard directory") { () throws(Errno) in try system.sync(shard.descriptor) }
+                }
+                try syncBelow("\(ExpungedName.directory)/\(hour)")
+                try syncBelow(ExpungedName.directory)
+                try doing("sync the mailbox directory") { () throws(Errno) in try system.sync(directory) }
+            } catch {
+                throw breakMailbox(error)
+            }
+        }
+        try removeEmptyShards(touched)
+        try raiseCeilings(uids: 0, records: 0)
+        try compactIfNeeded()
+        return gone
+    }
+
+    private func syncBelow(_ name: String) throws(StoreError) {
+        let fd = try doing("open \(name)") { () throws(Errno) in try system.openDirectory(directory, name) }
+        defer { system.close(fd) }
+        try doing("sync \(name)") { () throws(Errno) in try system.sync(fd) }
+    }
+
+    private func expungeRound(
+        _ uids: ArraySlice<UID>, _ onlyDeleted: Bool, _ hour: String, _ gone: inout [UID], _ touched: inout Set<UInt32>
+    ) throws(StoreError) {
+        let (log, list, validity) = state.withLock { ($0.log, $0.view.list, $0.status.uidValidity) }
+        let time = context.now
+        var records: [LogRecord] = []
+        for uid in uids {
+            guard let entry = list.entry(of: uid), !onlyDeleted || entry.flags.contains(.deleted) else { continue }
+            records.append(
+                LogRecord(.expunge, done: false, uid: uid.rawValue, flags: entry.flags, time: time, size: entry.size))
+        }
+        guard !records.isEmpty else { return }
+        let token = context.tokens.take(records.count)
+        for i in records.indices { records[i].token = token &+ UInt64(i) }
+        let bin = try openExpunged(hour)
+        defer { system.close(bin) }
+        try log.append(records)
+        var failure: StoreError?
+        var freed: UInt64 = 0
+        var count = 0
+        for i in records.indices {
+            records[i].isDone = true
+            guard failure == nil else {
+                records[i].kind = .void
+                continue
+            }
+            do {
+                if try moveToExpunged(records[i], validity, bin, onlyDeleted) {
+                    freed += UInt64(records[i].messageSize)
+                    count += 1
+                    touched.insert(records[i].uid / UID.perShard)
+                } else {
+                    // A foreign hand took the file: the listing under this lock says that it is gone.
+                    try context.ledger.markRecount()
+                }
+            } catch {
+                records[i].kind = .void
+                failure = error
+            }
+        }
+        // Between change and done: a kill here can only over-count.
+        try context.ledger.giveBack(bytes: freed, messages: count)
+        try write(records)
+        gone.append(contentsOf: records.lazy.filter { $0.kind == .expunge }.map { UID($0.uid) })
+        if let failure { throw failure }
+    }
+
+    /// False when the message has no name.
+    private func moveToExpunged(
+        _ record: LogRecord, _ validity: UInt32, _ bin: Int32, _ onlyDeleted: Bool
+    ) throws(StoreError) -> Bool {
+        guard let shard = try shard(record.uid / UID.perShard) else { return false }
+        var flags = record.flags
+        var odd: String?
+        for _ in 0..<3 {
+            let name = odd ?? MessageFileName.string(UID(record.uid), flags)
+            do {
+                try renameChecked(
+                    shard.descriptor, name, bin, ExpungedName.string(validity, UID(record.uid), flags))
+                return true
+            } catch .notFound {
+            } catch {
+                throw StoreError.system(error, "expunge message \(record.uid)")
+            }
+            guard let now = try shard.lookUp(record.uid, lastKnown: nil) else { return false }
+            flags = now.flags
+            odd = now.name
+        }
+        return false
+    }
+
+    /// The directory of this hour, made when it is missing.
+    private func openExpunged(_ hour: String) throws(StoreError) -> Int32 {
+        for path in [ExpungedName.directory, "\(ExpungedName.directory)/\(hour)"] {
+            do { try system.makeDirectory(directory, path) } catch .exists {} catch {
+                throw StoreError.system(error, "make \(path)")
+            }
+        }
+        return try doing("open \(ExpungedName.directory)/\(hour)") { () throws(Errno) in
+            try system.openDirectory(directory, "\(ExpungedName.directory)/\(hour)")
+        }
+    }
+
+    /// Removes shard directories that an expunge or a move left empty, except the newest.
+    func removeEmptyShards(_ numbers: Set<UInt32>) throws(StoreError) {
+        let list = state.withLock { $0.view.list }
+        let newest = state.withLock { UInt32(clamping: max($0.view.nextUID, 1) - 1) } / UID.perShard
+        let empty = numbers.filter { list.shardIndex($0) == nil && $0 < newest }
+        guard !empty.isEmpty else { return }
+        try locked(exclusive: true) { () throws(StoreError) in
+            for number in empty {
+                forgetShard(number)
+                // Foreign files keep their directory.
+                do throws(Errno) {
+                    try system.removeDirectory(directory, ShardName.string(number))
+                } catch .notEmpty {
+                } catch .notFound {
+                } catch {
+                    throw StoreError.system(error, "remove an empty shard directory")
+                }
+            }
+        }
+    }
+
+    // MARK: undelete and purge
+
+    /// A message that waits in `.expunged/`.
+    public struct ExpungedMessage: Hashable, Sendable {
+        /// The UID it had, under `uidValidity`.
+        public var uid: UID
+        public var uidValidity: UInt32
+        public var flags: MessageFlags
+        /// UTC hour of the expunge, `yyyymmddhh`.
+        public var hour: String
+    }
+
+    /// What can be brought back, oldest expunge first.
+    public func expunged() throws(StoreError) -> [ExpungedMessage] {
+        var found: [ExpungedMessage] = []
+        try forEachExpunged { (hour, file) throws(StoreError) in
+            found.append(
+                ExpungedMessage(uid: UID(file.uid), uidValidity: file.uidValidity, flags: file.flags, hour: hour))
+        }
+        return found
+    }
+
+    /// Brings an expunged message back as a new message without \Deleted; its old UID never returns.
+    public func undelete(_ message: ExpungedMessage) throws(StoreError) -> AppendResult {
+        let name = ExpungedName.string(message.uidValidity, message.uid, message.flags)
+        let source = "\(ExpungedName.directory)/\(message.hour)/\(name)"
+        let file = try MessageFile.open(system, directory, source, uid: message.uid)
+        guard let file else { throw StoreError(.notFound, "message \(message.uid) is not in \(ExpungedName.directory)") }
+        let digest = try file.digest()
+        let result = try append(size: file.size, digest: digest, flags: message.flags.subtracting(.deleted)) {
+            (shard, target) throws(Errno) in try system.link(directory, source, shard.descriptor, target)
+        }
+        try remove(source, in: directory)
+        return result
+    }
+
+    /// Removes for good what was expunged in an hour before `before` (`yyyymmddhh`, UTC). How many files went.
+    public func purgeExpunged(before: String) throws(StoreError) -> Int {
+        var count = 0
+        for hour in try DirectoryListing.names(system, directory, ExpungedName.directory) where hour < before {
+            guard hour.utf8.count == 10, hour.utf8.allSatisfy({ $0 >= 48 && $0 <= 57 }) else { continue }
+            let path = "\(ExpungedName.directory)/\(hour)"
+            for name in try DirectoryListing.names(system, directory, path) where ExpungedName(name) != nil {
+                try remove("\(path)/\(name)", in: directory)
+                count += 1
+            }
+            do { try system.removeDirectory(directory, path) } catch .notEmpty {} catch .notFound {} catch {
+                throw StoreError.system(error, "remove \(path)")
+            }
+        }
+        return count
+    }
+
+    /// Purges what is past the store's retention.
+    @discardableResult
+    public func purgeExpunged() throws(StoreError) -> Int {
+        try purgeExpunged(
+            before: ExpungedName.hour(context.now - Int64(options.expungeRetentionHours) * 3600))
+    }
+}

@@ -1,0 +1,217 @@
+import Glibc
+
+/// What a flag change did.
+public struct FlagResult: Sendable {
+    /// The messages as they are now, in the order asked for; unchanged ones included.
+    public var changed: [MessageEntry] = []
+    /// UIDs that are not there (any more).
+    public var missing: [UID] = []
+    /// UIDs that were changed after `unchangedSince`, and so were left alone.
+    public var modified: [UID] = []
+}
+
+extension Mailbox {
+    /// Messages changed under one hold of the lock.
+    static let flagRound = 256
+    /// A name that moves this often under a flag change is given up on.
+    private static let flagTries = 32
+
+    /// Changes the flags of messages: concurrent changes never lose each other's, and never the message.
+    ///
+    /// Durable when it returns under `durability: full`; else with the file system's next commit.
+    /// - Parameter unchangedSince: leaves alone what has changed after this mod-sequence (RFC 7162, 3.1.3).
+    /// - Throws: what it could not do; changes made before the error stay made, and are in the log.
+    public func changeFlags(
+        _ uids: [UID], _ change: FlagChange, unchangedSince: ModSeq? = nil
+    ) throws(StoreError) -> FlagResult {
+        try checkFlags(change.add)
+        var result = FlagResult()
+        result.changed.reserveCapacity(uids.count)
+        var touched: [ShardDirectory] = []
+        var at = 0
+        while at < uids.count {
+            let round = uids[at..<min(at + Self.flagRound, uids.count)]
+            at = round.endIndex
+            // The name alone is ABA: a conditional change reads the log to its end under the exclusive lock.
+            try locked(exclusive: unchangedSince != nil, uids: 0, records: 2 * round.count) { () throws(StoreError) in
+                if round.count == 1, unchangedSince == nil {
+                    try changeOne(round.first!, change, &result, &touched)
+                } else {
+                    try changeRound(round, change, unchangedSince, &result, &touched)
+                }
+            }
+        }
+        if options.durability == .full {
+            for shard in touched {
+                try doing("sync a shard directory") { () throws(Errno) in try system.sync(shard.descriptor) }
+            }
+        }
+        if at > 0 {
+            try raiseCeilings(uids: 0, records: 0)
+            try compactIfNeeded()
+        }
+        return result
+    }
+
+    /// The common case, without arrays.
+    private func changeOne(
+        _ uid: UID, _ change: FlagChange, _ result: inout FlagResult, _ touched: inout [ShardDirectory]
+    ) throws(StoreError) {
+        let (log, known) = state.withLock { ($0.log, $0.view.list.entry(of: uid)) }
+        guard let known else {
+            result.missing.append(uid)
+            return
+        }
+        if change.applied(to: known.flags) == known.flags {
+            result.changed.append(known)
+            return
+        }
+        guard let shard = try shard(uid.shard) else {
+            result.missing.append(uid)
+            return
+        }
+        var record = LogRecord(.flags, done: false, uid: uid.rawValue, token: context.tokens.take(), time: context.now)
+        try log.append(record)
+        let flags: MessageFlags?
+        do {
+            flags = try rename(uid.rawValue, known.flags, change, in: shard)
+        } catch {
+            try? write(LogRecord(.void, done: true, uid: uid.rawValue, token: record.token))
+            throw error
+        }
+        guard let flags else {
+            // Not under any name: an expunge that its own record will tell of, or a foreign hand.
+            try write(LogRecord(.void, done: true, uid: uid.rawValue, token: record.token))
+            result.missing.append(uid)
+            return
+        }
+        record.isDone = true
+        record.flags = flags
+        try write(record)
+        if let now = state.withLock({ $0.view.list.entry(of: uid) }) { result.changed.append(now) }
+        if options.durability == .full { touched.append(shard) }
+    }
+
+    private func changeRound(
+        _ uids: ArraySlice<UID>, _ change: FlagChange, _ unchangedSince: ModSeq?, _ result: inout FlagResult,
+        _ touched: inout [ShardDirectory]
+    ) throws(StoreError) {
+        let (log, list) = state.withLock { ($0.log, $0.view.list) }
+        let time = context.now
+        var records: [LogRecord] = []
+        var known: [MessageFlags] = []
+        for uid in uids {
+            guard let entry = list.entry(of: uid) else {
+                result.missing.append(uid)
+                continue
+            }
+            if let unchangedSince, entry.modSeq > unchangedSince {
+                result.modified.append(uid)
+                continue
+            }
+            if change.applied(to: entry.flags) == entry.flags { continue }
+            records.append(LogRecord(.flags, done: false, uid: uid.rawValue, time: time))
+            known.append(entry.flags)
+        }
+        var failure: StoreError?
+        if !records.isEmpty {
+            let token = context.tokens.take(records.count)
+            for i in records.indices { records[i].token = token &+ UInt64(i) }
+            try log.append(records)
+            for i in records.indices {
+                records[i].isDone = true
+                guard failure == nil else {
+                    records[i].kind = .void
+                    continue
+                }
+                do {
+                    let shard = try shard(records[i].uid / UID.perShard)
+                    if let shard, let now = try rename(records[i].uid, known[i], change, in: shard) {
+                        records[i].flags = now
+                        if options.durability == .full, touched.last !== shard { touched.append(shard) }
+                    } else {
+                        records[i].kind = .void
+                    }
+                } catch {
+                    records[i].kind = .void
+                    failure = error
+                }
+            }
+            try write(records)
+        }
+        if let failure { throw failure }
+        let gone = Set(records.lazy.filter { $0.kind == .void }.map(\.uid))
+        let now = state.withLock { $0.view.list }
+        for uid in uids where list.entry(of: uid) != nil && !(unchangedSince != nil && result.modified.contains(uid)) {
+            if !gone.contains(uid.rawValue), let entry = now.entry(of: uid) {
+                result.changed.append(entry)
+            } else {
+                result.missing.append(uid)
+            }
+        }
+    }
+
+    /// Renames a message to its changed flags; the flags it has then, or nil when it has no name.
+    ///
+    /// The name last known is tried first; ENOENT means that someone else changed it: look up, apply the change to
+    /// what is found, try again.
+    func rename(
+        _ uid: UInt32, _ known: MessageFlags, _ change: FlagChange, in shard: ShardDirectory
+    ) throws(StoreError) -> MessageFlags? {
+        var flags = known
+        var odd: String?
+        for _ in 0..<Self.flagTries {
+            let wanted = change.applied(to: flags)
+            if wanted == flags, odd == nil { return flags }
+            do {
+                try renameOnce(uid, flags, odd, wanted, in: shard)
+                return wanted
+            } catch .notFound {
+            } catch .exists {
+                // Two names of one UID: fsck's to judge. Ours stays as it is.
+                throw StoreError(.damaged, "message \(uid) of \(path) has two names")
+            } catch {
+                // It may have happened all the same (a time-out, EIO): look at the result.
+                if try shard.lookUp(uid, lastKnown: wanted)?.flags == wanted { return wanted }
+                throw StoreError.system(error, "change the flags of message \(uid)")
+            }
+            guard let now = try shard.lookUp(uid, lastKnown: nil) else { return nil }
+            flags = now.flags
+            odd = now.name == MessageFileName.string(UID(uid), now.flags) ? nil : now.name
+        }
+        throw StoreError(.busy, "the name of message \(uid) keeps changing")
+    }
+
+    @inline(__always)
+    private func renameOnce(
+        _ uid: UInt32, _ flags: MessageFlags, _ odd: String?, _ wanted: MessageFlags, in shard: ShardDirectory
+    ) throws(Errno) {
+        try MessageFileName.with(uid, wanted) { (new) throws(Errno) in
+            if let odd {
+                try renameChecked(shard.descriptor, odd, shard.descriptor, new)
+            } else {
+                try MessageFileName.with(uid, flags) { (old) throws(Errno) in
+                    try renameChecked(shard.descriptor, old, shard.descriptor, new)
+                }
+            }
+        }
+    }
+
+    /// A rename that does not replace. Where the file system cannot promise that: a look-up, then a plain rename
+    /// (never link and unlink, which leaves two names when three writers meet).
+    func renameChecked(
+        _ fromDirectory: Int32, _ from: UnsafePointer<CChar>, _ toDirectory: Int32, _ to: UnsafePointer<CChar>
+    ) throws(Errno) {
+        if context.can(.renameNoReplace) {
+            try system.rename(fromDirectory, from, toDirectory, to, replacing: false)
+            return
+        }
+        do {
+            _ = try system.status(toDirectory, to)
+        } catch .notFound {
+            try system.rename(fromDirectory, from, toDirectory, to, replacing: true)
+            return
+        }
+        throw .exists
+    }
+}

@@ -1,0 +1,176 @@
+import Glibc
+
+extension Mailbox {
+    /// Moves messages to another mailbox of the store: one rename each, so that at no instant a message is in
+    /// neither. Durable when it returns (not under `none`). Not all or none: a batch of single moves, settled forward.
+    ///
+    /// Within one mailbox a message gets a new UID. Across file systems or accounts: append there, expunge here.
+    public func move(_ uids: [UID], to target: Mailbox) throws(StoreError) -> CopyResult {
+        var result = CopyResult(uidValidity: target.state.withLock { $0.status.uidValidity })
+        guard id != target.id else { return try moveWithin(uids, result) }
+        try refresh()
+        let list = state.withLock { $0.view.list }
+        let used = uids.reduce(MessageFlags()) { $0.union(list.entry(of: $1)?.flags ?? []) }
+        let letters = try KeywordMap(from: self, to: target, used: used)
+        var sourceShards: Set<UInt32> = []
+        var targetShards: [ShardDirectory] = []
+        var at = 0
+        while at < uids.count {
+            let round = uids[at..<min(at + Self.expungeRound, uids.count)]
+            let moved = try Mailbox.lockedBoth(
+                self, exclusive: true, target, uids: round.count, records: 2 * round.count,
+                sourceRecords: 2 * round.count
+            ) { () throws(StoreError) in
+                try moveRound(round, target, letters, &result, &sourceShards, &targetShards)
+            }
+            switch moved {
+            case .done: at = round.endIndex
+            case .recount: try target.context.recountQuota()
+            case .overQuota: throw StoreError(.overQuota, "the quota of \(target.context.name) is used up")
+            case .crossDevice:
+                let copied = try copy(Array(round), to: target)
+                result.copied += copied.copied
+                _ = try remove(copied.copied.map(\.source))
+                at = round.endIndex
+            }
+        }
+        if options.durability != .none {
+            do {
+                for shard in targetShards {
+                    try doing("sync a shard directory") { () throws(Errno) in try system.sync(shard.descriptor) }
+                    try target.syncNames(above: shard)
+                }
+                for number in sourceShards {
+                    guard let shard = try shard(number) else { continue }
+                    try doing("sync a shard directory") { () throws(Errno) in try system.sync(shard.descriptor) }
+                }
+            } catch {
+                _ = breakMailbox(error)
+                throw target.breakMailbox(error)
+            }
+        }
+        try removeEmptyShards(sourceShards)
+        for mailbox in [self, target] {
+            try mailbox.raiseCeilings(uids: 0, records: 0)
+            try mailbox.compactIfNeeded()
+        }
+        return result
+    }
+
+    private enum MoveOutcome { case done, recount, overQuota, crossDevice }
+
+    private func moveRound(
+        _ uids: ArraySlice<UID>, _ target: Mailbox, _ letters: KeywordMap, _ result: inout CopyResult,
+        _ sourceShards: inout Set<UInt32>, _ targetShards: inout [ShardDirectory]
+    ) throws(StoreError) -> MoveOutcome {
+        let (list, log) = state.withLock { ($0.view.list, $0.log) }
+        let targetLog = target.state.withLock { $0.log }
+        let first = target.state.withLock { UInt32($0.view.nextUID) }
+        let time = context.now
+        var away: [LogRecord] = []
+        var here: [LogRecord] = []
+        for uid in uids {
+            guard let entry = list.entry(of: uid) else { continue }
+            let digest = try log.record(at: Int(entry.record))?.digest ?? .unknown
+            here.append(
+                LogRecord(
+                    .append, done: false, uid: first + UInt32(here.count), flags: letters.map(entry.flags), time: time,
+                    size: entry.size, digest: digest))
+            away.append(
+                LogRecord(.expunge, done: false, uid: uid.rawValue, flags: entry.flags, time: time, size: entry.size))
+        }
+        guard !here.isEmpty else { return .done }
+        let tokens = context.tokens.take(here.count)
+        for i in here.indices {
+            here[i].token = tokens &+ UInt64(i)
+            away[i].token = tokens &+ UInt64(i)
+        }
+        let otherAccount = target.context !== context
+        if otherAccount {
+            // Reserve at the destination first, give back at the source after.
+            let bytes = here.reduce(UInt64(0)) { $0 + UInt64($1.messageSize) }
+            switch try target.context.reserve(bytes: bytes, messages: here.count) {
+            case .granted: break
+            case .overQuota: return .overQuota
+            case .needsRecount: return .recount
+            }
+        }
+        var failure: StoreError?
+        do {
+            try targetLog.append(here)
+            try log.append(away)
+        } catch {
+            failure = error
+        }
+        var crossDevice = false
+        var done = 0
+        var bytes: UInt64 = 0
+        for i in here.indices {
+            here[i].isDone = true
+            away[i].isDone = true
+            if failure == nil, !crossDevice {
+                do {
+                    switch try moveOne(&here[i], &away[i], target, &targetShards) {
+                    case .moved:
+                        done += 1
+                        bytes += UInt64(here[i].messageSize)
+                        sourceShards.insert(away[i].uid / UID.perShard)
+                        result.copied.append((UID(away[i].uid), UID(here[i].uid)))
+                        continue
+                    case .gone: break
+                    case .crossDevice: crossDevice = true
+                    }
+                } catch { failure = error }
+            }
+            here[i].kind = .void
+            away[i].kind = .void
+        }
+        if otherAccount {
+            let all = here.reduce(UInt64(0)) { $0 + UInt64($1.messageSize) }
+            try target.context.ledger.giveBack(bytes: all - bytes, messages: here.count - done)
+            try context.ledger.giveBack(bytes: bytes, messages: done)
+        }
+        try target.write(here)
+        try write(away)
+        if let failure { throw failure }
+        return crossDevice ? .crossDevice : .done
+    }
+
+    private enum OneMove { case moved, gone, crossDevice }
+
+    private func moveOne(
+        _ here: inout LogRecord, _ away: inout LogRecord, _ target: Mailbox, _ targetShards: inout [ShardDirectory]
+    ) throws(StoreError) -> OneMove {
+        guard let shard = try shard(away.uid / UID.perShard) else { return .gone }
+        var name = MessageFileName.string(UID(away.uid), away.flags)
+        for _ in 0..<3 {
+            do {
+                let from = name
+                let there = try target.publish(here.uid, here.flags) { (there, newName) throws(Errno) in
+                    do throws(Errno) {
+                        try renameChecked(shard.descriptor, from, there.descriptor, newName)
+                    } catch .notFound {
+                        // Whose name is missing? The target's directory is made anew by `publish`, ours is not.
+                        _ = try system.status(shard.descriptor, from)
+                        throw .notFound
+                    }
+                }
+                if targetShards.last !== there { targetShards.append(there) }
+                return .moved
+            } catch {
+                if error.errno == .crossDevice { return .crossDevice }
+                guard error.errno == .notFound else { throw error }
+            }
+            guard let now = try shard.lookUp(away.uid, lastKnown: nil) else { return .gone }
+            name = now.name
+        }
+        return .gone
+    }
+
+    /// A move onto itself: copies under new UIDs, then the old ones go.
+    private func moveWithin(_ uids: [UID], _ empty: CopyResult) throws(StoreError) -> CopyResult {
+        let copied = try copy(uids, to: self)
+        _ = try remove(copied.copied.map(\.source))
+        return copied
+    }
+}

@@ -1,0 +1,216 @@
+import Glibc
+
+// Opening: the log gives the view, an exact listing of every shard confirms it.
+
+extension Mailbox {
+    /// Shards listed under one hold of the lock.
+    private static let shardsPerRound = 8
+
+    /// Opens the mailbox in `path` (below the account's directory), recovering it after a restart of the machine.
+    /// - Throws: `notFound` when there is no mailbox, `damaged`, `busy`, `system`.
+    static func open(_ context: AccountContext, path: String) throws(StoreError) -> Mailbox {
+        let directory: Int32
+        do {
+            directory = try context.system.openDirectory(context.directory, path)
+        } catch .notFound {
+            throw StoreError(.notFound, "there is no mailbox at \(path)")
+        } catch {
+            throw StoreError.system(error, "open the mailbox at \(path)")
+        }
+        let result: Result<Mailbox, StoreError>
+        do throws(StoreError) {
+            result = .success(try open(context, path, directory))
+        } catch { result = .failure(error) }
+        switch result {
+        case .success(let mailbox):
+            // From here on the descriptor is the mailbox's.
+            try mailbox.list()
+            return mailbox
+        case .failure(let error):
+            context.system.close(directory)
+            throw error
+        }
+    }
+
+    private static func open(
+        _ context: AccountContext, _ path: String, _ directory: Int32
+    ) throws(StoreError) -> Mailbox {
+        let locks = MailboxLocks(
+            system: context.system, directory: directory, wait: context.options.lockWait,
+            waiters: context.options.lockWaiters)
+        let recovery = Recovery(context: context, directory: directory, path: path)
+        var found = try recovery.inspect()
+        if case .needed(let why) = found {
+            if context.options.readOnly { return try recovery.readOnlyMailbox(locks) }
+            try recovery.run(why, locks)
+            found = try recovery.inspect()
+        }
+        guard case .current(let status, let log) = found else {
+            throw StoreError(.damaged, "the mailbox at \(path) could not be recovered")
+        }
+        return Mailbox(
+            context: context, directory: directory, locks: locks,
+            state: State(
+                log: log, view: MailboxView(log.openedHeader, uidFloor: status.uidFloor), status: status, path: path,
+                logPath: path + "/" + LogFile.fileName))
+    }
+
+    /// Compares every shard with the log, newest first, a few under each hold of the lock.
+    func list() throws(StoreError) {
+        if options.readOnly { return try listReadOnly() }
+        // The bulk of the log needs no lock.
+        let log = state.withLock { $0.log }
+        _ = try catchUp(to: LogFile.records(in: log.size()))
+        var numbers = try shardNumbers()
+        while !numbers.isEmpty {
+            let round = Array(numbers.prefix(Self.shardsPerRound))
+            numbers.removeFirst(round.count)
+            try locked(exclusive: true) { () throws(StoreError) in
+                for number in round { try listShard(number) }
+            }
+        }
+    }
+
+    /// Shards in the directory or in the view, newest first.
+    private func shardNumbers() throws(StoreError) -> [UInt32] {
+        var numbers = Set(state.withLock { $0.view.list.shards.map(\.number) })
+        try DirectoryListing.forEach(system, directory, ".") { name, _ in
+            if let number = ShardName.parse(name) { numbers.insert(number) }
+        }
+        return numbers.sorted(by: >)
+    }
+
+    /// Compares one shard with the view, which is at the log's end; what a foreign hand changed is logged. Exclusive.
+    private func listShard(_ number: UInt32) throws(StoreError) {
+        let known = state.withLock { s in s.view.list.shardIndex(number).map { s.view.list.shards[$0] } }
+        let name = ShardName.string(number)
+        let fd: Int32
+        do {
+            fd = try system.openDirectory(directory, name)
+        } catch .notFound where known == nil {
+            return
+        } catch .notFound {
+            return try reconcile(number, nil, known)
+        } catch .notDirectory {
+            // Something of that name that is no directory: reported by fsck, never touched.
+            return
+        } catch {
+            throw StoreError.system(error, "open the shard directory \(name)")
+        }
+        defer { system.close(fd) }
+        let listing = try ShardListing(system, directory: fd, number: number)
+        if listing.agrees(with: known) { return }
+        try reconcile(number, listing, known)
+    }
+
+    /// Logs what was changed behind the engine's back: the names win, with fresh mod-sequences. Exclusive lock.
+    private func reconcile(_ number: UInt32, _ listing: ShardListing?, _ known: ShardTable?) throws(StoreError) {
+        var records: [LogRecord] = []
+        var strays: [ListedMessage] = listing?.odd ?? []
+        var uids: Set<UInt32> = []
+        if let known { for i in 0..<known.count { uids.insert(known.uid(i)) } }
+        var oddFlags: [UInt32: ListedMessage] = [:]
+        for (i, odd) in strays.enumerated().reversed()
+        where listing?.flags(Int(odd.uid % UID.perShard)) == nil && oddFlags[odd.uid] == nil && uids.contains(odd.uid) {
+            // The only name of a known message, in another form: it gets its canonical one.
+            oddFlags[odd.uid] = odd
+            strays.remove(at: i)
+        }
+        for (uid, odd) in oddFlags {
+            guard let shard = try shard(number) else { continue }
+            try doing("rename \(odd.name)") { () throws(Errno) in
+                try MessageFileName.with(uid, odd.flags) { (name) throws(Errno) in
+                    try renameChecked(shard.descriptor, odd.name, shard.descriptor, name)
+                }
+            }
+        }
+        for uid in uids.sorted() {
+            let entry = state.withLock { $0.view.list.entry(of: UID(uid)) }
+            let now = listing?.flags(Int(uid % UID.perShard)) ?? oddFlags[uid]?.flags
+            guard let now else {
+                records.append(
+                    LogRecord(.expunge, done: true, uid: uid, flags: entry?.flags ?? [], size: entry?.size ?? 0))
+                continue
+            }
+            if now != entry?.flags { records.append(LogRecord(.flags, done: true, uid: uid, flags: now)) }
+        }
+        if let listing {
+            for offset in 0..<Int(UID.perShard) {
+                let uid = number * UID.perShard + UInt32(offset)
+                if let flags = listing.flags(offset), !uids.contains(uid) {
+                    strays.append(ListedMessage(uid: uid, flags: flags))
+                }
+            }
+        }
+        let time = context.now
+        for i in records.indices {
+            records[i].token = context.tokens.take()
+            records[i].time = time
+        }
+        if records.contains(where: { $0.kind == .expunge }) { try context.ledger.markRecount() }
+        guard hasRoom(uids: strays.count, records: records.count + 2 * strays.count) else {
+            // Too much at once for the ceilings; the next listing tries again with raised ones.
+            return
+        }
+        try write(records)
+        try adopt(strays.sorted { $0.uid < $1.uid }, shard: number)
+    }
+
+    /// Gives messages that nobody appended a UID of their own: the one in their name may have been another's.
+    private func adopt(_ strays: [ListedMessage], shard number: UInt32) throws(StoreError) {
+        for stray in strays {
+            guard let shard = try shard(number) else { return }
+            let status: FileStatus
+            do { status = try system.status(shard.descriptor, stray.name) } catch { continue }
+            guard status.isRegularFile, status.size <= Int64(UInt32.max) else { continue }
+            if let twin = try shard.names(of: stray.uid).first(where: { $0.name != stray.name }),
+                let other = try? system.status(shard.descriptor, twin.name), other.identity == status.identity
+            {
+                // A second name of the same message: the rename that left it is over.
+                try remove(stray.name, in: shard.descriptor)
+                continue
+            }
+            let uid = state.withLock { UInt32($0.view.nextUID) }
+            let log = state.withLock { $0.log }
+            var record = LogRecord(
+                .append, done: false, uid: uid, flags: stray.flags, token: context.tokens.take(), time: context.now,
+                size: UInt32(status.size))
+            try log.append(record)
+            _ = try publish(uid, stray.flags) { (target, name) throws(Errno) in
+                try renameChecked(shard.descriptor, stray.name, target.descriptor, name)
+            }
+            try context.ledger.markRecount()
+            record.isDone = true
+            try write(record)
+        }
+    }
+
+    /// Without locks and without writing: as exact as a listing can be.
+    private func listReadOnly() throws(StoreError) {
+        let log = state.withLock { $0.log }
+        _ = try catchUp(to: LogFile.records(in: log.size()))
+        for number in try shardNumbers() {
+            let fd: Int32
+            do { fd = try system.openDirectory(directory, ShardName.string(number)) } catch { continue }
+            defer { system.close(fd) }
+            let listing = try ShardListing(system, directory: fd, number: number)
+            state.withLock { s in
+                s.view.replaceShard(number, listing)
+            }
+        }
+    }
+}
+
+extension MailboxView {
+    /// The names as listed; sizes and mod-sequences where the log has them.
+    mutating func replaceShard(_ number: UInt32, _ listing: ShardListing) {
+        let known = list.shardIndex(number).map { list.shards[$0] }
+        if listing.agrees(with: known) { return }
+        let absent = known.map { k in (0..<k.count).map(k.uid).filter { listing.flags(Int($0 % UID.perShard)) == nil } }
+        for uid in absent ?? [] { remove(uid) }
+        for offset in 0..<Int(UID.perShard) {
+            guard let flags = listing.flags(offset) else { continue }
+            show(number * UID.perShard + UInt32(offset), flags)
+        }
+    }
+}

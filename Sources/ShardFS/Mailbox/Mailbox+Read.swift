@@ -1,0 +1,202 @@
+import COpenSSL
+import Glibc
+
+/// A mailbox at one moment: a value, cheap to keep.
+public struct MailboxSnapshot: Sendable {
+    public let messages: MessageList
+    public let uidValidity: UInt32
+    /// The next UID to be given out (RFC 9051, 2.3.1.1); 4,294,967,295 when there is none left.
+    public let uidNext: UInt32
+    public let highestModSeq: ModSeq
+    /// Asked about changes before this, the log cannot tell what was expunged.
+    public let oldestAnswerable: ModSeq
+    /// The first UID that no session has been told of as \Recent yet.
+    public let recentUID: UInt32
+    public let keywords: KeywordTable
+    public let mailboxID: String
+    public let specialUse: String?
+}
+
+/// An open message file: immutable, and readable even when the message is expunged meanwhile.
+public final class MessageFile: Sendable {
+    public let uid: UID
+    /// RFC822.SIZE in bytes.
+    public let size: UInt32
+    /// INTERNALDATE, seconds since 1970 UTC.
+    public let internalDate: Int64
+    /// For sendfile(2); valid while this object lives.
+    public let descriptor: Int32
+    let identity: FileIdentity
+    private let system: System
+
+    private init(_ system: System, _ descriptor: Int32, _ uid: UID, _ status: FileStatus) {
+        self.system = system
+        self.descriptor = descriptor
+        self.uid = uid
+        size = UInt32(clamping: status.size)
+        internalDate = status.modified >= 0 ? status.modified / 1_000_000_000 : 0
+        identity = status.identity
+    }
+
+    deinit { system.close(descriptor) }
+
+    /// Nil when there is no such file.
+    static func open(
+        _ system: System, _ directory: Int32, _ name: UnsafePointer<CChar>, uid: UID
+    ) throws(StoreError) -> MessageFile? {
+        let fd: Int32
+        do {
+            fd = try system.open(directory, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK)
+        } catch .notFound {
+            return nil
+        } catch {
+            throw StoreError.system(error, "open message \(uid)")
+        }
+        let result: Result<FileStatus, StoreError>
+        do throws(StoreError) {
+            let status = try doing("look at message \(uid)") { () throws(Errno) in try system.status(fd) }
+            guard status.isRegularFile else { throw StoreError(.damaged, "message \(uid) is not a regular file") }
+            result = .success(status)
+        } catch { result = .failure(error) }
+        switch result {
+        case .success(let status): return MessageFile(system, fd, uid, status)
+        case .failure(let error):
+            system.close(fd)
+            throw error
+        }
+    }
+
+    /// Reads into `buffer` from `offset`; fewer bytes than asked only at the end of the message.
+    public func read(into buffer: UnsafeMutableRawBufferPointer, at offset: Int64) throws(StoreError) -> Int {
+        try doing("read message \(uid)") { () throws(Errno) in try system.read(descriptor, buffer, at: offset) }
+    }
+
+    /// At most `count` bytes from `offset`.
+    public func read(at offset: Int64 = 0, count: Int? = nil) throws(StoreError) -> [UInt8] {
+        let left = max(0, Int64(size) - offset)
+        let wanted = Int(min(left, Int64(count ?? Int(size))))
+        var failure: StoreError?
+        let bytes = [UInt8](unsafeUninitializedCapacity: wanted) { buffer, filled in
+            do throws(StoreError) {
+                filled = try read(into: UnsafeMutableRawBufferPointer(buffer), at: offset)
+            } catch { failure = error }
+        }
+        if let failure { throw failure }
+        return bytes
+    }
+
+    /// Reads the whole message for its digest.
+    public func digest() throws(StoreError) -> ContentDigest {
+        let hash = EVP_MD_CTX_new()
+        defer { EVP_MD_CTX_free(hash) }
+        EVP_DigestInit_ex(hash, EVP_sha256(), nil)
+        let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: 1 << 18, alignment: 16)
+        defer { buffer.deallocate() }
+        var offset: Int64 = 0
+        while true {
+            let count = try read(into: buffer, at: offset)
+            if count == 0 { break }
+            EVP_DigestUpdate(hash, buffer.baseAddress, count)
+            offset += Int64(count)
+        }
+        var bytes = [UInt8](repeating: 0, count: 32)
+        EVP_DigestFinal_ex(hash, &bytes, nil)
+        return ContentDigest(sha256: bytes)
+    }
+}
+
+extension Mailbox {
+    /// The mailbox as the log says now, changes of other processes included.
+    public func snapshot() throws(StoreError) -> MailboxSnapshot {
+        try refresh()
+        return currentSnapshot()
+    }
+
+    /// The mailbox as this process last saw it; no system call.
+    public func currentSnapshot() -> MailboxSnapshot {
+        nameKeywords(in: state.withLock { $0.view.usedFlags })
+        return state.withLock { s in
+            MailboxSnapshot(
+                messages: s.view.list, uidValidity: s.status.uidValidity,
+                uidNext: UInt32(clamping: s.view.nextUID), highestModSeq: s.view.highestModSeq,
+                oldestAnswerable: s.view.oldestAnswerable, recentUID: s.view.recentUID, keywords: s.status.keywords,
+                mailboxID: id, specialUse: s.status.specialUse)
+        }
+    }
+
+    /// Opens a message; also one expunged since, as long as its file waits in `.expunged/`.
+    /// - Throws: `notFound`.
+    public func open(_ uid: UID) throws(StoreError) -> MessageFile {
+        let known = state.withLock { $0.view.list.entry(of: uid)?.flags }
+        // A rename between look-up and open is possible each time, so try a few times before giving up.
+        for attempt in 0..<10 {
+            if let shard = try shard(uid.shard) {
+                if attempt == 0, let known {
+                    let file = try MessageFileName.with(uid.rawValue, known) { (name) throws(StoreError) in
+                        try MessageFile.open(system, shard.descriptor, name, uid: uid)
+                    }
+                    if let file { return file }
+                }
+                if let now = try shard.lookUp(uid.rawValue, lastKnown: nil) {
+                    if let file = try MessageFile.open(system, shard.descriptor, now.name, uid: uid) { return file }
+                    continue
+                }
+            }
+            if let file = try openExpungedMessage(uid) { return file }
+        }
+        throw StoreError(.notFound, "there is no message \(uid)")
+    }
+
+    private func openExpungedMessage(_ uid: UID) throws(StoreError) -> MessageFile? {
+        let validity = state.withLock { $0.status.uidValidity }
+        var file: MessageFile?
+        try forEachExpunged { (hour, expunged) throws(StoreError) in
+            guard file == nil, expunged.uidValidity == validity, expunged.uid == uid.rawValue else { return }
+            file = try MessageFile.open(
+                system, directory, "\(ExpungedName.directory)/\(hour)/\(expunged.name)", uid: uid)
+        }
+        return file
+    }
+
+    /// Digest (EMAILID) and time of saving (SAVEDATE, seconds since 1970 UTC) as the log has them; the digest is
+    /// computed from the file when it is not known.
+    public func details(_ entry: MessageEntry) throws(StoreError) -> (digest: ContentDigest, saved: Int64?) {
+        let log = state.withLock { $0.log }
+        if let record = try log.record(at: Int(entry.record)), record.uid == entry.uid.rawValue,
+            record.digest != .unknown
+        {
+            return (record.digest, record.time > 0 ? record.time : nil)
+        }
+        return (try open(entry.uid).digest(), nil)
+    }
+
+    /// UIDs expunged after `modSeq`, ascending; nil when the log does not reach back that far: then every UID of the
+    /// client's that is absent is the answer (RFC 7162, 5.1).
+    public func expunged(since modSeq: ModSeq) throws(StoreError) -> [UID]? {
+        try refresh()
+        let (log, view) = state.withLock { ($0.log, $0.view) }
+        guard modSeq >= view.oldestAnswerable else { return nil }
+        var found: Set<UInt32> = []
+        _ = try log.scan(from: 0, to: view.applied) { record, place in
+            let at = record.modSeq != 0 ? record.modSeq : log.base + UInt64(place) + 1
+            if record.isDone, record.kind == .expunge, at > modSeq { found.insert(record.uid) }
+        }
+        return found.sorted().map { UID($0) }
+    }
+
+    /// Takes the \Recent messages for a session: UIDs from the answer up to `uidNext` are recent to it alone. A log
+    /// record, not synced, written only when it moves (RFC 3501, 2.3.2).
+    public func takeRecent() throws(StoreError) -> UInt32 {
+        try refresh()
+        func standing() -> (recent: UInt32, next: UInt32) {
+            state.withLock { ($0.view.recentUID, UInt32(clamping: $0.view.nextUID)) }
+        }
+        let now = standing()
+        if now.recent >= now.next || options.readOnly { return now.recent }
+        return try locked(exclusive: true, uids: 0, records: 1) { () throws(StoreError) in
+            let (recent, next) = standing()
+            if recent < next { try write(LogRecord(.recent, done: true, uid: next, time: context.now)) }
+            return recent
+        }
+    }
+}

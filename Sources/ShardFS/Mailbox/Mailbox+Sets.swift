@@ -1,0 +1,177 @@
+import Glibc
+
+/// One message of a set: bytes that are durable already, and how they get their name.
+struct SetMember {
+    var size: UInt32
+    var digest: ContentDigest
+    var flags: MessageFlags
+    var time: Int64
+    var link: (ShardDirectory, UnsafePointer<CChar>) throws(Errno) -> Void
+}
+
+extension Mailbox {
+    /// Appends several finished messages under consecutive UIDs: all or none, through errors, kills and power cuts.
+    /// - Throws: as `append`; nothing was added then.
+    public func append(_ messages: [(message: StagedMessage, flags: MessageFlags)]) throws(StoreError) -> [AppendResult] {
+        if messages.count == 1 { return [try append(messages[0].message, flags: messages[0].flags)] }
+        var members: [SetMember] = []
+        let now = context.now
+        for (message, flags) in messages {
+            try checkFlags(flags)
+            let (size, digest) = try message.sealed()
+            members.append(
+                SetMember(size: size, digest: digest, flags: flags, time: now) { (shard, name) throws(Errno) in
+                    try message.link(shard.descriptor, name)
+                })
+        }
+        guard !members.isEmpty else { return [] }
+        while true {
+            let outcome = try locked(exclusive: true, uids: members.count, records: members.count + 2) {
+                () throws(StoreError) in try SetWriter(mailbox: self).run(members)
+            }
+            guard let results = try finishSet(outcome) else { continue }
+            return results
+        }
+    }
+
+    /// After the lock: the log's done records become durable, then the set is acknowledged. Nil: reserve again.
+    func finishSet(_ outcome: SetWriter.Outcome) throws(StoreError) -> [AppendResult]? {
+        switch outcome {
+        case .recount:
+            try context.recountQuota()
+            return nil
+        case .overQuota:
+            throw StoreError(.overQuota, "the quota of \(context.name) is used up")
+        case .done(let results, let shards):
+            if options.durability != .none {
+                do {
+                    try state.withLock({ $0.log }).syncData()
+                    for shard in shards { try syncNames(above: shard) }
+                } catch {
+                    _ = try? expunge(results.map(\.uid), onlyDeleted: false, durable: false)
+                    throw breakMailbox(error)
+                }
+            }
+            try raiseCeilings(uids: 0, records: 0)
+            try compactIfNeeded()
+            return results
+        }
+    }
+}
+
+/// A set in one exclusive hold: intent, fdatasync of the log, links, fsync of every shard, done records.
+///
+/// `prepare`, `link` and `commit` are apart so that one delivery to several mailboxes can hold them all.
+struct SetWriter {
+    enum Outcome {
+        case done([AppendResult], [ShardDirectory])
+        case overQuota
+        case recount
+    }
+
+    let mailbox: Mailbox
+    private var first: UInt32 = 0
+    private var token: UInt64 = 0
+    private var bytes: UInt64 = 0
+    private var count = 0
+    private var shards: [ShardDirectory] = []
+    private var members: [SetMember] = []
+
+    init(mailbox: Mailbox) { self.mailbox = mailbox }
+
+    /// The whole of it, for one mailbox.
+    func run(_ members: [SetMember]) throws(StoreError) -> Outcome {
+        var writer = self
+        if let refused = try writer.prepare(members) { return refused }
+        do {
+            try writer.link()
+            return .done(try writer.commit(), writer.shards)
+        } catch {
+            writer.rollBack()
+            throw error
+        }
+    }
+
+    /// Reserves quota and writes the intent, durably. Nil: go on; else nothing was done.
+    mutating func prepare(_ members: [SetMember]) throws(StoreError) -> Outcome? {
+        self.members = members
+        count = members.count
+        bytes = members.reduce(0) { $0 + UInt64($1.size) }
+        token = mailbox.context.tokens.take()
+        let log = mailbox.state.withLock { $0.log }
+        first = mailbox.state.withLock { UInt32($0.view.nextUID) }
+        let intent = LogRecord(
+            .set, done: false, uid: first, token: token, time: mailbox.context.now, size: UInt32(count))
+        try log.append(intent)
+        do {
+            if mailbox.options.durability != .none {
+                // The intent must be found after a power cut that keeps some of the links.
+                if !mailbox.state.withLock({ $0.logNameSynced }) {
+                    try doing("sync the mailbox directory") { () throws(Errno) in
+                        try mailbox.system.sync(mailbox.directory)
+                    }
+                    mailbox.state.withLock { $0.logNameSynced = true }
+                }
+                try log.syncData()
+            }
+            let outcome = try mailbox.context.reserve(bytes: bytes, messages: count)
+            if outcome == .granted { return nil }
+            try mailbox.write(void)
+            return outcome == .overQuota ? .overQuota : .recount
+        } catch {
+            try? mailbox.write(void)
+            throw error
+        }
+    }
+
+    private var void: LogRecord { LogRecord(.void, done: true, uid: first, token: token) }
+
+    /// Gives every member its name and makes the names durable.
+    mutating func link() throws(StoreError) {
+        for (i, member) in members.enumerated() {
+            let shard = try mailbox.publish(first + UInt32(i), member.flags, member.link)
+            if shards.last !== shard { shards.append(shard) }
+        }
+        guard mailbox.options.durability != .none else { return }
+        for shard in shards {
+            try doing("sync a shard directory") { () throws(Errno) in try mailbox.system.sync(shard.descriptor) }
+            if !shard.nameSynced.withLock({ $0 }) {
+                try doing("sync the mailbox directory") { () throws(Errno) in
+                    try mailbox.system.sync(mailbox.directory)
+                }
+                shard.nameSynced.withLock { $0 = true }
+            }
+        }
+    }
+
+    /// Writes the done records: from here on readers see the set.
+    mutating func commit() throws(StoreError) -> [AppendResult] {
+        var records: [LogRecord] = []
+        records.reserveCapacity(count + 1)
+        for (i, member) in members.enumerated() {
+            records.append(
+                LogRecord(
+                    .append, done: true, uid: first + UInt32(i), flags: member.flags, token: token, time: member.time,
+                    size: member.size, digest: member.digest))
+        }
+        records.append(
+            LogRecord(.set, done: true, uid: first, token: token, time: mailbox.context.now, size: UInt32(count)))
+        try mailbox.write(records)
+        let (validity, list) = mailbox.state.withLock { ($0.status.uidValidity, $0.view.list) }
+        return (0..<count).map { i in
+            let uid = UID(first + UInt32(i))
+            return AppendResult(uidValidity: validity, uid: uid, modSeq: list.entry(of: uid)?.modSeq ?? 0)
+        }
+    }
+
+    /// Takes back all names under the same hold. What cannot be taken back now is settled by the next holder.
+    func rollBack() {
+        do {
+            try mailbox.rollBack(first: first, count: UInt32(count))
+            try? mailbox.context.ledger.giveBack(bytes: bytes, messages: count)
+            try? mailbox.write(void)
+        } catch {}
+    }
+
+    var touched: [ShardDirectory] { shards }
+}

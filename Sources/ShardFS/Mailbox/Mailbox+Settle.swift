@@ -1,0 +1,144 @@
+import Glibc
+
+// What writers that died left: intents without a done, settled from the names. Exclusive lock.
+
+extension Mailbox {
+    /// Writes records under the mailbox's lock and takes them, and all before them, into the view.
+    func write(_ records: [LogRecord]) throws(StoreError) {
+        let log = state.withLock { $0.log }
+        try log.append(records)
+        try catchUpToEnd(log)
+    }
+
+    func write(_ record: LogRecord) throws(StoreError) {
+        let log = state.withLock { $0.log }
+        try log.append(record)
+        try catchUpToEnd(log)
+    }
+
+    private func catchUpToEnd(_ log: LogFile) throws(StoreError) {
+        try catchUp(to: LogFile.records(in: log.size()))
+    }
+
+    /// Settles every intent that has no done record. The view is at the log's end and nobody else writes.
+    func settle() throws(StoreError) {
+        let pending = state.withLock { $0.view.pending }
+        guard !pending.isEmpty else { return }
+        var done: [LogRecord] = []
+        var recount = false
+        for intent in pending.values.sorted(by: { $0.record.uid < $1.record.uid }) {
+            let record = intent.record
+            if record.kind != .flags { recount = true }
+            switch record.kind {
+            case .set:
+                try rollBack(first: record.uid, count: record.messageSize)
+                done.append(LogRecord(.void, done: true, uid: record.uid, token: record.token))
+            case .append, .flags, .expunge:
+                done.append(try settled(record))
+            case .recent, .kept, .void, .clean:
+                done.append(LogRecord(.void, done: true, token: record.token))
+            }
+        }
+        // Before the done records: a kill in between only leaves a recount that finds nothing.
+        if recount { try context.ledger.markRecount() }
+        try write(done)
+    }
+
+    /// The done record of one dead intent: present = append or flags, gone = expunge, never there = void.
+    private func settled(_ intent: LogRecord) throws(StoreError) -> LogRecord {
+        let known = state.withLock { $0.view.list.entry(of: UID(intent.uid)) }
+        let shard = try shard(intent.uid / UID.perShard)
+        let now = try shard?.lookUp(intent.uid, lastKnown: known?.flags ?? intent.flags)
+        var done = intent
+        done.isDone = true
+        switch (now, known) {
+        case (let now?, nil):
+            done.kind = .append
+            done.flags = now.flags
+        case (let now?, _?):
+            done.kind = .flags
+            done.flags = now.flags
+        case (nil, _?): done.kind = .expunge
+        case (nil, nil): done.kind = .void
+        }
+        return done
+    }
+
+    /// Takes back what a set linked: no name stays in its UID range, in a shard or in `.expunged/`.
+    func rollBack(first: UInt32, count: UInt32) throws(StoreError) {
+        guard count > 0 else { return }
+        let last = UInt32(min(UInt64(first) + UInt64(count) - 1, UInt64(UInt32.max)))
+        for number in (first / UID.perShard)...(last / UID.perShard) {
+            guard let shard = try shard(number) else { continue }
+            var names: [String] = []
+            try DirectoryListing.forEach(system, shard.descriptor, ".") { name, _ in
+                if let parsed = MessageFileName.parse(name), parsed.uid >= first, parsed.uid <= last {
+                    names.append(String(decoding: name, as: UTF8.self))
+                }
+            }
+            for name in names { try remove(name, in: shard.descriptor) }
+            if !names.isEmpty {
+                try doing("sync a shard directory") { () throws(Errno) in try system.sync(shard.descriptor) }
+            }
+        }
+        let validity = state.withLock { $0.status.uidValidity }
+        try forEachExpunged { (hour, file) throws(StoreError) in
+            guard file.uidValidity == validity, file.uid >= first, file.uid <= last else { return }
+            try remove("\(ExpungedName.directory)/\(hour)/\(file.name)", in: directory)
+        }
+    }
+
+    func remove(_ name: String, in directory: Int32) throws(StoreError) {
+        do { try system.unlink(directory, name) } catch .notFound {} catch {
+            throw StoreError.system(error, "remove \(name)")
+        }
+    }
+}
+
+/// A name in `.expunged/{yyyymmddhh}/`: `{uidvalidity}.{uid}_{flags}.eml`.
+struct ExpungedName: Sendable {
+    static let directory = ".expunged"
+
+    var uidValidity: UInt32
+    var uid: UInt32
+    var flags: MessageFlags
+    var name: String
+
+    init?(_ name: String) {
+        guard let dot = name.firstIndex(of: "."), let validity = UInt32(name[..<dot]),
+            let parsed = MessageFileName.parse(String(name[name.index(after: dot)...]))
+        else { return nil }
+        uidValidity = validity
+        uid = parsed.uid
+        flags = parsed.flags
+        self.name = name
+    }
+
+    static func string(_ uidValidity: UInt32, _ uid: UID, _ flags: MessageFlags) -> String {
+        "\(uidValidity).\(MessageFileName.string(uid, flags))"
+    }
+
+    /// The UTC hour of `seconds` as the name of its directory.
+    static func hour(_ seconds: Int64) -> String {
+        var t = time_t(seconds)
+        var parts = tm()
+        gmtime_r(&t, &parts)
+        func pad(_ n: Int32, _ width: Int) -> String {
+            let digits = String(n)
+            return String(repeating: "0", count: max(0, width - digits.count)) + digits
+        }
+        return pad(parts.tm_year + 1900, 4) + pad(parts.tm_mon + 1, 2) + pad(parts.tm_mday, 2) + pad(parts.tm_hour, 2)
+    }
+}
+
+extension Mailbox {
+    /// Calls `body` for each message in `.expunged/`, with the hour's directory.
+    func forEachExpunged(_ body: (String, ExpungedName) throws(StoreError) -> Void) throws(StoreError) {
+        for hour in try DirectoryListing.names(system, directory, ExpungedName.directory).sorted() {
+            guard hour.utf8.count == 10, hour.utf8.allSatisfy({ $0 >= 48 && $0 <= 57 }) else { continue }
+            for name in try DirectoryListing.names(system, directory, "\(ExpungedName.directory)/\(hour)") {
+                if let file = ExpungedName(name) { try body(hour, file) }
+            }
+        }
+    }
+}

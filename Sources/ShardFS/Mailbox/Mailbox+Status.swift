@@ -1,0 +1,170 @@
+// status.json, its ceilings and keywords, and the copy of them in the log's header.
+
+extension Mailbox {
+    static let statusLockName = ".status.lock"
+
+    func readStatus() throws(StoreError) -> MailboxStatus {
+        guard let bytes = try context.publisher.read(MailboxStatus.fileName, in: directory) else {
+            throw StoreError(.damaged, "\(MailboxStatus.fileName) of \(path) is missing")
+        }
+        return try MailboxStatus(JSONValue.parse(bytes, name: MailboxStatus.fileName))
+    }
+
+    /// Reads, changes and replaces status.json under its own lock; durable when it returns.
+    @discardableResult
+    func updateStatus(_ change: (inout MailboxStatus) throws(StoreError) -> Void) throws(StoreError) -> MailboxStatus {
+        try LockFile.hold(system, in: directory, Self.statusLockName, until: context.deadline) { () throws(StoreError) in
+            var status = try readStatus()
+            let before = status
+            try change(&status)
+            if status != before {
+                try context.publisher.publish(
+                    status.json.serialized(), as: MailboxStatus.fileName, in: directory)
+            }
+            state.withLock { s in
+                s.status = status
+                s.headerStale = true
+            }
+            return status
+        }
+    }
+
+    // MARK: ceilings
+
+    /// Whether `uids` more UIDs and `records` more records stay below the durable ceilings.
+    func hasRoom(uids: Int, records: Int) -> Bool {
+        state.withLock { s in
+            s.view.nextUID + UInt64(uids) <= s.status.uidCeiling
+                && s.view.nextModSeq + UInt64(records) + 4_096 <= s.status.modSeqCeiling
+        }
+    }
+
+    /// Raises the ceilings when less than half a step is left. Not under the mailbox's lock.
+    /// - Throws: `exhausted` when the last UID or mod-sequence has been given out.
+    func raiseCeilings(uids: Int, records: Int, always: Bool = false) throws(StoreError) {
+        let (nextUID, nextModSeq, status) = state.withLock { ($0.view.nextUID, $0.view.nextModSeq, $0.status) }
+        let wantedUID = nextUID + UInt64(uids) + (always ? 0 : MailboxStatus.uidStep / 2)
+        let wantedModSeq = nextModSeq + UInt64(records) + 4_096 + (always ? 0 : MailboxStatus.modSeqStep / 2)
+        let uidShort = wantedUID > status.uidCeiling && status.uidCeiling < MailboxStatus.uidEnd
+        let modSeqShort = wantedModSeq > status.modSeqCeiling && status.modSeqCeiling < MailboxStatus.modSeqEnd
+        if always {
+            if nextUID + UInt64(uids) > MailboxStatus.uidEnd {
+                throw StoreError(.exhausted, "the mailbox has no UIDs left: the last one, \(UID.lastGiven), is given out")
+            }
+            if wantedModSeq > MailboxStatus.modSeqEnd {
+                throw StoreError(.exhausted, "the mailbox has no mod-sequences left")
+            }
+        }
+        guard uidShort || modSeqShort else { return }
+        try updateStatus { (status) throws(StoreError) in
+            status.uidCeiling = max(
+                status.uidCeiling, min(nextUID + UInt64(uids) + MailboxStatus.uidStep, MailboxStatus.uidEnd))
+            status.modSeqCeiling = max(
+                status.modSeqCeiling,
+                min(nextModSeq + UInt64(records) + MailboxStatus.modSeqStep, MailboxStatus.modSeqEnd))
+        }
+    }
+
+    /// Runs `body` under the lock with room for `uids` UIDs and `records` records below the ceilings.
+    func locked<R>(
+        exclusive: Bool, uids: Int, records: Int, _ body: () throws(StoreError) -> R
+    ) throws(StoreError) -> R {
+        while true {
+            let result = try locked(exclusive: exclusive) { () throws(StoreError) -> R? in
+                guard hasRoom(uids: uids, records: records) else { return nil }
+                return try body()
+            }
+            if let result { return result }
+            try raiseCeilings(uids: uids, records: records, always: true)
+        }
+    }
+
+    // MARK: keywords
+
+    /// The flag bits of keyword names, in any case. A name that is not known gets a letter, durably, when `create`.
+    /// - Throws: `invalidArgument` for a name that is no keyword, `limit` when the 31 letters are taken.
+    public func keywords(_ names: [String], create: Bool) throws(StoreError) -> MessageFlags {
+        guard !names.isEmpty else { return [] }
+        for name in names where !KeywordTable.isValid(name) {
+            throw StoreError(.invalidArgument, "\(name.debugDescription) cannot be a keyword")
+        }
+        var table = state.withLock { $0.status.keywords }
+        if names.contains(where: { table.flag($0) == nil }) {
+            table = try readStatus().keywords
+            if create, names.contains(where: { table.flag($0) == nil }) {
+                try checkWritable()
+                table = try updateStatus { (status) throws(StoreError) in
+                    for name in names where status.keywords.add(name) == nil {
+                        throw StoreError(
+                            .limit, "the mailbox has \(KeywordTable.maximum) keywords already: no room for \(name)")
+                    }
+                }.keywords
+            } else {
+                let known = table
+                state.withLock { $0.status.keywords.merge(known) }
+            }
+        }
+        var flags: MessageFlags = []
+        for name in names { flags.formUnion(table.flag(name) ?? []) }
+        return flags
+    }
+
+    /// Names of letters that another process gave out.
+    func nameKeywords(in flags: MessageFlags) {
+        let wanted = flags.intersection(.keywordMask)
+        let missing = state.withLock { s in
+            wanted.letters.utf8.contains { s.status.keywords.names[$0] == nil } && !s.unnamed.contains(wanted)
+        }
+        guard missing, let status = try? readStatus() else { return }
+        state.withLock { s in
+            s.status.keywords.merge(status.keywords)
+            s.unnamed.formUnion(wanted)
+        }
+    }
+
+    // MARK: header
+
+    /// Copies ceilings and keywords into the log's header when they changed. Exclusive lock.
+    func refreshHeader() throws(StoreError) {
+        let (stale, log, status) = state.withLock { ($0.headerStale, $0.log, $0.status) }
+        guard stale else { return }
+        var header = try log.header()
+        header.uidCeiling = max(header.uidCeiling, status.uidCeiling)
+        header.modSeqCeiling = max(header.modSeqCeiling, status.modSeqCeiling)
+        header.keywords.merge(status.keywords)
+        try log.write(header, in: directory)
+        state.withLock { $0.headerStale = false }
+    }
+
+    // MARK: the clean mark
+
+    /// Removes the mark, durably, before the first change after it. Exclusive lock.
+    func removeCleanMark() throws(StoreError) {
+        try updateStatus { (status) throws(StoreError) in status.clean = nil }
+        // The next opener must not take the mark's record for the log's last.
+        try write([LogRecord(.void, done: true)])
+        let log = state.withLock { $0.log }
+        try log.syncData()
+    }
+
+    /// Marks the mailbox as closed in good order: everything is durable and the log's last record says so.
+    public func close() throws(StoreError) {
+        guard !options.readOnly, !isBroken else { return }
+        do {
+            try locked(exclusive: true, uids: 0, records: 1) { () throws(StoreError) in
+                let (log, shards) = state.withLock { ($0.log, Array($0.shards.values)) }
+                for shard in shards {
+                    try doing("sync a shard directory") { () throws(Errno) in try system.sync(shard.descriptor) }
+                }
+                try write([LogRecord(.clean, done: true)])
+                try log.syncData()
+                guard let mark = state.withLock({ $0.view.cleanMark }) else { return }
+                try doing("sync the mailbox directory") { () throws(Errno) in try system.sync(directory) }
+                try updateStatus { (status) throws(StoreError) in status.clean = mark }
+            }
+        } catch {
+            if error.code == .gone { return }
+            throw error
+        }
+    }
+}

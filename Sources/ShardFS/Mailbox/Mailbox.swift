@@ -1,0 +1,333 @@
+import Glibc
+
+/// An open mailbox. All of a process's users of one mailbox share one object; every method may be called from any
+/// thread and blocks for the time of its system calls.
+///
+/// Layout and protocols: docs/storage.md. Every change is an intent record in the log, the change of names, and a done
+/// record that names its intent, all under the mailbox's lock; readers act on done records only.
+public final class Mailbox: Sendable {
+    struct State {
+        var log: LogFile
+        var view: MailboxView
+        var status: MailboxStatus
+        var shards: [UInt32: ShardDirectory] = [:]
+        /// Path below the account's directory, and that of the log.
+        var path: String
+        var logPath: String
+        /// The log's own name is durable (synced by this process since the log was opened).
+        var logNameSynced = false
+        /// The directories above the shards are durable.
+        var ancestorsSynced = false
+        /// The log's header lacks ceilings or keywords that status.json has.
+        var headerStale = false
+        /// Keyword letters seen that status.json, read again, does not name.
+        var unnamed: MessageFlags = []
+        /// When an intent without a done was first seen, monotonic nanoseconds.
+        var pendingSince: UInt64?
+        var broken: StoreError?
+    }
+
+    let context: AccountContext
+    let directory: Int32
+    let locks: MailboxLocks
+    let state: Locked<State>
+    let observers = Locked<[UInt64: @Sendable () -> Void]>([:])
+
+    /// RFC 8474's MAILBOXID.
+    public let id: String
+
+    var system: System { context.system }
+    var options: StoreOptions { context.options }
+
+    /// Shard directories that are kept open.
+    private static let openShards = 16
+    /// Intents older than this belong to a dead writer, if the lock can be had.
+    private static let deadIntent: UInt64 = 1_000_000_000
+
+    init(context: AccountContext, directory: Int32, locks: MailboxLocks, state: State) {
+        self.context = context
+        self.directory = directory
+        self.locks = locks
+        self.state = Locked(state)
+        id = state.status.mailboxID
+    }
+
+    deinit { system.close(directory) }
+
+    /// Path below the account's directory.
+    var path: String { state.withLock { $0.path } }
+
+    /// The mailbox was renamed by this process.
+    func moved(to path: String) {
+        state.withLock { s in
+            s.path = path
+            s.logPath = path + "/" + LogFile.fileName
+        }
+    }
+
+    // MARK: the lock
+
+    /// Runs `body` under the mailbox's lock, with the view at the log's end; exclusively, with every intent of a dead
+    /// writer settled.
+    func locked<R>(exclusive: Bool, _ body: () throws(StoreError) -> R) throws(StoreError) -> R {
+        try checkWritable()
+        while true {
+            let hold = try locks.acquire(exclusive: exclusive)
+            do {
+                if try prepare(exclusive: exclusive) {
+                    let result = try body()
+                    locks.release(hold)
+                    return result
+                }
+            } catch {
+                locks.release(hold)
+                throw error
+            }
+            locks.release(hold)
+            // Something only an exclusive holder may mend: a torn end, a clean mark.
+            let mending = try locks.acquire(exclusive: true)
+            do {
+                _ = try prepare(exclusive: true)
+                locks.release(mending)
+            } catch {
+                locks.release(mending)
+                throw error
+            }
+        }
+    }
+
+    func checkWritable() throws(StoreError) {
+        if options.readOnly { throw StoreError(.readOnly, "the store was opened for reading only") }
+        if let broken = state.withLock({ $0.broken }) { throw broken }
+    }
+
+    /// After a lock is taken: the path still leads to this log, and the view is at its end. False when only an
+    /// exclusive holder can go on.
+    func prepare(exclusive: Bool) throws(StoreError) -> Bool {
+        let (log, logPath, applied) = state.withLock { ($0.log, $0.logPath, $0.view.applied) }
+        let status: FileStatus
+        do {
+            status = try system.status(context.directory, logPath)
+        } catch .notFound {
+            throw StoreError(.gone, "the mailbox was deleted or renamed")
+        } catch {
+            throw StoreError.system(error, "look at \(logPath)")
+        }
+        let replaced = status.identity != log.identity
+        if replaced { try reopenLog(expecting: status.identity) }
+        let torn = LogFile.isTorn(status.size)
+        if torn, !exclusive { return false }
+        let records = LogFile.records(in: status.size)
+        if replaced || records != applied {
+            if case .bad(let place) = try catchUp(to: records) {
+                // Under a shared lock the record may be on its way; exclusively nobody writes.
+                if !exclusive { return false }
+                try mendLog(badFrom: place, records: records)
+            }
+        }
+        if torn { try cutTornEnd() }
+        if state.withLock({ $0.view.cleanMark != nil }) {
+            if !exclusive { return false }
+            try removeCleanMark()
+        }
+        if exclusive {
+            try settle()
+            try refreshHeader()
+        }
+        return true
+    }
+
+    private func cutTornEnd() throws(StoreError) {
+        let (log, applied) = state.withLock { ($0.log, $0.view.applied) }
+        try log.truncate(records: applied)
+    }
+
+    /// A wrong record: the log's end is cut there when nothing right follows, else the log begins anew.
+    private func mendLog(badFrom place: Int, records: Int) throws(StoreError) {
+        let log = state.withLock { $0.log }
+        var rightAfter = false
+        var at = place + 1
+        while at < records, !rightAfter {
+            switch try log.scan(from: at, to: records, { _, _ in rightAfter = true }) {
+            case .end: at = records
+            case .bad(let next): at = next + 1
+            }
+        }
+        if rightAfter {
+            try Recovery(context: context, directory: directory, path: path).rebuild(.mismatch)
+            let status = try doing("look at the new log") { () throws(Errno) in
+                try system.status(directory, LogFile.fileName)
+            }
+            try reopenLog(expecting: status.identity)
+        } else {
+            try log.truncate(records: place)
+        }
+    }
+
+    /// Another process replaced the log (compaction or recovery): the view is made anew from it.
+    private func reopenLog(expecting identity: FileIdentity) throws(StoreError) {
+        guard let log = try LogFile.open(system, in: directory), log.identity == identity,
+            log.openedHeader.mailboxID == id
+        else { throw StoreError(.gone, "the mailbox was replaced by another of the same name") }
+        let status = try readStatus()
+        // Complete before anyone sees it: a view half filled would look like an expunge.
+        var view = MailboxView(log.openedHeader, uidFloor: status.uidFloor)
+        let records = LogFile.records(in: try log.size())
+        _ = try log.scan(from: 0, to: records) { record, place in view.apply(record, at: place) }
+        let made = view
+        state.withLock { s in
+            s.log = log
+            s.status = status
+            s.view = made
+            s.logNameSynced = false
+            s.shards = [:]
+        }
+        notify()
+    }
+
+    /// Applies the records up to `records`.
+    @discardableResult
+    func catchUp(to records: Int) throws(StoreError) -> LogFile.ScanEnd {
+        let result: Result<(LogFile.ScanEnd, Bool), StoreError> = state.withLock { s in
+            do throws(StoreError) {
+                let before = s.view.highestModSeq
+                guard s.view.applied < records else { return .success((.end, false)) }
+                let end = try s.log.scan(from: s.view.applied, to: records) { record, place in
+                    s.view.apply(record, at: place)
+                }
+                if end == .end { s.view.skip(to: records) }
+                if s.view.pending.isEmpty {
+                    s.pendingSince = nil
+                } else if s.pendingSince == nil {
+                    s.pendingSince = System.monotonicNanoseconds()
+                }
+                if !s.view.unconfirmed.isEmpty { try confirm(&s) }
+                return .success((end, s.view.highestModSeq != before))
+            } catch { return .failure(error) }
+        }
+        let (end, changed) = try result.get()
+        if changed { notify() }
+        return end
+    }
+
+    /// The flags of messages whose records raced, from their names.
+    private func confirm(_ s: inout State) throws(StoreError) {
+        for uid in s.view.unconfirmed {
+            guard let known = s.view.list.entry(of: UID(uid)) else {
+                s.view.unconfirmed.remove(uid)
+                continue
+            }
+            guard let shard = try openShard(&s, uid / UID.perShard, create: false) else { continue }
+            // Gone for now: an expunge's done record will tell.
+            guard let now = try shard.lookUp(uid, lastKnown: known.flags) else { continue }
+            s.view.confirm(uid, now.flags)
+        }
+    }
+
+    /// Reads what others wrote since; needs no lock. Settles a dead writer's intents when they are old.
+    public func refresh() throws(StoreError) {
+        if options.readOnly { return }
+        let (log, applied, logPath) = state.withLock { ($0.log, $0.view.applied, $0.logPath) }
+        let status: FileStatus
+        do {
+            status = try system.status(context.directory, logPath)
+        } catch .notFound {
+            throw StoreError(.gone, "the mailbox was deleted or renamed")
+        } catch {
+            throw StoreError.system(error, "look at \(logPath)")
+        }
+        if status.identity != log.identity {
+            try locked(exclusive: true) { () throws(StoreError) in }
+            return
+        }
+        let records = LogFile.records(in: status.size)
+        if records > applied { try catchUp(to: records) }
+        let since = state.withLock { $0.pendingSince }
+        if let since, System.monotonicNanoseconds() > since + Self.deadIntent {
+            try locked(exclusive: true) { () throws(StoreError) in }
+        }
+    }
+
+    // MARK: directories below
+
+    /// The open directory of a shard; nil when there is none and it is not to be made.
+    func shard(_ number: UInt32, create: Bool = false) throws(StoreError) -> ShardDirectory? {
+        let result: Result<ShardDirectory?, StoreError> = state.withLock { s in
+            do throws(StoreError) { return .success(try openShard(&s, number, create: create)) } catch {
+                return .failure(error)
+            }
+        }
+        return try result.get()
+    }
+
+    private func openShard(_ s: inout State, _ number: UInt32, create: Bool) throws(StoreError) -> ShardDirectory? {
+        if let open = s.shards[number] { return open }
+        let name = ShardName.string(number)
+        if create {
+            do { try system.makeDirectory(directory, name) } catch .exists {} catch {
+                throw StoreError.system(error, "make the shard directory \(name)")
+            }
+        }
+        let fd: Int32
+        do {
+            fd = try system.openDirectory(directory, name)
+        } catch .notFound {
+            return nil
+        } catch {
+            throw StoreError.system(error, "open the shard directory \(name)")
+        }
+        if s.shards.count >= Self.openShards, let lowest = s.shards.keys.min() { s.shards[lowest] = nil }
+        let shard = ShardDirectory(system: system, number: number, descriptor: fd)
+        s.shards[number] = shard
+        return shard
+    }
+
+    func forgetShard(_ number: UInt32) { state.withLock { $0.shards[number] = nil } }
+
+    // MARK: durability
+
+    /// Makes every directory name above the shard's files durable once in this process.
+    func syncNames(above shard: ShardDirectory) throws(StoreError) {
+        if !shard.nameSynced.withLock({ $0 }) {
+            try doing("sync the mailbox directory") { () throws(Errno) in try system.sync(directory) }
+            shard.nameSynced.withLock { $0 = true }
+        }
+        let (done, path) = state.withLock { ($0.ancestorsSynced, $0.path) }
+        if done { return }
+        var parent = path
+        while let slash = parent.lastIndex(of: "/") {
+            parent = String(parent[..<slash])
+            try context.syncDirectory(parent)
+        }
+        try context.syncAncestors()
+        state.withLock { $0.ancestorsSynced = true }
+    }
+
+    /// After a failed fsync nothing that was written is known to be there: no more writes until opened anew.
+    func breakMailbox(_ error: StoreError) -> StoreError {
+        let broken = StoreError(
+            .needsReopen, "the mailbox takes no writes after a failed sync (\(error.message))", errno: error.errno)
+        state.withLock { $0.broken = broken }
+        return broken
+    }
+
+    /// Whether the mailbox refuses writes until it is opened anew.
+    var isBroken: Bool { state.withLock { $0.broken != nil } }
+
+    // MARK: observers
+
+    /// Calls `body` after every change this process makes or sees, on the thread that saw it and under no lock.
+    /// It must not block. The answer is for `stopObserving`.
+    public func observe(_ body: @escaping @Sendable () -> Void) -> UInt64 {
+        let key = System.random(UInt64.self)
+        observers.withLock { $0[key] = body }
+        return key
+    }
+
+    public func stopObserving(_ key: UInt64) { observers.withLock { $0[key] = nil } }
+
+    func notify() {
+        let bodies = observers.withLock { Array($0.values) }
+        for body in bodies { body() }
+    }
+}

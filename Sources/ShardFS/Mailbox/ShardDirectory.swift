@@ -1,0 +1,123 @@
+import Glibc
+
+/// An open shard directory.
+final class ShardDirectory: Sendable {
+    let number: UInt32
+    let descriptor: Int32
+    private let system: System
+    /// Whether this process has made the shard's own name durable.
+    let nameSynced = Locked(false)
+
+    init(system: System, number: UInt32, descriptor: Int32) {
+        self.system = system
+        self.number = number
+        self.descriptor = descriptor
+    }
+
+    deinit { system.close(descriptor) }
+
+    /// The names that stand for a UID here, most often one; by listing.
+    func names(of uid: UInt32) throws(StoreError) -> [(name: String, flags: MessageFlags)] {
+        var found: [(name: String, flags: MessageFlags)] = []
+        try DirectoryListing.forEach(system, descriptor, ".") { name, _ in
+            if let parsed = MessageFileName.parse(name), parsed.uid == uid {
+                found.append((String(decoding: name, as: UTF8.self), parsed.flags))
+            }
+        }
+        return found
+    }
+
+    /// The name a UID has now, given the flags it was last known with; nil when it has none.
+    func lookUp(_ uid: UInt32, lastKnown: MessageFlags?) throws(StoreError) -> (name: String, flags: MessageFlags)? {
+        if let lastKnown {
+            let name = MessageFileName.string(UID(uid), lastKnown)
+            do {
+                _ = try system.status(descriptor, name)
+                return (name, lastKnown)
+            } catch .notFound {
+            } catch {
+                throw StoreError.system(error, "look at \(name)")
+            }
+        }
+        return try names(of: uid).first
+    }
+}
+
+/// One message of an exact listing of a shard.
+struct ListedMessage: Sendable {
+    var uid: UInt32
+    var flags: MessageFlags
+    /// Nil when the name is the canonical one.
+    var oddName: String?
+
+    var name: String { oddName ?? MessageFileName.string(UID(uid), flags) }
+}
+
+/// An exact listing of one shard: by place, so that nothing needs sorting.
+struct ShardListing {
+    /// Flags by UID less the shard's first; the top bit says that there is a message.
+    private(set) var table = [UInt64](repeating: 0, count: Int(UID.perShard))
+    private(set) var count = 0
+    /// Names that are not canonical, and second names of one UID.
+    private(set) var odd: [ListedMessage] = []
+    /// Names that belong to no message, or to one of another shard: left alone.
+    private(set) var foreign: [String] = []
+
+    static let present: UInt64 = 1 << 63
+
+    /// Takes the listing; nothing may change the shard meanwhile.
+    init(_ system: System, _ shard: ShardDirectory) throws(StoreError) {
+        try self.init(system, directory: shard.descriptor, number: shard.number)
+    }
+
+    init(_ system: System, directory: Int32, number: UInt32) throws(StoreError) {
+        let first = number * UID.perShard
+        // Local copies: a capture of `self` would cost a uniqueness check for each name.
+        var table = self.table
+        var count = 0
+        var odd: [ListedMessage] = []
+        var foreign: [String] = []
+        let result: Result<Void, StoreError> = table.withUnsafeMutableBufferPointer { slots in
+            do throws(StoreError) {
+                try DirectoryListing.forEach(system, directory, ".") { name, kind in
+                    guard let parsed = MessageFileName.parse(name), parsed.uid >= first,
+                        parsed.uid - first < UID.perShard, kind == .file || kind == .unknown
+                    else {
+                        foreign.append(String(decoding: name, as: UTF8.self))
+                        return
+                    }
+                    let slot = Int(parsed.uid - first)
+                    if parsed.isCanonical, slots[slot] == 0 {
+                        slots[slot] = parsed.flags.rawValue | Self.present
+                        count += 1
+                    } else {
+                        odd.append(
+                            ListedMessage(
+                                uid: parsed.uid, flags: parsed.flags, oddName: String(decoding: name, as: UTF8.self)))
+                    }
+                }
+                return .success(())
+            } catch { return .failure(error) }
+        }
+        try result.get()
+        self.table = table
+        self.count = count
+        self.odd = odd
+        self.foreign = foreign
+    }
+
+    /// Whether the shard holds exactly the messages and flags of `shard`.
+    func agrees(with shard: ShardTable?) -> Bool {
+        guard odd.isEmpty, count == shard?.count ?? 0 else { return false }
+        guard let shard else { return true }
+        return table.withUnsafeBufferPointer { slots in
+            for i in 0..<shard.count where slots[Int(shard.offsets[i])] != shard.flags[i] | Self.present { return false }
+            return true
+        }
+    }
+
+    func flags(_ offset: Int) -> MessageFlags? {
+        let slot = table[offset]
+        return slot & Self.present == 0 ? nil : MessageFlags(rawValue: slot & ~Self.present)
+    }
+}

@@ -1,0 +1,181 @@
+import COpenSSL
+import Glibc
+
+/// A message on its way in: bytes are written as they come, counted and hashed; no name leads to it until it is
+/// appended. Content is the wire form (CRLF) and is stored byte for byte. Thread-safe, for one writer at a time.
+///
+/// Dropping it without appending leaves nothing behind.
+public final class StagedMessage: Sendable {
+    /// The largest message, in bytes: sizes are 32 bits in the change log.
+    public static let maximumSize = UInt64(UInt32.max)
+
+    private struct State {
+        var size: UInt64 = 0
+        var hash: OpaquePointer?
+        var finished = false
+        var failed: StoreError?
+        var digest = ContentDigest.unknown
+    }
+
+    let descriptor: Int32
+    /// Where there are no unnamed files: the directory and name that hold the bytes meanwhile.
+    let temporaryName: String?
+    let temporaryDirectory: Int32?
+    private let system: System
+    private let durability: StoreOptions.Durability
+    private let state: Locked<State>
+
+    init(
+        system: System, descriptor: Int32, temporaryDirectory: Int32?, temporaryName: String?,
+        durability: StoreOptions.Durability
+    ) {
+        self.system = system
+        self.descriptor = descriptor
+        self.temporaryDirectory = temporaryDirectory
+        self.temporaryName = temporaryName
+        self.durability = durability
+        let hash = EVP_MD_CTX_new()
+        EVP_DigestInit_ex(hash, EVP_sha256(), nil)
+        state = Locked(State(hash: hash))
+    }
+
+    deinit {
+        state.withLock { EVP_MD_CTX_free($0.hash) }
+        if let temporaryName, let temporaryDirectory {
+            try? system.unlink(temporaryDirectory, temporaryName)
+            system.close(temporaryDirectory)
+        }
+        system.close(descriptor)
+    }
+
+    /// Bytes written so far.
+    public var size: UInt64 { state.withLock { $0.size } }
+
+    /// Adds bytes.
+    /// - Throws: `limit` past 4 GiB less one byte, `noSpace`, `system`; after an error the message cannot be appended.
+    public func write(_ bytes: UnsafeRawBufferPointer) throws(StoreError) {
+        guard bytes.count > 0 else { return }
+        let result: Result<Void, StoreError> = state.withLock { s in
+            if let failed = s.failed { return .failure(failed) }
+            precondition(!s.finished, "a finished message takes no more bytes")
+            do throws(StoreError) {
+                guard s.size + UInt64(bytes.count) <= Self.maximumSize else {
+                    throw StoreError(.limit, "a message cannot be larger than \(Self.maximumSize) bytes")
+                }
+                try doing("write a message") { () throws(Errno) in try system.write(descriptor, bytes) }
+                EVP_DigestUpdate(s.hash, bytes.baseAddress, bytes.count)
+                s.size += UInt64(bytes.count)
+                return .success(())
+            } catch {
+                s.failed = error
+                return .failure(error)
+            }
+        }
+        try result.get()
+    }
+
+    public func write(_ bytes: [UInt8]) throws(StoreError) {
+        let result: Result<Void, StoreError> = bytes.withUnsafeBytes { raw in
+            do throws(StoreError) { return .success(try write(raw)) } catch { return .failure(error) }
+        }
+        try result.get()
+    }
+
+    /// Ends the message: sets INTERNALDATE and makes the bytes durable (as the store's durability says). Calling it
+    /// again does nothing.
+    /// - Parameter internalDate: seconds since 1970 UTC, 0 to 4,294,967,295; nil for now.
+    public func finish(internalDate: Int64? = nil) throws(StoreError) {
+        let result: Result<Void, StoreError> = state.withLock { s in
+            if let failed = s.failed { return .failure(failed) }
+            if s.finished { return .success(()) }
+            do throws(StoreError) {
+                if let internalDate {
+                    guard internalDate >= 0, internalDate <= Int64(UInt32.max) else {
+                        throw StoreError(.invalidArgument, "the internal date \(internalDate) is out of range")
+                    }
+                    try doing("set a message's date") { () throws(Errno) in
+                        try system.setModified(descriptor, internalDate)
+                    }
+                }
+                if durability != .none {
+                    // fsync, not fdatasync: that need not write the date.
+                    try doing("sync a message") { () throws(Errno) in try system.sync(descriptor) }
+                }
+            } catch {
+                s.failed = error
+                return .failure(error)
+            }
+            var bytes = [UInt8](repeating: 0, count: 32)
+            EVP_DigestFinal_ex(s.hash, &bytes, nil)
+            s.digest = ContentDigest(sha256: bytes)
+            s.finished = true
+            return .success(())
+        }
+        try result.get()
+    }
+
+    /// Size and digest of a finished message.
+    func sealed() throws(StoreError) -> (size: UInt32, digest: ContentDigest) {
+        let result: Result<(UInt32, ContentDigest), StoreError> = state.withLock { s in
+            if let failed = s.failed { return .failure(failed) }
+            guard s.finished else {
+                return .failure(StoreError(.invalidArgument, "the message was not finished"))
+            }
+            return .success((UInt32(s.size), s.digest))
+        }
+        return try result.get()
+    }
+
+    /// Gives the message a name.
+    func link(_ directory: Int32, _ name: UnsafePointer<CChar>) throws(Errno) {
+        if let temporaryName, let temporaryDirectory {
+            try system.link(temporaryDirectory, temporaryName, directory, name)
+        } else {
+            try system.linkUnnamed(descriptor, directory, name)
+        }
+    }
+}
+
+extension ContentDigest {
+    /// The first 16 of SHA-256's 32 bytes.
+    init(sha256 bytes: [UInt8]) {
+        func word(_ start: Int) -> UInt64 {
+            (0..<8).reduce(0) { $0 | UInt64(bytes[start + $1]) << UInt64(8 * $1) }
+        }
+        self.init(high: word(0), low: word(8))
+    }
+}
+
+extension Mailbox {
+    static let temporaryDirectory = ".tmp"
+
+    /// A place to write a message to, in the file system of this mailbox. It may be appended here or in any mailbox
+    /// of the store, and to several.
+    public func stage() throws(StoreError) -> StagedMessage {
+        try checkWritable()
+        if context.can(.unnamedFiles) {
+            let fd = try doing("make a file without a name") { () throws(Errno) in
+                try system.openUnnamed(directory)
+            }
+            return StagedMessage(
+                system: system, descriptor: fd, temporaryDirectory: nil, temporaryName: nil,
+                durability: options.durability)
+        }
+        do { try system.makeDirectory(directory, Self.temporaryDirectory) } catch .exists {} catch {
+            throw StoreError.system(error, "make \(Self.temporaryDirectory)")
+        }
+        let at = try doing("open \(Self.temporaryDirectory)") { () throws(Errno) in
+            try system.openDirectory(directory, Self.temporaryDirectory)
+        }
+        let name = "\(System.processID).\(MailboxStatus.hex(System.random(UInt64.self)))"
+        do {
+            let fd = try system.open(at, name, O_RDWR | O_CREAT | O_EXCL)
+            return StagedMessage(
+                system: system, descriptor: fd, temporaryDirectory: at, temporaryName: name,
+                durability: options.durability)
+        } catch {
+            system.close(at)
+            throw StoreError.system(error, "make a staging file")
+        }
+    }
+}

@@ -1,0 +1,288 @@
+import Glibc
+
+/// The bytes and messages that an account uses, exact among all threads and processes: the file `quota.ledger`.
+///
+/// The file is updated in place under a lock on itself and never replaced. The order that keeps it right: reserve,
+/// then make the message visible; take the message away, then give back. So a writer that dies leaves a count that is
+/// too high, never too low; who settles its work calls `markRecount`. A restart of the machine without `close` makes
+/// the ledger unknown until it is counted anew.
+///
+/// The lock is a leaf: nothing else is locked while it is held, and callers hold what they hold already.
+final class QuotaLedger: Sendable {
+    static let fileName = "quota.ledger"
+
+    /// What became of a reservation.
+    enum Outcome: Hashable, Sendable {
+        /// Counted; to be given back if the message does not come to be.
+        case granted
+        /// The account has no room; nothing was counted.
+        case overQuota
+        /// There may be room: the ledger says no but is not exact. Count anew, `set`, and reserve again.
+        case needsRecount
+    }
+
+    /// What the ledger says.
+    struct Usage: Hashable, Sendable {
+        /// The sum of the messages' sizes.
+        var bytes: UInt64
+        var messages: UInt64
+        /// Whether the numbers can be trusted; else they are upper bounds, `UInt64.max` for "not known".
+        var isExact: Bool
+    }
+
+    private let system: System
+    private let directory: Int32
+    private let boot: QuotaBoot
+    private let lockWait: UInt64
+    private let readOnly: Bool
+    private let syncsEachChange: Bool
+    /// Descriptors that nobody uses now, each an open file description of its own.
+    private let idle: Locked<[Int32]>
+    private static let maximumIdle = 4
+
+    /// - Parameters:
+    ///   - directory: the account's, which must stay open for as long as this object lives.
+    ///   - bootID: what changes with each start of the machine. On a store that several machines share, one constant
+    ///     for all of them together with `syncsEachChange`, since their starts say nothing about each other's.
+    ///   - lockWait: nanoseconds that a caller waits for the ledger.
+    ///   - readOnly: nothing is locked, made or written; `usage` answers all the same.
+    init(
+        system: System, directory: Int32, bootID: String, lockWait: UInt64 = 10_000_000_000, readOnly: Bool = false,
+        syncsEachChange: Bool = false
+    ) {
+        self.system = system
+        self.directory = directory
+        boot = QuotaBoot(bootID)
+        self.lockWait = lockWait
+        self.readOnly = readOnly
+        self.syncsEachChange = syncsEachChange
+        var descriptors: [Int32] = []
+        descriptors.reserveCapacity(Self.maximumIdle)
+        idle = Locked(descriptors)
+    }
+
+    deinit { closeIdle() }
+
+    // MARK: use
+
+    /// Counts bytes and messages if they fit.
+    /// - Parameter limit: bytes; 0 for no limit.
+    func reserve(bytes: UInt64, messages: Int, limit: UInt64) throws(StoreError) -> Outcome {
+        let count = try Self.count(messages)
+        return try change { line in
+            let (sum, overflow) = line.bytes.addingReportingOverflow(bytes)
+            // The highest number stands for "not known" and is never reached by counting.
+            let full = overflow || sum == .max
+            if limit > 0, full || sum > limit { return line.state == .recount ? .needsRecount : .overQuota }
+            if full {
+                line = .unknown
+            } else {
+                line.bytes = sum
+                line.messages = Self.sum(line.messages, count)
+                if line.state == .clean { line.state = .open }
+            }
+            return .granted
+        }
+    }
+
+    /// Takes back what was counted for messages that are gone or never came to be. A count that would fall below
+    /// zero was wrong: the ledger is unknown from then on.
+    func giveBack(bytes: UInt64, messages: Int) throws(StoreError) {
+        let count = try Self.count(messages)
+        try change { line in
+            if line.isUnknown { return }
+            if bytes > line.bytes || count > line.messages {
+                line = .unknown
+                return
+            }
+            line.bytes -= bytes
+            line.messages -= count
+            if line.state == .clean { line.state = .open }
+        }
+    }
+
+    /// Notes that the count may be too high: a writer died between its change and the ledger's.
+    func markRecount() throws(StoreError) { try change { $0.state = .recount } }
+
+    /// Ends a recount. The caller holds all mailboxes of the account, so that nobody reserves meanwhile.
+    func set(bytes: UInt64, messages: Int) throws(StoreError) {
+        let count = try Self.count(messages)
+        try change { $0 = QuotaLine(bytes: min(bytes, .max - 1), messages: count, state: .open) }
+    }
+
+    /// What the ledger says now.
+    func usage() throws(StoreError) -> Usage {
+        let line = try readOnly ? readWithoutLock() : change { $0 }
+        return Usage(bytes: line.bytes, messages: line.messages, isExact: line.state != .recount)
+    }
+
+    /// Whether the numbers are not exact.
+    var needsRecount: Bool {
+        get throws(StoreError) { try !usage().isExact }
+    }
+
+    /// Marks the ledger clean and makes it durable, so that the next start of the machine trusts it. A ledger that
+    /// needs a recount stays so. The object may be used again; the first change takes the mark away.
+    func close() throws(StoreError) {
+        defer { closeIdle() }
+        if readOnly { return }
+        try locked { fd, raw throws(StoreError) in
+            var line = try self.read(fd, raw)
+            guard line.state == .open else { return }
+            let before = line
+            line.state = .clean
+            try self.write(line, fd, raw)
+            do throws(StoreError) {
+                try self.sync(fd)
+            } catch {
+                // The mark may be on the disk or not; the file must not say more than the disk may.
+                try? self.write(before, fd, raw)
+                throw error
+            }
+        }
+    }
+
+    // MARK: the file
+
+    /// One locked round: the line is read, `body` changes it, and it is written when it differs.
+    @inline(__always)
+    private func change<R>(_ body: (inout QuotaLine) throws(StoreError) -> R) throws(StoreError) -> R {
+        if readOnly { throw StoreError(.readOnly, "the store was opened for reading") }
+        return try locked { fd, raw throws(StoreError) in
+            let before = try self.read(fd, raw)
+            var line = before
+            let result = try body(&line)
+            if line == before { return result }
+            if before.state == .clean { try self.open(before, fd, raw) }
+            try self.write(line, fd, raw)
+            if self.syncsEachChange { try self.sync(fd) }
+            return result
+        }
+    }
+
+    /// Takes the `clean` mark away, durably, before anything changes.
+    private func open(
+        _ clean: QuotaLine, _ fd: Int32, _ raw: UnsafeMutableRawBufferPointer
+    ) throws(StoreError) {
+        var line = clean
+        line.state = .open
+        try write(line, fd, raw)
+        do throws(StoreError) {
+            try sync(fd)
+        } catch {
+            // The disk may still say clean: the next writer must find it here too, and write and sync anew.
+            try? write(clean, fd, raw)
+            throw error
+        }
+    }
+
+    private func read(_ fd: Int32, _ raw: UnsafeMutableRawBufferPointer) throws(StoreError) -> QuotaLine {
+        let count = try doing("read the quota ledger") { () throws(Errno) in try system.read(fd, raw, at: 0) }
+        return QuotaLine.parse(UnsafeRawBufferPointer(rebasing: raw[..<count]), boot: boot)
+    }
+
+    private func write(
+        _ line: QuotaLine, _ fd: Int32, _ raw: UnsafeMutableRawBufferPointer
+    ) throws(StoreError) {
+        line.write(raw, boot: boot)
+        try doing("write the quota ledger") { () throws(Errno) in
+            try system.write(fd, UnsafeRawBufferPointer(raw), at: 0)
+        }
+    }
+
+    private func sync(_ fd: Int32) throws(StoreError) {
+        try doing("sync the quota ledger") { () throws(Errno) in try system.syncData(fd) }
+    }
+
+    private func readWithoutLock() throws(StoreError) -> QuotaLine {
+        // A line is written by one call, and its checksum tells when a read met it half way.
+        guard let bytes = try FilePublisher(system: system).read(Self.fileName, in: directory, limit: 4096) else {
+            return .unknown
+        }
+        return bytes.withUnsafeBytes {
+            QuotaLine.parse(UnsafeRawBufferPointer(rebasing: $0.prefix(QuotaLine.count)), boot: boot)
+        }
+    }
+
+    // MARK: lock and descriptors
+
+    @inline(__always)
+    private func locked<R>(
+        _ body: (Int32, UnsafeMutableRawBufferPointer) throws(StoreError) -> R
+    ) throws(StoreError) -> R {
+        let fd = try descriptor()
+        do throws(StoreError) {
+            try take(fd)
+        } catch {
+            system.close(fd)
+            throw error
+        }
+        let result: Result<R, StoreError> = withUnsafeTemporaryAllocation(
+            byteCount: QuotaLine.count, alignment: 8
+        ) { raw in
+            do throws(StoreError) { return .success(try body(fd, raw)) } catch { return .failure(error) }
+        }
+        system.unlock(fd)
+        giveBackDescriptor(fd)
+        return try result.get()
+    }
+
+    private func take(_ fd: Int32) throws(StoreError) {
+        if try tryLock(fd) { return }
+        var pauses = LockPauses(until: System.monotonicNanoseconds() &+ lockWait)
+        while pauses.pause() {
+            if try tryLock(fd) { return }
+        }
+        throw StoreError(.busy, "the quota ledger is held by another writer")
+    }
+
+    private func tryLock(_ fd: Int32) throws(StoreError) -> Bool {
+        try doing("lock the quota ledger") { () throws(Errno) in try system.tryLock(fd, exclusive: true) }
+    }
+
+    private func descriptor() throws(StoreError) -> Int32 {
+        if let fd = idle.withLock({ $0.popLast() }) { return fd }
+        let fd = try doing("open the quota ledger") { () throws(Errno) in
+            try system.open(directory, Self.fileName, O_RDWR | O_CREAT | O_NOFOLLOW | O_NONBLOCK)
+        }
+        do throws(StoreError) {
+            let status = try doing("look at the quota ledger") { () throws(Errno) in try system.status(fd) }
+            guard status.isRegularFile else { throw StoreError(.damaged, "\(Self.fileName) is not a regular file") }
+        } catch {
+            system.close(fd)
+            throw error
+        }
+        return fd
+    }
+
+    private func giveBackDescriptor(_ fd: Int32) {
+        let kept = idle.withLock { pool in
+            if pool.count >= Self.maximumIdle { return false }
+            pool.append(fd)
+            return true
+        }
+        if !kept { system.close(fd) }
+    }
+
+    private func closeIdle() {
+        let descriptors = idle.withLock { pool in
+            defer { pool.removeAll(keepingCapacity: true) }
+            return pool
+        }
+        for fd in descriptors { system.close(fd) }
+    }
+
+    // MARK: numbers
+
+    private static func count(_ messages: Int) throws(StoreError) -> UInt64 {
+        guard let count = UInt64(exactly: messages) else {
+            throw StoreError(.invalidArgument, "a number of messages is not negative")
+        }
+        return count
+    }
+
+    private static func sum(_ a: UInt64, _ b: UInt64) -> UInt64 {
+        let (sum, overflow) = a.addingReportingOverflow(b)
+        return overflow ? .max : sum
+    }
+}

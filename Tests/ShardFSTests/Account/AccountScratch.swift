@@ -1,0 +1,72 @@
+import FoundationEssentials
+import Glibc
+
+@testable import ShardFS
+
+/// A directory below the system's temporary one, open, that goes away with its last user.
+final class AccountScratch: Sendable {
+    let path: String
+    let directory: Int32
+    let system = System()
+
+    init() throws {
+        let base = getenv("TMPDIR").map { String(cString: $0) } ?? "/tmp"
+        path = "\(base)/shardfs-account-\(System.random(UInt64.self))"
+        try system.makeDirectory(System.currentDirectory, path)
+        directory = try system.openDirectory(System.currentDirectory, path)
+    }
+
+    deinit {
+        system.close(directory)
+        try? FileManager.default.removeItem(atPath: path)
+    }
+
+    func write(_ text: String, to name: String) throws {
+        try FilePublisher(system: system).publish(Array(text.utf8), as: name, in: directory)
+    }
+
+    func read(_ name: String) throws -> String? {
+        try FilePublisher(system: system).read(name, in: directory).map { String(decoding: $0, as: UTF8.self) }
+    }
+
+    func names() throws -> [String] { try FileManager.default.contentsOfDirectory(atPath: path) }
+
+    func makeDirectory(_ name: String) throws { try system.makeDirectory(directory, name) }
+
+    /// Descriptors that this process has open for files below the directory.
+    func openDescriptors() -> [String] {
+        (3..<256).compactMap { fd in
+            var target = [CChar](repeating: 0, count: 4096)
+            guard readlink("/proc/self/fd/\(fd)", &target, 4095) > 0 else { return nil }
+            let name = String(decoding: target.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
+            return name.hasPrefix(path + "/") ? name : nil
+        }
+    }
+}
+
+/// Runs `body` on `count` threads at once and returns when all are done.
+func onThreads(_ count: Int, _ body: @escaping @Sendable (Int) -> Void) {
+    final class Start: Sendable {
+        let index: Int
+        let body: @Sendable (Int) -> Void
+        init(_ index: Int, _ body: @escaping @Sendable (Int) -> Void) {
+            self.index = index
+            self.body = body
+        }
+    }
+    let threads = (0..<count).map { index in
+        var thread = pthread_t()
+        let start = Unmanaged.passRetained(Start(index, body)).toOpaque()
+        pthread_create(
+            &thread, nil,
+            { raw in
+                let start = Unmanaged<Start>.fromOpaque(raw!).takeRetainedValue()
+                start.body(start.index)
+                return nil
+            }, start)
+        return thread
+    }
+    for thread in threads { pthread_join(thread, nil) }
+}
+
+func inMilliseconds(_ n: UInt64) -> UInt64 { System.monotonicNanoseconds() + n * 1_000_000 }

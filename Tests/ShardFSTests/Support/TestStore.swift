@@ -1,0 +1,77 @@
+import Glibc
+import Testing
+
+@testable import ShardFS
+
+/// A store in a directory of its own, removed at the end, with one account and an INBOX.
+final class TestStore {
+    let path: String
+    var store: Store
+    var options: StoreOptions
+
+    init(_ options: StoreOptions = StoreOptions()) throws {
+        var template = Array("/tmp/shardfs-test-XXXXXX".utf8CString)
+        path = template.withUnsafeMutableBufferPointer { String(cString: mkdtemp($0.baseAddress!)) }
+        self.options = options
+        store = try Store.open(path, options: options)
+    }
+
+    deinit {
+        Self.removeTree(path)
+    }
+
+    static func removeTree(_ path: String) {
+        for name in (try? DirectoryListing.names(System(), AT_FDCWD, path)) ?? [] {
+            let child = "\(path)/\(name)"
+            var s = stat()
+            guard lstat(child, &s) == 0 else { continue }
+            if s.st_mode & S_IFMT == S_IFDIR { removeTree(child) } else { unlink(child) }
+        }
+        rmdir(path)
+    }
+
+    func account(_ address: String = "alice@example.com") throws -> Account {
+        let address = try AccountAddress(parsing: address)
+        return try store.createAccount(address)
+    }
+
+    /// A mailbox of alice's, made when it is missing.
+    func mailbox(_ name: String = "INBOX", of address: String = "alice@example.com") throws -> Mailbox {
+        let account = try account(address)
+        let name = try MailboxName(name)
+        do { return try account.mailbox(name) } catch {
+            guard error.code == .notFound else { throw error }
+        }
+        try account.create(name)
+        return try account.mailbox(name)
+    }
+
+    /// The store as a new process would see it: nothing shared with the one before.
+    func reopen(_ change: (inout StoreOptions) -> Void = { _ in }) throws {
+        change(&options)
+        store = try Store.open(path, options: options)
+    }
+
+    func directory(_ mailbox: String = "INBOX", of address: String = "alice@example.com") throws -> String {
+        "\(path)/\(Store.path(try AccountAddress(parsing: address)))/\(try MailboxName(mailbox).relativePath)"
+    }
+}
+
+extension Mailbox {
+    @discardableResult
+    func append(_ text: String, _ flags: MessageFlags = [], date: Int64? = nil) throws -> UID {
+        let message = try stage()
+        try message.write(Array(text.utf8))
+        try message.finish(internalDate: date)
+        return try append(message, flags: flags).uid
+    }
+
+    func text(_ uid: UID) throws -> String { String(decoding: try open(uid).read(), as: UTF8.self) }
+
+    /// `uid:flags` of every message, in order.
+    func contents() throws -> [String] {
+        var all: [String] = []
+        try snapshot().messages.forEach { all.append("\($0.uid):\($0.flags.letters)") }
+        return all
+    }
+}
