@@ -150,12 +150,14 @@ final class LogFile: Sendable {
 
     static let readPiece = 1 << 20
 
-    /// Calls `body` for each right record from place `from` up to `to`, with its place.
+    /// Calls `body` for each right record from place `from` up to `to` (`Int.max`: the end), with its place.
     func scan(
         from: Int, to: Int, _ body: (LogRecord, Int) throws(StoreError) -> Void
     ) throws(StoreError) -> ScanEnd {
         guard from < to else { return .end }
-        let piece = min(to - from, Self.readPiece / LogRecord.size)
+        // An open end is read in small pieces: a writer looks for its own few records.
+        let open = to == .max
+        let piece = open ? 64 : min(to - from, Self.readPiece / LogRecord.size)
         let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: piece * LogRecord.size, alignment: 16)
         defer { buffer.deallocate() }
         var at = from
@@ -174,7 +176,7 @@ final class LogFile: Sendable {
                 }
             }
             if right < whole { return .bad(at + right) }
-            if whole < wanted { return .bad(at + whole) }
+            if whole < wanted { return open ? .end : .bad(at + whole) }
             at += whole
         }
         return .end

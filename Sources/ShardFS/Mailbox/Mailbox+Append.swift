@@ -56,11 +56,10 @@ extension Mailbox {
         _ link: (ShardDirectory, UnsafePointer<CChar>) throws(Errno) -> Void
     ) throws(StoreError) -> (AppendResult, ShardDirectory)? {
         let uid = state.withLock { UInt32($0.view.nextUID) }
-        let log = state.withLock { $0.log }
         var record = LogRecord(
             .append, done: false, uid: uid, flags: flags, token: context.tokens.take(), time: context.now, size: size,
             digest: digest)
-        try log.append(record)
+        try write(record)
         do {
             switch try context.reserve(bytes: UInt64(size), messages: 1) {
             case .granted: break

@@ -66,7 +66,7 @@ extension Mailbox {
     private func expungeRound(
         _ uids: ArraySlice<UID>, _ onlyDeleted: Bool, _ hour: String, _ gone: inout [UID], _ touched: inout Set<UInt32>
     ) throws(StoreError) {
-        let (log, list, validity) = state.withLock { ($0.log, $0.view.list, $0.status.uidValidity) }
+        let (list, validity) = state.withLock { ($0.view.list, $0.status.uidValidity) }
         let time = context.now
         var records: [LogRecord] = []
         for uid in uids {
@@ -79,7 +79,7 @@ extension Mailbox {
         for i in records.indices { records[i].token = token &+ UInt64(i) }
         let bin = try openExpunged(hour)
         defer { system.close(bin) }
-        try log.append(records)
+        try write(records)
         var failure: StoreError?
         var freed: UInt64 = 0
         var count = 0

@@ -64,7 +64,6 @@ extension Mailbox {
         _ sourceShards: inout Set<UInt32>, _ targetShards: inout [ShardDirectory]
     ) throws(StoreError) -> MoveOutcome {
         let (list, log) = state.withLock { ($0.view.list, $0.log) }
-        let targetLog = target.state.withLock { $0.log }
         let first = target.state.withLock { UInt32($0.view.nextUID) }
         let time = context.now
         var away: [LogRecord] = []
@@ -97,8 +96,8 @@ extension Mailbox {
         }
         var failure: StoreError?
         do {
-            try targetLog.append(here)
-            try log.append(away)
+            try target.write(here)
+            try write(away)
         } catch {
             failure = error
         }

@@ -171,11 +171,10 @@ extension Mailbox {
                 continue
             }
             let uid = state.withLock { UInt32($0.view.nextUID) }
-            let log = state.withLock { $0.log }
             var record = LogRecord(
                 .append, done: false, uid: uid, flags: stray.flags, token: context.tokens.take(), time: context.now,
                 size: UInt32(status.size))
-            try log.append(record)
+            try write(record)
             _ = try publish(uid, stray.flags) { (target, name) throws(Errno) in
                 try renameChecked(shard.descriptor, stray.name, target.descriptor, name)
             }

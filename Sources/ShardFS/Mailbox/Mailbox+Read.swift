@@ -87,9 +87,8 @@ public final class MessageFile: Sendable {
 
     /// Reads the whole message for its digest.
     public func digest() throws(StoreError) -> ContentDigest {
-        let hash = EVP_MD_CTX_new()
+        let hash = ContentDigest.begin()
         defer { EVP_MD_CTX_free(hash) }
-        EVP_DigestInit_ex(hash, EVP_sha256(), nil)
         let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: 1 << 18, alignment: 16)
         defer { buffer.deallocate() }
         var offset: Int64 = 0

@@ -102,7 +102,7 @@ struct SetWriter {
         first = mailbox.state.withLock { UInt32($0.view.nextUID) }
         let intent = LogRecord(
             .set, done: false, uid: first, token: token, time: mailbox.context.now, size: UInt32(count))
-        try log.append(intent)
+        try mailbox.write(intent)
         do {
             if mailbox.options.durability != .none {
                 // The intent must be found after a power cut that keeps some of the links.

@@ -5,19 +5,45 @@ import Glibc
 extension Mailbox {
     /// Writes records under the mailbox's lock and takes them, and all before them, into the view.
     func write(_ records: [LogRecord]) throws(StoreError) {
-        let log = state.withLock { $0.log }
-        try log.append(records)
-        try catchUpToEnd(log)
+        let (log, start) = state.withLock { ($0.log, $0.soleRecords) }
+        do {
+            try log.append(records)
+        } catch {
+            // A part of a record at the end would hide all that follow it.
+            if let start { try? log.truncate(records: start) }
+            throw error
+        }
+        guard let start else {
+            try catchUp(to: .max)
+            return
+        }
+        take(start, records.count) { records[$0] }
     }
 
     func write(_ record: LogRecord) throws(StoreError) {
-        let log = state.withLock { $0.log }
-        try log.append(record)
-        try catchUpToEnd(log)
+        let (log, start) = state.withLock { ($0.log, $0.soleRecords) }
+        do {
+            try log.append(record)
+        } catch {
+            if let start { try? log.truncate(records: start) }
+            throw error
+        }
+        guard let start else {
+            try catchUp(to: .max)
+            return
+        }
+        take(start, 1) { _ in record }
     }
 
-    private func catchUpToEnd(_ log: LogFile) throws(StoreError) {
-        try catchUp(to: LogFile.records(in: log.size()))
+    /// The only writer knows what stands in the log without reading it back; a reader may have been quicker.
+    private func take(_ start: Int, _ count: Int, _ record: (Int) -> LogRecord) {
+        let changed = state.withLock { s in
+            let before = s.view.highestModSeq
+            s.soleRecords = start + count
+            for i in 0..<count where s.view.applied == start + i { s.view.apply(record(i), at: start + i) }
+            return s.view.highestModSeq != before
+        }
+        if changed { notify() }
     }
 
     /// Settles every intent that has no done record. The view is at the log's end and nobody else writes.

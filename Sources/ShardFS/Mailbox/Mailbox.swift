@@ -25,6 +25,8 @@ public final class Mailbox: Sendable {
         /// When an intent without a done was first seen, monotonic nanoseconds.
         var pendingSince: UInt64?
         var broken: StoreError?
+        /// Records in the log, while this process holds the lock exclusively and so is its only writer.
+        var soleRecords: Int?
     }
 
     let context: AccountContext
@@ -76,24 +78,29 @@ public final class Mailbox: Sendable {
             do {
                 if try prepare(exclusive: exclusive) {
                     let result = try body()
-                    locks.release(hold)
+                    release(hold)
                     return result
                 }
             } catch {
-                locks.release(hold)
+                release(hold)
                 throw error
             }
-            locks.release(hold)
+            release(hold)
             // Something only an exclusive holder may mend: a torn end, a clean mark.
             let mending = try locks.acquire(exclusive: true)
             do {
                 _ = try prepare(exclusive: true)
-                locks.release(mending)
+                release(mending)
             } catch {
-                locks.release(mending)
+                release(mending)
                 throw error
             }
         }
+    }
+
+    private func release(_ hold: MailboxLocks.Hold) {
+        if hold.exclusive { state.withLock { $0.soleRecords = nil } }
+        locks.release(hold)
     }
 
     func checkWritable() throws(StoreError) {
@@ -126,6 +133,7 @@ public final class Mailbox: Sendable {
             }
         }
         if torn { try cutTornEnd() }
+        if exclusive { state.withLock { $0.soleRecords = $0.view.applied } }
         if state.withLock({ $0.view.cleanMark != nil }) {
             if !exclusive { return false }
             try removeCleanMark()
@@ -185,7 +193,7 @@ public final class Mailbox: Sendable {
         notify()
     }
 
-    /// Applies the records up to `records`.
+    /// Applies the records up to `records`, or to the end of the log when there are fewer.
     @discardableResult
     func catchUp(to records: Int) throws(StoreError) -> LogFile.ScanEnd {
         let result: Result<(LogFile.ScanEnd, Bool), StoreError> = state.withLock { s in
@@ -195,7 +203,7 @@ public final class Mailbox: Sendable {
                 let end = try s.log.scan(from: s.view.applied, to: records) { record, place in
                     s.view.apply(record, at: place)
                 }
-                if end == .end { s.view.skip(to: records) }
+                if end == .end, records != .max { s.view.skip(to: records) }
                 if s.view.pending.isEmpty {
                     s.pendingSince = nil
                 } else if s.pendingSince == nil {

@@ -34,9 +34,7 @@ public final class StagedMessage: Sendable {
         self.temporaryDirectory = temporaryDirectory
         self.temporaryName = temporaryName
         self.durability = durability
-        let hash = EVP_MD_CTX_new()
-        EVP_DigestInit_ex(hash, EVP_sha256(), nil)
-        state = Locked(State(hash: hash))
+        state = Locked(State(hash: ContentDigest.begin()))
     }
 
     deinit {
@@ -137,6 +135,16 @@ public final class StagedMessage: Sendable {
 }
 
 extension ContentDigest {
+    /// Looked up once: OpenSSL 3 searches its providers at each use of EVP_sha256().
+    private nonisolated(unsafe) static let sha256: OpaquePointer? = EVP_MD_fetch(nil, "SHA256", nil)
+
+    /// A new computation of SHA-256.
+    static func begin() -> OpaquePointer? {
+        let hash = EVP_MD_CTX_new()
+        EVP_DigestInit_ex(hash, sha256, nil)
+        return hash
+    }
+
     /// The first 16 of SHA-256's 32 bytes.
     init(sha256 bytes: [UInt8]) {
         func word(_ start: Int) -> UInt64 {

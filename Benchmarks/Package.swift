@@ -1,0 +1,15 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+// A package of its own, so that the product's build pays nothing for it. `make bench` runs it.
+let package = Package(
+    name: "rmail-benchmarks",
+    dependencies: [.package(name: "rmail", path: "..")],
+    targets: [
+        .target(name: "CBare", cSettings: [.unsafeFlags(["-O2"])]),
+        .executableTarget(
+            name: "shardfs-bench",
+            dependencies: ["CBare", .product(name: "ShardFS", package: "rmail")],
+            swiftSettings: [.swiftLanguageMode(.v6)]),
+    ]
+)

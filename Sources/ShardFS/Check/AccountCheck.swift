@@ -1,0 +1,158 @@
+import Glibc
+
+/// The rules of one account: its files, the tree of its mailboxes, what they have in common, its quota.
+struct AccountCheck {
+    let check: StoreCheck
+    let system: System
+    let root: Int32
+    /// Below the store's root.
+    let path: String
+
+    static let deletedDirectory = ".deleted"
+    private static let names: Set<String> = [
+        QuotaLimit.fileName, Subscriptions.fileName, UIDValidityCounter.fileName, UIDValidityCounter.lockName,
+        QuotaLedger.fileName, deletedDirectory, "mailboxes",
+    ]
+
+    func run(_ report: inout CheckReport) throws(StoreError) {
+        try check.checkNames(root, path, Self.names, &report)
+        for name in [QuotaLimit.fileName, Subscriptions.fileName] {
+            check.checkDocument(root, "\(path)/\(name)", &report)
+        }
+        var found: [(path: String, summary: MailboxCheck.Summary)] = []
+        try walk("\(path)/mailboxes", parent: nil, &found, &report)
+        var used = MailboxCheck.Summary()
+        for (_, summary) in found {
+            used.bytes += summary.bytes
+            used.messages += summary.messages
+            if summary.isUnsettled { used.isUnsettled = true }
+        }
+        for id in try DirectoryListing.names(system, root, "\(path)/\(Self.deletedDirectory)").sorted() {
+            let path = "\(path)/\(Self.deletedDirectory)/\(id)"
+            if let status = status(path) {
+                var summary = MailboxCheck.Summary()
+                summary.uidValidity = status.uidValidity
+                summary.mailboxID = status.mailboxID
+                found.append((path, summary))
+            }
+        }
+        checkIdentities(found, &report)
+        checkLedger(used, &report)
+    }
+
+    /// A mailbox's directory, and those below it.
+    private func walk(
+        _ parentPath: String, parent: MailboxName?, _ found: inout [(path: String, summary: MailboxCheck.Summary)],
+        _ report: inout CheckReport
+    ) throws(StoreError) {
+        for name in try DirectoryListing.names(system, root, parentPath).sorted() {
+            let path = "\(parentPath)/\(name)"
+            if StoreCheck.isTemporary(name) {
+                report.add(.leftover, path, "a mailbox that was being made by a process that was killed")
+                continue
+            }
+            guard let mailbox = MailboxName(directoryName: Array(name.utf8), in: parent),
+                (try? system.status(root, path))?.isDirectory == true
+            else {
+                report.add(.foreignName, path, "this is not the directory of a mailbox; it is left alone")
+                continue
+            }
+            if exists("\(path)/\(MailboxStatus.fileName)") || exists("\(path)/\(LogFile.fileName)") {
+                do {
+                    found.append((path, try check.checkMailbox(root, path, &report)))
+                } catch {
+                    report.add(.unreadable, path, error.message)
+                }
+            }
+            try walk("\(path)/mailboxes", parent: mailbox, &found, &report)
+        }
+    }
+
+    private func exists(_ path: String) -> Bool { (try? system.status(root, path)) != nil }
+
+    private func status(_ path: String) -> MailboxStatus? {
+        guard let bytes = try? FilePublisher(system: system).read("\(path)/\(MailboxStatus.fileName)", in: root) else {
+            return nil
+        }
+        return try? MailboxStatus(JSONValue.parse(bytes, name: MailboxStatus.fileName))
+    }
+
+    /// UIDVALIDITY and MAILBOXID belong to one mailbox each.
+    private func checkIdentities(
+        _ found: [(path: String, summary: MailboxCheck.Summary)], _ report: inout CheckReport
+    ) {
+        var validities: [UInt32: String] = [:]
+        var ids: [String: String] = [:]
+        for (path, summary) in found {
+            if summary.uidValidity > 0, let other = validities.updateValue(path, forKey: summary.uidValidity) {
+                report.add(.uidValidityTwice, path, "UIDVALIDITY \(summary.uidValidity) is that of \(other) too")
+            }
+            if !summary.mailboxID.isEmpty, let other = ids.updateValue(path, forKey: summary.mailboxID) {
+                report.add(.mailboxIDTwice, path, "the mailbox id \(summary.mailboxID) is that of \(other) too")
+            }
+        }
+        let name = "\(path)/\(UIDValidityCounter.fileName)"
+        let bytes: [UInt8]?
+        do { bytes = try FilePublisher(system: system).read(name, in: root, limit: 64) } catch {
+            report.add(.uidValidityCounterBad, name, error.message)
+            return
+        }
+        // Missing: counted anew from what is found.
+        guard let bytes else { return }
+        guard let counter = UIDValidityCounter.parse(bytes) else {
+            report.add(.uidValidityCounterBad, name, "it holds no number")
+            return
+        }
+        for (path, summary) in found where summary.uidValidity > counter && summary.epoch != nil {
+            report.add(
+                .uidValidityAboveCounter, path,
+                "UIDVALIDITY \(summary.uidValidity) is above the account's counter, \(counter)")
+        }
+    }
+
+    private func checkLedger(_ used: MailboxCheck.Summary, _ report: inout CheckReport) {
+        let name = "\(path)/\(QuotaLedger.fileName)"
+        let bytes: [UInt8]?
+        do { bytes = try FilePublisher(system: system).read(name, in: root, limit: 1 << 16) } catch {
+            report.add(.unreadable, name, error.message)
+            return
+        }
+        guard let bytes else { return report.add(.quotaUnknown, name, "there is no ledger: it will be counted") }
+        let line = bytes.withUnsafeBytes { raw in
+            let whole = UnsafeRawBufferPointer(rebasing: raw.prefix(QuotaLine.count))
+            return QuotaLine.parse(whole, boot: QuotaBoot(check.bootID ?? QuotaLine.boot(whole)))
+        }
+        if line.isUnknown || line.state == .recount {
+            return report.add(.quotaUnknown, name, "it is not exact and will be counted anew when it matters")
+        }
+        if used.isUnsettled {
+            return report.add(.quotaUnknown, name, "it is exact again when open intents are settled")
+        }
+        if line.bytes != used.bytes || line.messages != UInt64(used.messages) {
+            report.add(
+                .quotaWrong, name,
+                "it says \(line.bytes) bytes in \(line.messages) messages; "
+                    + "there are \(used.bytes) bytes in \(used.messages) messages")
+        }
+        if let limit = try? limit(), limit > 0, line.bytes > limit {
+            report.add(.quotaExceeded, name, "\(line.bytes) bytes are used of \(limit)")
+        }
+    }
+
+    private func limit() throws(StoreError) -> UInt64 {
+        let directory = try doing("open \(path)") { () throws(Errno) in try system.openDirectory(root, path) }
+        defer { system.close(directory) }
+        return try QuotaLimit(system: system, directory: directory).bytes
+    }
+}
+
+extension QuotaLine {
+    /// The boot id that a line was written under.
+    static func boot(_ raw: UnsafeRawBufferPointer) -> String {
+        guard raw.count >= bootEnd else { return "" }
+        return String(decoding: raw[bootStart..<bootEnd].prefix { $0 != 0x20 }, as: UTF8.self)
+    }
+
+    private static let bootStart = 58
+    private static let bootEnd = bootStart + QuotaBoot.count
+}

@@ -1,0 +1,155 @@
+import Glibc
+
+/// Judges a store from its files alone: every rule of docs/storage.md that can be seen at rest is a check with a code.
+///
+/// Reads only: no lock is taken, nothing is written, recovered or settled. Beside writers a mailbox that changed while
+/// it was looked at is looked at again; what is left then may still be a passing state, so the last word belongs to a
+/// check of a quiet store.
+///
+///     let report = try StoreCheck(root: "/var/mail/rmail").run()
+///     for finding in report.findings { print(finding) }
+public struct StoreCheck: Sendable {
+    public let root: String
+    /// Reads every message and compares it with the digest in the log.
+    public var verifyContent = false
+    /// This node's id and the machine's boot id: a mailbox that this node last opened under another is not compared
+    /// with its log, which recovery will make anew. Nil: every log counts.
+    public var node = StoreOptions().node
+    public var bootID: String?
+
+    /// Looks at a mailbox that changes meanwhile.
+    static let attempts = 5
+    private let system = System()
+
+    public init(root: String) { self.root = root }
+
+    /// Checks the whole store.
+    /// - Throws: `system` and `damaged` when the root or a directory of it cannot be read at all.
+    public func run() throws(StoreError) -> CheckReport {
+        var report = CheckReport()
+        let directory = try openRoot()
+        defer { system.close(directory) }
+        checkFormat(directory, &report)
+        try checkNames(directory, ".", ["domains", "tls", "queue", "snapshots", Store.formatName, "token_secret"], &report)
+        for domain in try DirectoryListing.names(system, directory, "domains").sorted() {
+            let path = "domains/\(domain)"
+            guard (try? AccountAddress.domain(domain)) == domain else {
+                report.add(.foreignName, path, "this is not the directory of a domain")
+                continue
+            }
+            try checkNames(directory, path, ["users", "domain.json", "aliases.json", ".lock"], &report)
+            for name in ["domain.json", "aliases.json"] { checkDocument(directory, "\(path)/\(name)", &report) }
+            for user in try DirectoryListing.names(system, directory, "\(path)/users").sorted() {
+                let path = "\(path)/users/\(user)"
+                guard (try? AccountAddress.local(user)) == user else {
+                    report.add(.foreignName, path, "this is not the directory of an account")
+                    continue
+                }
+                try checkAccount(directory, path, &report)
+            }
+        }
+        return report
+    }
+
+    /// Checks one mailbox, with the rules that need no other.
+    /// - Throws: `notFound` when it has no directory.
+    public func run(_ account: AccountAddress, _ mailbox: MailboxName) throws(StoreError) -> CheckReport {
+        var report = CheckReport()
+        let directory = try openRoot()
+        defer { system.close(directory) }
+        _ = try checkMailbox(directory, "\(Store.path(account))/\(mailbox.relativePath)", &report)
+        return report
+    }
+
+    private func openRoot() throws(StoreError) -> Int32 {
+        try doing("open the store \(root)") { () throws(Errno) in
+            try system.open(System.currentDirectory, root, O_RDONLY | O_DIRECTORY)
+        }
+    }
+
+    private func checkFormat(_ directory: Int32, _ report: inout CheckReport) {
+        do {
+            guard let bytes = try FilePublisher(system: system).read(Store.formatName, in: directory) else {
+                report.add(.oldProgram, Store.formatName, "there is no \(Store.formatName): a store of the old program")
+                return
+            }
+            let json = try JSONValue.parse(bytes, name: Store.formatName)
+            if let version = json["version"]?.unsignedInteger, version > Store.formatVersion {
+                report.add(.formatBad, Store.formatName, "layout \(version) is newer than this program knows")
+            } else if json["version"]?.unsignedInteger == nil || json["store_id"]?.string == nil {
+                report.add(.formatBad, Store.formatName, "it lacks version or store_id")
+            }
+        } catch {
+            report.add(.formatBad, Store.formatName, error.message)
+        }
+    }
+
+    // MARK: what accounts and mailboxes share
+
+    func checkAccount(_ root: Int32, _ path: String, _ report: inout CheckReport) throws(StoreError) {
+        report.accounts += 1
+        try AccountCheck(check: self, system: system, root: root, path: path).run(&report)
+    }
+
+    /// One mailbox, again while it changes under the check.
+    func checkMailbox(
+        _ root: Int32, _ path: String, _ report: inout CheckReport
+    ) throws(StoreError) -> MailboxCheck.Summary {
+        let directory: Int32
+        do {
+            directory = try system.openDirectory(root, path)
+        } catch .notFound {
+            throw StoreError(.notFound, "there is no mailbox at \(path)")
+        } catch {
+            throw StoreError.system(error, "open the mailbox at \(path)")
+        }
+        defer { system.close(directory) }
+        report.mailboxes += 1
+        var attempt = 1
+        while true {
+            var part = CheckReport()
+            let before = try? system.status(directory, LogFile.fileName)
+            var check = MailboxCheck(check: self, system: system, directory: directory, path: path)
+            let summary = try check.run(&part)
+            let after = try? system.status(directory, LogFile.fileName)
+            let changed = before?.identity != after?.identity || before?.size != after?.size
+            if !changed || part.errors.isEmpty || attempt == Self.attempts {
+                report.findings += part.findings
+                report.messages += part.messages
+                return summary
+            }
+            attempt += 1
+        }
+    }
+
+    /// Reports names in a directory that the layout has no place for.
+    func checkNames(
+        _ directory: Int32, _ path: String, _ known: Set<String>, _ report: inout CheckReport
+    ) throws(StoreError) {
+        for name in try DirectoryListing.names(system, directory, path).sorted() where !known.contains(name) {
+            let at = path == "." ? name : "\(path)/\(name)"
+            if Self.isTemporary(name) {
+                report.add(.leftover, at, "a temporary name that a killed process left")
+            } else {
+                report.add(.foreignName, at, "the layout has no such name; it is left alone")
+            }
+        }
+    }
+
+    /// Names that are used for a moment while something is put in place.
+    static func isTemporary(_ name: String) -> Bool {
+        guard name.hasPrefix(".") else { return false }
+        return name.hasSuffix(".tmp") || name.hasPrefix(".new.") || name.hasPrefix(".probe.")
+    }
+
+    /// A JSON file that may be missing.
+    func checkDocument(_ directory: Int32, _ path: String, _ report: inout CheckReport) {
+        do {
+            if let bytes = try FilePublisher(system: system).read(path, in: directory) {
+                _ = try JSONValue.parse(bytes, name: path)
+            }
+        } catch {
+            report.add(.documentBad, path, error.message)
+        }
+    }
+}
