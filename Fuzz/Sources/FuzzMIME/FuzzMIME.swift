@@ -1,0 +1,88 @@
+import MIME
+
+/// One input: parsed as a message under the usual and under tiny limits, and as each kind of field value.
+@_cdecl("LLVMFuzzerTestOneInput")
+public func fuzzMIME(_ start: UnsafePointer<UInt8>?, _ count: Int) -> CInt {
+    let bytes = Array(UnsafeBufferPointer(start: start, count: count))
+    let tiny = ParseLimits(depth: 3, parts: 4, headerBytes: 64, addresses: 2, parameters: 2)
+    for limits in [ParseLimits.standard, tiny] {
+        let message = Message(parsing: bytes, limits: limits)
+        precondition(message.range == 0..<bytes.count, "the tree does not cover the message")
+        var parts = 0
+        check(message.root, inside: 0..<bytes.count, depth: 1, parts: &parts, limits)
+        precondition(parts <= limits.parts, "too many parts")
+        let header = HeaderBlock(scanning: bytes.span, limits: limits)
+        precondition(header.range == message.root.header, "tree and header block disagree")
+        _ = header.raw(.only([Array("to".utf8), Array("subject".utf8)]), in: bytes.span)
+        _ = message.contains(TextQuery("Nädel"), in: bytes.span, limits: limits)
+        _ = message.range(of: .text, at: [1, 2])
+        for field in header.fields {
+            let text = HeaderValue.text(bytes.span, field.value)
+            precondition(String(validating: text, as: UTF8.self) != nil, "header text is no UTF-8")
+        }
+    }
+    checkFieldValues(bytes)
+    checkPieces(bytes)
+    return 0
+}
+
+private func check(_ part: Part, inside outer: Range<Int>, depth: Int, parts: inout Int, _ limits: ParseLimits) {
+    parts += 1
+    precondition(depth <= limits.depth, "too deep")
+    precondition(part.header.upperBound == part.body.lowerBound, "header and body do not touch")
+    precondition(part.header.lowerBound >= outer.lowerBound && part.body.upperBound <= outer.upperBound, "part outside")
+    switch part.structure {
+    case .single:
+        break
+    case .multipart(let children):
+        precondition(!children.isEmpty, "multipart without parts")
+        for child in children { check(child, inside: part.body, depth: depth + 1, parts: &parts, limits) }
+    case .message(let message):
+        precondition(message.range == part.body, "embedded message is not the body")
+        check(message.root, inside: part.body, depth: depth + 1, parts: &parts, limits)
+    }
+}
+
+private func checkFieldValues(_ bytes: [UInt8]) {
+    let groups = AddressList.parse(bytes).reduce(0) { level, entry in
+        switch entry {
+        case .groupStart: level + 1
+        case .groupEnd: level - 1
+        case .mailbox: level
+        }
+    }
+    precondition(groups == 0, "group not closed")
+    if let list = ContentType(parsing: bytes)?.parameters {
+        for parameter in list.parameters { _ = list.text(named: String(decoding: parameter.name, as: UTF8.self)) }
+    }
+    _ = ContentDisposition(parsing: bytes)
+    let decoded = EncodedWord.decode(bytes)
+    precondition(String(validating: decoded, as: UTF8.self) != nil, "decoded words are no UTF-8")
+    if let date = HeaderDate(parsing: bytes) {
+        precondition(HeaderDate(parsing: Array(date.formatted.utf8)) == date, "date does not come back")
+    }
+}
+
+/// Decoding piece by piece must give what decoding at once gives; the first byte chooses charset and size.
+private func checkPieces(_ bytes: [UInt8]) {
+    guard let first = bytes.first else { return }
+    let size = Int(first % 7) + 1
+    for encoding in [TransferEncoding.base64, .quotedPrintable] {
+        var decoder = TransferDecoder(encoding)
+        var output: [UInt8] = []
+        for start in stride(from: 0, to: bytes.count, by: size) {
+            decoder.decode(bytes.span, start..<min(start + size, bytes.count), into: &output)
+        }
+        decoder.finish(into: &output)
+        precondition(output == encoding.decode(bytes.span, 0..<bytes.count), "pieces differ")
+    }
+    let names = ["utf-8", "iso-2022-jp", "utf-7", "shift_jis", "gb18030", "big5", "euc-kr", "utf-16", "iso-2022-kr"]
+    let charset = Charset(named: Array(names[Int(first / 7) % names.count].utf8))
+    var decoder = CharsetDecoder(charset)
+    var output: [UInt8] = []
+    for start in stride(from: 0, to: bytes.count, by: size) {
+        decoder.decode(Array(bytes[start..<min(start + size, bytes.count)]), into: &output)
+    }
+    decoder.finish(into: &output)
+    _ = charset.decode(bytes)
+}

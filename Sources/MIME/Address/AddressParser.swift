@@ -1,0 +1,232 @@
+/// Address lists out of header fields, broken ones included.
+public enum AddressList {
+    /// Parses an unfolded field value; never fails, and reads each byte a fixed number of times.
+    ///
+    /// - Parameter limit: entries to take at most; the rest of the value is ignored.
+    public static func parse(_ value: [UInt8], limit: Int = ParseLimits.standard.addresses) -> [AddressEntry] {
+        var parser = AddressParser(value, limit: limit)
+        return parser.parse()
+    }
+}
+
+struct AddressParser {
+    private struct Word {
+        let text: [UInt8]
+        /// Whether the word touches the one before it.
+        let isJoined: Bool
+    }
+
+    private enum Pending {
+        case nothing
+        /// From an address without angle brackets.
+        case bare(name: [UInt8]?, mailbox: [UInt8], host: [UInt8])
+        /// From an address in angle brackets, which ends the entry.
+        case angle(Address)
+    }
+
+    /// Words of one entry that are kept; a name of more is cut.
+    private static let longestPhrase = 1000
+
+    private var lexer: FieldLexer
+    private let limit: Int
+    private var entries: [AddressEntry] = []
+    private var isInGroup = false
+    private var words: [Word] = []
+    private var pending = Pending.nothing
+    private var entryStart = 0
+
+    init(_ value: [UInt8], limit: Int) {
+        lexer = FieldLexer(value)
+        self.limit = limit
+    }
+
+    mutating func parse() -> [AddressEntry] {
+        while entries.count < limit {
+            let isSpaced = lexer.skipBlanksAndComments()
+            guard let byte = lexer.current else { break }
+            switch byte {
+            case ASCII.comma:
+                lexer.advance()
+                finishEntry()
+            case ASCII.semicolon:
+                lexer.advance()
+                finishEntry()
+                if isInGroup { entries.append(.groupEnd) }
+                isInGroup = false
+            case ASCII.colon:
+                lexer.advance()
+                startGroup()
+            case ASCII.openAngle:
+                readAngle()
+            case ASCII.at:
+                readBareDomain()
+            case ASCII.quote:
+                addWord(lexer.quotedString(), isSpaced: isSpaced)
+            case ASCII.openBracket:
+                addWord(lexer.domainLiteral(), isSpaced: isSpaced)
+            case ASCII.closeAngle, ASCII.closeParen, ASCII.closeBracket, ASCII.backslash:
+                lexer.advance()
+            default:
+                addWord(lexer.run(until: Self.endsWord), isSpaced: isSpaced)
+            }
+        }
+        if entries.count < limit { finishEntry() }
+        if isInGroup { entries.append(.groupEnd) }
+        return entries
+    }
+
+    // MARK: - Entries
+
+    private mutating func addWord(_ text: [UInt8], isSpaced: Bool) {
+        // Words behind a bare address belong to nothing, unless angle brackets follow and make it a name.
+        guard case .nothing = pending, words.count < Self.longestPhrase else { return }
+        words.append(Word(text: text, isJoined: !isSpaced && !words.isEmpty))
+    }
+
+    private mutating func startGroup() {
+        guard !isInGroup, case .nothing = pending, !words.isEmpty else { return }
+        entries.append(.groupStart(name: phrase(words[...]) ?? []))
+        isInGroup = true
+        resetEntry()
+    }
+
+    private mutating func finishEntry() {
+        defer { resetEntry() }
+        switch pending {
+        case .angle(let address):
+            let name = address.name ?? lexer.comment
+            append(Address(name: name, route: address.route, mailbox: address.mailbox, host: address.host))
+        case .bare(let name, let mailbox, let host):
+            append(Address(name: name ?? lexer.comment, mailbox: mailbox, host: host))
+        case .nothing:
+            guard let first = words.first else { return }
+            if words.count == 1 {
+                append(Address(name: lexer.comment, mailbox: first.text, host: []))
+            } else {
+                append(Address(name: phrase(words[...]), mailbox: [], host: []))
+            }
+        }
+    }
+
+    private mutating func append(_ address: Address) {
+        entries.append(.mailbox(address))
+    }
+
+    private mutating func resetEntry() {
+        words = []
+        pending = .nothing
+        entryStart = lexer.index
+        lexer.forgetComment()
+    }
+
+    /// The words with one space where the field has blanks; nil if nothing is left.
+    private func phrase(_ words: ArraySlice<Word>) -> [UInt8]? {
+        var text: [UInt8] = []
+        for word in words {
+            if !text.isEmpty, !word.isJoined { text.append(ASCII.space) }
+            text += word.text
+        }
+        return text.isEmpty ? nil : text
+    }
+
+    // MARK: - Addresses
+
+    /// At the "@" of an address without angle brackets: the last words that touch are its local part.
+    private mutating func readBareDomain() {
+        lexer.advance()
+        let host = readDomain()
+        guard case .nothing = pending else { return }
+        var split = words.count
+        var isJoined = true
+        while split > 0, isJoined {
+            split -= 1
+            let before = split > 0 ? words[split - 1].text.last : nil
+            isJoined = words[split].isJoined || words[split].text.first == ASCII.dot || before == ASCII.dot
+        }
+        let mailbox = words[split...].flatMap(\.text)
+        pending = .bare(name: phrase(words[..<split]), mailbox: mailbox, host: host)
+    }
+
+    private mutating func readAngle() {
+        var name = phrase(words[...])
+        switch pending {
+        case .nothing:
+            break
+        case .bare:
+            // "a@b.example <a@b.example>": what stands before the brackets is the name.
+            name = Array(lexer.bytes[entryStart..<lexer.index]).trimmed
+        case .angle:
+            finishEntry()
+            name = nil
+        }
+        lexer.advance()
+        lexer.skipBlanksAndComments()
+        var route: [UInt8]?
+        if lexer.current == ASCII.at {
+            let start = lexer.run { $0 == ASCII.colon || $0 == ASCII.closeAngle }
+            if lexer.take(ASCII.colon) {
+                route = start.filter { !$0.isWhitespace }
+            } else {
+                _ = lexer.take(ASCII.closeAngle)
+                pending = .angle(Address(name: name, mailbox: [], host: Array(start.dropFirst()).trimmed))
+                return
+            }
+        }
+        let mailbox = readAngleLocalPart()
+        let host = lexer.take(ASCII.at) ? readDomain() : []
+        _ = lexer.run { $0 == ASCII.closeAngle || $0 == ASCII.comma || $0 == ASCII.semicolon }
+        _ = lexer.take(ASCII.closeAngle)
+        pending = .angle(Address(name: name, route: route, mailbox: mailbox, host: host))
+    }
+
+    private mutating func readAngleLocalPart() -> [UInt8] {
+        var text: [UInt8] = []
+        while true {
+            let isSpaced = lexer.skipBlanksAndComments()
+            guard let byte = lexer.current else { return text }
+            var piece: [UInt8]
+            switch byte {
+            case ASCII.at, ASCII.closeAngle, ASCII.comma, ASCII.semicolon:
+                return text
+            case ASCII.quote:
+                piece = lexer.quotedString()
+            case ASCII.openBracket:
+                piece = lexer.domainLiteral()
+            default:
+                lexer.advance()
+                piece = [byte] + lexer.run(until: Self.endsWord)
+            }
+            if isSpaced, let last = text.last, last != ASCII.dot, piece.first != ASCII.dot {
+                piece.insert(ASCII.space, at: 0)
+            }
+            text += piece
+        }
+    }
+
+    /// The domain behind an "@" that has been taken; blanks and comments around dots are left out.
+    private mutating func readDomain() -> [UInt8] {
+        var text: [UInt8] = []
+        while true {
+            let isSpaced = lexer.skipBlanksAndComments()
+            guard let byte = lexer.current else { return text }
+            if isSpaced, let last = text.last, last != ASCII.dot, byte != ASCII.dot { return text }
+            if byte == ASCII.openBracket {
+                text += lexer.domainLiteral()
+            } else if Self.endsWord(byte) {
+                return text
+            } else {
+                text += lexer.run(until: Self.endsWord)
+            }
+        }
+    }
+
+    /// Blanks and the specials of RFC 5322 but for the dot, which is part of our words.
+    private static func endsWord(_ byte: UInt8) -> Bool {
+        switch byte {
+        case ASCII.space, ASCII.tab, ASCII.cr, ASCII.lf, ASCII.openParen, ASCII.closeParen: true
+        case ASCII.openAngle, ASCII.closeAngle, ASCII.openBracket, ASCII.closeBracket, ASCII.colon: true
+        case ASCII.semicolon, ASCII.at, ASCII.backslash, ASCII.comma, ASCII.quote: true
+        default: false
+        }
+    }
+}

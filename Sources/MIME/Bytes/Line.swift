@@ -1,0 +1,55 @@
+import Glibc
+
+/// One line of a message, by offsets: its text is `start..<end`, its line end (CRLF, LF or nothing) `end..<next`.
+struct Line {
+    let start: Int
+    let end: Int
+    let next: Int
+    /// Whether a line feed ends it; only the last line of a range can lack one.
+    let isEnded: Bool
+
+    /// Reads the line at `start`; `start < limit <= bytes.count`.
+    init(in bytes: Span<UInt8>, at start: Int, limit: Int) {
+        self.start = start
+        guard let feed = bytes.firstIndex(of: ASCII.lf, from: start, to: limit) else {
+            end = limit
+            next = limit
+            isEnded = false
+            return
+        }
+        end = feed > start && bytes[feed - 1] == ASCII.cr ? feed - 1 : feed
+        next = feed + 1
+        isEnded = true
+    }
+}
+
+extension Span<UInt8> {
+    /// The first place of `byte` in `from..<to`; nil when it is not there or the range is not inside the span.
+    func firstIndex(of byte: UInt8, from: Int, to: Int) -> Int? {
+        guard from >= 0, from < to, to <= count else { return nil }
+        return withUnsafeBufferPointer { buffer in
+            guard let base = buffer.baseAddress, let hit = memchr(base + from, Int32(byte), to - from) else {
+                return nil
+            }
+            return UnsafeRawPointer(hit) - UnsafeRawPointer(base)
+        }
+    }
+
+    /// The bytes of `range` as an array; the part of the range outside the span is left out.
+    func array(_ range: Range<Int>) -> [UInt8] {
+        let clamped = range.clamped(to: 0..<count)
+        return withUnsafeBufferPointer { Array($0[clamped]) }
+    }
+
+    /// Whether `range` holds exactly `other`.
+    func holds(_ other: [UInt8], at range: Range<Int>) -> Bool {
+        guard range.count == other.count, range.lowerBound >= 0, range.upperBound <= count else { return false }
+        if other.isEmpty { return true }
+        return withUnsafeBufferPointer { buffer in
+            other.withUnsafeBufferPointer { wanted in
+                guard let base = buffer.baseAddress, let start = wanted.baseAddress else { return false }
+                return memcmp(base + range.lowerBound, start, wanted.count) == 0
+            }
+        }
+    }
+}

@@ -1,0 +1,58 @@
+/// A character set by its MIME name.
+///
+/// Only names of the list in `CharsetNames` reach iconv: a message must not choose which module of the C library is
+/// loaded.
+public struct Charset: Sendable, Equatable {
+    enum Kind: Sendable, Equatable {
+        case utf8
+        /// Bytes are code points: ISO-8859-1, and every charset that is not known.
+        case latin1
+        /// A name that iconv knows.
+        case iconv(String)
+    }
+
+    let kind: Kind
+    /// Whether the name is known; false also for a name of the wrong form.
+    public let isKnown: Bool
+
+    /// Looks a name up, whatever its case; a language behind "*" (RFC 2231 section 5) is ignored.
+    public init(named name: [UInt8]) {
+        let base = name.prefix { $0 != ASCII.star }
+        guard base.count <= 40, let found = CharsetNames.kind(of: Array(base).trimmed.asciiLowered) else {
+            kind = .latin1
+            isKnown = false
+            return
+        }
+        kind = found
+        isKnown = true
+    }
+
+    private init(_ kind: Kind) {
+        self.kind = kind
+        isKnown = true
+    }
+
+    public static let utf8 = Charset(.utf8)
+    /// ISO-8859-1, which gives every byte a character.
+    public static let latin1 = Charset(.latin1)
+
+    /// All of `bytes` as valid UTF-8; what cannot be read becomes U+FFFD.
+    public func decode(_ bytes: [UInt8]) -> [UInt8] {
+        var decoder = CharsetDecoder(self)
+        var output: [UInt8] = []
+        decoder.decode(bytes, into: &output)
+        decoder.finish(into: &output)
+        return kind == .utf8 ? UTF8Text.repaired(output) : output
+    }
+}
+
+enum UTF8Text {
+    static func isValid(_ bytes: [UInt8]) -> Bool {
+        String(validating: bytes, as: UTF8.self) != nil
+    }
+
+    /// The bytes with U+FFFD in place of what is no UTF-8.
+    static func repaired(_ bytes: [UInt8]) -> [UInt8] {
+        isValid(bytes) ? bytes : Array(String(decoding: bytes, as: UTF8.self).utf8)
+    }
+}

@@ -1,0 +1,122 @@
+import Glibc
+
+/// Turns text of one charset into UTF-8, piece by piece; the pieces may be cut inside a character.
+///
+/// UTF-8 itself passes unchecked. Of other charsets, what cannot be read becomes U+FFFD. If the C library lacks a
+/// charset's table, bytes are taken for ISO-8859-1.
+public struct CharsetDecoder: ~Copyable {
+    private enum Mode {
+        case pass
+        case latin1
+        case iconv(iconv_t)
+    }
+
+    private let mode: Mode
+    /// The bytes of a character whose end is in a piece to come.
+    private var carry: [UInt8] = []
+    private static let longestCharacter = 32
+    private static let replacement: [UInt8] = [0xEF, 0xBF, 0xBD]
+
+    public init(_ charset: Charset) {
+        switch charset.kind {
+        case .utf8:
+            mode = .pass
+        case .latin1:
+            mode = .latin1
+        case .iconv(let name):
+            let handle = iconv_open("UTF-8", name)
+            // iconv_open answers (iconv_t)-1 when it has no such conversion.
+            if let handle, Int(bitPattern: handle) != -1 {
+                mode = .iconv(handle)
+            } else {
+                mode = .latin1
+            }
+        }
+    }
+
+    deinit {
+        if case .iconv(let handle) = mode { iconv_close(handle) }
+    }
+
+    /// Appends the text of the next piece.
+    public mutating func decode(_ bytes: [UInt8], into output: inout [UInt8]) {
+        switch mode {
+        case .pass:
+            output += bytes
+        case .latin1:
+            for byte in bytes {
+                if byte < 0x80 {
+                    output.append(byte)
+                } else {
+                    output.append(0xC0 | byte >> 6)
+                    output.append(0x80 | byte & 0x3F)
+                }
+            }
+        case .iconv(let handle):
+            var input = carry.isEmpty ? bytes : carry + bytes
+            let rest = Self.convert(&input, handle, into: &output)
+            carry = Array(input[rest...])
+        }
+    }
+
+    /// Appends what is left of the text; call it once, at the end.
+    public mutating func finish(into output: inout [UInt8]) {
+        guard case .iconv(let handle) = mode else { return }
+        if !carry.isEmpty { output += Self.replacement }
+        carry = []
+        var buffer = [CChar](repeating: 0, count: 64)
+        let capacity = buffer.count
+        buffer.withUnsafeMutableBufferPointer { target in
+            var next = target.baseAddress
+            var left = capacity
+            _ = Glibc.iconv(handle, nil, nil, &next, &left)
+        }
+        output += buffer.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }
+    }
+
+    /// Converts as much as it can and returns where the unfinished character at the end begins.
+    private static func convert(_ input: inout [UInt8], _ handle: iconv_t, into output: inout [UInt8]) -> Int {
+        let length = input.count
+        var position = 0
+        var buffer = [UInt8](repeating: 0, count: min(max(length * 2, 64), 1 << 16))
+        while position < length {
+            let start = position
+            var produced = 0
+            let failure = step(&input, &position, handle, &buffer, &produced)
+            output += buffer[..<produced]
+            switch failure {
+            case 0:
+                return position
+            case E2BIG where produced > 0 || position > start:
+                continue
+            case EINVAL where length - position < longestCharacter:
+                return position
+            default:
+                output += replacement
+                position = min(position + 1, length)
+            }
+        }
+        return position
+    }
+
+    /// One call of iconv; returns its errno, or 0.
+    private static func step(
+        _ input: inout [UInt8], _ position: inout Int, _ handle: iconv_t, _ buffer: inout [UInt8], _ produced: inout Int
+    ) -> Int32 {
+        let capacity = buffer.count
+        let length = input.count
+        return input.withUnsafeMutableBytes { source in
+            buffer.withUnsafeMutableBytes { target in
+                var from = source.baseAddress?.advanced(by: position).assumingMemoryBound(to: CChar.self)
+                var to = target.baseAddress?.assumingMemoryBound(to: CChar.self)
+                var fromLeft = length - position
+                var toLeft = capacity
+                let result = Glibc.iconv(handle, &from, &fromLeft, &to, &toLeft)
+                let failure = result == -1 ? errno : 0
+                position = length - fromLeft
+                produced = capacity - toLeft
+                return failure
+            }
+        }
+    }
+}

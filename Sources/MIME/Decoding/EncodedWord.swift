@@ -1,0 +1,98 @@
+/// Encoded words of header fields (RFC 2047, with the language of RFC 2231 section 5).
+public enum EncodedWord {
+    private struct Word {
+        let charset: [UInt8]
+        let content: [UInt8]
+        let end: Int
+    }
+
+    /// The unfolded value as valid UTF-8.
+    ///
+    /// Blanks between two encoded words fall away, and neighbours in one charset are converted together, since many
+    /// senders cut characters in two. A word in an unknown charset stays as written. Bytes above 127 outside of
+    /// encoded words are UTF-8 if the whole of them is, else ISO-8859-1. Time is linear in the value.
+    public static func decode(_ value: [UInt8]) -> [UInt8] {
+        var output: [UInt8] = []
+        output.reserveCapacity(value.count)
+        /// Decoded bytes of neighbours that wait for conversion.
+        var run: [UInt8] = []
+        var runCharset: [UInt8]?
+        func flushRun() {
+            guard let charset = runCharset else { return }
+            output += Charset(named: charset).decode(run)
+            run = []
+            runCharset = nil
+        }
+        var plainStart = 0
+        var index = 0
+        while index < value.count {
+            guard value[index] == ASCII.equals, let word = word(in: value, at: index) else {
+                index += 1
+                continue
+            }
+            let gap = value[plainStart..<index]
+            if runCharset == nil || !gap.allSatisfy(\.isWhitespace) {
+                flushRun()
+                output += plain(gap)
+            }
+            if let current = runCharset, current != word.charset { flushRun() }
+            run += word.content
+            runCharset = word.charset
+            index = word.end
+            plainStart = index
+        }
+        flushRun()
+        return output + plain(value[plainStart...])
+    }
+
+    private static func plain(_ bytes: ArraySlice<UInt8>) -> [UInt8] {
+        let bytes = Array(bytes)
+        return UTF8Text.isValid(bytes) ? bytes : Charset.latin1.decode(bytes)
+    }
+
+    /// The word that begins at `start`, if it is well formed and its charset known.
+    private static func word(in value: [UInt8], at start: Int) -> Word? {
+        guard start + 1 < value.count, value[start + 1] == ASCII.question else { return nil }
+        // A question mark ends each field, so a failed try reads no further than the third one behind `start`.
+        guard let charsetEnd = nextQuestion(in: value, from: start + 2), charsetEnd > start + 2,
+            charsetEnd + 2 < value.count, value[charsetEnd + 2] == ASCII.question
+        else { return nil }
+        let textStart = charsetEnd + 3
+        guard let textEnd = nextQuestion(in: value, from: textStart),
+            textEnd + 1 < value.count, value[textEnd + 1] == ASCII.equals
+        else { return nil }
+        let charset = value[(start + 2)..<charsetEnd].prefix { $0 != ASCII.star }.map(\.asciiLowered)
+        guard Charset(named: charset).isKnown else { return nil }
+        let content: [UInt8]
+        switch value[charsetEnd + 1].asciiLowered {
+        case UInt8(ascii: "b"): content = TransferEncoding.base64.decode(value.span, textStart..<textEnd)
+        case UInt8(ascii: "q"): content = decodeQ(value[textStart..<textEnd])
+        default: return nil
+        }
+        return Word(charset: charset, content: content, end: textEnd + 2)
+    }
+
+    private static func nextQuestion(in value: [UInt8], from start: Int) -> Int? {
+        value.span.firstIndex(of: ASCII.question, from: start, to: value.count)
+    }
+
+    private static func decodeQ(_ text: ArraySlice<UInt8>) -> [UInt8] {
+        var result: [UInt8] = []
+        var index = text.startIndex
+        while index < text.endIndex {
+            let byte = text[index]
+            if byte == ASCII.underscore {
+                result.append(ASCII.space)
+            } else if byte == ASCII.equals, index + 2 < text.endIndex,
+                let high = text[index + 1].hexValue, let low = text[index + 2].hexValue
+            {
+                result.append(high << 4 | low)
+                index += 2
+            } else {
+                result.append(byte)
+            }
+            index += 1
+        }
+        return result
+    }
+}

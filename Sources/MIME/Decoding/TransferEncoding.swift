@@ -1,0 +1,80 @@
+/// A Content-Transfer-Encoding (RFC 2045 section 6).
+public enum TransferEncoding: Sendable, Equatable {
+    /// 7bit, 8bit or binary.
+    case identity
+    case base64
+    case quotedPrintable
+    /// Any other; its bytes cannot be decoded and pass unchanged.
+    case unknown
+
+    public init(named name: [UInt8]) {
+        if name.equalsIgnoringCase("base64") {
+            self = .base64
+        } else if name.equalsIgnoringCase("quoted-printable") {
+            self = .quotedPrintable
+        } else if ["7bit", "8bit", "binary"].contains(where: name.equalsIgnoringCase) {
+            self = .identity
+        } else {
+            self = .unknown
+        }
+    }
+
+    /// Decodes all of `range` at once; malformed input is decoded as far as it goes.
+    public func decode(_ bytes: Span<UInt8>, _ range: Range<Int>) -> [UInt8] {
+        var decoder = TransferDecoder(self)
+        var output: [UInt8] = []
+        decoder.decode(bytes, range, into: &output)
+        decoder.finish(into: &output)
+        return output
+    }
+}
+
+/// Decodes a transfer encoding piece by piece; the pieces may be cut anywhere.
+public struct TransferDecoder: Sendable {
+    private enum State {
+        case identity
+        case base64(Base64Decoder)
+        case quotedPrintable(QuotedPrintableDecoder)
+    }
+
+    private var state: State
+
+    public init(_ encoding: TransferEncoding) {
+        switch encoding {
+        case .identity, .unknown: state = .identity
+        case .base64: state = .base64(Base64Decoder())
+        case .quotedPrintable: state = .quotedPrintable(QuotedPrintableDecoder())
+        }
+    }
+
+    /// Appends what the next piece decodes to; at most the size of the piece and about 1 KiB held back before.
+    ///
+    /// - Parameter range: offsets into `bytes`, clamped to them.
+    public mutating func decode(_ bytes: Span<UInt8>, _ range: Range<Int>, into output: inout [UInt8]) {
+        let range = range.clamped(to: 0..<bytes.count)
+        switch state {
+        case .identity:
+            output += bytes.array(range)
+        case .base64(var decoder):
+            decoder.decode(bytes, range, into: &output)
+            state = .base64(decoder)
+        case .quotedPrintable(var decoder):
+            decoder.decode(bytes, range, into: &output)
+            state = .quotedPrintable(decoder)
+        }
+    }
+
+    /// Appends what was held back; call it once, at the end.
+    public mutating func finish(into output: inout [UInt8]) {
+        switch state {
+        case .identity:
+            break
+        case .base64(var decoder):
+            decoder.finish(into: &output)
+            state = .base64(decoder)
+        case .quotedPrintable(var decoder):
+            decoder.finish(into: &output)
+            state = .quotedPrintable(decoder)
+        }
+    }
+}

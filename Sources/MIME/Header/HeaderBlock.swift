@@ -1,0 +1,70 @@
+/// The header fields of a message or body part, as offsets into the scanned bytes.
+public struct HeaderBlock: Sendable, Equatable {
+    /// The header with the blank line that ends it; the body begins at its upper bound.
+    public let range: Range<Int>
+    /// The fields in their order; mbox "From " lines are not among them.
+    public let fields: [HeaderField]
+    /// Whether the header reached the limit, so that its rest counts as body.
+    public let isTruncated: Bool
+
+    /// Scans the header at the beginning of `range`; lines end with CRLF or LF, and nothing is refused.
+    ///
+    /// - Parameter range: offsets into `bytes`, clamped to them; nil is all of `bytes`.
+    public init(scanning bytes: Span<UInt8>, in range: Range<Int>? = nil, limits: ParseLimits = .standard) {
+        let range = (range ?? 0..<bytes.count).clamped(to: 0..<bytes.count)
+        var scanner = HeaderScanner(start: range.lowerBound, limit: limits.headerBytes)
+        var position = range.lowerBound
+        var isTruncated = false
+        scan: while position < range.upperBound {
+            let line = Line(in: bytes, at: position, limit: range.upperBound)
+            switch scanner.take(line, in: bytes) {
+            case .inside:
+                position = line.next
+            case .blankLine:
+                position = line.next
+                break scan
+            case .body:
+                break scan
+            case .limit:
+                isTruncated = true
+                break scan
+            }
+        }
+        self.init(range: range.lowerBound..<position, fields: scanner.fields, isTruncated: isTruncated)
+    }
+
+    init(range: Range<Int>, fields: [HeaderField], isTruncated: Bool) {
+        self.range = range
+        self.fields = fields
+        self.isTruncated = isTruncated
+    }
+
+    /// The first field called `name`, whatever the case of its ASCII letters.
+    public func first(named name: String, in bytes: Span<UInt8>) -> HeaderField? {
+        let wanted = Array(name.utf8).asciiLowered
+        for field in fields where Self.isName(wanted, field, in: bytes) { return field }
+        return nil
+    }
+
+    /// All fields called `name`, in their order.
+    public func all(named name: String, in bytes: Span<UInt8>) -> [HeaderField] {
+        let wanted = Array(name.utf8).asciiLowered
+        var found: [HeaderField] = []
+        for field in fields where Self.isName(wanted, field, in: bytes) { found.append(field) }
+        return found
+    }
+
+    /// The value of the first field called `name`, unfolded as `HeaderValue.unfolded` does.
+    public func value(of name: String, in bytes: Span<UInt8>) -> [UInt8]? {
+        first(named: name, in: bytes).map { HeaderValue.unfolded(bytes, $0.value) }
+    }
+
+    private static func isName(_ lowered: [UInt8], _ field: HeaderField, in bytes: Span<UInt8>) -> Bool {
+        let name = field.name
+        guard name.count == lowered.count else { return false }
+        for index in lowered.indices where bytes[name.lowerBound + index].asciiLowered != lowered[index] {
+            return false
+        }
+        return true
+    }
+}

@@ -1,0 +1,48 @@
+/// A choice of header fields by name, whatever the case of ASCII letters.
+public struct HeaderSelection: Sendable, Equatable {
+    private let names: Set<[UInt8]>
+    private let isExclusion: Bool
+
+    private init(_ names: some Sequence<[UInt8]>, isExclusion: Bool) {
+        self.names = Set(names.map(\.asciiLowered))
+        self.isExclusion = isExclusion
+    }
+
+    /// The fields that have one of these names.
+    public static func only(_ names: some Sequence<[UInt8]>) -> HeaderSelection {
+        HeaderSelection(names, isExclusion: false)
+    }
+
+    /// The fields that have none of these names.
+    public static func except(_ names: some Sequence<[UInt8]>) -> HeaderSelection {
+        HeaderSelection(names, isExclusion: true)
+    }
+
+    func contains(_ loweredName: [UInt8]) -> Bool { names.contains(loweredName) != isExclusion }
+}
+
+extension HeaderBlock {
+    /// The whole ranges of the selected fields in their order; neighbours are joined.
+    public func ranges(_ selection: HeaderSelection, in bytes: Span<UInt8>) -> [Range<Int>] {
+        var result: [Range<Int>] = []
+        for field in fields where selection.contains(bytes.array(field.name).asciiLowered) {
+            let whole = field.whole
+            if let last = result.last, last.upperBound == whole.lowerBound {
+                result[result.count - 1] = last.lowerBound..<whole.upperBound
+            } else {
+                result.append(whole)
+            }
+        }
+        return result
+    }
+
+    /// The selected fields as they stand, then a blank line (what RFC 3501 section 6.4.5 calls HEADER.FIELDS).
+    ///
+    /// A last field without line end gets one; the blank line is there even if the message has none.
+    public func raw(_ selection: HeaderSelection, in bytes: Span<UInt8>) -> [UInt8] {
+        var result: [UInt8] = []
+        for range in ranges(selection, in: bytes) { result += bytes.array(range) }
+        if let last = result.last, last != ASCII.lf { result += ASCII.crlf }
+        return result + ASCII.crlf
+    }
+}

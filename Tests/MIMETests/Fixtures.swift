@@ -1,0 +1,69 @@
+@testable import MIME
+
+/// Byte and text helpers for the tables.
+func utf8(_ text: String) -> [UInt8] { Array(text.utf8) }
+
+/// The text with every line feed made CRLF, as mail is stored.
+func mail(_ text: String) -> [UInt8] { Array(text.replacing("\n", with: "\r\n").utf8) }
+
+func string(_ bytes: [UInt8]) -> String { String(decoding: bytes, as: UTF8.self) }
+func string(_ bytes: [UInt8]?) -> String? { bytes.map { String(decoding: $0, as: UTF8.self) } }
+func string(_ bytes: [UInt8], _ range: Range<Int>?) -> String? { range.map { string(Array(bytes[$0])) } }
+
+extension AddressEntry {
+    /// As in IMAP's ENVELOPE, strings bare and empty ones as "".
+    var rendered: String {
+        switch self {
+        case .mailbox(let address):
+            let name = string(address.name) ?? "NIL"
+            let route = string(address.route) ?? "NIL"
+            return "(\(name)|\(route)|\(string(address.mailbox))|\(string(address.host)))"
+        case .groupStart(let name): return "{\(string(name))"
+        case .groupEnd: return "}"
+        }
+    }
+}
+
+extension Array where Element == AddressEntry {
+    var rendered: String { map(\.rendered).joined() }
+}
+
+extension ParameterList {
+    var rendered: String {
+        parameters.isEmpty
+            ? "NIL" : "(" + parameters.map { "\(string($0.name))=\(string($0.value))" }.joined(separator: " ") + ")"
+    }
+}
+
+extension Part {
+    /// The values of IMAP's BODY in its order: type, parameters, id, description, encoding, size, lines.
+    var rendered: String {
+        let type = "\(string(fields.type.type))/\(string(fields.type.subtype))"
+        let common =
+            "\(type) \(fields.type.parameters.rendered) \(string(fields.id) ?? "NIL")"
+            + " \(string(fields.description) ?? "NIL") \(string(fields.encoding)) \(size)"
+        switch structure {
+        case .multipart(let parts):
+            return "(\(parts.map(\.rendered).joined()) \(string(fields.type.subtype)))"
+        case .message(let message):
+            return "(\(common) <\(string(message.envelope.subject) ?? "NIL")> \(message.root.rendered) \(lines))"
+        case .single:
+            return "(\(common)\(fields.type.isType("text") ? " \(lines)" : ""))"
+        }
+    }
+}
+
+/// A small deterministic generator (splitmix64), so that a failure can be repeated.
+struct SeededGenerator: RandomNumberGenerator {
+    private var state: UInt64
+
+    init(seed: UInt64) { state = seed }
+
+    mutating func next() -> UInt64 {
+        state &+= 0x9E37_79B9_7F4A_7C15
+        var z = state
+        z = (z ^ (z >> 30)) &* 0xBF58_476D_1CE4_E5B9
+        z = (z ^ (z >> 27)) &* 0x94D0_49BB_1331_11EB
+        return z ^ (z >> 31)
+    }
+}
