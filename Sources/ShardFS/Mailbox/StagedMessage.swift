@@ -23,13 +23,15 @@ public final class StagedMessage: Sendable {
     let temporaryDirectory: Int32?
     private let system: System
     private let durability: StoreOptions.Durability
+    private let canLink: Bool
     private let state: Locked<State>
 
     init(
         system: System, descriptor: Int32, temporaryDirectory: Int32?, temporaryName: String?,
-        durability: StoreOptions.Durability
+        durability: StoreOptions.Durability, canLink: Bool
     ) {
         self.system = system
+        self.canLink = canLink
         self.descriptor = descriptor
         self.temporaryDirectory = temporaryDirectory
         self.temporaryName = temporaryName
@@ -126,10 +128,45 @@ public final class StagedMessage: Sendable {
 
     /// Gives the message a name.
     func link(_ directory: Int32, _ name: UnsafePointer<CChar>) throws(Errno) {
-        if let temporaryName, let temporaryDirectory {
+        if !canLink {
+            try copy(directory, name)
+        } else if let temporaryName, let temporaryDirectory {
             try system.link(temporaryDirectory, temporaryName, directory, name)
         } else {
             try system.linkUnnamed(descriptor, directory, name)
+        }
+    }
+}
+
+extension StagedMessage {
+    /// Without hard links every name gets bytes of its own: written and synced under a hidden name, then renamed.
+    private func copy(_ directory: Int32, _ name: UnsafePointer<CChar>) throws(Errno) {
+        let hidden = ".\(MailboxStatus.hex(System.random(UInt64.self))).tmp"
+        let copy = try system.open(directory, hidden, O_RDWR | O_CREAT | O_EXCL)
+        defer { system.close(copy) }
+        do throws(Errno) {
+            let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: 1 << 18, alignment: 16)
+            defer { buffer.deallocate() }
+            var offset: Int64 = 0
+            while true {
+                let count = try system.read(descriptor, buffer, at: offset)
+                if count == 0 { break }
+                try system.write(copy, UnsafeRawBufferPointer(rebasing: buffer[0..<count]))
+                offset += Int64(count)
+            }
+            let modified = try system.status(descriptor).modified
+            try system.setModified(copy, modified / 1_000_000_000)
+            if durability != .none { try system.sync(copy) }
+            do throws(Errno) {
+                _ = try system.status(directory, name)
+            } catch .notFound {
+                try system.rename(directory, hidden, directory, name, replacing: true)
+                return
+            }
+            throw .exists
+        } catch {
+            try? system.unlink(directory, hidden)
+            throw error
         }
     }
 }
@@ -167,7 +204,7 @@ extension Mailbox {
             }
             return StagedMessage(
                 system: system, descriptor: fd, temporaryDirectory: nil, temporaryName: nil,
-                durability: options.durability)
+                durability: options.durability, canLink: context.can(.hardLinks))
         }
         do { try system.makeDirectory(directory, Self.temporaryDirectory) } catch .exists {} catch {
             throw StoreError.system(error, "make \(Self.temporaryDirectory)")
@@ -180,7 +217,7 @@ extension Mailbox {
             let fd = try system.open(at, name, O_RDWR | O_CREAT | O_EXCL)
             return StagedMessage(
                 system: system, descriptor: fd, temporaryDirectory: at, temporaryName: name,
-                durability: options.durability)
+                durability: options.durability, canLink: context.can(.hardLinks))
         } catch {
             system.close(at)
             throw StoreError.system(error, "make a staging file")

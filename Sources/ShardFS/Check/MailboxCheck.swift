@@ -1,0 +1,260 @@
+import Glibc
+
+/// The rules of one mailbox: its names, status.json, and the log's header. What the records say is `LogCheck`'s.
+struct MailboxCheck {
+    /// What the account's rules need of a mailbox.
+    struct Summary {
+        var uidValidity: UInt32 = 0
+        var mailboxID = ""
+        var epoch: UInt64?
+        var bytes: UInt64 = 0
+        var messages = 0
+        /// Intents wait to be settled, or a recovery to be done: quota is not exact yet.
+        var isUnsettled = false
+    }
+
+    /// A message's name in a shard.
+    struct Named {
+        var flags: MessageFlags
+        var size: UInt32
+        var identity: FileIdentity
+        /// Below the mailbox's directory.
+        var path: String
+    }
+
+    let check: StoreCheck
+    let system: System
+    let directory: Int32
+    /// Below the store's root.
+    let path: String
+
+    private(set) var names: [UInt32: Named] = [:]
+    /// UIDs in `.expunged/` with their UIDVALIDITY.
+    private(set) var expunged: [UInt32: Set<UInt32>] = [:]
+    private var usedFlags: MessageFlags = []
+
+    private static let files: Set<String> = [
+        MailboxStatus.fileName, LogFile.fileName, MailboxLocks.gateName, MailboxLocks.lockName,
+        Mailbox.statusLockName, Mailbox.temporaryDirectory, ExpungedName.directory, "mailboxes",
+    ]
+
+    init(check: StoreCheck, system: System, directory: Int32, path: String) {
+        self.check = check
+        self.system = system
+        self.directory = directory
+        self.path = path
+    }
+
+    mutating func run(_ report: inout CheckReport) throws(StoreError) -> Summary {
+        // The status first, the names last: beside a writer the log is then at least as new as what it is held against.
+        let status = readStatus(&report)
+        try readDirectory(&report)
+        try readExpunged(&report)
+        var summary = Summary()
+        summary.uidValidity = status?.uidValidity ?? 0
+        summary.mailboxID = status?.mailboxID ?? ""
+        summary.epoch = status?.epoch
+        for named in names.values { summary.bytes += UInt64(named.size) }
+        summary.messages = names.count
+        report.messages += names.count
+
+        guard let status else {
+            summary.isUnsettled = true
+            return summary
+        }
+        for (validity, uids) in expunged where validity == status.uidValidity {
+            for uid in uids.sorted() where names[uid] != nil {
+                report.add(
+                    .uidInShardAndExpunged, "\(path)/\(names[uid]?.path ?? "")",
+                    "message \(uid) is in a shard and in \(ExpungedName.directory)/")
+            }
+        }
+        checkStatus(status, &report)
+        guard let log = openLog(status, &report) else {
+            summary.isUnsettled = true
+            return summary
+        }
+        let records = LogCheck(mailbox: self, status: status, log: log)
+        if try !records.run(&report) { summary.isUnsettled = true }
+        return summary
+    }
+
+    // MARK: names
+
+    private mutating func readDirectory(_ report: inout CheckReport) throws(StoreError) {
+        for name in try DirectoryListing.names(system, directory, ".").sorted() where !Self.files.contains(name) {
+            if let number = ShardName.parse(name) {
+                try readShard(number, name, &report)
+            } else if StoreCheck.isTemporary(name) {
+                report.add(.leftover, "\(path)/\(name)", "a temporary name that a killed process left")
+            } else {
+                report.add(.foreignName, "\(path)/\(name)", "the layout has no such name; it is left alone")
+            }
+        }
+        for name in try DirectoryListing.names(system, directory, Mailbox.temporaryDirectory) {
+            report.add(
+                .leftover, "\(path)/\(Mailbox.temporaryDirectory)/\(name)", "a message that never came to be")
+        }
+    }
+
+    private mutating func readShard(
+        _ number: UInt32, _ shard: String, _ report: inout CheckReport
+    ) throws(StoreError) {
+        guard (try? system.status(directory, shard))?.isDirectory == true else {
+            report.add(.foreignName, "\(path)/\(shard)", "it has a shard's name and is no directory")
+            return
+        }
+        for name in try DirectoryListing.names(system, directory, shard).sorted() {
+            let below = "\(shard)/\(name)"
+            let at = "\(path)/\(below)"
+            guard let parsed = MessageFileName.parse(name) else {
+                report.add(.foreignName, at, "this is not the name of a message; it is left alone")
+                continue
+            }
+            let status: FileStatus
+            do { status = try system.status(directory, below) } catch .notFound {
+                // Renamed or gone since the listing: the log, read later, knows.
+                continue
+            } catch {
+                report.add(.unreadable, at, "could not look at it: \(error)")
+                continue
+            }
+            guard status.isRegularFile, status.size <= Int64(UInt32.max) else {
+                report.add(.notAFile, at, "it has a message's name and is no file that can be one")
+                continue
+            }
+            guard parsed.uid / UID.perShard == number else {
+                report.add(.wrongShard, at, "UID \(parsed.uid) belongs in shard \(ShardName.string(parsed.uid / UID.perShard))")
+                continue
+            }
+            if !parsed.isCanonical {
+                report.add(.oddName, at, "the name means UID \(parsed.uid) but is not as the engine writes it")
+            }
+            if let other = names[parsed.uid] {
+                report.add(.uidTwice, at, "UID \(parsed.uid) has another name: \(other.path)")
+                continue
+            }
+            usedFlags.formUnion(parsed.flags)
+            names[parsed.uid] = Named(
+                flags: parsed.flags, size: UInt32(status.size), identity: status.identity, path: below)
+        }
+    }
+
+    private mutating func readExpunged(_ report: inout CheckReport) throws(StoreError) {
+        for hour in try DirectoryListing.names(system, directory, ExpungedName.directory).sorted() {
+            let below = "\(ExpungedName.directory)/\(hour)"
+            guard hour.utf8.count == 10, hour.utf8.allSatisfy({ (48...57).contains($0) }) else {
+                report.add(.foreignName, "\(path)/\(below)", "this is not an hour; it is left alone")
+                continue
+            }
+            for name in try DirectoryListing.names(system, directory, below).sorted() {
+                guard let file = ExpungedName(name) else {
+                    report.add(.foreignName, "\(path)/\(below)/\(name)", "this is not the name of an expunged message")
+                    continue
+                }
+                if !expunged[file.uidValidity, default: []].insert(file.uid).inserted {
+                    report.add(.uidTwice, "\(path)/\(below)/\(name)", "message \(file.uid) was expunged twice")
+                }
+            }
+        }
+    }
+
+    // MARK: status.json
+
+    private func readStatus(_ report: inout CheckReport) -> MailboxStatus? {
+        let at = "\(path)/\(MailboxStatus.fileName)"
+        do {
+            guard let bytes = try FilePublisher(system: system).read(MailboxStatus.fileName, in: directory) else {
+                report.add(.statusMissing, at, "there is no \(MailboxStatus.fileName); the log can rebuild it")
+                return nil
+            }
+            return try MailboxStatus(JSONValue.parse(bytes, name: MailboxStatus.fileName))
+        } catch {
+            report.add(.statusBad, at, error.message)
+            return nil
+        }
+    }
+
+    private func checkStatus(_ status: MailboxStatus, _ report: inout CheckReport) {
+        let at = "\(path)/\(MailboxStatus.fileName)"
+        guard status.epoch != nil else { return }
+        if status.mailboxID.utf8.count != 32 || !status.mailboxID.utf8.allSatisfy(Self.isHexadecimal) {
+            report.add(.statusInsane, at, "the mailbox id is not 32 hexadecimal digits")
+        }
+        if status.uidFloor > status.uidCeiling || status.uidCeiling > MailboxStatus.uidEnd {
+            report.add(.statusInsane, at, "UID floor \(status.uidFloor) and ceiling \(status.uidCeiling) cannot be")
+        }
+        if status.modSeqFloor > status.modSeqCeiling || status.modSeqCeiling > MailboxStatus.modSeqEnd {
+            report.add(
+                .statusInsane, at,
+                "mod-sequence floor \(status.modSeqFloor) and ceiling \(status.modSeqCeiling) cannot be")
+        }
+        if let highest = names.keys.max(), UInt64(highest) >= status.uidCeiling {
+            report.add(.uidAboveCeiling, at, "message \(highest) is not below the ceiling, \(status.uidCeiling)")
+        }
+        if let highest = expunged[status.uidValidity]?.max(), UInt64(highest) >= status.uidCeiling {
+            report.add(.uidAboveCeiling, at, "expunged message \(highest) is not below the ceiling, \(status.uidCeiling)")
+        }
+        for letter in usedFlags.intersection(.keywordMask).letters.utf8 where status.keywords.names[letter] == nil {
+            report.add(.unknownFlag, at, "the keyword letter \(Character(UnicodeScalar(letter))) has no name")
+        }
+        let foreign = usedFlags.subtracting(MessageFlags.system.union(.keywordMask))
+        if !foreign.isEmpty { report.add(.unknownFlag, path, "names carry the unknown flags \(foreign.letters)") }
+    }
+
+    private static func isHexadecimal(_ byte: UInt8) -> Bool { (48...57).contains(byte) || (97...102).contains(byte) }
+
+    // MARK: the log's header
+
+    /// The log when it is the one that the names are to be held against.
+    private func openLog(_ status: MailboxStatus, _ report: inout CheckReport) -> LogFile? {
+        let at = "\(path)/\(LogFile.fileName)"
+        let log: LogFile?
+        do { log = try LogFile.open(system, in: directory, readOnly: true) } catch {
+            report.add(.logHeaderBad, at, error.message)
+            return nil
+        }
+        guard let log else {
+            if (try? system.status(directory, LogFile.fileName)) != nil {
+                report.add(.logHeaderBad, at, "neither slot of the header is valid")
+            } else if status.epoch == nil {
+                report.add(.oldProgram, path, "a mailbox of the old program: taken over when it is first opened")
+            } else {
+                report.add(.logMissing, at, "there is no \(LogFile.fileName); the names can rebuild it")
+            }
+            return nil
+        }
+        if let boot = check.bootID, let last = status.boots[check.node], last != boot, status.clean == nil {
+            report.add(.needsRecovery, path, "the machine was restarted since it was last open")
+            return nil
+        }
+        guard let epoch = status.epoch, log.epoch == epoch else {
+            report.add(.logOfAnotherEpoch, at, "its epoch is not that of \(MailboxStatus.fileName)")
+            return nil
+        }
+        checkHeader(log.openedHeader, status, at, &report)
+        return log
+    }
+
+    private func checkHeader(
+        _ header: LogHeader, _ status: MailboxStatus, _ at: String, _ report: inout CheckReport
+    ) {
+        if header.uidValidity != status.uidValidity {
+            report.add(
+                .headerDisagrees, at, "UIDVALIDITY is \(header.uidValidity) here and \(status.uidValidity) in the status")
+        }
+        if header.mailboxID != status.mailboxID {
+            report.add(.headerDisagrees, at, "the mailbox id is another than in the status")
+        }
+        if header.uidCeiling > status.uidCeiling || header.modSeqCeiling > status.modSeqCeiling {
+            report.add(.headerDisagrees, at, "a ceiling is above that in the status, which is written first")
+        }
+        for (letter, name) in header.keywords.names where status.keywords.names[letter] != name {
+            report.add(
+                .headerDisagrees, at, "keyword \(Character(UnicodeScalar(letter))) is \(name) here, not in the status")
+        }
+        if header.nextUID > status.uidCeiling {
+            report.add(.uidAboveCeiling, at, "the next UID, \(header.nextUID), is above the ceiling, \(status.uidCeiling)")
+        }
+    }
+}

@@ -1,0 +1,104 @@
+/// One message into several mailboxes as one step.
+public enum Delivery {
+    /// Gives a finished message a name in each mailbox: one write of the bytes, a link for each. All or none: when it
+    /// returns, every mailbox has the message durably; when it throws, none shows it.
+    ///
+    /// One limit: a process that is killed between the done records of two mailboxes leaves the message in the first
+    /// alone; nobody was told that it was accepted, so the sender tries again.
+    /// - Returns: the results in the order of `mailboxes`; a mailbox named twice gets the message once.
+    /// - Throws: as `Mailbox.append`; `overQuota` names the account.
+    public static func deliver(
+        _ message: StagedMessage, to mailboxes: [Mailbox], flags: MessageFlags = []
+    ) throws(StoreError) -> [AppendResult] {
+        if mailboxes.count == 1 { return [try mailboxes[0].append(message, flags: flags)] }
+        var byID: [String: Mailbox] = [:]
+        for mailbox in mailboxes { byID[mailbox.id] = mailbox }
+        let targets = byID.values.sorted { $0.id < $1.id }
+        let (size, digest) = try message.sealed()
+        while true {
+            var takeBack: [(Mailbox, UID)] = []
+            let outcome: Attempt
+            do throws(StoreError) {
+                outcome = try attempt(message, targets, size, digest, flags, &takeBack)
+            } catch {
+                for (mailbox, uid) in takeBack {
+                    _ = try? mailbox.expunge([uid], onlyDeleted: false, durable: false)
+                }
+                throw error
+            }
+            switch outcome {
+            case .done(let results):
+                try settle(targets, results)
+                return mailboxes.map { results[$0.id]! }
+            case .raise(let mailbox): try mailbox.raiseCeilings(uids: 1, records: 4, always: true)
+            case .recount(let mailbox): try mailbox.context.recountQuota()
+            case .overQuota(let mailbox):
+                throw StoreError(.overQuota, "the quota of \(mailbox.context.name) is used up")
+            }
+        }
+    }
+
+    private enum Attempt {
+        case done([String: AppendResult])
+        case raise(Mailbox)
+        case recount(Mailbox)
+        case overQuota(Mailbox)
+    }
+
+    private static func attempt(
+        _ message: StagedMessage, _ targets: [Mailbox], _ size: UInt32, _ digest: ContentDigest, _ flags: MessageFlags,
+        _ takeBack: inout [(Mailbox, UID)]
+    ) throws(StoreError) -> Attempt {
+        try AccountContext.lockedAll(targets[...]) { () throws(StoreError) -> Attempt in
+            for mailbox in targets where !mailbox.hasRoom(uids: 1, records: 4) { return .raise(mailbox) }
+            var writers: [SetWriter] = []
+            var results: [String: AppendResult] = [:]
+            do throws(StoreError) {
+                for mailbox in targets {
+                    let member = SetMember(size: size, digest: digest, flags: flags, time: mailbox.context.now) {
+                        (shard, name) throws(Errno) in try message.link(shard.descriptor, name)
+                    }
+                    var writer = SetWriter(mailbox: mailbox)
+                    if let refused = try writer.prepare([member]) {
+                        for writer in writers { writer.rollBack() }
+                        if case .overQuota = refused { return .overQuota(mailbox) }
+                        return .recount(mailbox)
+                    }
+                    writers.append(writer)
+                    try writers[writers.count - 1].link()
+                }
+                for i in writers.indices { results[targets[i].id] = try writers[i].commit().first }
+                return .done(results)
+            } catch {
+                // Those that have their done record are taken back by an expunge, once the locks are free.
+                for (mailbox, writer) in zip(targets, writers) where results[mailbox.id] == nil { writer.rollBack() }
+                takeBack = targets.compactMap { mailbox in results[mailbox.id].map { (mailbox, $0.uid) } }
+                throw error
+            }
+        }
+    }
+
+    /// After the locks: the logs' done records and the directories above the shards become durable.
+    private static func settle(_ targets: [Mailbox], _ results: [String: AppendResult]) throws(StoreError) {
+        for mailbox in targets {
+            guard let result = results[mailbox.id] else { continue }
+            if mailbox.options.durability != .none {
+                do throws(StoreError) {
+                    try mailbox.state.withLock({ $0.log }).syncData()
+                    if let shard = try mailbox.shard(result.uid.shard) { try mailbox.syncNames(above: shard) }
+                } catch {
+                    for other in targets {
+                        if let uid = results[other.id]?.uid {
+                            _ = try? other.expunge([uid], onlyDeleted: false, durable: false)
+                        }
+                    }
+                    throw mailbox.breakMailbox(error)
+                }
+            }
+        }
+        for mailbox in targets {
+            try mailbox.raiseCeilings(uids: 0, records: 0)
+            try mailbox.compactIfNeeded()
+        }
+    }
+}
