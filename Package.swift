@@ -9,11 +9,15 @@ let settings: [SwiftSetting] = [
     .enableUpcomingFeature("NonisolatedNonsendingByDefault"),
 ]
 
+func nio(_ name: String) -> Target.Dependency { .product(name: name, package: "swift-nio") }
+
 let package = Package(
     name: "rmail",
     products: [
         .library(name: "ShardFS", targets: ["ShardFS"]),
         .executable(name: "rmail", targets: ["rmail"]),
+        // For the nested packages Benchmarks and Fuzz.
+        .library(name: "Codecs", targets: ["IMAPCodec", "SMTPCodec", "MIME"]),
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-nio.git", from: "2.101.2"),
@@ -25,23 +29,59 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-asn1.git", from: "1.7.4"),
     ],
     targets: [
+        // C: thin shims and system libraries.
         .target(name: "CPosix"),
         .systemLibrary(name: "COpenSSL", pkgConfig: "libcrypto", providers: [.apt(["libssl-dev"])]),
         .target(name: "CUnistring", linkerSettings: [.linkedLibrary("unistring")]),
+
+        // The storage engine, which stands alone.
         .target(name: "ShardFS", dependencies: ["CPosix", "COpenSSL", "CUnistring"], swiftSettings: settings),
-        .executableTarget(
-            name: "rmail",
+
+        // Bytes to values and back, without sockets, disk or clock.
+        .target(name: "MIME", swiftSettings: settings),
+        .target(
+            name: "IMAPCodec", dependencies: [nio("NIOCore")], path: "Sources/MailServer/IMAPCodec",
+            swiftSettings: settings),
+        .target(
+            name: "SMTPCodec", dependencies: [nio("NIOCore")], path: "Sources/MailServer/SMTPCodec",
+            swiftSettings: settings),
+
+        .target(
+            name: "MailServer",
             dependencies: [
-                .product(name: "NIOCore", package: "swift-nio"),
-                .product(name: "NIOPosix", package: "swift-nio"),
+                "ShardFS", "MIME", "IMAPCodec", "SMTPCodec",
+                nio("NIOCore"), nio("NIOPosix"), nio("NIOConcurrencyHelpers"),
                 .product(name: "NIOSSL", package: "swift-nio-ssl"),
                 .product(name: "Crypto", package: "swift-crypto"),
-                .product(name: "_CryptoExtras", package: "swift-crypto"),
+                .product(name: "CryptoExtras", package: "swift-crypto"),
                 .product(name: "X509", package: "swift-certificates"),
                 .product(name: "SwiftASN1", package: "swift-asn1"),
                 .product(name: "Logging", package: "swift-log"),
-                .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
+            exclude: ["IMAPCodec", "SMTPCodec"], swiftSettings: settings),
+        .executableTarget(
+            name: "rmail",
+            dependencies: [
+                "MailServer", "ShardFS", .product(name: "ArgumentParser", package: "swift-argument-parser"),
+            ], swiftSettings: settings),
+        .executableTarget(
+            name: "shardfs-stress", dependencies: ["ShardFS"], path: "StressTests/Sources/shardfs-stress",
             swiftSettings: settings),
+
+        .testTarget(name: "ShardFSTests", dependencies: ["ShardFS"], swiftSettings: settings),
+        .testTarget(name: "MIMETests", dependencies: ["MIME"], swiftSettings: settings),
+        .testTarget(
+            name: "IMAPCodecTests", dependencies: ["IMAPCodec", nio("NIOCore")], swiftSettings: settings),
+        .testTarget(
+            name: "SMTPCodecTests", dependencies: ["SMTPCodec", nio("NIOCore")], swiftSettings: settings),
+        .testTarget(
+            name: "MailServerTests",
+            dependencies: [
+                "MailServer", "ShardFS", "IMAPCodec", "SMTPCodec", nio("NIOCore"), nio("NIOPosix"), nio("NIOEmbedded"),
+                nio("NIOConcurrencyHelpers"),
+                .product(name: "NIOSSL", package: "swift-nio-ssl"),
+                .product(name: "Crypto", package: "swift-crypto"),
+                .product(name: "Logging", package: "swift-log"),
+            ], swiftSettings: settings),
     ]
 )

@@ -1,0 +1,62 @@
+# rmail: build, run, test. `make run` and `make test` are all that a fresh Debian 12 with Swift 6.3 needs.
+PREFIX ?= /usr/local
+DESTDIR ?=
+SWIFT ?= swift
+STRESS_SECONDS ?= 60
+
+BUILD_PACKAGES = libssl-dev libunistring-dev pkg-config
+RUN_PACKAGES = $(BUILD_PACKAGES) python3
+TEST_PACKAGES = $(RUN_PACKAGES) openssl
+
+.PHONY: run test build bench stress fuzz format lint docs install clean
+
+build:
+	@scripts/install-packages $(BUILD_PACKAGES)
+	$(SWIFT) build -c release --product rmail
+
+run:
+	@scripts/install-packages $(RUN_PACKAGES)
+	$(SWIFT) build -c release --product rmail
+	@scripts/demo "$$($(SWIFT) build -c release --show-bin-path)/rmail"
+
+# One debug build serves the unit tests, the interop tests and the short stress run.
+test:
+	@scripts/install-packages $(TEST_PACKAGES)
+	$(SWIFT) build --build-tests
+	$(SWIFT) test --skip-build
+	python3 Tests/Interop/usage_sessions.py "$$($(SWIFT) build --show-bin-path)/rmail"
+	"$$($(SWIFT) build --show-bin-path)/shardfs-stress" --seconds 10
+
+stress:
+	@scripts/install-packages $(BUILD_PACKAGES)
+	$(SWIFT) build -c release --product shardfs-stress
+	"$$($(SWIFT) build -c release --show-bin-path)/shardfs-stress" --seconds $(STRESS_SECONDS)
+
+# BENCH_DIR is on the disk to measure.
+BENCH_DIR ?= .
+bench:
+	@scripts/install-packages $(BUILD_PACKAGES)
+	$(SWIFT) build -c release --package-path Benchmarks --product shardfs-bench
+	"$$($(SWIFT) build -c release --package-path Benchmarks --show-bin-path)/shardfs-bench" "$(BENCH_DIR)"
+
+# FUZZ_SECONDS for each target; the corpora are replayed by `make test`.
+FUZZ_SECONDS ?= 60
+fuzz:
+	@scripts/install-packages $(BUILD_PACKAGES)
+	scripts/fuzz $(FUZZ_SECONDS)
+
+format:
+	$(SWIFT) format --in-place --recursive Package.swift Sources Tests StressTests Benchmarks Fuzz
+
+lint:
+	$(SWIFT) format lint --strict --recursive Package.swift Sources Tests StressTests Benchmarks/Sources Fuzz/Sources
+
+docs:
+	@ls docs/*.md
+
+install: build
+	install -d "$(DESTDIR)$(PREFIX)/bin"
+	install -m 0755 "$$($(SWIFT) build -c release --show-bin-path)/rmail" "$(DESTDIR)$(PREFIX)/bin/rmail"
+
+clean:
+	rm -rf .build Benchmarks/.build Fuzz/.build
