@@ -1,0 +1,65 @@
+// NOTIFY. RFC 5465 section 8.
+
+extension IMAPCommandParser {
+    mutating func notify() throws(IMAPSyntaxError) -> IMAPNotify {
+        if lexer.takeWord("NONE") { return .none }
+        guard lexer.takeWord("SET") else { throw .syntax("SET or NONE expected") }
+        try lexer.space()
+        let status = lexer.takeWord("STATUS")
+        if status { try lexer.space() }
+        var groups: [IMAPNotifyGroup] = [try notifyGroup()]
+        while lexer.afterNext == .openParenthesis, lexer.take(.space) { groups.append(try notifyGroup()) }
+        return .set(status: status, groups: groups)
+    }
+
+    private mutating func notifyGroup() throws(IMAPSyntaxError) -> IMAPNotifyGroup {
+        try lexer.expect(.openParenthesis, "Event group expected")
+        let mailboxes = try notifyMailboxes()
+        try lexer.space()
+        var events: [IMAPNotifyEvent] = []
+        if !lexer.takeWord("NONE") {
+            try lexer.list { lexer throws(IMAPSyntaxError) in events.append(try Self.notifyEvent(&lexer)) }
+        }
+        try lexer.expect(.closeParenthesis, "Closing parenthesis expected")
+        return IMAPNotifyGroup(mailboxes: mailboxes, events: events)
+    }
+
+    private mutating func notifyMailboxes() throws(IMAPSyntaxError) -> IMAPNotifyMailboxes {
+        switch try lexer.word("mailbox filter") {
+        case "SELECTED": .selected
+        case "SELECTED-DELAYED": .selectedDelayed
+        case "INBOXES": .inboxes
+        case "PERSONAL": .personal
+        case "SUBSCRIBED": .subscribed
+        case "SUBTREE": .subtree(try oneOrMoreMailboxes())
+        case "MAILBOXES": .mailboxes(try oneOrMoreMailboxes())
+        default: throw .syntax("Unknown mailbox filter")
+        }
+    }
+
+    private mutating func oneOrMoreMailboxes() throws(IMAPSyntaxError) -> [String] {
+        try lexer.space()
+        guard lexer.next == .openParenthesis else { return [try lexer.mailbox()] }
+        var names: [String] = []
+        try lexer.list { lexer throws(IMAPSyntaxError) in names.append(try lexer.mailbox()) }
+        return names
+    }
+
+    private static func notifyEvent(_ lexer: inout IMAPLexer) throws(IMAPSyntaxError) -> IMAPNotifyEvent {
+        switch try lexer.word("event") {
+        case "MESSAGENEW":
+            guard lexer.afterNext == .openParenthesis, lexer.take(.space) else { return .messageNew([]) }
+            var items: [IMAPFetchItem] = []
+            try lexer.list { lexer throws(IMAPSyntaxError) in items.append(try fetchItem(&lexer)) }
+            return .messageNew(items)
+        case "MESSAGEEXPUNGE": return .messageExpunge
+        case "FLAGCHANGE": return .flagChange
+        case "ANNOTATIONCHANGE": return .annotationChange
+        case "MAILBOXNAME": return .mailboxName
+        case "SUBSCRIPTIONCHANGE": return .subscriptionChange
+        case "MAILBOXMETADATACHANGE": return .mailboxMetadataChange
+        case "SERVERMETADATACHANGE": return .serverMetadataChange
+        default: throw .syntax("Unknown event")
+        }
+    }
+}

@@ -1,0 +1,1 @@
+../../Fuzz/Sources/FuzzIMAP/IMAPFuzzBody.swift
