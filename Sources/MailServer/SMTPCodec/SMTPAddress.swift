@@ -1,0 +1,90 @@
+/// A mailbox of an envelope: local part and domain (RFC 5321 section 4.1.2, RFC 6531 section 3.3).
+///
+/// Two addresses are equal when their local parts are the same characters and their domains are the same without
+/// regard to case. Whether local parts that differ in case mean the same mailbox is for the receiving host to say.
+public struct SMTPAddress: Hashable, Sendable {
+    /// The local part as meant: without the quotes and backslashes that the wire form may need. 1 to 64 octets.
+    public let localPart: String
+    /// The domain in lower case, or an address literal with its brackets. 1 to 255 octets.
+    public let domain: String
+
+    init(localPart: String, domain: String) {
+        self.localPart = localPart
+        self.domain = domain
+    }
+
+    /// Reads `text`, an address without angle brackets; nil when it does not follow the grammar.
+    public init?(_ text: String) {
+        var scanner = ByteScanner(Array(text.utf8))
+        guard let address = scanner.scanMailbox(), scanner.isAtEnd else { return nil }
+        self = address
+    }
+
+    /// True when the domain is an address literal such as `[192.0.2.1]` or `[IPv6:2001:db8::1]`.
+    public var isLiteral: Bool { domain.utf8.first == UInt8(ascii: "[") }
+
+    /// True when the address can be used without SMTPUTF8.
+    public var isASCII: Bool { localPart.utf8.allSatisfy { $0 < 0x80 } && domain.utf8.allSatisfy { $0 < 0x80 } }
+
+    /// The local part in lower case and without the detail behind its first `+`: the name an account is looked up by.
+    ///
+    /// A local part that begins with `+` has no detail and stays whole.
+    public var accountName: String {
+        let lowered = localPart.lowercased()
+        guard let plus = lowered.firstIndex(of: "+"), plus != lowered.startIndex else { return lowered }
+        return String(lowered[..<plus])
+    }
+}
+
+extension SMTPAddress: CustomStringConvertible {
+    /// The wire form without angle brackets; the local part is quoted when it has to be.
+    public var description: String { "\(quotedLocalPart)@\(domain)" }
+
+    private var quotedLocalPart: String {
+        let bytes = Array(localPart.utf8)
+        let isDotString =
+            bytes.split(separator: UInt8(ascii: "."), omittingEmptySubsequences: false)
+            .allSatisfy { !$0.isEmpty && $0.allSatisfy(\.isAtext) }
+        guard !isDotString else { return localPart }
+        var quoted = "\""
+        for character in localPart.unicodeScalars {
+            if character == "\"" || character == "\\" { quoted.unicodeScalars.append("\\") }
+            quoted.unicodeScalars.append(character)
+        }
+        return quoted + "\""
+    }
+}
+
+/// The reverse path of MAIL FROM.
+public enum SMTPReversePath: Hashable, Sendable {
+    /// `<>`, the sender of notifications, to which no notification is ever returned.
+    case null
+    case address(SMTPAddress)
+
+    public var address: SMTPAddress? {
+        guard case .address(let address) = self else { return nil }
+        return address
+    }
+}
+
+extension SMTPReversePath: CustomStringConvertible {
+    /// The wire form with angle brackets.
+    public var description: String { address.map { "<\($0)>" } ?? "<>" }
+}
+
+/// The forward path of RCPT TO.
+public enum SMTPForwardPath: Hashable, Sendable {
+    /// `<postmaster>` without a domain (RFC 5321 section 4.5.1).
+    case postmaster
+    case address(SMTPAddress)
+}
+
+extension SMTPForwardPath: CustomStringConvertible {
+    /// The wire form with angle brackets.
+    public var description: String {
+        switch self {
+        case .postmaster: "<postmaster>"
+        case .address(let address): "<\(address)>"
+        }
+    }
+}
