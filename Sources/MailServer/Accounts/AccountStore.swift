@@ -1,0 +1,249 @@
+public import ShardFS
+
+/// Makes an account's mailboxes; the storage engine does it.
+public protocol MailboxProvisioning: Sendable {
+    /// INBOX and the special-use mailboxes, in an account directory that is not yet visible as an account.
+    func makeDefaultMailboxes(for address: AccountAddress) throws(AccountError)
+
+    /// Told after an account's directory has gone.
+    func accountRemoved(_ address: AccountAddress)
+}
+
+/// The accounts and domains of a store, as files: nothing is kept in memory, so a change by another process or by
+/// hand holds at once. Every method blocks: never call one on an event loop.
+public struct AccountStore<Files: AccountFiles>: Sendable {
+    public let mailRoot: String
+    public let files: Files
+    private let mailboxes: any MailboxProvisioning
+    /// Seconds since 1970 UTC.
+    private let now: @Sendable () -> Int64
+
+    /// - Parameter mailRoot: absolute path of the store.
+    public init(
+        mailRoot: String, files: Files, mailboxes: any MailboxProvisioning, now: @escaping @Sendable () -> Int64
+    ) {
+        self.mailRoot = mailRoot
+        self.files = files
+        self.mailboxes = mailboxes
+        self.now = now
+    }
+
+    // MARK: domains
+
+    /// Names of the domains that exist: those with a domain.json. Sorted.
+    public func domains() throws(AccountError) -> [String] {
+        try files { files throws(AccountFileError) in
+            try files.directories(in: mailRoot + "/domains").filter { name in
+                (try? AccountAddress.domain(name)) == name && files.exists(domainFile(name))
+            }
+        }
+    }
+
+    public func domainExists(_ domain: String) -> Bool {
+        (try? AccountAddress.domain(domain)).map { files.exists(domainFile($0)) } ?? false
+    }
+
+    /// - Throws: `exists`, `invalidAddress`, `files`.
+    public func createDomain(_ name: String) throws(AccountError) {
+        let domain = try normalizedDomain(name)
+        let document = JSONValue.object(["domain": .string(domain), "created_at": .string(Timestamp.iso8601(now()))])
+        guard let bytes = try? document.serialized() else { return }
+        do {
+            try files.makeDirectory(domainDirectory(domain) + "/users")
+            try files.publish(bytes, at: domainFile(domain), replacing: false)
+        } catch {
+            throw error.code == .exists
+                ? AccountError(.exists, "the domain \(domain) exists already") : AccountError(error)
+        }
+    }
+
+    /// Creates those of `domains` that do not exist.
+    /// - Returns: The names created.
+    @discardableResult
+    public func createMissingDomains(_ domains: [String]) throws(AccountError) -> [String] {
+        var created: [String] = []
+        for domain in domains where !domainExists(domain) {
+            do {
+                try createDomain(domain)
+                created.append(domain)
+            } catch {
+                // Another process may have been quicker.
+                guard error.code == .exists else { throw error }
+            }
+        }
+        return created
+    }
+
+    /// Removes a domain without accounts.
+    /// - Throws: `notFound`, `notEmpty`, `files`.
+    public func removeDomain(_ name: String) throws(AccountError) {
+        let domain = try existingDomain(name)
+        try files { files throws(AccountFileError) in
+            try files.withLock(in: domainDirectory(domain)) { () throws(AccountFileError) in
+                guard try files.directories(in: usersDirectory(domain)).isEmpty else {
+                    throw AccountFileError(.exists, "")
+                }
+                try files.removeTree(domainDirectory(domain))
+            }
+        } mapping: { error in
+            error.code == .exists
+                ? AccountError(.notEmpty, "the domain \(domain) still has accounts; remove them first")
+                : AccountError(error)
+        }
+    }
+
+    // MARK: accounts
+
+    /// Creates an account with its default mailboxes. The account exists once its user.json does, so a creation
+    /// that was cut off is taken up by the next one.
+    /// - Throws: `exists`, `notFound` for the domain, `invalidPassword`, `files`.
+    @discardableResult
+    public func create(
+        _ address: AccountAddress, password: [UInt8], quotaMB: Int = UserAccount.usualQuotaMB, admin: Bool = false,
+        iterations: Int = PasswordHash.usualIterations
+    ) throws(AccountError) -> UserAccount {
+        _ = try existingDomain(address.domain)
+        guard !exists(address) else { throw AccountError(.exists, "the account \(address) exists already") }
+        let account = UserAccount(
+            address: address, password: try PasswordHash(password: password, iterations: iterations),
+            quotaMB: quotaMB, admin: admin, createdAt: Timestamp.iso8601(now()))
+        let json = try account.json()
+        _ = try files { files throws(AccountFileError) in try files.makeDirectory(directory(address)) }
+        try mailboxes.makeDefaultMailboxes(for: address)
+        try files { files throws(AccountFileError) in
+            try files.publish(json, at: userFile(address), replacing: false)
+        } mapping: { error in
+            error.code == .exists
+                ? AccountError(.exists, "the account \(address) exists already") : AccountError(error)
+        }
+        return account
+    }
+
+    public func exists(_ address: AccountAddress) -> Bool { files.exists(userFile(address)) }
+
+    /// The account and the state of its file at that moment; nil when there is none.
+    /// - Throws: `damaged`, `files`.
+    public func find(_ address: AccountAddress) throws(AccountError) -> (account: UserAccount, stamp: FileStamp)? {
+        // The stamp first: when the file is replaced in between, it is too old, never too new.
+        let stamp = try files { files throws(AccountFileError) in try files.stamp(userFile(address)) }
+        let json = try files { files throws(AccountFileError) in try files.read(userFile(address)) }
+        guard let stamp, let json else { return nil }
+        return (try UserAccount(address: address, json: json), stamp)
+    }
+
+    /// - Throws: `notFound`, `damaged`, `files`.
+    public func load(_ address: AccountAddress) throws(AccountError) -> UserAccount {
+        guard let found = try find(address) else { throw Self.noAccount(address) }
+        return found.account
+    }
+
+    /// Addresses of all accounts of one domain, or of all domains. Sorted.
+    public func list(domain: String? = nil) throws(AccountError) -> [AccountAddress] {
+        let domains = if let domain { [try existingDomain(domain)] } else { try self.domains() }
+        var found: [AccountAddress] = []
+        for domain in domains {
+            let names = try files { files throws(AccountFileError) in
+                try files.directories(in: usersDirectory(domain))
+            }
+            for name in names {
+                guard let address = try? AccountAddress(local: name, domain: domain), address.local == name,
+                    exists(address)
+                else { continue }
+                found.append(address)
+            }
+        }
+        return found.sorted()
+    }
+
+    /// Reads, changes and replaces a user.json under the account's lock.
+    /// - Throws: `notFound`, `damaged`, `files`, and what `change` throws; nothing is changed then.
+    @discardableResult
+    public func update(
+        _ address: AccountAddress, _ change: (inout UserAccount) throws(AccountError) -> Void
+    ) throws(AccountError) -> UserAccount {
+        guard exists(address) else { throw Self.noAccount(address) }
+        let result: Result<UserAccount, AccountError> = try files { files throws(AccountFileError) in
+            try files.withLock(in: directory(address)) { () throws(AccountFileError) in
+                do throws(AccountError) {
+                    var account = try load(address)
+                    try change(&account)
+                    let json = try account.json()
+                    try self.files { files throws(AccountFileError) in
+                        try files.publish(json, at: userFile(address), replacing: true)
+                    }
+                    return .success(account)
+                } catch {
+                    return .failure(error)
+                }
+            }
+        }
+        return try result.get()
+    }
+
+    /// - Throws: as `update`, and `invalidPassword`.
+    public func setPassword(
+        _ address: AccountAddress, _ password: [UInt8], iterations: Int = PasswordHash.usualIterations
+    ) throws(AccountError) {
+        // Hashed before the lock is taken: it is slow.
+        let hash = try PasswordHash(password: password, iterations: iterations)
+        try update(address) { $0.password = hash }
+    }
+
+    public func setEnabled(_ address: AccountAddress, _ enabled: Bool) throws(AccountError) {
+        try update(address) { $0.enabled = enabled }
+    }
+
+    /// Removes an account with all its mail.
+    /// - Throws: `notFound`, `files`.
+    public func remove(_ address: AccountAddress) throws(AccountError) {
+        guard exists(address) else { throw Self.noAccount(address) }
+        try files { files throws(AccountFileError) in
+            try files.withLock(in: domainDirectory(address.domain)) { () throws(AccountFileError) in
+                try files.removeTree(directory(address))
+            }
+        }
+        mailboxes.accountRemoved(address)
+    }
+
+    // MARK: paths
+
+    public func directory(_ address: AccountAddress) -> String {
+        usersDirectory(address.domain) + "/" + address.local
+    }
+
+    private func userFile(_ address: AccountAddress) -> String { directory(address) + "/user.json" }
+    private func domainDirectory(_ domain: String) -> String { mailRoot + "/domains/" + domain }
+    private func domainFile(_ domain: String) -> String { domainDirectory(domain) + "/domain.json" }
+    private func usersDirectory(_ domain: String) -> String { domainDirectory(domain) + "/users" }
+
+    private func normalizedDomain(_ name: String) throws(AccountError) -> String {
+        do {
+            return try AccountAddress.domain(name)
+        } catch {
+            throw AccountError(.invalidAddress, "\"\(name)\" cannot be a mail domain: \(error)")
+        }
+    }
+
+    private func existingDomain(_ name: String) throws(AccountError) -> String {
+        let domain = try normalizedDomain(name)
+        guard files.exists(domainFile(domain)) else {
+            throw AccountError(.notFound, "there is no domain \(domain); add it with 'rmail domain add \(domain)'")
+        }
+        return domain
+    }
+
+    private static func noAccount(_ address: AccountAddress) -> AccountError {
+        AccountError(.notFound, "there is no account \(address)")
+    }
+
+    private func files<R>(
+        _ body: (Files) throws(AccountFileError) -> R,
+        mapping: (AccountFileError) -> AccountError = { AccountError($0) }
+    ) throws(AccountError) -> R {
+        do {
+            return try body(files)
+        } catch {
+            throw mapping(error)
+        }
+    }
+}

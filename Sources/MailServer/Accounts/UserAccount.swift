@@ -1,0 +1,108 @@
+public import ShardFS
+
+/// What user.json says about an account. Keys that nobody here knows are kept when it is written again.
+public struct UserAccount: Sendable, Equatable {
+    public static let usualQuotaMB = 1024
+
+    public let address: AccountAddress
+    public var password: PasswordHash
+    /// MiB; 0 is unlimited.
+    public var quotaMB: Int
+    /// False refuses logins; mail is still accepted and kept.
+    public var enabled: Bool
+    /// May manage users and aliases over the API.
+    public var admin: Bool
+    /// ISO 8601, UTC; as it was found in an old file; empty when the file has none.
+    public var createdAt: String
+    private var document: [String: JSONValue]
+
+    public init(
+        address: AccountAddress, password: PasswordHash, quotaMB: Int = usualQuotaMB, enabled: Bool = true,
+        admin: Bool = false, createdAt: String
+    ) {
+        self.address = address
+        self.password = password
+        self.quotaMB = quotaMB
+        self.enabled = enabled
+        self.admin = admin
+        self.createdAt = createdAt
+        document = [:]
+    }
+
+    /// Reads a user.json, generously: see `init(address:document:)`.
+    /// - Parameter address: from the path; the file's own `username` and `domain` are not trusted.
+    /// - Throws: `damaged`, naming the key.
+    public init(address: AccountAddress, json: [UInt8]) throws(AccountError) {
+        let value: JSONValue
+        do {
+            value = try JSONValue.parse(json, name: "user.json of \(address)")
+        } catch {
+            throw AccountError(.damaged, "\(error)")
+        }
+        guard let document = value.object else {
+            throw AccountError(.damaged, "user.json of \(address) is not a JSON object")
+        }
+        try self.init(address: address, document: document)
+    }
+
+    /// The hash is hex or base64; the salt hex, base64 or, when it is neither, its own text. A missing `iterations`
+    /// is 300000, a missing `quota_mb` 1024, a missing `enabled` true, a missing `admin` false.
+    private init(address: AccountAddress, document: [String: JSONValue]) throws(AccountError) {
+        func wrong(_ key: String, _ wants: String) -> AccountError {
+            AccountError(.damaged, "user.json of \(address): \(key) wants \(wants)")
+        }
+        guard let hashText = document["password_hash"]?.string,
+            let hash = Hex.decode(hashText) ?? PaddedBase64.decode(hashText), (16...64).contains(hash.count)
+        else { throw wrong("password_hash", "16 to 64 bytes in hex or base64") }
+        guard let saltText = document["salt"]?.string, !saltText.isEmpty else { throw wrong("salt", "text") }
+        let salt = Hex.decode(saltText) ?? PaddedBase64.decode(saltText) ?? Array(saltText.utf8)
+        var iterations = PasswordHash.usualIterations
+        if let value = document["iterations"], value != .null {
+            guard let n = value.unsignedInteger.flatMap({ Int(exactly: $0) }),
+                (1...PasswordHash.largestIterations).contains(n)
+            else { throw wrong("iterations", "a whole number from 1 to \(PasswordHash.largestIterations)") }
+            iterations = n
+        }
+        var quota = Self.usualQuotaMB
+        if let value = document["quota_mb"], value != .null {
+            guard let n = value.unsignedInteger.flatMap({ Int(exactly: $0) }), n <= Self.largestQuotaMB else {
+                throw wrong("quota_mb", "a whole number of MiB from 0 to \(Self.largestQuotaMB)")
+            }
+            quota = n
+        }
+        func flag(_ key: String, _ missing: Bool) throws(AccountError) -> Bool {
+            guard let value = document[key], value != .null else { return missing }
+            guard let flag = value.bool else { throw wrong(key, "true or false") }
+            return flag
+        }
+        self.address = address
+        self.document = document
+        password = PasswordHash(hash: hash, salt: salt, iterations: iterations)
+        quotaMB = quota
+        enabled = try flag("enabled", true)
+        admin = try flag("admin", false)
+        createdAt = document["created_at"]?.string ?? ""
+    }
+
+    /// Bytes of the largest quota fit a signed 64-bit number.
+    public static let largestQuotaMB = 8_796_093_022_207
+
+    /// The file's bytes: every known key in its exact form, unknown ones as they were.
+    public func json() throws(AccountError) -> [UInt8] {
+        var result = document
+        result["username"] = .string(address.local)
+        result["domain"] = .string(address.domain)
+        result["password_hash"] = .string(Hex.encode(password.hash))
+        result["salt"] = .string(Hex.encode(password.salt))
+        result["iterations"] = .integer(Int64(password.iterations))
+        result["quota_mb"] = .integer(Int64(quotaMB))
+        result["enabled"] = .bool(enabled)
+        result["admin"] = .bool(admin)
+        if !createdAt.isEmpty { result["created_at"] = .string(createdAt) }
+        do {
+            return try JSONValue.object(result).serialized()
+        } catch {
+            throw AccountError(.damaged, "user.json of \(address) cannot be written: \(error)")
+        }
+    }
+}

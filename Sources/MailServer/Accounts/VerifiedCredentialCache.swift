@@ -1,0 +1,63 @@
+import Crypto
+import NIOConcurrencyHelpers
+import ShardFS
+
+/// Passwords found right a moment ago, so that a client that opens many connections pays for one hash.
+///
+/// An entry is a keyed digest of account and password under a key made for this process, so memory holds no
+/// password and no value that a dictionary attack elsewhere could use. It holds only while user.json is unchanged.
+final class VerifiedCredentialCache: Sendable {
+    private struct Entry {
+        var digest: [UInt8]
+        var stamp: FileStamp
+        var expires: Int64
+    }
+
+    private let key = SymmetricKey(size: .bits256)
+    private let lifetime: Int64
+    private let capacity: Int
+    private let entries = NIOLockedValueBox<[AccountAddress: Entry]>([:])
+
+    /// - Parameters:
+    ///   - lifetime: nanoseconds from the verification; a hit does not prolong it.
+    ///   - capacity: accounts kept; one password each.
+    init(lifetime: Int64 = 60_000_000_000, capacity: Int = 10_000) {
+        self.lifetime = lifetime
+        self.capacity = capacity
+    }
+
+    /// - Parameter now: monotonic nanoseconds.
+    func contains(_ address: AccountAddress, _ password: [UInt8], _ stamp: FileStamp, now: Int64) -> Bool {
+        let digest = digest(address, password)
+        return entries.withLockedValue { entries in
+            guard let entry = entries[address] else { return false }
+            guard entry.expires > now, entry.stamp == stamp else {
+                entries[address] = nil
+                return false
+            }
+            return PasswordHash.equalInConstantTime(entry.digest, digest)
+        }
+    }
+
+    func insert(_ address: AccountAddress, _ password: [UInt8], _ stamp: FileStamp, now: Int64) {
+        let entry = Entry(digest: digest(address, password), stamp: stamp, expires: now &+ lifetime)
+        entries.withLockedValue { entries in
+            if entries[address] == nil, entries.count >= capacity {
+                entries = entries.filter { $0.value.expires > now }
+                // All fresh: any one makes room, at the price of one more hash for that account.
+                if entries.count >= capacity, let victim = entries.first?.key { entries[victim] = nil }
+            }
+            entries[address] = entry
+        }
+    }
+
+    var count: Int { entries.withLockedValue { $0.count } }
+
+    private func digest(_ address: AccountAddress, _ password: [UInt8]) -> [UInt8] {
+        // An address contains no NUL, so the two parts cannot be confused.
+        var message = Array(address.description.utf8)
+        message.append(0)
+        message += password
+        return Array(HMAC<SHA256>.authenticationCode(for: message, using: key))
+    }
+}

@@ -1,0 +1,125 @@
+import Glibc
+public import Logging
+import NIOConcurrencyHelpers
+import ShardFS
+
+/// Where log lines go and which: one line each on standard error, as text or JSON. Level and form can be changed
+/// while loggers are in use.
+public final class LogOutput: Sendable {
+    private struct Settings {
+        var level: Logger.Level
+        var format: LogFormat
+    }
+
+    private let settings: NIOLockedValueBox<Settings>
+    private let write: @Sendable (String) -> Void
+
+    /// - Parameter write: takes a line with its end; standard error by default.
+    public init(_ configuration: Configuration, write: (@Sendable (String) -> Void)? = nil) {
+        settings = NIOLockedValueBox(Settings(level: configuration.logLevel.level, format: configuration.logFormat))
+        self.write =
+            write ?? { line in
+                var bytes = Array(line.utf8)[...]
+                while !bytes.isEmpty {
+                    let n = bytes.withUnsafeBytes { Glibc.write(STDERR_FILENO, $0.baseAddress, $0.count) }
+                    if n < 0, errno == EINTR { continue }
+                    // A log that nobody can take is no reason to stop serving mail.
+                    guard n > 0 else { return }
+                    bytes.removeFirst(n)
+                }
+            }
+    }
+
+    public func reload(_ configuration: Configuration) {
+        settings.withLockedValue {
+            $0 = Settings(level: configuration.logLevel.level, format: configuration.logFormat)
+        }
+    }
+
+    /// A logger that writes here.
+    public func logger(_ label: String) -> Logger {
+        var logger = Logger(label: label) { Handler(label: $0, output: self) }
+        // The output decides, so that a reload reaches loggers that were handed out before.
+        logger.logLevel = .trace
+        return logger
+    }
+
+    fileprivate func emit(
+        _ level: Logger.Level, _ message: String, _ metadata: Logger.Metadata, _ label: String
+    ) {
+        let settings = settings.withLockedValue { $0 }
+        guard level >= settings.level else { return }
+        var now = timespec()
+        clock_gettime(CLOCK_REALTIME, &now)
+        let time = Timestamp.iso8601(Int64(now.tv_sec))
+        let name = level.pythonName
+        switch settings.format {
+        case .text:
+            let extra = metadata.sorted { $0.key < $1.key }.map { " \($0.key)=\($0.value)" }.joined()
+            write(Self.oneLine("\(time) \(name) \(label): \(message)\(extra)") + "\n")
+        case .json:
+            var fields: [String: JSONValue] = [
+                "time": .string(time), "level": .string(name), "logger": .string(label), "message": .string(message),
+            ]
+            for (key, value) in metadata where fields[key] == nil { fields[key] = .string("\(value)") }
+            write(ConfigurationText.line(.object(fields)) + "\n")
+        }
+    }
+
+    /// Control characters from a client must not end a line or move a terminal's cursor.
+    private static func oneLine(_ text: String) -> String {
+        guard text.unicodeScalars.contains(where: { $0.value < 0x20 || (0x7F...0x9F).contains($0.value) }) else {
+            return text
+        }
+        var out = ""
+        for scalar in text.unicodeScalars {
+            if scalar.value < 0x20 || (0x7F...0x9F).contains(scalar.value) {
+                out += "\\x" + Hex.encode([UInt8(truncatingIfNeeded: scalar.value)])
+            } else {
+                out.unicodeScalars.append(scalar)
+            }
+        }
+        return out
+    }
+
+    private struct Handler: LogHandler {
+        let label: String
+        let output: LogOutput
+        var metadata: Logger.Metadata = [:]
+        var logLevel: Logger.Level = .trace
+
+        subscript(metadataKey key: String) -> Logger.Metadata.Value? {
+            get { metadata[key] }
+            set { metadata[key] = newValue }
+        }
+
+        func log(event: LogEvent) {
+            let all = event.metadata.map { metadata.merging($0) { $1 } } ?? metadata
+            output.emit(event.level, "\(event.message)", all, label)
+        }
+    }
+}
+
+extension LogLevel {
+    var level: Logger.Level {
+        switch self {
+        case .debug: .debug
+        case .info: .info
+        case .warning: .warning
+        case .error: .error
+        case .critical: .critical
+        }
+    }
+}
+
+extension Logger.Level {
+    fileprivate var pythonName: String {
+        switch self {
+        case .trace, .debug: "DEBUG"
+        case .info, .notice: "INFO"
+        case .warning: "WARNING"
+        case .error: "ERROR"
+        case .critical: "CRITICAL"
+        }
+    }
+}

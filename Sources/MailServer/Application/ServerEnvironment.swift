@@ -1,0 +1,37 @@
+import Glibc
+import NIOConcurrencyHelpers
+public import NIOCore
+public import ShardFS
+
+/// What all services of a running server share.
+public struct ServerEnvironment: Sendable {
+    /// As the server started.
+    public let configuration: Configuration
+    public let store: Store
+    public let accounts: StoreAccess.Accounts
+    public let authenticator: Authenticator<LocalAccountFiles>
+    public let limits: ConnectionLimits
+    /// nil when TLS is turned off.
+    public let tls: TLSContextHolder?
+    /// For calls of the engine and all other blocking file work.
+    public let filePool: BlockingPool
+    public let group: any EventLoopGroup
+    public let log: LogOutput
+}
+
+/// The machine's clocks.
+enum Clocks {
+    /// Nanoseconds since some point before the start of the process.
+    static func monotonic() -> Int64 {
+        var time = timespec()
+        clock_gettime(CLOCK_MONOTONIC, &time)
+        return Int64(time.tv_sec) &* 1_000_000_000 &+ Int64(time.tv_nsec)
+    }
+
+    /// Seconds since 1970 UTC.
+    static func wall() -> Int64 {
+        var time = timespec()
+        clock_gettime(CLOCK_REALTIME, &time)
+        return Int64(time.tv_sec)
+    }
+}

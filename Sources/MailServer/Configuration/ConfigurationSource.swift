@@ -1,0 +1,90 @@
+import FoundationEssentials
+import Glibc
+
+/// Where a configuration came from, so that it can be read again.
+public struct ConfigurationSource: Sendable {
+    /// The machine's part in resolving a configuration; values, so that tests can make their own.
+    public struct Surroundings: Sendable {
+        public var environment: [String: String]
+        public var workingDirectory: String
+        public var isRoot: Bool
+
+        public init(environment: [String: String], workingDirectory: String, isRoot: Bool) {
+            self.environment = environment
+            self.workingDirectory = workingDirectory
+            self.isRoot = isRoot
+        }
+
+        /// Those of this process.
+        public static func current() -> Surroundings {
+            Surroundings(
+                environment: ProcessInfo.processInfo.environment,
+                workingDirectory: FileManager.default.currentDirectoryPath, isRoot: geteuid() == 0)
+        }
+    }
+
+    /// Absolute path of config.json.
+    public let path: String
+    public let surroundings: Surroundings
+
+    public static let systemPath = "/etc/rmail/config.json"
+
+    /// - Parameter path: the file to read; nil takes `./config.json` when it is there, else `/etc/rmail/config.json`
+    ///   when that is, else `./config.json`.
+    public init(path: String?, surroundings: Surroundings, files: some AccountFiles) {
+        self.surroundings = surroundings
+        let local = PathText.absolute(path ?? "config.json", base: surroundings.workingDirectory)
+        if path == nil, !files.exists(local), files.exists(Self.systemPath) {
+            self.path = Self.systemPath
+        } else {
+            self.path = local
+        }
+    }
+
+    /// Reads the file and the environment. Paths in the result are absolute.
+    /// - Throws: when the file is missing or unreadable, and for everything that `Configuration.read` refuses.
+    public func load(
+        _ files: some AccountFiles
+    ) throws(ConfigurationError) -> (configuration: Configuration, warnings: [String]) {
+        let bytes: [UInt8]?
+        do {
+            bytes = try files.read(path)
+        } catch {
+            throw ConfigurationError("could not read the configuration: \(error)")
+        }
+        guard let bytes else {
+            throw ConfigurationError("there is no configuration at \(path); make one with 'rmail init'")
+        }
+        let (configuration, warnings) = try Configuration.read(
+            bytes, name: path, environment: surroundings.environment)
+        let resolved = configuration.resolved(base: PathText.parent(path), surroundings: surroundings)
+        let problems = resolved.contradictions()
+        guard problems.isEmpty else { throw ConfigurationError(problems) }
+        return (resolved, warnings)
+    }
+}
+
+extension Configuration {
+    /// Makes every path absolute and fills in those that depend on the machine.
+    public func resolved(base: String, surroundings: ConfigurationSource.Surroundings) -> Configuration {
+        var result = self
+        let base = PathText.absolute(base, base: surroundings.workingDirectory)
+        let absolute = { (path: String) in PathText.absolute(path, base: base) }
+        result.mailRoot = absolute(mailRoot)
+        result.tls.certFile = tls.certFile.map(absolute)
+        result.tls.keyFile = tls.keyFile.map(absolute)
+        let state = storage.statePath.map(absolute) ?? Self.usualStatePath(surroundings)
+        result.storage.statePath = state
+        result.index.path = index.path.map(absolute) ?? state + "/cache"
+        return result
+    }
+
+    private static func usualStatePath(_ surroundings: ConfigurationSource.Surroundings) -> String {
+        if surroundings.isRoot { return "/var/lib/rmail" }
+        if let state = surroundings.environment["XDG_STATE_HOME"], state.hasPrefix("/") {
+            return PathText.normalized(state + "/rmail")
+        }
+        let home = surroundings.environment["HOME"] ?? surroundings.workingDirectory
+        return PathText.normalized(home + "/.local/state/rmail")
+    }
+}

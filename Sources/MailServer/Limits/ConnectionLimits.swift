@@ -1,0 +1,110 @@
+import NIOConcurrencyHelpers
+
+/// The services that have a `max_connections` of their own.
+public enum LimitedService: Sendable, Hashable, CaseIterable {
+    case smtp, imap, http
+}
+
+/// The limits that all connections of the process share: per-address rates and connections per service.
+public final class ConnectionLimits: Sendable {
+    /// What a new connection is told.
+    public enum Admission: Sendable {
+        /// Keep the ticket for as long as the connection lives.
+        case admitted(Ticket)
+        /// `max_connections` of the service is reached.
+        case serviceFull
+        case refused(RateLimitReason, retryAfter: Int64)
+    }
+
+    /// A connection's place. Given back when the ticket goes, at the latest.
+    public final class Ticket: Sendable {
+        private let release: @Sendable () -> Void
+        private let isOpen = NIOLockedValueBox(true)
+
+        fileprivate init(release: @escaping @Sendable () -> Void) { self.release = release }
+
+        /// Gives the place back; a second call does nothing.
+        public func close() {
+            let wasOpen = isOpen.withLockedValue { isOpen in
+                defer { isOpen = false }
+                return isOpen
+            }
+            if wasOpen { release() }
+        }
+
+        deinit { close() }
+    }
+
+    private struct State {
+        var limiter: RateLimiter
+        var maximum: [LimitedService: Int]
+        var open: [LimitedService: Int] = [:]
+    }
+
+    private let state: NIOLockedValueBox<State>
+    /// Monotonic nanoseconds.
+    private let now: @Sendable () -> Int64
+
+    public init(_ configuration: Configuration, now: @escaping @Sendable () -> Int64) {
+        self.now = now
+        state = NIOLockedValueBox(
+            State(limiter: RateLimiter(configuration.rateLimit), maximum: Self.maximum(configuration)))
+    }
+
+    /// New settings; connections that are open stay and count.
+    public func reload(_ configuration: Configuration) {
+        state.withLockedValue { state in
+            state.limiter.settings = configuration.rateLimit
+            state.maximum = Self.maximum(configuration)
+        }
+    }
+
+    /// Asks for a place for a new connection.
+    /// - Parameter perAddress: whether the per-address connection limits apply (SMTP), or only the service's maximum.
+    public func admit(_ address: IPAddress?, to service: LimitedService, perAddress: Bool) -> Admission {
+        let time = now()
+        let limited = perAddress ? address : nil
+        let refusal: Admission? = state.withLockedValue { state in
+            let open = state.open[service, default: 0]
+            if let maximum = state.maximum[service], open >= maximum { return .serviceFull }
+            if let limited, case .refused(let reason, let wait) = state.limiter.connectionOpened(limited, now: time) {
+                return .refused(reason, retryAfter: wait)
+            }
+            state.open[service] = open + 1
+            return nil
+        }
+        return refusal ?? .admitted(Ticket { [self] in leave(limited, service) })
+    }
+
+    public func messageStarted(_ address: IPAddress) -> RateLimitVerdict {
+        state.withLockedValue { $0.limiter.messageStarted(address, now: now()) }
+    }
+
+    public func recipientAdded(_ address: IPAddress) -> RateLimitVerdict {
+        state.withLockedValue { $0.limiter.recipientAdded(address, now: now()) }
+    }
+
+    public func mayAuthenticate(_ address: IPAddress) -> RateLimitVerdict {
+        state.withLockedValue { $0.limiter.mayAuthenticate(address, now: now()) }
+    }
+
+    /// - Returns: True when this failure began a lockout.
+    public func authenticationFailed(_ address: IPAddress) -> Bool {
+        state.withLockedValue { $0.limiter.authenticationFailed(address, now: now()) }
+    }
+
+    /// Connections open now.
+    public func open(_ service: LimitedService) -> Int { state.withLockedValue { $0.open[service, default: 0] } }
+
+    private func leave(_ address: IPAddress?, _ service: LimitedService) {
+        let time = now()
+        state.withLockedValue { state in
+            state.open[service, default: 1] -= 1
+            if let address { state.limiter.connectionClosed(address, now: time) }
+        }
+    }
+
+    private static func maximum(_ configuration: Configuration) -> [LimitedService: Int] {
+        [.smtp: configuration.smtp.maxConnections, .imap: configuration.imap.maxConnections]
+    }
+}

@@ -1,0 +1,71 @@
+import Glibc
+
+/// An IPv4 or IPv6 address. An IPv4 address mapped into IPv6 (`::ffff:192.0.2.1`) is the IPv4 address.
+public struct IPAddress: Sendable, Hashable, CustomStringConvertible {
+    /// 4 or 16, in network order.
+    public let bytes: [UInt8]
+
+    /// Reads the usual text form; nil for anything else. A zone (`%eth0`) is cut off.
+    public init?(_ text: String) {
+        guard !text.utf8.contains(0) else { return nil }
+        let address = text.firstIndex(of: "%").map { String(text[..<$0]) } ?? text
+        var v4 = in_addr()
+        if inet_pton(AF_INET, address, &v4) == 1 {
+            bytes = withUnsafeBytes(of: v4) { Array($0) }
+            return
+        }
+        var v6 = in6_addr()
+        guard inet_pton(AF_INET6, address, &v6) == 1 else { return nil }
+        let all = withUnsafeBytes(of: v6) { Array($0) }
+        let isMapped = all[..<10].allSatisfy { $0 == 0 } && all[10] == 0xFF && all[11] == 0xFF
+        bytes = isMapped ? Array(all[12...]) : all
+    }
+
+    fileprivate init(bytes: [UInt8]) { self.bytes = bytes }
+
+    /// What limits count by: an IPv4 address, or the /64 network of an IPv6 address, which one customer holds whole.
+    var limitKey: IPAddress {
+        bytes.count == 4 ? self : IPAddress(bytes: Array(bytes[..<8]) + [UInt8](repeating: 0, count: 8))
+    }
+
+    public var description: String {
+        if bytes.count == 4 { return bytes.map(String.init).joined(separator: ".") }
+        var address = in6_addr()
+        withUnsafeMutableBytes(of: &address) { $0.copyBytes(from: bytes) }
+        var text = [UInt8](repeating: 0, count: Int(INET6_ADDRSTRLEN))
+        let done = text.withUnsafeMutableBytes { buffer in
+            inet_ntop(
+                AF_INET6, &address, buffer.baseAddress?.assumingMemoryBound(to: CChar.self), socklen_t(buffer.count))
+        }
+        guard done != nil else { return "" }
+        return String(decoding: text.prefix { $0 != 0 }, as: UTF8.self)
+    }
+}
+
+/// An address, or all addresses that share its first bits: `192.0.2.1`, `10.0.0.0/8`, `2001:db8::/32`.
+public struct IPNetwork: Sendable, Hashable {
+    private let address: IPAddress
+    private let bits: Int
+
+    public init?(_ text: String) {
+        let parts = text.split(separator: "/", omittingEmptySubsequences: false)
+        guard parts.count <= 2, let address = IPAddress(String(parts[0])) else { return nil }
+        let width = address.bytes.count * 8
+        self.address = address
+        guard parts.count == 2 else {
+            bits = width
+            return
+        }
+        guard let bits = Int(parts[1]), (0...width).contains(bits), parts[1].allSatisfy(\.isNumber) else { return nil }
+        self.bits = bits
+    }
+
+    public func contains(_ other: IPAddress) -> Bool {
+        guard other.bytes.count == address.bytes.count else { return false }
+        let whole = bits / 8
+        guard other.bytes[..<whole] == address.bytes[..<whole] else { return false }
+        guard bits % 8 != 0 else { return true }
+        let mask = UInt8(truncatingIfNeeded: 0xFF00 >> (bits % 8))
+        return other.bytes[whole] & mask == address.bytes[whole] & mask
+    }
+}

@@ -1,0 +1,162 @@
+/// Why a client has to wait.
+public enum RateLimitReason: Sendable, Equatable {
+    case connections, concurrentConnections, messages, recipients, lockedOut
+    /// Every tracked address is connected or locked out, so no further one can be watched.
+    case tableFull
+}
+
+public enum RateLimitVerdict: Sendable, Equatable {
+    case allowed
+    /// `retryAfter` is in nanoseconds; 0 when it depends on another connection's end.
+    case refused(RateLimitReason, retryAfter: Int64)
+}
+
+/// Sliding-window limits per client address (`rate_limit.*`). A value without a clock: every method takes the
+/// time, in monotonic nanoseconds, and must not be given an earlier one than before.
+///
+/// IPv4 clients are counted by address, IPv6 clients by their /64 network. Whitelisted ones are never counted.
+public struct RateLimiter: Sendable {
+    private struct Record: Sendable {
+        var connections = SlidingWindow()
+        var messages = SlidingWindow()
+        var recipients = SlidingWindow()
+        var failures = SlidingWindow()
+        var open = 0
+        var lockedUntil = Int64.min
+        var lastSeen: Int64
+
+        func isIdle(_ now: Int64) -> Bool {
+            open == 0 && lockedUntil <= now && connections.isEmpty && messages.isEmpty && recipients.isEmpty
+                && failures.isEmpty
+        }
+    }
+
+    /// New settings hold from the next call on; what was counted stays.
+    public var settings: RateLimitSettings {
+        didSet { whitelist = settings.whitelist.compactMap(IPNetwork.init) }
+    }
+    private var whitelist: [IPNetwork]
+    private var records: [IPAddress: Record] = [:]
+    private var nextCleanUp = Int64.min
+
+    public init(_ settings: RateLimitSettings) {
+        self.settings = settings
+        whitelist = settings.whitelist.compactMap(IPNetwork.init)
+    }
+
+    /// Addresses in memory.
+    public var tracked: Int { records.count }
+
+    /// Whether no limit applies to the client.
+    public func isExempt(_ address: IPAddress) -> Bool {
+        !settings.enabled || whitelist.contains { $0.contains(address) }
+    }
+
+    /// Counts a new connection. When it is allowed, `connectionClosed` must follow once.
+    public mutating func connectionOpened(_ address: IPAddress, now: Int64) -> RateLimitVerdict {
+        counted(address, now) { record, settings in
+            if record.open >= settings.maxConcurrentPerIP { return .refused(.concurrentConnections, retryAfter: 0) }
+            let wait = record.connections.add(
+                1, limit: settings.connectionRate, period: nanoseconds(settings.connectionPeriod), now: now)
+            if let wait { return .refused(.connections, retryAfter: wait) }
+            record.open += 1
+            return .allowed
+        }
+    }
+
+    public mutating func connectionClosed(_ address: IPAddress, now: Int64) {
+        let key = address.limitKey
+        guard var record = records[key], record.open > 0 else { return }
+        record.open -= 1
+        record.lastSeen = now
+        records[key] = record
+    }
+
+    /// Counts a message (at MAIL FROM).
+    public mutating func messageStarted(_ address: IPAddress, now: Int64) -> RateLimitVerdict {
+        counted(address, now) { record, settings in
+            let wait = record.messages.add(
+                1, limit: settings.messageRate, period: nanoseconds(settings.messagePeriod), now: now)
+            return wait.map { .refused(.messages, retryAfter: $0) } ?? .allowed
+        }
+    }
+
+    /// Counts a recipient (at RCPT TO).
+    public mutating func recipientAdded(_ address: IPAddress, now: Int64) -> RateLimitVerdict {
+        counted(address, now) { record, settings in
+            let wait = record.recipients.add(
+                1, limit: settings.recipientRate, period: nanoseconds(settings.recipientPeriod), now: now)
+            return wait.map { .refused(.recipients, retryAfter: $0) } ?? .allowed
+        }
+    }
+
+    /// Whether the client may try to log in.
+    public func mayAuthenticate(_ address: IPAddress, now: Int64) -> RateLimitVerdict {
+        guard !isExempt(address), let until = records[address.limitKey]?.lockedUntil, until > now else {
+            return .allowed
+        }
+        return .refused(.lockedOut, retryAfter: until &- now)
+    }
+
+    /// Counts a failed login. A success takes none back: else one account of his own would give a guesser fresh tries.
+    /// - Returns: True when this one began a lockout.
+    public mutating func authenticationFailed(_ address: IPAddress, now: Int64) -> Bool {
+        var began = false
+        _ = counted(address, now) { record, settings in
+            let period = nanoseconds(settings.authFailureLockout)
+            guard record.lockedUntil <= now else { return .allowed }
+            record.failures.expire(before: now &- period)
+            record.failures.record(1, now: now)
+            if record.failures.count() >= settings.authFailureLimit {
+                record.failures.removeAll()
+                record.lockedUntil = now &+ period
+                began = true
+            }
+            return .allowed
+        }
+        return began
+    }
+
+    /// Forgets what no longer counts. Runs by itself every `cleanup_interval`; calling it more often does no harm.
+    public mutating func cleanUp(now: Int64) {
+        nextCleanUp = now &+ nanoseconds(settings.cleanupInterval)
+        for (key, record) in records {
+            var record = record
+            record.connections.expire(before: now &- nanoseconds(settings.connectionPeriod))
+            record.messages.expire(before: now &- nanoseconds(settings.messagePeriod))
+            record.recipients.expire(before: now &- nanoseconds(settings.recipientPeriod))
+            record.failures.expire(before: now &- nanoseconds(settings.authFailureLockout))
+            records[key] = record.isIdle(now) ? nil : record
+        }
+    }
+
+    private mutating func counted(
+        _ address: IPAddress, _ now: Int64, _ body: (inout Record, RateLimitSettings) -> RateLimitVerdict
+    ) -> RateLimitVerdict {
+        if isExempt(address) { return .allowed }
+        if now >= nextCleanUp { cleanUp(now: now) }
+        let key = address.limitKey
+        if records[key] == nil, records.count >= settings.maxTrackedIPs {
+            makeRoom(now)
+            if records.count >= settings.maxTrackedIPs { return .refused(.tableFull, retryAfter: 0) }
+        }
+        var record = records.removeValue(forKey: key) ?? Record(lastSeen: now)
+        record.lastSeen = now
+        let verdict = body(&record, settings)
+        records[key] = record
+        return verdict
+    }
+
+    /// Drops the sixteenth of the table that was seen longest ago, so that a flood of addresses costs one pass each
+    /// so many. Connected clients stay, and locked-out ones unless nothing else can go.
+    private mutating func makeRoom(_ now: Int64) {
+        let evictable = records.filter { $0.value.open == 0 && $0.value.lockedUntil <= now }
+        let excess = records.count - settings.maxTrackedIPs + 1
+        let wanted = max(excess, settings.maxTrackedIPs / 16)
+        for entry in evictable.sorted(by: { $0.value.lastSeen < $1.value.lastSeen }).prefix(wanted) {
+            records[entry.key] = nil
+        }
+    }
+}
+
+private func nanoseconds(_ seconds: Int) -> Int64 { Int64(seconds) * 1_000_000_000 }

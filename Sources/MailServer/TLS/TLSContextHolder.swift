@@ -1,0 +1,13 @@
+import NIOConcurrencyHelpers
+public import NIOSSL
+
+/// The TLS context that new connections take. A reload swaps it; connections that are open keep the old one.
+public final class TLSContextHolder: Sendable {
+    private let box: NIOLockedValueBox<NIOSSLContext>
+
+    public init(_ context: NIOSSLContext) { box = NIOLockedValueBox(context) }
+
+    public var current: NIOSSLContext { box.withLockedValue { $0 } }
+
+    public func replace(_ context: NIOSSLContext) { box.withLockedValue { $0 = context } }
+}

@@ -1,0 +1,21 @@
+/// Why no TLS context could be made: one plain sentence that says what to do.
+public struct TLSError: Error, Sendable, Equatable, CustomStringConvertible {
+    public enum Code: Sendable {
+        /// A file that is not there or may not be read.
+        case unreadable
+        /// A file that is not what it must be.
+        case malformed
+        /// The key is not the certificate's.
+        case mismatch
+        /// The files of the self-signed certificate could not be written.
+        case unwritable
+    }
+
+    public let code: Code
+    public let description: String
+
+    public init(_ code: Code, _ description: String) {
+        self.code = code
+        self.description = description
+    }
+}

@@ -1,0 +1,161 @@
+import FoundationEssentials
+public import Logging
+public import NIOSSL
+import SwiftASN1
+import X509
+
+/// Finds the certificate and key of a configuration, and makes a TLS context of them.
+public struct TLSMaterial: Sendable {
+    /// The two files, absolute.
+    public struct Paths: Sendable, Equatable {
+        public let certificate: String
+        public let key: String
+    }
+
+    public let paths: Paths
+    /// PEM, the server's certificate first.
+    public let certificates: [UInt8]
+    let key: [UInt8]
+
+    /// The files that `configuration` names, or those of the self-signed certificate.
+    public static func paths(_ configuration: Configuration) -> Paths {
+        if let certificate = configuration.tls.certFile, let key = configuration.tls.keyFile {
+            return Paths(certificate: certificate, key: key)
+        }
+        let directory = configuration.mailRoot + "/tls"
+        return Paths(certificate: directory + "/cert.pem", key: directory + "/key.pem")
+    }
+
+    /// Reads the files; makes a self-signed certificate first when none is configured and none was made before.
+    ///
+    /// Blocks, for many seconds when a key is made: never call it on an event loop.
+    /// - Parameters:
+    ///   - now: seconds since 1970 UTC.
+    ///   - makeKey: PEM of a new RSA key.
+    public static func load(
+        _ configuration: Configuration, _ files: some AccountFiles, logger: Logger, now: Int64,
+        makeKey: () throws(TLSError) -> String = SelfSignedCertificate.makeKey
+    ) throws(TLSError) -> TLSMaterial {
+        let paths = paths(configuration)
+        if configuration.tls.certFile == nil {
+            try makeSelfSigned(paths, configuration.hostname, files, logger, now, makeKey)
+        }
+        return TLSMaterial(
+            paths: paths, certificates: try read(paths.certificate, "certificate", files),
+            key: try read(paths.key, "key", files))
+    }
+
+    /// A server's context: TLS 1.2 or later.
+    /// - Throws: `malformed`, `mismatch`.
+    public func makeContext() throws(TLSError) -> NIOSSLContext {
+        let chain: [NIOSSLCertificate]
+        do {
+            chain = try NIOSSLCertificate.fromPEMBytes(certificates)
+        } catch {
+            throw TLSError(.malformed, "\(paths.certificate) is no certificate in PEM form")
+        }
+        guard !chain.isEmpty else {
+            throw TLSError(.malformed, "\(paths.certificate) holds no certificate in PEM form")
+        }
+        let privateKey: NIOSSLPrivateKey
+        do {
+            privateKey = try NIOSSLPrivateKey(bytes: key, format: .pem)
+        } catch {
+            throw TLSError(.malformed, "\(paths.key) is no private key in PEM form without a passphrase")
+        }
+        var settings = TLSConfiguration.makeServerConfiguration(
+            certificateChain: chain.map { .certificate($0) }, privateKey: .privateKey(privateKey))
+        settings.minimumTLSVersion = .tlsv12
+        do {
+            return try NIOSSLContext(configuration: settings)
+        } catch {
+            throw TLSError(
+                .mismatch, "the key in \(paths.key) does not belong to the certificate in \(paths.certificate)")
+        }
+    }
+
+    /// Sentences about a certificate that works and soon may not: expired, not yet valid, ends within 14 days, or
+    /// does not name the host.
+    public func warnings(hostname: String, now: Int64) -> [String] {
+        guard let certificate = try? Certificate(pemEncoded: firstCertificate()) else { return [] }
+        let now = Date(timeIntervalSince1970: TimeInterval(now))
+        var found: [String] = []
+        if certificate.notValidAfter < now {
+            found.append("the certificate in \(paths.certificate) has expired; clients will refuse it")
+        } else if certificate.notValidAfter < now + 14 * 86_400 {
+            found.append("the certificate in \(paths.certificate) ends within 14 days; renew it")
+        }
+        if certificate.notValidBefore > now {
+            found.append("the certificate in \(paths.certificate) is not valid yet; look at this machine's clock")
+        }
+        if !Self.names(certificate, hostname) {
+            found.append("the certificate in \(paths.certificate) does not name \(hostname); clients will refuse it")
+        }
+        return found
+    }
+
+    private func firstCertificate() -> String {
+        let text = String(decoding: certificates, as: UTF8.self)
+        let end = "-----END CERTIFICATE-----"
+        let parts = text.split(separator: "-----BEGIN CERTIFICATE-----", omittingEmptySubsequences: false)
+        guard parts.count > 1, let body = parts[1].split(separator: end, omittingEmptySubsequences: false).first else {
+            return text
+        }
+        return "-----BEGIN CERTIFICATE-----" + body + end
+    }
+
+    private static func names(_ certificate: Certificate, _ hostname: String) -> Bool {
+        guard let names = try? certificate.extensions.subjectAlternativeNames else { return false }
+        let parent = hostname.firstIndex(of: ".").map { "*" + hostname[$0...] }
+        return names.contains { name in
+            guard case .dnsName(let pattern) = name else { return false }
+            return pattern.lowercased() == hostname || pattern.lowercased() == parent
+        }
+    }
+
+    private static func read(
+        _ path: String, _ what: String, _ files: some AccountFiles
+    ) throws(TLSError) -> [UInt8] {
+        let bytes: [UInt8]?
+        do {
+            bytes = try files.read(path)
+        } catch {
+            throw TLSError(.unreadable, "\(error)")
+        }
+        guard let bytes else { throw TLSError(.unreadable, "there is no \(what) at \(path)") }
+        return bytes
+    }
+
+    private static func makeSelfSigned(
+        _ paths: Paths, _ hostname: String, _ files: some AccountFiles, _ logger: Logger, _ now: Int64,
+        _ makeKey: () throws(TLSError) -> String
+    ) throws(TLSError) {
+        guard !files.exists(paths.certificate) else { return }
+        let directory = PathText.parent(paths.certificate)
+        let outcome: Result<Void, TLSError>
+        do throws(AccountFileError) {
+            try files.makeDirectory(directory)
+            outcome = try files.withLock(in: directory) { () throws(AccountFileError) in
+                // Another process may have made it while this one waited.
+                guard !files.exists(paths.certificate) else { return .success(()) }
+                logger.info("making a self-signed certificate for \(hostname); this can take half a minute")
+                // A key that is there already was made by a start that was cut off, or put there by someone.
+                let old = try files.read(paths.key).map { String(decoding: $0, as: UTF8.self) }
+                let made: SelfSignedCertificate
+                do throws(TLSError) {
+                    let key = if let old { old } else { try makeKey() }
+                    made = try SelfSignedCertificate(hostname: hostname, key: key, now: now)
+                } catch {
+                    return .failure(error)
+                }
+                try files.publish(Array(made.key.utf8), at: paths.key, replacing: true)
+                try files.publish(Array(made.certificate.utf8), at: paths.certificate, replacing: false)
+                logger.info("made \(paths.certificate); give it to clients as the authority to trust")
+                return .success(())
+            }
+        } catch {
+            throw TLSError(.unwritable, "could not keep a self-signed certificate: \(error)")
+        }
+        try outcome.get()
+    }
+}

@@ -1,0 +1,46 @@
+import ArgumentParser
+import MailServer
+import ShardFS
+
+struct ConfigCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "config", abstract: "Look at the configuration.", subcommands: [Check.self])
+
+    struct Check: ParsableCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "Check the configuration; every mistake is named with what it wants.")
+
+        @OptionGroup var config: ConfigOption
+        @Flag(help: "Print JSON.") var json = false
+
+        func run() throws {
+            let source = config.source()
+            do throws(ConfigurationError) {
+                let (_, warnings) = try source.load(LocalAccountFiles())
+                try report(source.path, [], warnings)
+            } catch {
+                guard json else { throw CommandFailure(error) }
+                try report(source.path, error.problems, [])
+                throw ExitCode(CommandFailure.configuration)
+            }
+        }
+
+        private func report(
+            _ path: String, _ problems: [ConfigurationProblem], _ warnings: [String]
+        ) throws(ConfigurationError) {
+            guard json else {
+                for warning in warnings { Terminal.complain(warning) }
+                Terminal.say("\(path) is right")
+                return
+            }
+            let found = problems.map { problem in
+                JSONValue.object(["key": .string(problem.key), "problem": .string(problem.description)])
+            }
+            // Strings always have a JSON form.
+            try? Terminal.say(
+                json: .object([
+                    "path": .string(path), "problems": .array(found), "warnings": .array(warnings.map { .string($0) }),
+                ]))
+        }
+    }
+}

@@ -1,0 +1,54 @@
+import ArgumentParser
+import Glibc
+import MailServer
+import ShardFS
+
+/// `-c, --config`, and what a command opens with it.
+struct ConfigOption: ParsableArguments {
+    @Option(
+        name: [.customShort("c"), .customLong("config")],
+        help: ArgumentHelp(
+            "The configuration file (default: ./config.json, else \(ConfigurationSource.systemPath)).",
+            valueName: "path"))
+    var path: String?
+
+    func source(_ other: String? = nil) -> ConfigurationSource {
+        ConfigurationSource(path: other ?? path, surroundings: .current(), files: LocalAccountFiles())
+    }
+
+    func load(_ source: ConfigurationSource) throws -> (configuration: Configuration, warnings: [String]) {
+        do {
+            return try source.load(LocalAccountFiles())
+        } catch {
+            throw CommandFailure(error)
+        }
+    }
+
+    /// Runs `body` on the accounts of the configured store, and closes the store after it.
+    func withAccounts<R>(_ body: (StoreAccess.Accounts) throws(AccountError) -> R) throws -> R {
+        let (configuration, warnings) = try load(source())
+        for warning in warnings { Terminal.complain(warning) }
+        let access: StoreAccess
+        do throws(StartError) {
+            access = try StoreAccess.open(configuration, now: { Int64(time(nil)) }).access
+        } catch {
+            throw CommandFailure(error)
+        }
+        let result: Result<R, AccountError>
+        do throws(AccountError) {
+            result = .success(try body(access.accounts))
+        } catch {
+            result = .failure(error)
+        }
+        do throws(StoreError) {
+            try access.store.close()
+        } catch {
+            Terminal.complain("closing the store: \(error)")
+        }
+        do {
+            return try result.get()
+        } catch {
+            throw CommandFailure(error)
+        }
+    }
+}

@@ -1,0 +1,40 @@
+import ArgumentParser
+import MailServer
+import ShardFS
+
+/// Where a new password comes from: standard input, a generator, or a prompt.
+struct PasswordOptions: ParsableArguments {
+    @Flag(name: .customLong("password-stdin"), help: "Read the password from the first line of standard input.")
+    var fromInput = false
+
+    @Flag(help: "Make a password and print it.")
+    var generate = false
+
+    @Option(help: .hidden)
+    var iterations = PasswordHash.usualIterations
+
+    func validate() throws {
+        guard !(fromInput && generate) else {
+            throw ValidationError("--password-stdin and --generate exclude each other.")
+        }
+        guard (1...PasswordHash.largestIterations).contains(iterations) else {
+            throw ValidationError("--iterations wants a number from 1 to \(PasswordHash.largestIterations).")
+        }
+    }
+
+    func obtain(for address: AccountAddress) throws -> String {
+        if generate { return SecureRandom.password() }
+        if fromInput { return try Terminal.readPasswordLine() }
+        guard Terminal.inputIsTerminal else {
+            throw CommandFailure(
+                "there is no terminal to ask for a password; use --password-stdin or --generate",
+                status: CommandFailure.usage)
+        }
+        return try Terminal.askForNewPassword(address.description)
+    }
+
+    /// Shows a generated password; it can never be shown again.
+    func tell(_ password: String) {
+        if generate { Terminal.say("password: \(password)") }
+    }
+}

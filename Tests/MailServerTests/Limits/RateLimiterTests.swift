@@ -1,0 +1,161 @@
+import Testing
+
+@testable import MailServer
+
+private let second: Int64 = 1_000_000_000
+
+private func address(_ text: String) -> IPAddress { IPAddress(text)! }
+
+private func limiter(_ change: (inout RateLimitSettings) -> Void = { _ in }) -> RateLimiter {
+    var settings = RateLimitSettings()
+    change(&settings)
+    return RateLimiter(settings)
+}
+
+@Suite struct RateLimiterTests {
+    @Test func connectionsSlideThroughTheWindow() {
+        var limiter = limiter { $0.connectionRate = 3 }
+        let client = address("192.0.2.1")
+        for time in [0, 10, 20] as [Int64] {
+            #expect(limiter.connectionOpened(client, now: time * second) == .allowed)
+            limiter.connectionClosed(client, now: time * second)
+        }
+        #expect(
+            limiter.connectionOpened(client, now: 30 * second) == .refused(.connections, retryAfter: 30 * second))
+        #expect(limiter.connectionOpened(client, now: 60 * second) == .allowed)
+        #expect(
+            limiter.connectionOpened(client, now: 61 * second) == .refused(.connections, retryAfter: 9 * second))
+        #expect(limiter.connectionOpened(address("192.0.2.2"), now: 61 * second) == .allowed)
+    }
+
+    @Test func concurrentConnectionsAreCounted() {
+        var limiter = limiter { $0.maxConcurrentPerIP = 2 }
+        let client = address("192.0.2.1")
+        #expect(limiter.connectionOpened(client, now: 0) == .allowed)
+        #expect(limiter.connectionOpened(client, now: 0) == .allowed)
+        #expect(limiter.connectionOpened(client, now: 0) == .refused(.concurrentConnections, retryAfter: 0))
+        limiter.connectionClosed(client, now: 1)
+        #expect(limiter.connectionOpened(client, now: 1) == .allowed)
+        for _ in 0..<5 { limiter.connectionClosed(client, now: 2) }
+        #expect(limiter.connectionOpened(client, now: 2) == .allowed)
+    }
+
+    @Test func messagesAndRecipientsHaveWindowsOfTheirOwn() {
+        var limiter = limiter {
+            $0.messageRate = 1
+            $0.recipientRate = 2
+        }
+        let client = address("192.0.2.1")
+        #expect(limiter.messageStarted(client, now: 0) == .allowed)
+        #expect(limiter.messageStarted(client, now: 1) == .refused(.messages, retryAfter: 60 * second - 1))
+        #expect(limiter.recipientAdded(client, now: 1) == .allowed)
+        #expect(limiter.recipientAdded(client, now: 1) == .allowed)
+        #expect(limiter.recipientAdded(client, now: 2) == .refused(.recipients, retryAfter: 60 * second - 1))
+        #expect(limiter.recipientAdded(client, now: 60 * second + 1) == .allowed)
+    }
+
+    @Test func failuresLockOutAndTheLockoutEnds() {
+        var limiter = limiter { $0.authFailureLimit = 3 }
+        let client = address("192.0.2.1")
+        #expect(limiter.authenticationFailed(client, now: 0) == false)
+        #expect(limiter.authenticationFailed(client, now: 1) == false)
+        #expect(limiter.mayAuthenticate(client, now: 2) == .allowed)
+        #expect(limiter.authenticationFailed(client, now: 2) == true)
+        #expect(limiter.mayAuthenticate(client, now: 2) == .refused(.lockedOut, retryAfter: 600 * second))
+        #expect(limiter.mayAuthenticate(client, now: 600 * second + 1) == .refused(.lockedOut, retryAfter: 1))
+        #expect(limiter.mayAuthenticate(client, now: 600 * second + 2) == .allowed)
+        #expect(limiter.authenticationFailed(client, now: 600 * second + 2) == false)
+        #expect(limiter.mayAuthenticate(address("192.0.2.2"), now: 3) == .allowed)
+    }
+
+    @Test func oldFailuresDoNotAddUp() {
+        var limiter = limiter { $0.authFailureLimit = 2 }
+        let client = address("192.0.2.1")
+        #expect(limiter.authenticationFailed(client, now: 0) == false)
+        #expect(limiter.authenticationFailed(client, now: 600 * second) == false)
+        #expect(limiter.authenticationFailed(client, now: 601 * second) == true)
+    }
+
+    @Test func neighboursInAnIPv6NetworkShareALimit() {
+        var limiter = limiter { $0.messageRate = 1 }
+        #expect(limiter.messageStarted(address("2001:db8:0:1::1"), now: 0) == .allowed)
+        #expect(limiter.messageStarted(address("2001:db8:0:1:ffff::2"), now: 0) != .allowed)
+        #expect(limiter.messageStarted(address("2001:db8:0:2::1"), now: 0) == .allowed)
+        #expect(limiter.tracked == 2)
+    }
+
+    @Test func exemptClientsAreNeverCounted() {
+        var limiter = limiter {
+            $0.messageRate = 1
+            $0.authFailureLimit = 1
+            $0.whitelist = ["127.0.0.1", "::1", "10.0.0.0/8"]
+        }
+        for name in ["127.0.0.1", "::1", "::ffff:127.0.0.1", "10.200.3.4"] {
+            for _ in 0..<10 { #expect(limiter.messageStarted(address(name), now: 0) == .allowed) }
+            #expect(limiter.authenticationFailed(address(name), now: 0) == false)
+        }
+        #expect(limiter.tracked == 0)
+        limiter.settings.enabled = false
+        for _ in 0..<10 { #expect(limiter.messageStarted(address("192.0.2.1"), now: 0) == .allowed) }
+    }
+
+    @Test func theTableIsBoundedAndKeepsWhoMatters() {
+        var limiter = limiter {
+            $0.maxTrackedIPs = 32
+            $0.authFailureLimit = 1
+        }
+        let locked = address("198.51.100.1")
+        let connected = address("198.51.100.2")
+        #expect(limiter.authenticationFailed(locked, now: 0) == true)
+        #expect(limiter.connectionOpened(connected, now: 0) == .allowed)
+        for i in 0..<1000 {
+            let client = address("10.0.\(i / 256).\(i % 256)")
+            #expect(limiter.messageStarted(client, now: Int64(i)) == .allowed)
+            #expect(limiter.tracked <= 32)
+        }
+        #expect(limiter.mayAuthenticate(locked, now: 1000) != .allowed)
+        limiter.connectionClosed(connected, now: 1000)
+        limiter.cleanUp(now: 1000 * second)
+        #expect(limiter.tracked == 0)
+    }
+
+    @Test func aTableFullOfConnectedClientsRefusesMore() {
+        var limiter = limiter { $0.maxTrackedIPs = 16 }
+        for i in 0..<16 { #expect(limiter.connectionOpened(address("10.0.0.\(i)"), now: 0) == .allowed) }
+        #expect(limiter.connectionOpened(address("10.0.1.1"), now: 0) == .refused(.tableFull, retryAfter: 0))
+    }
+
+    @Test func idleRecordsGoByThemselves() {
+        var limiter = limiter()
+        for i in 0..<100 { _ = limiter.messageStarted(address("10.0.0.\(i)"), now: 0) }
+        #expect(limiter.tracked == 100)
+        _ = limiter.messageStarted(address("192.0.2.1"), now: 300 * second)
+        #expect(limiter.tracked == 1)
+    }
+}
+
+@Suite struct IPAddressTests {
+    @Test(
+        arguments: [
+            ("192.0.2.1", "192.0.2.1"), ("::ffff:192.0.2.1", "192.0.2.1"), ("2001:DB8::0:1", "2001:db8::1"),
+            ("fe80::1%eth0", "fe80::1"), ("::1", "::1"), ("", nil), ("192.0.2", nil), ("192.0.2.256", nil), ("x", nil),
+            ("1.2.3.4\0", nil), (":::", nil),
+        ] as [(String, String?)])
+    func text(input: String, expected: String?) {
+        #expect(IPAddress(input)?.description == expected)
+    }
+
+    @Test(arguments: [
+        ("10.0.0.0/8", "10.255.0.1", true), ("10.0.0.0/8", "11.0.0.1", false), ("192.0.2.1", "192.0.2.1", true),
+        ("192.0.2.1", "192.0.2.2", false), ("10.128.0.0/9", "10.127.0.1", false), ("10.128.0.0/9", "10.129.0.1", true),
+        ("0.0.0.0/0", "1.2.3.4", true), ("0.0.0.0/0", "::1", false), ("2001:db8::/32", "2001:db8:ffff::", true),
+    ])
+    func networks(network: String, address: String, contains: Bool) throws {
+        #expect(try #require(IPNetwork(network)).contains(try #require(IPAddress(address))) == contains)
+    }
+
+    @Test(arguments: ["10.0.0.0/33", "10.0.0.0/-1", "10.0.0.0/", "/8", "::/129", "a/8", "10.0.0.0/8/8", "10.0.0.0/+8"])
+    func badNetworks(text: String) {
+        #expect(IPNetwork(text) == nil)
+    }
+}

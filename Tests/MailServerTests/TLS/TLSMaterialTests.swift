@@ -1,0 +1,140 @@
+import FoundationEssentials
+import Logging
+import NIOSSL
+import SwiftASN1
+import Testing
+import X509
+
+@testable import MailServer
+
+private let quiet = Logger(label: "test", factory: { _ in SwiftLogNoOpLogHandler() })
+private let now: Int64 = 1_785_585_600
+
+private struct Fixture {
+    let directory: TemporaryDirectory
+    let files = LocalAccountFiles()
+    var configuration = Configuration()
+
+    init() throws {
+        directory = try TemporaryDirectory()
+        configuration.mailRoot = directory.path
+    }
+
+    func load(_ makeKey: () throws(TLSError) -> String = { TestKeys.rsa }) throws -> TLSMaterial {
+        try TLSMaterial.load(configuration, files, logger: quiet, now: now, makeKey: makeKey)
+    }
+
+    func write(_ text: String, _ name: String) throws -> String {
+        let path = directory.path + "/" + name
+        try files.publish(Array(text.utf8), at: path, replacing: true)
+        return path
+    }
+}
+
+private func error(_ body: () throws -> Void) -> TLSError? {
+    do {
+        try body()
+        return nil
+    } catch {
+        return error as? TLSError
+    }
+}
+
+@Suite struct TLSMaterialTests {
+    @Test func theFirstStartMakesACertificateAndTheSecondKeepsIt() throws {
+        let f = try Fixture()
+        let first = try f.load()
+        _ = try first.makeContext()
+        #expect(try permissions(f.directory.path + "/tls/cert.pem") == 0o600)
+        #expect(try permissions(f.directory.path + "/tls/key.pem") == 0o600)
+        let second = try f.load { () throws(TLSError) in throw TLSError(.malformed, "a second key") }
+        #expect(second.certificates == first.certificates)
+        #expect(first.warnings(hostname: "mail.example.com", now: now) == [])
+    }
+
+    @Test func theCertificateNamesHostAndLoopback() throws {
+        let made = try SelfSignedCertificate(hostname: "mail.example.com", key: TestKeys.rsa, now: now)
+        let certificate = try Certificate(pemEncoded: made.certificate)
+        let names = try #require(try certificate.extensions.subjectAlternativeNames)
+        #expect(
+            Array(names) == [
+                .dnsName("mail.example.com"), .dnsName("localhost"),
+                .ipAddress(ASN1OctetString(contentBytes: [127, 0, 0, 1])),
+                .ipAddress(ASN1OctetString(contentBytes: [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1])),
+            ])
+        #expect(certificate.subject == certificate.issuer)
+        #expect(try certificate.extensions.basicConstraints == .notCertificateAuthority)
+        let years = certificate.notValidAfter.timeIntervalSince(certificate.notValidBefore) / (365.25 * 86_400)
+        #expect(abs(years - 10) < 0.1)
+        let local = try SelfSignedCertificate(hostname: "localhost", key: TestKeys.rsa, now: now)
+        #expect(try Certificate(pemEncoded: local.certificate).extensions.subjectAlternativeNames?.count == 3)
+    }
+
+    @Test func aStartThatWasCutOffIsTakenUp() throws {
+        let f = try Fixture()
+        try f.files.makeDirectory(f.directory.path + "/tls")
+        _ = try f.write(TestKeys.rsa, "tls/key.pem")
+        let material = try f.load { () throws(TLSError) in throw TLSError(.malformed, "a second key") }
+        _ = try material.makeContext()
+    }
+
+    @Test func configuredFilesAreTakenAndNothingIsMade() throws {
+        var f = try Fixture()
+        let made = try SelfSignedCertificate(hostname: "other.example", key: TestKeys.rsa, now: now)
+        f.configuration.tls.certFile = try f.write(made.certificate, "c.pem")
+        f.configuration.tls.keyFile = try f.write(made.key, "k.pem")
+        let material = try f.load { () throws(TLSError) in throw TLSError(.malformed, "a key") }
+        _ = try material.makeContext()
+        #expect(!f.files.exists(f.directory.path + "/tls"))
+        #expect(material.warnings(hostname: "mail.example.com", now: now).count == 1)
+        #expect(material.warnings(hostname: "other.example", now: now) == [])
+        #expect(material.warnings(hostname: "other.example", now: now + 3650 * 86_400).count == 1)
+        #expect(material.warnings(hostname: "other.example", now: now + 4000 * 86_400).count == 1)
+        #expect(material.warnings(hostname: "other.example", now: now - 2 * 86_400).count == 1)
+    }
+
+    @Test func wrongFilesAreNamed() throws {
+        var f = try Fixture()
+        let made = try SelfSignedCertificate(hostname: "other.example", key: TestKeys.rsa, now: now)
+        let certificate = try f.write(made.certificate, "c.pem")
+        let key = try f.write(made.key, "k.pem")
+        let otherKey = try f.write(TestKeys.otherRSA, "o.pem")
+        let junk = try f.write("junk", "junk.pem")
+        let missing = f.directory.path + "/missing.pem"
+        let cases: [(String, String, TLSError.Code, String)] = [
+            (missing, key, .unreadable, "there is no certificate at \(missing)"),
+            (certificate, missing, .unreadable, "there is no key at \(missing)"),
+            (f.directory.path, key, .unreadable, "could not read \(f.directory.path): Is a directory"),
+            (junk, key, .malformed, "\(junk) is no certificate in PEM form"),
+            (certificate, junk, .malformed, "\(junk) is no private key in PEM form without a passphrase"),
+            (
+                certificate, otherKey, .mismatch,
+                "the key in \(otherKey) does not belong to the certificate in \(certificate)"
+            ),
+        ]
+        for (certificate, key, code, text) in cases {
+            f.configuration.tls.certFile = certificate
+            f.configuration.tls.keyFile = key
+            let found = error { _ = try f.load().makeContext() }
+            #expect(found?.code == code, "\(text)")
+            #expect(found?.description.hasPrefix(text) == true, "\(String(describing: found))")
+        }
+    }
+
+    @Test func aStoreThatCannotKeepACertificateSaysSo() throws {
+        var f = try Fixture()
+        _ = try f.write("", "file")
+        f.configuration.mailRoot = f.directory.path + "/file"
+        #expect(error { _ = try f.load() }?.code == .unwritable)
+    }
+
+    @Test func aReloadSwapsTheContext() throws {
+        let f = try Fixture()
+        let first = try f.load().makeContext()
+        let holder = TLSContextHolder(first)
+        #expect(holder.current === first)
+        let second = try f.load().makeContext()
+        holder.replace(second)
+        #expect(holder.current === second)
+    }
+}
