@@ -199,7 +199,8 @@ public final class Store: Sendable {
         for component in ["domains", address.domain, "users", address.local] {
             let parent = path.isEmpty ? "." : path
             path = path.isEmpty ? component : "\(path)/\(component)"
-            do { try system.makeDirectory(directory, path) } catch .exists { continue } catch {
+            // Whoever made it may have died before its sync.
+            do { try system.makeDirectory(directory, path) } catch .exists {} catch {
                 throw StoreError.system(error, "make \(path)")
             }
             let fd = try doing("open \(parent)") { () throws(Errno) in try system.openDirectory(directory, parent) }

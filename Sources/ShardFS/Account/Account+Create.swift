@@ -2,24 +2,25 @@ import Glibc
 
 extension Account {
     /// Makes a mailbox, and the levels above it that are missing; durable when it returns.
+    ///
+    /// A level that is there without messages (\Noselect) becomes a mailbox again.
     /// - Parameter specialUse: RFC 6154's attribute with its backslash, `\Sent` for example.
-    /// - Throws: `exists`, `notAllowed` (a level above INBOX's children is fine), `noSpace`, `busy`, `system`.
+    /// - Throws: `exists`; `invalidArgument` for a use that there is not; `notAllowed` for one that another mailbox was
+    ///   given; `noSpace`, `busy`, `readOnly`, `system`.
     public func create(_ name: MailboxName, specialUse: String? = nil) throws(StoreError) {
-        if context.options.readOnly { throw StoreError(.readOnly, "the store was opened for reading only") }
+        try context.checkWritable()
+        let use = specialUse.flatMap { SpecialUse(parsing: $0) }
+        if let specialUse, use == nil || name.isInbox {
+            throw StoreError(.invalidArgument, "\(name) cannot have the special use \(specialUse.debugDescription)")
+        }
         try context.shapeLocked { () throws(StoreError) in
-            var missing: [MailboxName] = []
-            var level: MailboxName? = name
-            while let at = level {
-                if try !context.isSelectable(at) { missing.append(at) } else if at == name {
-                    throw StoreError(.exists, "the mailbox \(name) exists already")
-                } else {
-                    break
-                }
-                level = at.parent
+            try context.finishDeletions()
+            if try context.isSelectable(name) { throw StoreError(.exists, "the mailbox \(name) exists already") }
+            if let use, let other = try context.holder(of: use, except: name) {
+                throw StoreError(.notAllowed, "the special use \(use) is that of \(other)")
             }
-            for level in missing.reversed() {
-                try context.makeMailbox(level, specialUse: level == name ? specialUse : nil)
-            }
+            if let parent = name.parent { try context.makeMissing(parent) }
+            try context.makeMailbox(name, specialUse: use?.description)
         }
     }
 }
@@ -32,8 +33,20 @@ extension AccountContext {
 
     /// Whether a mailbox of that name holds (or can hold) messages; false for a level without.
     func isSelectable(_ name: MailboxName) throws(StoreError) -> Bool {
-        if try has("\(name.relativePath)/\(MailboxStatus.fileName)") { return true }
-        return try has("\(name.relativePath)/\(LogFile.fileName)")
+        guard try directoryStatus(name.relativePath) != nil else { return false }
+        return try holdsMailbox(name.relativePath)
+    }
+
+    /// Makes the levels down to `name` that are missing, as mailboxes; a level that is there stays what it is.
+    func makeMissing(_ name: MailboxName) throws(StoreError) {
+        var missing: [MailboxName] = []
+        var level: MailboxName? = name
+        while let at = level {
+            if try has(at.relativePath) { break }
+            missing.append(at)
+            level = at.parent
+        }
+        for level in missing.reversed() { try makeMailbox(level, specialUse: nil) }
     }
 
     func has(_ path: String) throws(StoreError) -> Bool {
@@ -52,17 +65,19 @@ extension AccountContext {
         let path = name.relativePath
         let validity = try counter.nextUnderLock { () throws(StoreError) in try highestUIDValidity() }
         if try has(path) {
-            // A level without messages becomes a mailbox again.
-            let fd = try doing("open \(path)") { () throws(Errno) in try system.openDirectory(directory, path) }
-            defer { system.close(fd) }
-            _ = try makeMailboxFiles(in: fd, uidValidity: validity, specialUse: specialUse)
-            return
+            // A level without messages becomes a mailbox again; nobody recovers it while its files are made.
+            if try isMarked(path) { try clearMarked(path) }
+            return try treeLocked([path]) { () throws(StoreError) in
+                let fd = try doing("open \(path)") { () throws(Errno) in try system.openDirectory(directory, path) }
+                defer { system.close(fd) }
+                _ = try makeMailboxFiles(in: fd, uidValidity: validity, specialUse: specialUse)
+            }
         }
         let parent = String(path[..<path.lastIndex(of: "/")!])
         do { try system.makeDirectory(directory, parent) } catch .exists {} catch {
             throw StoreError.system(error, "make \(parent)")
         }
-        let hidden = "\(parent)/.new.\(MailboxStatus.hex(System.random(UInt64.self)))"
+        let hidden = "\(parent)/\(Self.newPrefix)\(MailboxStatus.hex(System.random(UInt64.self)))"
         try doing("make \(hidden)") { () throws(Errno) in try system.makeDirectory(directory, hidden) }
         do throws(StoreError) {
             let fd = try doing("open \(hidden)") { () throws(Errno) in try system.openDirectory(directory, hidden) }

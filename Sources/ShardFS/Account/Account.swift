@@ -21,6 +21,9 @@ public final class Account: Sendable {
         return mailbox
     }
 
+    /// Lets go of a mailbox that is gone.
+    func forget(_ mailbox: Mailbox) { recent.withLock { list in list.removeAll { $0 === mailbox } } }
+
     private func keep(_ mailbox: Mailbox) {
         let limit = max(1, context.options.idleMailboxes)
         recent.withLock { list in
@@ -72,14 +75,17 @@ extension AccountContext {
         } catch {
             throw StoreError.system(error, "look at \(path)")
         }
-        if let known = open.withLock({ $0[status.identity]?.mailbox }), !known.isBroken {
+        if let known = open.withLock({ $0[status.identity]?.mailbox }), !known.isBroken, leads(path, to: known) {
             // The directory is the same one, wherever it was before.
-            if known.path != path { known.moved(to: path) }
+            let before = known.path
+            if before != path, (try? system.status(directory, before))?.identity != status.identity {
+                known.moved(to: path)
+            }
             return known
         }
         let opened = try Mailbox.open(self, path: path)
         return open.withLock { table in
-            if let other = table[status.identity]?.mailbox, !other.isBroken { return other }
+            if let other = table[status.identity]?.mailbox, !other.isBroken, other.id == opened.id { return other }
             table = table.filter { $0.value.mailbox != nil }
             table[status.identity] = WeakMailbox(mailbox: opened)
             return opened
@@ -88,25 +94,15 @@ extension AccountContext {
 
     /// Every mailbox of the account that has messages of its own: paths below the account's directory.
     func mailboxPaths() throws(StoreError) -> [String] {
-        var found: [String] = []
-        var open = ["mailboxes"]
-        while let parent = open.popLast() {
-            for name in try DirectoryListing.names(system, directory, parent) where !name.hasPrefix(".") {
-                let path = "\(parent)/\(name)"
-                guard let status = try? system.status(directory, path), status.isDirectory else { continue }
-                if (try? system.status(directory, "\(path)/\(LogFile.fileName)")) != nil
-                    || (try? system.status(directory, "\(path)/\(MailboxStatus.fileName)")) != nil
-                {
-                    found.append(path)
-                }
-                open.append("\(path)/mailboxes")
-            }
-        }
-        return found
+        try mailboxes(among: levels())
     }
 
     /// Counts the account's messages anew. No lock of it may be held.
     func recountQuota() throws(StoreError) {
+        // Recovery of one may need a UIDVALIDITY and so the account's lock: opened, and kept so, before that is taken.
+        var ready: [Mailbox] = []
+        for path in try mailboxPaths() { ready.append(try mailbox(path: path)) }
+        defer { withExtendedLifetime(ready) {} }
         try LockFile.hold(system, in: directory, UIDValidityCounter.lockName, until: deadline) { () throws(StoreError) in
             var mailboxes: [Mailbox] = []
             for path in try mailboxPaths() { mailboxes.append(try mailbox(path: path)) }
@@ -146,19 +142,29 @@ extension AccountContext {
 
     /// The highest UIDVALIDITY found in the account, deleted mailboxes included; 0 for none.
     func highestUIDValidity() throws(StoreError) -> UInt32 {
-        var paths = try mailboxPaths()
+        // Levels whose deletion was cut off may still have status.json.
+        var paths = try levels()
         for name in try DirectoryListing.names(system, directory, ".deleted") { paths.append(".deleted/\(name)") }
         var highest: UInt32 = 0
         for path in paths {
-            guard let fd = try? system.openDirectory(directory, path) else { continue }
-            defer { system.close(fd) }
-            if let log = try? LogFile.open(system, in: fd, readOnly: true) {
-                highest = max(highest, log.openedHeader.uidValidity)
+            let fd: Int32
+            do { fd = try system.openDirectory(directory, path) } catch .notFound { continue } catch .notDirectory {
+                continue
+            } catch {
+                throw StoreError.system(error, "open \(path)")
             }
-            if let bytes = try? publisher.read(MailboxStatus.fileName, in: fd),
-                let status = try? MailboxStatus(JSONValue.parse(bytes, name: MailboxStatus.fileName))
-            {
-                highest = max(highest, status.uidValidity)
+            defer { system.close(fd) }
+            // What means nothing has no value; what cannot be read may have the highest.
+            do { highest = max(highest, try LogFile.open(system, in: fd, readOnly: true)?.openedHeader.uidValidity ?? 0) } catch {
+                if error.code != .damaged { throw error }
+            }
+            do {
+                if let bytes = try publisher.read(MailboxStatus.fileName, in: fd) {
+                    let status = try MailboxStatus(JSONValue.parse(bytes, name: MailboxStatus.fileName))
+                    highest = max(highest, status.uidValidity)
+                }
+            } catch {
+                if error.code != .damaged { throw error }
             }
         }
         return highest

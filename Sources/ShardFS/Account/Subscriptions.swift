@@ -15,35 +15,57 @@ struct Subscriptions: Sendable {
     /// The names in the file's order, each once.
     /// - Throws: `damaged` when the file cannot be understood.
     func list() throws(StoreError) -> [MailboxName] {
+        try stored() ?? []
+    }
+
+    /// As `list`; nil when there is no file.
+    func stored() throws(StoreError) -> [MailboxName]? {
         var seen: Set<MailboxName> = []
-        return try load().entries.compactMap(Self.name).filter { seen.insert($0).inserted }
+        return try load()?.entries.compactMap(Self.name).filter { seen.insert($0).inserted }
     }
 
     /// Subscribes; false when the name was there already.
-    /// - Parameter deadline: for the account's lock, monotonic nanoseconds.
+    /// - Parameters:
+    ///   - deadline: for the account's lock, monotonic nanoseconds.
+    ///   - initial: what counts as subscribed while there is no file; asked under the account's lock.
     /// - Throws: `limit` when the account has `maximum` entries, `damaged` for a file that would be lost.
     @discardableResult
-    func add(_ name: MailboxName, until deadline: UInt64) throws(StoreError) -> Bool {
-        try change(until: deadline) { entries throws(StoreError) in
-            if entries.contains(where: { Self.name($0) == name }) { return false }
-            guard entries.count < Self.maximum else {
+    func add(
+        _ name: MailboxName, until deadline: UInt64, initial: Initial = { () throws(StoreError) in [] }
+    ) throws(StoreError) -> Bool {
+        try add([name], until: deadline, initial: initial)
+    }
+
+    /// Subscribes to all of `names` at once; false when all were there already.
+    @discardableResult
+    func add(
+        _ names: [MailboxName], until deadline: UInt64, initial: Initial = { () throws(StoreError) in [] }
+    ) throws(StoreError) -> Bool {
+        try change(until: deadline, initial) { entries throws(StoreError) in
+            let known = Set(entries.compactMap(Self.name))
+            let new = names.filter { !known.contains($0) }
+            guard entries.count + new.count <= Self.maximum || new.isEmpty else {
                 throw StoreError(.limit, "an account has at most \(Self.maximum) subscriptions")
             }
-            entries.append(.string(name.description))
-            return true
+            entries += new.map { .string($0.description) }
+            return !new.isEmpty
         }
     }
 
     /// Ends a subscription; false when there was none.
     /// - Parameter deadline: for the account's lock, monotonic nanoseconds.
     @discardableResult
-    func remove(_ name: MailboxName, until deadline: UInt64) throws(StoreError) -> Bool {
-        try change(until: deadline) { entries throws(StoreError) in
+    func remove(
+        _ name: MailboxName, until deadline: UInt64, initial: Initial = { () throws(StoreError) in [] }
+    ) throws(StoreError) -> Bool {
+        try change(until: deadline, initial) { entries throws(StoreError) in
             let before = entries.count
             entries.removeAll { Self.name($0) == name }
             return entries.count < before
         }
     }
+
+    typealias Initial = () throws(StoreError) -> [MailboxName]
 
     private struct Document {
         var keys: [String: JSONValue]
@@ -52,10 +74,9 @@ struct Subscriptions: Sendable {
 
     private static func name(_ entry: JSONValue) -> MailboxName? { entry.string.flatMap { try? MailboxName($0) } }
 
-    private func load() throws(StoreError) -> Document {
-        guard let bytes = try FilePublisher(system: system).read(Self.fileName, in: directory) else {
-            return Document(keys: [:], entries: [])
-        }
+    /// Nil when there is no file.
+    private func load() throws(StoreError) -> Document? {
+        guard let bytes = try FilePublisher(system: system).read(Self.fileName, in: directory) else { return nil }
         let value = try JSONValue.parse(bytes, name: Self.fileName)
         if let entries = value.array { return Document(keys: [:], entries: entries) }
         guard let keys = value.object else {
@@ -69,11 +90,16 @@ struct Subscriptions: Sendable {
     }
 
     private func change(
-        until deadline: UInt64, _ body: (inout [JSONValue]) throws(StoreError) -> Bool
+        until deadline: UInt64, _ initial: Initial, _ body: (inout [JSONValue]) throws(StoreError) -> Bool
     ) throws(StoreError) -> Bool {
         try LockFile.hold(system, in: directory, UIDValidityCounter.lockName, until: deadline) {
             () throws(StoreError) in
-            var document = try load()
+            var document: Document
+            if let stored = try load() {
+                document = stored
+            } else {
+                document = Document(keys: [:], entries: try initial().map { .string($0.description) })
+            }
             guard try body(&document.entries) else { return false }
             document.keys[Self.key] = .array(document.entries)
             let bytes = try JSONValue.object(document.keys).serialized()

@@ -182,6 +182,31 @@ final class LogFile: Sendable {
         return .end
     }
 
+    /// The digests that the records at these places hold; unknown where a record is wrong or another message's.
+    func digests(of entries: [MessageEntry]) throws(StoreError) -> [ContentDigest] {
+        guard let lowest = entries.lazy.map(\.record).min(), let highest = entries.lazy.map(\.record).max() else {
+            return []
+        }
+        var digests = [ContentDigest](repeating: .unknown, count: entries.count)
+        if Int(highest - lowest) < 4 * entries.count + 64 {
+            // Close together: one read for all.
+            var places: [UInt32: Int] = [:]
+            places.reserveCapacity(entries.count)
+            for (i, entry) in entries.enumerated() { places[entry.record] = i }
+            _ = try scan(from: Int(lowest), to: Int(highest) + 1) { record, place in
+                guard let i = places[UInt32(place)], record.uid == entries[i].uid.rawValue else { return }
+                digests[i] = record.digest
+            }
+        } else {
+            for (i, entry) in entries.enumerated() {
+                if let record = try record(at: Int(entry.record)), record.uid == entry.uid.rawValue {
+                    digests[i] = record.digest
+                }
+            }
+        }
+        return digests
+    }
+
     /// The record at a place; nil when it is wrong.
     func record(at index: Int) throws(StoreError) -> LogRecord? {
         var found: LogRecord?

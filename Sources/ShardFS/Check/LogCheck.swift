@@ -38,6 +38,7 @@ struct LogCheck {
             }
         }
         if right < count { report.add(.recordUnknown, path, "\(count - right) records are of a later version") }
+        order.finish()
         for problem in order.problems { report.add(problem.code, path, problem.message) }
         checkEnd(count, view, &report)
         let open = openUIDs(view, &report)
@@ -149,11 +150,8 @@ struct RecordOrder {
             }
             ownModSeqs += 1
             highestOwn = max(highestOwn, record.modSeq)
-        } else if !sawPlain {
+        } else {
             sawPlain = true
-            if ownModSeqs > 0, highestOwn > base + UInt64(ownModSeqs) {
-                add(.modSeqOrder, "a kept record has mod-sequence \(highestOwn), above that of the first new one")
-            }
         }
         guard record.isDone else { return }
         switch record.kind {
@@ -168,6 +166,13 @@ struct RecordOrder {
         case .flags where gone.contains(record.uid):
             add(.uidReturned, "record \(place) changes the flags of \(record.uid), which was expunged before")
         default: break
+        }
+    }
+
+    mutating func finish() {
+        // The next record without one of its own has a place's worth more than this.
+        if highestOwn > base + UInt64(ownModSeqs) {
+            add(.modSeqOrder, "a kept record has mod-sequence \(highestOwn), which another change has or will have")
         }
     }
 

@@ -46,7 +46,6 @@ struct MailboxCheck {
     }
 
     mutating func run(_ report: inout CheckReport) throws(StoreError) -> Summary {
-        // The status first, the names last: beside a writer the log is then at least as new as what it is held against.
         let status = readStatus(&report)
         try readDirectory(&report)
         try readExpunged(&report)

@@ -79,8 +79,11 @@ extension Mailbox {
         do {
             shard = try publish(uid, flags, link)
         } catch {
-            try? context.ledger.giveBack(bytes: UInt64(size), messages: 1)
-            try? write(LogRecord(.void, done: true, uid: uid, token: record.token))
+            do {
+                // Not given back, the intent stays open: who settles it has the ledger counted anew.
+                try context.ledger.giveBack(bytes: UInt64(size), messages: 1)
+                try write(LogRecord(.void, done: true, uid: uid, token: record.token))
+            } catch {}
             throw error
         }
         record.isDone = true

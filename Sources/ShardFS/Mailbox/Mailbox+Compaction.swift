@@ -23,14 +23,16 @@ extension Mailbox {
         try checkWritable()
         try refresh()
         let (log, view) = state.withLock { ($0.log, $0.view) }
+        // Appends of a set that was being written when it was read are not in the list yet: they go with the rest.
+        let bulkEnd = view.firstHeld ?? view.applied
         let writer = LogWriter(system: system, directory: directory)
         let fd = try writer.begin(try log.header())
         defer { system.close(fd) }
         do {
-            let copied = try copyBulk(log, view, writer, fd)
+            let copied = try copyBulk(log, view, bulkEnd, writer, fd)
             try doing("sync the new log") { () throws(Errno) in try system.sync(fd) }
             let replaced = try locked(exclusive: true) { () throws(StoreError) in
-                try replaceLog(log, view.applied, copied, writer, fd)
+                try replaceLog(log, bulkEnd, copied, writer, fd)
             }
             if !replaced { writer.discard() }
         } catch {
@@ -46,13 +48,13 @@ extension Mailbox {
     }
 
     private func copyBulk(
-        _ log: LogFile, _ view: MailboxView, _ writer: LogWriter, _ fd: Int32
+        _ log: LogFile, _ view: MailboxView, _ end: Int, _ writer: LogWriter, _ fd: Int32
     ) throws(StoreError) -> Copied {
         var copied = Copied(oldestAnswerable: view.oldestAnswerable)
         var piece: [LogRecord] = []
         var expunges: [LogRecord] = []
         var dropped = 0
-        _ = try log.scan(from: 0, to: view.applied) { (record, place) throws(StoreError) in
+        _ = try log.scan(from: 0, to: end) { (record, place) throws(StoreError) in
             guard record.isDone else { return }
             switch record.kind {
             case .append, .kept:
@@ -104,7 +106,12 @@ extension Mailbox {
             kept.token = 0
             if kept.modSeq == 0 { kept.modSeq = log.base + UInt64(place) + 1 }
             switch record.kind {
-            case .append, .kept, .flags, .expunge: tail.append(kept)
+            case .append, .kept, .expunge: tail.append(kept)
+            case .flags:
+                // Records that raced may stand in the other order than their renames, and the intents that tell so are
+                // not kept: the view, which has looked at the names, has the last word.
+                if let entry = view.list.entry(of: UID(record.uid)) { kept.flags = entry.flags }
+                tail.append(kept)
             case .set, .recent, .void, .clean: break
             }
         }

@@ -12,16 +12,31 @@ extension Mailbox {
     /// UIDs that are not there are passed over, as RFC 9051 wants of UID COPY.
     /// - Throws: as `append`; `limit` when the target has no letter left for a keyword.
     public func copy(_ uids: [UID], to target: Mailbox) throws(StoreError) -> CopyResult {
-        let letters = try KeywordMap(from: self, to: target, used: try usedFlags(uids))
+        var used = try usedFlags(uids)
+        // A name that is missing under the shared lock is a dead writer's expunge or a foreign hand's work: once more
+        // with the source settled, and every name looked at.
+        var verify = false
         while true {
+            let letters = try KeywordMap(from: self, to: target, used: used)
             var sources: [UID] = []
-            let outcome = try Mailbox.lockedBoth(
-                self, exclusive: id == target.id, target, uids: uids.count, records: uids.count + 3
-            ) { () throws(StoreError) -> SetWriter.Outcome in
-                let members = try copyMembers(uids, letters, &sources)
-                guard !members.isEmpty else { return .done([], []) }
-                return try SetWriter(mailbox: target).run(members)
+            let outcome: SetWriter.Outcome
+            var isCovered = true
+            do throws(StoreError) {
+                outcome = try Mailbox.lockedBoth(
+                    self, exclusive: verify || id == target.id, target, uids: uids.count, records: uids.count + 3
+                ) { () throws(StoreError) -> SetWriter.Outcome in
+                    let members = try copyMembers(uids, letters, verify, &sources, &used)
+                    // A keyword that came since the look at the flags: it needs a letter there first.
+                    isCovered = letters.covers(used)
+                    guard isCovered, !members.isEmpty else { return .done([], []) }
+                    return try SetWriter(mailbox: target).run(members)
+                }
+            } catch {
+                guard error.errno == .notFound, !verify else { throw error }
+                verify = true
+                continue
             }
+            guard isCovered else { continue }
             guard let results = try target.finishSet(outcome) else { continue }
             var result = CopyResult(uidValidity: target.state.withLock { $0.status.uidValidity })
             result.copied = zip(sources, results).map { ($0, $1.uid) }
@@ -29,48 +44,55 @@ extension Mailbox {
         }
     }
 
-    private func usedFlags(_ uids: [UID]) throws(StoreError) -> MessageFlags {
+    func usedFlags(_ uids: [UID]) throws(StoreError) -> MessageFlags {
         try refresh()
         let list = state.withLock { $0.view.list }
         return uids.reduce([]) { $0.union(list.entry(of: $1)?.flags ?? []) }
     }
 
     private func copyMembers(
-        _ uids: [UID], _ letters: KeywordMap, _ sources: inout [UID]
+        _ uids: [UID], _ letters: KeywordMap, _ verify: Bool, _ sources: inout [UID], _ used: inout MessageFlags
     ) throws(StoreError) -> [SetMember] {
         let (list, log) = state.withLock { ($0.view.list, $0.log) }
         var members: [SetMember] = []
         members.reserveCapacity(uids.count)
         sources = []
         let time = context.now
-        for uid in uids {
-            guard let entry = list.entry(of: uid), let shard = try shard(uid.shard) else { continue }
-            // Under the shared lock a flag change may run beside; the name is looked up again on ENOENT.
-            guard let now = try shard.lookUp(uid.rawValue, lastKnown: entry.flags) else { continue }
-            let digest = try log.record(at: Int(entry.record))?.digest ?? .unknown
-            let name = now.name
+        let entries = uids.compactMap { list.entry(of: $0) }
+        let digests = try log.digests(of: entries)
+        for (entry, digest) in zip(entries, digests) {
+            guard let shard = try shard(entry.uid.shard) else { continue }
+            if verify, try shard.lookUp(entry.uid.rawValue, lastKnown: entry.flags) == nil { continue }
+            // Under the shared lock a flag change may run beside: the copy has the flags from before it, and the name
+            // is looked up again on ENOENT.
             members.append(
-                SetMember(size: entry.size, digest: digest, flags: letters.map(now.flags), time: time) {
+                SetMember(size: entry.size, digest: digest, flags: letters.map(entry.flags), time: time) {
                     (target, newName) throws(Errno) in
-                    try self.linkOrCopy(uid.rawValue, name, in: shard, to: target, newName)
+                    try self.linkOrCopy(entry.uid.rawValue, entry.flags, in: shard, to: target, newName)
                 })
-            sources.append(uid)
+            sources.append(entry.uid)
+            used.formUnion(entry.flags)
         }
         return members
     }
 
     /// A hard link; the bytes where links end (65,000 on ext4), across file systems, or without links.
     func linkOrCopy(
-        _ uid: UInt32, _ name: String, in shard: ShardDirectory, to target: ShardDirectory,
+        _ uid: UInt32, _ flags: MessageFlags, in shard: ShardDirectory, to target: ShardDirectory,
         _ newName: UnsafePointer<CChar>
     ) throws(Errno) {
         guard context.can(.hardLinks) else { return try copyBytes(uid, shard, target, newName) }
-        var name = name
+        var name: String?
         for _ in 0..<8 {
             do {
-                return try system.link(shard.descriptor, name, target.descriptor, newName)
+                if let name { return try system.link(shard.descriptor, name, target.descriptor, newName) }
+                return try MessageFileName.with(uid, flags) { (name) throws(Errno) in
+                    try system.link(shard.descriptor, name, target.descriptor, newName)
+                }
             } catch .notFound {
+                // The target's directory may be what is missing: the caller makes it anew.
                 guard let now = (try? shard.lookUp(uid, lastKnown: nil)) ?? nil else { throw .notFound }
+                if now.name == name { throw .notFound }
                 name = now.name
             } catch {
                 guard error == .tooManyLinks || error == .crossDevice || error == .notSupported else { throw error }
@@ -155,6 +177,11 @@ struct KeywordMap {
             let name = table.names[letter] ?? "keyword-\(Character(UnicodeScalar(letter)))"
             pairs.append((MessageFlags(letter: letter), try target.keywords([name], create: true)))
         }
+    }
+
+    /// Whether every keyword in `flags` has a letter in the target.
+    func covers(_ flags: MessageFlags) -> Bool {
+        same || flags.intersection(.keywordMask).subtracting(pairs.reduce([]) { $0.union($1.from) }).isEmpty
     }
 
     func map(_ flags: MessageFlags) -> MessageFlags {

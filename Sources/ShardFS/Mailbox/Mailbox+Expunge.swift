@@ -131,7 +131,8 @@ extension Mailbox {
             flags = now.flags
             odd = now.name
         }
-        return false
+        // It has a name, so no record may say that it went.
+        throw StoreError(.system, "could not expunge message \(record.uid): its way to \(ExpungedName.directory) keeps vanishing")
     }
 
     /// The directory of this hour, made when it is missing.
@@ -199,7 +200,8 @@ extension Mailbox {
         let result = try append(size: file.size, digest: digest, flags: message.flags.subtracting(.deleted)) {
             (shard, target) throws(Errno) in try system.link(directory, source, shard.descriptor, target)
         }
-        try remove(source, in: directory)
+        // The message is back, whatever becomes of its old name: that one goes with its hour.
+        try? remove(source, in: directory)
         return result
     }
 

@@ -15,6 +15,8 @@ extension Mailbox {
     static let flagRound = 256
     /// A name that moves this often under a flag change is given up on.
     private static let flagTries = 32
+    /// Listings that must lack a message before it counts as gone.
+    private static let listingTries = 4
 
     /// Changes the flags of messages: concurrent changes never lose each other's, and never the message.
     ///
@@ -160,6 +162,7 @@ extension Mailbox {
     ) throws(StoreError) -> MessageFlags? {
         var flags = known
         var odd: String?
+        var misses = 0
         for _ in 0..<Self.flagTries {
             let wanted = change.applied(to: flags)
             if wanted == flags, odd == nil { return flags }
@@ -175,7 +178,12 @@ extension Mailbox {
                 if try shard.lookUp(uid, lastKnown: wanted)?.flags == wanted { return wanted }
                 throw StoreError.system(error, "change the flags of message \(uid)")
             }
-            guard let now = try shard.lookUp(uid, lastKnown: nil) else { return nil }
+            guard let now = try shard.lookUp(uid, lastKnown: nil) else {
+                // A listing beside renames may miss a name that is there.
+                misses += 1
+                if misses < Self.listingTries { continue }
+                return nil
+            }
             flags = now.flags
             odd = now.name == MessageFileName.string(UID(uid), now.flags) ? nil : now.name
         }

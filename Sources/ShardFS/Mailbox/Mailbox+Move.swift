@@ -68,15 +68,15 @@ extension Mailbox {
         let time = context.now
         var away: [LogRecord] = []
         var here: [LogRecord] = []
-        for uid in uids {
-            guard let entry = list.entry(of: uid) else { continue }
-            let digest = try log.record(at: Int(entry.record))?.digest ?? .unknown
+        let entries = uids.compactMap { list.entry(of: $0) }
+        for (entry, digest) in zip(entries, try log.digests(of: entries)) {
             here.append(
                 LogRecord(
                     .append, done: false, uid: first + UInt32(here.count), flags: letters.map(entry.flags), time: time,
                     size: entry.size, digest: digest))
             away.append(
-                LogRecord(.expunge, done: false, uid: uid.rawValue, flags: entry.flags, time: time, size: entry.size))
+                LogRecord(
+                    .expunge, done: false, uid: entry.uid.rawValue, flags: entry.flags, time: time, size: entry.size))
         }
         guard !here.isEmpty else { return .done }
         let tokens = context.tokens.take(here.count)
@@ -141,17 +141,15 @@ extension Mailbox {
         _ here: inout LogRecord, _ away: inout LogRecord, _ target: Mailbox, _ targetShards: inout [ShardDirectory]
     ) throws(StoreError) -> OneMove {
         guard let shard = try shard(away.uid / UID.perShard) else { return .gone }
-        var name = MessageFileName.string(UID(away.uid), away.flags)
+        let (uid, flags) = (away.uid, away.flags)
+        var found: String?
         for _ in 0..<3 {
             do {
-                let from = name
+                let name = found
                 let there = try target.publish(here.uid, here.flags) { (there, newName) throws(Errno) in
-                    do throws(Errno) {
-                        try renameChecked(shard.descriptor, from, there.descriptor, newName)
-                    } catch .notFound {
-                        // Whose name is missing? The target's directory is made anew by `publish`, ours is not.
-                        _ = try system.status(shard.descriptor, from)
-                        throw .notFound
+                    if let name { return try renameChecked(shard.descriptor, name, there.descriptor, newName) }
+                    try MessageFileName.with(uid, flags) { (name) throws(Errno) in
+                        try renameChecked(shard.descriptor, name, there.descriptor, newName)
                     }
                 }
                 if targetShards.last !== there { targetShards.append(there) }
@@ -161,7 +159,7 @@ extension Mailbox {
                 guard error.errno == .notFound else { throw error }
             }
             guard let now = try shard.lookUp(away.uid, lastKnown: nil) else { return .gone }
-            name = now.name
+            found = now.name
         }
         return .gone
     }

@@ -161,10 +161,13 @@ extension Mailbox {
         for stray in strays {
             guard let shard = try shard(number) else { return }
             let status: FileStatus
-            do { status = try system.status(shard.descriptor, stray.name) } catch { continue }
+            do { status = try system.status(shard.descriptor, stray.name) } catch .notFound { continue } catch {
+                throw StoreError.system(error, "look at \(stray.name)")
+            }
             guard status.isRegularFile, status.size <= Int64(UInt32.max) else { continue }
             if let twin = try shard.names(of: stray.uid).first(where: { $0.name != stray.name }),
-                let other = try? system.status(shard.descriptor, twin.name), other.identity == status.identity
+                try doing("look at \(twin.name)", { () throws(Errno) in try system.status(shard.descriptor, twin.name) })
+                    .identity == status.identity
             {
                 // A second name of the same message: the rename that left it is over.
                 try remove(stray.name, in: shard.descriptor)

@@ -119,7 +119,7 @@ extension Mailbox {
                 messages: s.view.list, uidValidity: s.status.uidValidity,
                 uidNext: UInt32(clamping: s.view.nextUID), highestModSeq: s.view.highestModSeq,
                 oldestAnswerable: s.view.oldestAnswerable, recentUID: s.view.recentUID, keywords: s.status.keywords,
-                mailboxID: id, specialUse: s.status.specialUse)
+                mailboxID: id, specialUse: s.status.specialUse.flatMap { $0.isEmpty ? nil : $0 })
         }
     }
 

@@ -168,8 +168,9 @@ struct SetWriter {
     func rollBack() {
         do {
             try mailbox.rollBack(first: first, count: UInt32(count))
-            try? mailbox.context.ledger.giveBack(bytes: bytes, messages: count)
-            try? mailbox.write(void)
+            // Not given back, the intent stays open: who settles it has the ledger counted anew.
+            try mailbox.context.ledger.giveBack(bytes: bytes, messages: count)
+            try mailbox.write(void)
         } catch {}
     }
 

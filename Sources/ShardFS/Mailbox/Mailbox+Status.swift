@@ -5,6 +5,7 @@ extension Mailbox {
 
     func readStatus() throws(StoreError) -> MailboxStatus {
         guard let bytes = try context.publisher.read(MailboxStatus.fileName, in: directory) else {
+            if !context.leads(path, to: self) { throw StoreError(.gone, "the mailbox was deleted") }
             throw StoreError(.damaged, "\(MailboxStatus.fileName) of \(path) is missing")
         }
         return try MailboxStatus(JSONValue.parse(bytes, name: MailboxStatus.fileName))
@@ -15,6 +16,9 @@ extension Mailbox {
     func updateStatus(_ change: (inout MailboxStatus) throws(StoreError) -> Void) throws(StoreError) -> MailboxStatus {
         try LockFile.hold(system, in: directory, Self.statusLockName, until: context.deadline) { () throws(StoreError) in
             var status = try readStatus()
+            guard status.mailboxID == id else {
+                throw StoreError(.gone, "the mailbox was replaced by another of the same name")
+            }
             let before = status
             try change(&status)
             if status != before {

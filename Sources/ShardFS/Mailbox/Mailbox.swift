@@ -64,6 +64,8 @@ public final class Mailbox: Sendable {
         state.withLock { s in
             s.path = path
             s.logPath = path + "/" + LogFile.fileName
+            // Others than before.
+            s.ancestorsSynced = false
         }
     }
 
@@ -199,7 +201,8 @@ public final class Mailbox: Sendable {
         let result: Result<(LogFile.ScanEnd, Bool), StoreError> = state.withLock { s in
             do throws(StoreError) {
                 let before = s.view.highestModSeq
-                guard s.view.applied < records else { return .success((.end, false)) }
+                // A view that was made anew from a replaced log may have names to look at and nothing to read.
+                guard s.view.applied < records || !s.view.unconfirmed.isEmpty else { return .success((.end, false)) }
                 let end = try s.log.scan(from: s.view.applied, to: records) { record, place in
                     s.view.apply(record, at: place)
                 }
@@ -240,7 +243,8 @@ public final class Mailbox: Sendable {
         do {
             status = try system.status(context.directory, logPath)
         } catch .notFound {
-            throw StoreError(.gone, "the mailbox was deleted or renamed")
+            // A rename by this process may be half way: its lock tells, and where the mailbox is then.
+            return try locked(exclusive: false) { () throws(StoreError) in }
         } catch {
             throw StoreError.system(error, "look at \(logPath)")
         }

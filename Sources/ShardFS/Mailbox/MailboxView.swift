@@ -36,6 +36,9 @@ struct MailboxView: Sendable {
         oldestAnswerable = header.oldestAnswerable
     }
 
+    /// The place of the first append that waits for the done record of its set; nil when none does.
+    var firstHeld: Int? { pending.values.compactMap { $0.held.first?.1 }.min() }
+
     /// The mod-sequence that the next record will have.
     var nextModSeq: ModSeq { base + UInt64(applied) + 1 }
 
@@ -56,6 +59,8 @@ struct MailboxView: Sendable {
         case .set:
             guard let set = pending.removeValue(forKey: record.token) else { break }
             for (held, place) in set.held { put(held, place, held.modSeq != 0 ? held.modSeq : base + UInt64(place) + 1) }
+            // Its own record is not kept by compaction, so it must not count: the highest never goes down.
+            return
         case .flags:
             finish(record)
             list.setFlags(record.uid, record.flags.rawValue, modSeq)

@@ -37,6 +37,7 @@ struct Recovery {
 
     func inspect() throws(StoreError) -> Found {
         let log = try LogFile.open(system, in: directory, readOnly: context.options.readOnly)
+        if log == nil, try isDeleted() { throw StoreError(.notFound, "there is no mailbox at \(path)") }
         guard let status = try status() else {
             if log == nil, try !isMailbox() { throw StoreError(.notFound, "there is no mailbox at \(path)") }
             return .needed(.mismatch)
@@ -49,6 +50,18 @@ struct Recovery {
             return .current(status, log)
         }
         return .needed(.restart)
+    }
+
+    /// Whether the directory holds what is left of a mailbox that was deleted while others stand below it.
+    private func isDeleted() throws(StoreError) -> Bool {
+        do {
+            _ = try system.status(directory, AccountContext.deletionMark)
+            return true
+        } catch .notFound {
+            return false
+        } catch {
+            throw StoreError.system(error, "look at \(AccountContext.deletionMark)")
+        }
     }
 
     /// Without status.json and log: whether there are shards, so that it is a mailbox all the same.
@@ -274,7 +287,10 @@ struct RecoveredContents {
             var kept: (message: ListedMessage, status: FileStatus)?
             for candidate in all {
                 let status: FileStatus
-                do { status = try system.status(fd, candidate.name) } catch { continue }
+                do { status = try system.status(fd, candidate.name) } catch .notFound { continue } catch {
+                    // Left out here, an acknowledged message would lose its UID.
+                    throw StoreError.system(error, "look at \(candidate.name)")
+                }
                 guard status.isRegularFile else { continue }
                 if expunged[uid]?.contains(status.identity) == true {
                     // In a shard and in `.expunged/`: the expunge wins.
@@ -348,12 +364,19 @@ struct RecoveredContents {
         for hour in try DirectoryListing.names(system, directory, ExpungedName.directory) {
             let path = "\(ExpungedName.directory)/\(hour)"
             let names: [String]
-            do { names = try DirectoryListing.names(system, directory, path) } catch { continue }
+            do { names = try DirectoryListing.names(system, directory, path) } catch {
+                // A file of that name is nobody's; a directory that cannot be read may hold what was expunged.
+                if error.errno == .notDirectory { continue }
+                throw error
+            }
             for name in names {
-                guard let file = ExpungedName(name), file.uidValidity == uidValidity,
-                    let status = try? system.status(directory, "\(path)/\(name)")
-                else { continue }
-                found[file.uid, default: []].insert(status.identity)
+                guard let file = ExpungedName(name), file.uidValidity == uidValidity else { continue }
+                do {
+                    found[file.uid, default: []].insert(try system.status(directory, "\(path)/\(name)").identity)
+                } catch .notFound {
+                } catch {
+                    throw StoreError.system(error, "look at \(path)/\(name)")
+                }
             }
         }
         return found

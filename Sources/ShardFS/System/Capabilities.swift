@@ -61,8 +61,10 @@ extension Capability {
             let b = try system.open(directory, name, O_RDWR)
             defer { system.close(b) }
             return try system.tryLock(a, exclusive: true) && !system.tryLock(b, exclusive: true)
-        } catch {
-            return false
+        } catch .notSupported { return false } catch .invalid { return false } catch .noSystemCall { return false } catch {
+            // No answer: a store opened read-only for want of descriptors would surprise everybody.
+            if error.rawValue == ENOLCK { return false }
+            throw StoreError.system(error, "lock a file in the store")
         }
     }
 }

@@ -105,8 +105,11 @@ final class MailboxLocks: Sendable {
     }
 
     private func open(_ name: String) throws(StoreError) -> Int32 {
-        try doing("open \(name)") { () throws(Errno) in
-            try system.open(directory, name, O_RDWR | O_CREAT | O_NOFOLLOW)
+        do { return try system.open(directory, name, O_RDWR | O_CREAT | O_NOFOLLOW) } catch .notFound {
+            // A directory that was removed is still open to us and takes no new names.
+            throw StoreError(.gone, "the mailbox was deleted", errno: .notFound)
+        } catch {
+            throw StoreError.system(error, "open \(name)")
         }
     }
 

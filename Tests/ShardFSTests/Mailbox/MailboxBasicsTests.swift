@@ -22,6 +22,7 @@ import Testing
         #expect(try t.mailbox().contents() == ["1:", "3:", "5:", "6:S"])
         #expect(try t.account().quota().messages == 4)
         #expect(try t.account().quota().bytes == 36)
+        t.check()
     }
 
     @Test func copyAndMove() throws {
@@ -40,6 +41,7 @@ import Testing
         #expect(try t.account().quota().messages == 5)
         try t.reopen()
         #expect(try t.mailbox("Sent").contents().count == 4)
+        t.check()
     }
 
     @Test func restartGivesNewModSeqsAndNoUsedUID() throws {
@@ -54,5 +56,6 @@ import Testing
         #expect(after.highestModSeq > before.highestModSeq)
         #expect(after.uidNext >= before.uidNext)
         #expect(try t.mailbox().append("x").rawValue >= before.uidNext)
+        t.check()
     }
 }

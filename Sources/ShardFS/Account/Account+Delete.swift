@@ -1,0 +1,110 @@
+import Glibc
+
+/// A mailbox that waits in `.deleted/` until its retention ends.
+public struct DeletedMailbox: Hashable, Sendable {
+    /// Its directory's name in `.deleted/`: the mailbox's id, with a suffix when that was taken.
+    public var directory: String
+    /// The name that it had; nil when the note of it is missing.
+    public var name: MailboxName?
+    /// Seconds since 1970 UTC.
+    public var deletedAt: Int64
+}
+
+extension Account {
+    /// Deletes a mailbox with its messages, durably. It waits in `.deleted/` until its retention ends.
+    ///
+    /// One with mailboxes below it stays as a level without messages (\Noselect); such a level can be deleted when
+    /// nothing is below it any more (RFC 9051, 6.3.5). Whoever has the mailbox open gets `gone` from then on. After an
+    /// error or a kill the mailbox is whole or deleted, and the next change or listing of the tree does the rest.
+    /// - Throws: `notAllowed` for INBOX and for a level that has others below it; `notFound`, `busy`, `readOnly`,
+    ///   `noSpace`, `system`.
+    public func delete(_ name: MailboxName) throws(StoreError) {
+        try context.checkWritable()
+        if name.isInbox { throw StoreError(.notAllowed, "INBOX cannot be deleted") }
+        let path = name.relativePath
+        // Recovery may need a UIDVALIDITY and so the account's lock: the mailbox is opened before that is taken.
+        let mailbox = try openForDelete(path)
+        let gone = try context.shapeLocked { () throws(StoreError) -> Mailbox? in
+            try context.finishDeletions()
+            guard (try context.directoryStatus(path)) != nil else {
+                throw StoreError(.notFound, "there is no mailbox \(name)")
+            }
+            guard try context.holdsMailbox(path) else {
+                try context.deleteLevel(name, path)
+                return nil
+            }
+            let open = context.known(at: path)
+            try context.deleteMailbox(name, path, open)
+            return open
+        }
+        for mailbox in [mailbox, gone] {
+            guard let mailbox else { continue }
+            forget(mailbox)
+            // Its users look and find it gone.
+            mailbox.notify()
+        }
+    }
+
+    /// Nil for a mailbox that cannot be opened: it can be deleted all the same.
+    private func openForDelete(_ path: String) throws(StoreError) -> Mailbox? {
+        do { return try context.mailbox(path: path) } catch {
+            if error.code == .busy { throw error }
+            return nil
+        }
+    }
+
+    /// What is in `.deleted/`, the latest first.
+    public func deletedMailboxes() throws(StoreError) -> [DeletedMailbox] {
+        var found: [DeletedMailbox] = []
+        for entry in try context.entries(in: AccountContext.deletedDirectory) {
+            let path = "\(AccountContext.deletedDirectory)/\(entry)"
+            guard let status = try context.directoryStatus(path) else { continue }
+            let bytes = try? context.publisher.read("\(path)/\(AccountContext.deletedNote)", in: context.directory)
+            let note = bytes.flatMap { try? JSONValue.parse($0, name: AccountContext.deletedNote) }
+            found.append(
+                DeletedMailbox(
+                    directory: entry, name: (note?["name"]?.string).flatMap { try? MailboxName($0) },
+                    // The later of the two: one that was put here by hand keeps its old modification time.
+                    deletedAt: max(status.modified, status.changed) / 1_000_000_000))
+        }
+        return found.sorted { ($1.deletedAt, $0.directory) < ($0.deletedAt, $1.directory) }
+    }
+
+    /// Removes for good the deleted mailboxes that are past the store's retention; how many.
+    @discardableResult
+    public func purgeDeleted() throws(StoreError) -> Int {
+        try context.checkWritable()
+        try context.shapeLocked { () throws(StoreError) in try context.finishDeletions() }
+        let end = context.now - context.retentionSeconds
+        var count = 0
+        for deleted in try deletedMailboxes() where deleted.deletedAt < end {
+            let path = "\(AccountContext.deletedDirectory)/\(deleted.directory)"
+            context.removeTree(path)
+            if try !context.has(path) { count += 1 }
+        }
+        return count
+    }
+}
+
+extension AccountContext {
+    func checkWritable() throws(StoreError) {
+        if options.readOnly { throw StoreError(.readOnly, "the store was opened for reading only") }
+    }
+
+    /// Seconds that what was expunged or deleted is kept.
+    var retentionSeconds: Int64 { Int64(max(0, min(options.expungeRetentionHours, 1 << 30))) * 3600 }
+
+    /// Nil when there is no directory of that name.
+    func directoryStatus(_ path: String) throws(StoreError) -> FileStatus? {
+        do {
+            let status = try system.status(directory, path)
+            return status.isDirectory ? status : nil
+        } catch .notFound {
+            return nil
+        } catch .notDirectory {
+            return nil
+        } catch {
+            throw StoreError.system(error, "look at \(path)")
+        }
+    }
+}

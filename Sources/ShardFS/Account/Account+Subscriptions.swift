@@ -1,0 +1,34 @@
+extension Account {
+    /// The mailboxes that the user has subscribed to. Names of mailboxes that do not exist stay until unsubscribed
+    /// (RFC 9051, 6.3.7).
+    ///
+    /// Without a subscriptions.json, as in a store whose user has never chosen, every mailbox counts as subscribed;
+    /// the first change writes that list down. A new account's default mailboxes are subscribed to as they are made,
+    /// others are not.
+    /// - Throws: `damaged` when the file cannot be understood.
+    public func subscriptions() throws(StoreError) -> [MailboxName] {
+        if let stored = try context.subscriptions.stored() { return stored }
+        return try list().filter(\.isSelectable).map(\.name)
+    }
+
+    /// Subscribes; the mailbox need not exist. Durable when it returns.
+    /// - Throws: `limit` at 10,000 names, `damaged`, `busy`, `readOnly`, `system`.
+    public func subscribe(_ name: MailboxName) throws(StoreError) {
+        try context.checkWritable()
+        try context.subscriptions.add(name, until: context.deadline, initial: context.implicitSubscriptions)
+    }
+
+    /// Ends a subscription, or does nothing when there is none.
+    public func unsubscribe(_ name: MailboxName) throws(StoreError) {
+        try context.checkWritable()
+        try context.subscriptions.remove(name, until: context.deadline, initial: context.implicitSubscriptions)
+    }
+}
+
+extension AccountContext {
+    var subscriptions: Subscriptions { Subscriptions(system: system, directory: directory) }
+
+    fileprivate func implicitSubscriptions() throws(StoreError) -> [MailboxName] {
+        try listTree().filter(\.isSelectable).map(\.name)
+    }
+}

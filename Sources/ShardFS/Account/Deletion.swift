@@ -1,0 +1,208 @@
+import Glibc
+
+// How a mailbox leaves the tree. The account's lock is held in all of this file.
+//
+// While a deletion is under way there is a directory `.deleted/.{id}`: from before its commit, or made by it, until the
+// quota has been given back; then it becomes `.deleted/{id}`. A hidden directory there tells the next holder of the
+// account's lock that a deletion was cut off: what is left of it is done, and the quota is counted anew.
+//
+// Without mailboxes below, the commit is the rename of the mailbox's directory to `.deleted/.{id}`.
+// With mailboxes below, the directory stays, and the commit is the rename of changes.log to `.deleting.log` in it: from
+// then on every taker of the mailbox's lock finds no log, and so learns that the mailbox is gone (status.json, which a
+// writer does not look at, would not tell it). All else is moved to `.deleted/.{id}`, the marked log last, durably in
+// that order: a directory without the mark holds all of the mailbox or nothing of it.
+
+extension AccountContext {
+    static let deletedDirectory = ".deleted"
+    /// In a deleted mailbox: the name that it had and when it was deleted.
+    static let deletedNote = "deleted.json"
+
+    /// Deletes the mailbox at `path`.
+    /// - Parameter mailbox: the same, open; nil when it cannot be opened, so that what it used is not known.
+    func deleteMailbox(_ name: MailboxName, _ path: String, _ mailbox: Mailbox?) throws(StoreError) {
+        try makeDeletedDirectory()
+        let stage = Self.stage(mailbox?.id ?? MailboxStatus.randomID())
+        if try hasBelow(path) {
+            try doing("make \(stage)") { () throws(Errno) in try system.makeDirectory(directory, stage) }
+            try syncDirectory(Self.deletedDirectory)
+            try exclusively(path, mailbox) { (used) throws(StoreError) in
+                try markDeleted(path)
+                try giveBack(used)
+                try moveRest(path, stage)
+            }
+        } else {
+            try exclusively(path, mailbox) { (used) throws(StoreError) in
+                try moveAway(path, stage)
+                try giveBack(used)
+            }
+            try syncDirectory(Self.deletedDirectory)
+            try syncDirectory(Self.parent(of: path))
+        }
+        try finish(stage, name)
+    }
+
+    /// Removes a level that holds no messages, and nothing below it.
+    func deleteLevel(_ name: MailboxName, _ path: String) throws(StoreError) {
+        if try hasBelow(path) {
+            // RFC 9051, 6.3.5.
+            throw StoreError(.notAllowed, "\(name) holds no messages of its own, and there are others below it")
+        }
+        try makeDeletedDirectory()
+        let stage = Self.stage(MailboxStatus.randomID())
+        try moveAway(path, stage)
+        try syncDirectory(Self.deletedDirectory)
+        try syncDirectory(Self.parent(of: path))
+        try finish(stage, name)
+    }
+
+    /// Does what deletions that were cut off have left undone.
+    func finishDeletions() throws(StoreError) {
+        let staged = try stages()
+        guard !staged.isEmpty else { return }
+        try ledger.markRecount()
+        var unused = staged[...]
+        for path in try levels() where try isMarked(path) {
+            try clearMarked(path, into: unused.popFirst())
+        }
+        for stage in try stages() { try finish(stage, nil) }
+    }
+
+    /// Moves what is left of a deleted mailbox out of its directory.
+    func clearMarked(_ path: String, into known: String? = nil) throws(StoreError) {
+        let stage = known ?? Self.stage(MailboxStatus.randomID())
+        if known == nil {
+            try makeDeletedDirectory()
+            try doing("make \(stage)") { () throws(Errno) in try system.makeDirectory(directory, stage) }
+            try syncDirectory(Self.deletedDirectory)
+        }
+        try treeLocked([path]) { () throws(StoreError) in try moveRest(path, stage) }
+    }
+
+    /// Whether the directory holds a mailbox whose deletion was committed.
+    func isMarked(_ path: String) throws(StoreError) -> Bool {
+        guard try has("\(path)/\(Self.deletionMark)") else { return false }
+        return try !has("\(path)/\(LogFile.fileName)")
+    }
+
+    // MARK: steps
+
+    private static func stage(_ id: String) -> String { "\(deletedDirectory)/.\(id)" }
+
+    private func stages() throws(StoreError) -> [String] {
+        try DirectoryListing.names(system, directory, Self.deletedDirectory).filter { $0.hasPrefix(".") }.sorted()
+            .map { "\(Self.deletedDirectory)/\($0)" }
+    }
+
+    private func makeDeletedDirectory() throws(StoreError) {
+        do { try system.makeDirectory(directory, Self.deletedDirectory) } catch .exists { return } catch {
+            throw StoreError.system(error, "make \(Self.deletedDirectory)")
+        }
+        try syncDirectory(".")
+    }
+
+    private func exclusively(
+        _ path: String, _ mailbox: Mailbox?,
+        _ body: ((bytes: UInt64, messages: Int)?) throws(StoreError) -> Void
+    ) throws(StoreError) {
+        guard let mailbox else {
+            return try treeLocked([path]) { () throws(StoreError) in
+                try ledger.markRecount()
+                try body(nil)
+            }
+        }
+        try mailbox.locked(exclusive: true) { () throws(StoreError) in try body(mailbox.used()) }
+    }
+
+    /// After the commit: a kill before it leaves a count that is too high, and the stage that tells of it.
+    private func giveBack(_ used: (bytes: UInt64, messages: Int)?) throws(StoreError) {
+        if let used { try ledger.giveBack(bytes: used.bytes, messages: used.messages) }
+    }
+
+    private func markDeleted(_ path: String) throws(StoreError) {
+        let mark = "\(path)/\(Self.deletionMark)"
+        do {
+            try system.rename(directory, "\(path)/\(LogFile.fileName)", directory, mark, replacing: true)
+        } catch .notFound {
+            // No log to mark: one that holds nothing.
+            system.close(
+                try doing("make \(mark)") { () throws(Errno) in
+                    try system.open(directory, mark, O_RDWR | O_CREAT | O_NOFOLLOW)
+                })
+        } catch {
+            throw StoreError.system(error, "delete the mailbox at \(path)")
+        }
+        try syncDirectory(path)
+    }
+
+    private func moveRest(_ path: String, _ stage: String) throws(StoreError) {
+        // Ceilings and keywords are written without the mailbox's lock: none may put a new status.json here.
+        try LockFile.hold(system, in: directory, "\(path)/\(Mailbox.statusLockName)", until: deadline) {
+            () throws(StoreError) in
+            for name in try DirectoryListing.names(system, directory, path)
+            where name != Self.below && name != Self.deletionMark && !Self.fixtures.contains(name) {
+                try moveAside("\(path)/\(name)", to: "\(stage)/\(name)")
+            }
+        }
+        try syncDirectory(stage)
+        try syncDirectory(path)
+        try moveAside("\(path)/\(Self.deletionMark)", to: "\(stage)/\(LogFile.fileName)")
+        try syncDirectory(stage)
+        try syncDirectory(path)
+    }
+
+    private func moveAway(_ path: String, _ stage: String) throws(StoreError) {
+        // A directory never replaces one that has something in it, so a plain rename is safe too.
+        try doing("delete \(path)") { () throws(Errno) in
+            try system.rename(directory, path, directory, stage, replacing: !can(.renameNoReplace))
+        }
+    }
+
+    /// A rename that never replaces: a name that is taken gets a suffix. Under the account's lock nobody takes it
+    /// between the look and the rename.
+    private func moveAside(_ from: String, to: String) throws(StoreError) {
+        var target = to
+        var suffix = 1
+        while try has(target) {
+            target = "\(to).\(suffix)"
+            suffix += 1
+        }
+        try doing("move \(from) away") { () throws(Errno) in
+            try system.rename(directory, from, directory, target, replacing: true)
+        }
+    }
+
+    /// The last step: from here on only the retention counts.
+    private func finish(_ stage: String, _ name: MailboxName?) throws(StoreError) {
+        guard let slash = stage.lastIndex(of: "/") else { return }
+        if try isShell(stage) { return removeTree(stage) }
+        let fd = try doing("open \(stage)") { () throws(Errno) in try system.openDirectory(directory, stage) }
+        defer { system.close(fd) }
+        if let name {
+            let note = JSONValue.object(["name": .string(name.description), "deleted_at": .integer(now)])
+            try publisher.publish(note.serialized(), as: Self.deletedNote, in: fd)
+        }
+        // Not every file system stamps a directory that is renamed.
+        try doing("stamp \(stage)") { () throws(Errno) in try system.setModified(fd, now) }
+        let id = stage[slash...].dropFirst(2)
+        try moveAside(stage, to: "\(Self.deletedDirectory)/\(id.isEmpty ? "unnamed" : id)")
+        try syncDirectory(Self.deletedDirectory)
+    }
+
+    /// Whether a directory has nothing that anybody could miss.
+    private func isShell(_ path: String) throws(StoreError) -> Bool {
+        for name in try DirectoryListing.names(system, directory, path) where !Self.fixtures.contains(name) {
+            if name == Mailbox.temporaryDirectory { continue }
+            guard name == Self.below, try !hasBelow(path) else { return false }
+        }
+        return true
+    }
+}
+
+extension Mailbox {
+    /// What the messages count for in the account's quota. Exclusive lock.
+    func used() -> (bytes: UInt64, messages: Int) {
+        let list = state.withLock { $0.view.list }
+        let bytes = list.shards.reduce(UInt64(0)) { sum, shard in shard.sizes.reduce(sum) { $0 + UInt64($1) } }
+        return (bytes, list.count)
+    }
+}

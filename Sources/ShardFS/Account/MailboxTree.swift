@@ -1,0 +1,147 @@
+import Glibc
+
+// The levels of an account's mailbox tree on disk: directories `mailboxes/*/mailboxes/*`. A level that holds no
+// messages of its own is \Noselect.
+
+extension AccountContext {
+    /// The log of a mailbox that was deleted while others stand below it, until the rest of it has been moved away.
+    /// That the log has this name is the deletion's commit.
+    static let deletionMark = ".deleting.log"
+    /// What stays in a directory that holds no messages: locks are never renamed or removed under their takers.
+    static let fixtures: Set<String> = [MailboxLocks.gateName, MailboxLocks.lockName, Mailbox.statusLockName]
+    static let below = "mailboxes"
+    /// Mailboxes in the making, below `mailboxes`.
+    static let newPrefix = ".new."
+
+    /// Whether the directory at `path` is a mailbox, one whose status.json and log were lost included.
+    func holdsMailbox(_ path: String) throws(StoreError) -> Bool {
+        // Every mailbox that was ever opened has a log, and no deleted one.
+        if try has("\(path)/\(LogFile.fileName)") { return true }
+        if try has("\(path)/\(Self.deletionMark)") { return false }
+        if try has("\(path)/\(MailboxStatus.fileName)") { return true }
+        return try DirectoryListing.names(system, directory, path).contains { ShardName.parse($0) != nil }
+    }
+
+    func mailboxes(among paths: [String]) throws(StoreError) -> [String] {
+        var found: [String] = []
+        for path in paths where try holdsMailbox(path) { found.append(path) }
+        return found
+    }
+
+    /// Every level, parents first: paths below the account's directory.
+    func levels(below path: String? = nil) throws(StoreError) -> [String] {
+        var found: [String] = []
+        var open = [path.map { "\($0)/\(Self.below)" } ?? Self.below]
+        while let parent = open.popLast() {
+            for path in try directories(in: parent) {
+                found.append(path)
+                open.append("\(path)/\(Self.below)")
+            }
+        }
+        return found
+    }
+
+    /// The directories in `parent` that are not hidden; none when it does not exist.
+    private func directories(in parent: String) throws(StoreError) -> [String] {
+        try entries(in: parent).map { "\(parent)/\($0)" }
+    }
+
+    /// The names of the directories in `parent` that are not hidden; none when it does not exist.
+    func entries(in parent: String) throws(StoreError) -> [String] {
+        var found: [String] = []
+        var unknown: [String] = []
+        do {
+            try DirectoryListing.forEach(system, directory, parent) { name, kind in
+                guard name.first != 0x2E else { return }
+                switch kind {
+                case .directory: found.append(String(decoding: name, as: UTF8.self))
+                case .unknown: unknown.append(String(decoding: name, as: UTF8.self))
+                case .file, .other: break
+                }
+            }
+        } catch {
+            if error.errno == .notFound { return [] }
+            throw error
+        }
+        for name in unknown where try directoryStatus("\(parent)/\(name)") != nil { found.append(name) }
+        return found
+    }
+
+    /// Whether anything stands below a level, a directory that no mailbox name leads to included.
+    func hasBelow(_ path: String) throws(StoreError) -> Bool {
+        try DirectoryListing.names(system, directory, "\(path)/\(Self.below)").contains { !$0.hasPrefix(".") }
+    }
+
+    static func parent(of path: String) -> String {
+        path.lastIndex(of: "/").map { String(path[..<$0]) } ?? "."
+    }
+
+    /// The open mailbox at `path`, which is not opened for it.
+    func known(at path: String) -> Mailbox? {
+        guard let status = try? system.status(directory, path),
+            let known = open.withLock({ $0[status.identity]?.mailbox }), !known.isBroken, leads(path, to: known)
+        else { return nil }
+        return known
+    }
+
+    /// Whether the directory at `path`, which is the mailbox's, still holds it: one that was deleted with others below
+    /// it leaves its directory behind, and another may stand there since.
+    func leads(_ path: String, to mailbox: Mailbox) -> Bool {
+        if options.readOnly { return true }
+        let log = mailbox.state.withLock { $0.log }
+        guard let now = try? system.status(directory, "\(path)/\(LogFile.fileName)") else { return false }
+        if now.identity == log.identity { return true }
+        // Compacted or recovered by another process, or another mailbox.
+        return (try? LogFile.open(system, in: mailbox.directory, readOnly: true))?.openedHeader.mailboxID == mailbox.id
+    }
+
+    /// RFC 8474's id of a mailbox that need not be open; empty when it has none yet.
+    func mailboxID(at path: String) -> String {
+        if let known = known(at: path) { return known.id }
+        guard let fd = try? system.openDirectory(directory, path) else { return "" }
+        defer { system.close(fd) }
+        if let log = try? LogFile.open(system, in: fd, readOnly: true) { return log.openedHeader.mailboxID }
+        guard let bytes = try? publisher.read(MailboxStatus.fileName, in: fd) else { return "" }
+        return (try? MailboxStatus(JSONValue.parse(bytes, name: MailboxStatus.fileName)))?.mailboxID ?? ""
+    }
+
+    /// Runs `body` with the mailboxes at `paths` locked exclusively, in the order of their ids. The account's lock is
+    /// held, so that each path leads to the same directory throughout.
+    ///
+    /// Takes one descriptor for each mailbox and opens none of them: a tree of hundreds can be locked.
+    func treeLocked<R>(_ paths: [String], _ body: () throws(StoreError) -> R) throws(StoreError) -> R {
+        var held: [Int32] = []
+        defer {
+            for fd in held {
+                system.unlock(fd)
+                system.close(fd)
+            }
+        }
+        let until = deadline
+        for (_, path) in paths.map({ (mailboxID(at: $0), $0) }).sorted(by: <) {
+            let gate = try lockFile("\(path)/\(MailboxLocks.gateName)", until: until)
+            defer {
+                system.unlock(gate)
+                system.close(gate)
+            }
+            held.append(try lockFile("\(path)/\(MailboxLocks.lockName)", until: until))
+        }
+        return try body()
+    }
+
+    private func lockFile(_ path: String, until deadline: UInt64) throws(StoreError) -> Int32 {
+        let fd = try doing("open \(path)") { () throws(Errno) in
+            try system.open(directory, path, O_RDWR | O_CREAT | O_NOFOLLOW)
+        }
+        do throws(StoreError) {
+            var pauses = LockPauses(until: deadline)
+            while try !doing("lock \(path)", { () throws(Errno) in try system.tryLock(fd, exclusive: true) }) {
+                guard pauses.pause() else { throw StoreError(.busy, "\(path) is held by another writer") }
+            }
+            return fd
+        } catch {
+            system.close(fd)
+            throw error
+        }
+    }
+}

@@ -1,0 +1,175 @@
+import FoundationEssentials
+import Glibc
+import Testing
+
+@testable import ShardFS
+
+/// A store with one account in a directory of its own, in memory where the machine has such a place: trees are
+/// made, copied and broken by the hundred.
+final class TreeScratch {
+    let path: String
+    private(set) var store: Store
+    private let scratch = FastScratch()
+    var options: StoreOptions
+
+    init(_ options: StoreOptions = StoreOptions()) throws {
+        self.options = options
+        path = scratch.next()
+        store = try Store.open(path, options: options)
+        _ = try account
+    }
+
+    /// A copy of a store at rest.
+    init(copying other: TreeScratch, _ options: StoreOptions = StoreOptions()) throws {
+        self.options = options
+        path = scratch.next()
+        try FileManager.default.copyItem(atPath: other.path, toPath: path)
+        store = try Store.open(path, options: options)
+    }
+
+    /// The store that `image` is.
+    init(_ image: DiskImage, _ options: StoreOptions) throws {
+        self.options = options
+        path = scratch.next()
+        image.materialise(in: path)
+        store = try Store.open(path, options: options)
+    }
+
+    static let address = "alice@example.com"
+
+    var account: Account { get throws { try store.createAccount(AccountAddress(parsing: Self.address)) } }
+    var directory: String { get throws { try "\(path)/\(Store.path(AccountAddress(parsing: Self.address)))" } }
+
+    /// The store as another process sees it.
+    func other(_ change: (inout StoreOptions) -> Void = { _ in }) throws -> Account {
+        var options = options
+        change(&options)
+        return try Store.open(path, options: options).account(AccountAddress(parsing: Self.address))
+    }
+
+    /// The store as the next process sees it.
+    func reopen(_ change: (inout StoreOptions) -> Void = { _ in }) throws {
+        change(&options)
+        store = try Store.open(path, options: options)
+    }
+
+    /// Makes mailboxes, each with the messages given.
+    func fill(_ mailboxes: [(String, [String])]) throws {
+        for (name, messages) in mailboxes {
+            let name = try MailboxName(name)
+            do { try account.create(name) } catch let error as StoreError where error.code == .exists {}
+            for text in messages { try account.mailbox(name).append(text) }
+        }
+    }
+
+    func names(_ directory: String) throws -> [String] {
+        let path = try "\(self.directory)/\(directory)"
+        return try DirectoryListing.names(System(), AT_FDCWD, path).sorted()
+    }
+
+    /// Every level as `name=messages`, `name` alone for one without messages of its own.
+    func tree() throws -> [String] {
+        let account = try account
+        return try account.list().map { listing in
+            guard listing.isSelectable else {
+                #expect(throws: StoreError(.notFound, "")) { try account.mailbox(listing.name) }
+                return listing.name.description
+            }
+            return try "\(listing.name)=\(account.mailbox(listing.name).texts().joined(separator: ","))"
+        }
+    }
+
+    /// The rules that hold whatever happened: every mailbox takes a message, no UIDVALIDITY stands twice, the quota is
+    /// what is there, and a new process agrees with this one.
+    func checkWhole(sourceLocation: SourceLocation = #_sourceLocation) throws {
+        let account = try account
+        var validities: Set<UInt32> = []
+        var messages: UInt64 = 0
+        for listing in try account.list() where listing.isSelectable {
+            let mailbox = try account.mailbox(listing.name)
+            let uid = try mailbox.append("probe")
+            #expect(try mailbox.text(uid) == "probe", sourceLocation: sourceLocation)
+            let snapshot = try mailbox.snapshot()
+            #expect(validities.insert(snapshot.uidValidity).inserted, sourceLocation: sourceLocation)
+            messages += UInt64(snapshot.messages.count)
+        }
+        #expect(try account.quota().messages == messages, sourceLocation: sourceLocation)
+        let before = try tree()
+        try reopen()
+        #expect(try tree() == before, sourceLocation: sourceLocation)
+        ShardFSTests.check(store, sourceLocation: sourceLocation)
+    }
+}
+
+extension Mailbox {
+    /// The messages' contents in the order of their UIDs.
+    func texts() throws -> [String] {
+        var uids: [UID] = []
+        try snapshot().messages.forEach { uids.append($0.uid) }
+        return try uids.map(text)
+    }
+}
+
+/// A process that is killed at its `index`-th system call: that and all after it fail, but what a dead process does
+/// too, closing and unlocking.
+final class KillHook: SystemHook {
+    private let state = Locked((left: Int.max, killed: false))
+
+    func arm(_ index: Int) { state.withLock { $0 = (index, false) } }
+    /// Whether it came to that; the process is back to life.
+    func disarm() -> Bool {
+        state.withLock { s in
+            defer { s = (.max, false) }
+            return s.killed
+        }
+    }
+
+    func before(_ call: SystemCall) -> Errno? {
+        switch call {
+        case .close, .lock(_, operation: LOCK_UN): return nil
+        default: break
+        }
+        return state.withLock { s in
+            if s.left == .max { return nil }
+            if s.left > 0 {
+                s.left -= 1
+                return nil
+            }
+            s.killed = true
+            return .io
+        }
+    }
+}
+
+/// Kills `operation` at each of its system calls in turn, on a fresh copy of what `prepare` made; `check` sees the
+/// store as the next process does, and whether the operation had returned.
+func killAtEachCall(
+    prepare: (TreeScratch) throws -> Void, operation: (Account) throws -> Void,
+    check: (TreeScratch, _ returned: Bool, _ call: Int) throws -> Void
+) throws {
+    let original = try TreeScratch()
+    try prepare(original)
+    try original.store.close()
+    for index in 0..<3000 {
+        let hook = KillHook()
+        var options = StoreOptions()
+        options.hook = hook
+        let scratch = try TreeScratch(copying: original, options)
+        let account = try scratch.account
+        hook.arm(index)
+        var returned = false
+        do {
+            try operation(account)
+            returned = true
+        } catch is StoreError {}
+        let killed = hook.disarm()
+        scratch.options.hook = nil
+        try scratch.reopen()
+        try check(scratch, returned, index)
+        if !killed {
+            #expect(returned)
+            return
+        }
+    }
+    Issue.record("the operation never ended")
+}

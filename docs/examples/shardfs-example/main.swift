@@ -1,0 +1,42 @@
+// A program that keeps mail with nothing but ShardFS: it makes a mailbox, appends two messages, flags one and lists.
+// Usage: shardfs-example DIRECTORY
+import ShardFS
+
+func example(in root: String) throws {
+    let store = try Store.open(root)
+    let alice = try store.createAccount(AccountAddress(parsing: "alice@example.com"))
+    let name = try MailboxName("Lists/Grüße")
+    do { try alice.create(name) } catch {
+        guard error.code == .exists else { throw error }
+    }
+    let mailbox = try alice.mailbox(name)
+
+    // Bytes go to a file without a name; `append` gives it one. When it returns, the message survives a power cut.
+    for subject in ["one", "two"] {
+        let message = try mailbox.stage()
+        try message.write(Array("Subject: \(subject)\r\n\r\nHello.\r\n".utf8))
+        try message.finish()
+        let added = try mailbox.append(message)
+        print("added", subject, "as", added.uid)
+    }
+
+    // Flags are letters of the file's name; a keyword gets a letter of its own.
+    let newsletter = try mailbox.keywords(["$Newsletter"], create: true)
+    if let last = try mailbox.snapshot().messages.last {
+        _ = try mailbox.changeFlags([last.uid], .add([.seen, newsletter]))
+    }
+
+    let snapshot = try mailbox.snapshot()
+    snapshot.messages.forEach { entry in
+        var flags = entry.flags.contains(.seen) ? ["\\Seen"] : []
+        flags += snapshot.keywords.names(in: entry.flags)
+        print(name, entry.uid, entry.size, flags.joined(separator: " "))
+    }
+    if let first = snapshot.messages.first {
+        print(String(decoding: try mailbox.open(first.uid).read(count: 12), as: UTF8.self))
+    }
+    try store.close()
+}
+
+guard CommandLine.arguments.count == 2 else { fatalError("usage: shardfs-example DIRECTORY") }
+try example(in: CommandLine.arguments[1])
