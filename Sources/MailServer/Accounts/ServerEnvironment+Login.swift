@@ -1,3 +1,5 @@
+import Logging
+
 /// The answer to a login from an address, lock-outs counted.
 enum LoginOutcome: Sendable {
     case accepted(UserAccount)

@@ -41,6 +41,7 @@ public final class MailServerApplication: Sendable {
     ) async throws(StartError) {
         let application = MailServerApplication(source, configuration)
         for warning in warnings { application.logger.warning("\(warning)") }
+        OpenFiles.raiseLimit()
         let signals = SignalEvents()
         defer { signals.cancel() }
         let cores = NIOCore.System.coreCount
@@ -82,7 +83,10 @@ public final class MailServerApplication: Sendable {
         do throws(StartError) {
             try await open(services)
             logger.info("ready")
+            let maintenance = Task { await Maintenance(environment: environment).run() }
             await obey(signals, environment, services)
+            maintenance.cancel()
+            await maintenance.value
         } catch {
             failure = error
         }

@@ -74,30 +74,13 @@ public struct StoreAccess: Sendable {
 struct EngineMailboxes: MailboxProvisioning {
     let store: Store
 
-    /// Beside INBOX, with RFC 6154's attributes.
-    private static let specialUse = [
-        ("Sent", "\\Sent"), ("Drafts", "\\Drafts"), ("Trash", "\\Trash"), ("Junk", "\\Junk"),
-        ("Archive", "\\Archive"),
-    ]
-
     func makeDefaultMailboxes(for address: AccountAddress) throws(AccountError) {
         do throws(StoreError) {
-            let account = try store.createAccount(address)
-            try make("INBOX", nil, in: account)
-            for (name, use) in Self.specialUse { try make(name, use, in: account) }
+            try store.createAccount(address).createDefaults()
         } catch {
             throw AccountError(.files, "could not make the mailboxes of \(address): \(error)")
         }
     }
 
     func accountRemoved(_ address: AccountAddress) { store.forget(address) }
-
-    private func make(_ name: String, _ use: String?, in account: Account) throws(StoreError) {
-        do throws(StoreError) {
-            try account.create(MailboxName(name), specialUse: use)
-        } catch {
-            // Made by a creation that was cut off.
-            guard error.code == .exists else { throw error }
-        }
-    }
 }

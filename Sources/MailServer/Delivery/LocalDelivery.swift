@@ -1,8 +1,8 @@
 import Logging
 import NIOConcurrencyHelpers
-public import NIOCore
+import NIOCore
 public import SMTPCodec
-public import ShardFS
+import ShardFS
 
 /// Mail for the accounts of this host: the store and the accounts behind the SMTP server.
 ///

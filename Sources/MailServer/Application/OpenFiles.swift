@@ -1,0 +1,16 @@
+import Glibc
+
+/// The limit on open files.
+enum OpenFiles {
+    /// Raises the soft limit to the hard one: connections and open mailboxes both take descriptors. The limit in force.
+    @discardableResult
+    static func raiseLimit() -> Int {
+        var limit = rlimit()
+        guard getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit) == 0 else { return 0 }
+        if limit.rlim_cur < limit.rlim_max {
+            limit.rlim_cur = limit.rlim_max
+            _ = setrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit)
+        }
+        return Int(clamping: limit.rlim_cur)
+    }
+}

@@ -1,0 +1,39 @@
+public import NIOCore
+public import SMTPCodec
+
+/// The mail host behind an SMTP server: who may log in, who gets mail, and where the bytes go.
+///
+/// Calls come from many connections at once. A connection makes one at a time and reads nothing from its client
+/// meanwhile, so a slow answer slows that client alone; work that blocks belongs on a pool of the implementation's.
+public protocol SMTPBackend: Sendable {
+    /// A client has connected. False closes the connection with 421; ``connectionClosed(from:)`` is not called then.
+    /// Called on an event loop: must not block.
+    func connectionOpened(from remoteAddress: String) -> Bool
+
+    /// A connection that was let in has ended. Called on an event loop: must not block.
+    func connectionClosed(from remoteAddress: String)
+
+    /// Verifies credentials. `user` is what the client sent, mostly an address; nothing about it is known to be true.
+    func authenticate(user: String, password: String, from remoteAddress: String) async -> SMTPAuthenticationOutcome
+
+    /// Judges a recipient; `envelope` holds the ones accepted before it, and the authenticated user.
+    func recipient(_ path: SMTPForwardPath, in envelope: SMTPEnvelope) async -> SMTPRecipientVerdict
+
+    /// Opens a message; at least one recipient was accepted.
+    /// - Throws: the failure that the client is told of; nothing is open then.
+    func beginMessage(_ envelope: SMTPEnvelope) async throws(SMTPStoreFailure) -> any SMTPIncomingMessage
+}
+
+/// A message on its way in. Its calls come one after the other, ending with ``commit(_:)`` or ``discard()``, once.
+public protocol SMTPIncomingMessage: Sendable {
+    /// Takes the next bytes, in wire form: trace fields first, lines ending in CRLF, dots already taken out. More are
+    /// read from the client when this returns. When it throws, ``discard()`` is called next.
+    func append(_ bytes: ByteBuffer) async throws(SMTPStoreFailure)
+
+    /// Delivers to every recipient of `envelope`, or to none. When it returns, the message is durable: the client is
+    /// told so next. When it throws, nothing of it is visible or stays.
+    func commit(_ envelope: SMTPEnvelope) async throws(SMTPStoreFailure)
+
+    /// Gives the message up; nothing of it stays.
+    func discard() async
+}

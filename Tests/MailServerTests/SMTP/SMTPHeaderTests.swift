@@ -1,0 +1,108 @@
+import NIOCore
+import SMTPCodec
+import Testing
+
+@testable import MailServer
+
+@Suite struct SMTPHeaderTests {
+    private static let additions = SMTPHeaderInspector.Additions(date: "D", messageID: "<m>")
+
+    private func run(_ text: String, step: Int, adds: Bool = true) throws -> String {
+        var inspector = SMTPHeaderInspector(maxSize: 10000, maxReceived: 100, additions: adds ? Self.additions : nil)
+        var output = ByteBuffer()
+        var rest = Array(text.utf8)[...]
+        while !rest.isEmpty {
+            output.writeImmutableBuffer(try inspector.process(ByteBuffer(bytes: rest.prefix(step))))
+            rest = rest.dropFirst(step)
+        }
+        output.writeImmutableBuffer(inspector.finish())
+        return String(buffer: output)
+    }
+
+    private static let added = "Date: D\r\nMessage-ID: <m>\r\n"
+
+    @Test(arguments: [
+        ("a: b\r\n\r\nbody\r\n", "a: b\r\n\(added)\r\nbody\r\n"),
+        ("Date: x\r\n\r\n", "Date: x\r\nMessage-ID: <m>\r\n\r\n"),
+        ("DATE : x\r\nmessage-id\t: y\r\n\r\n", "DATE : x\r\nmessage-id\t: y\r\n\r\n"),
+        ("X: y\r\n Date: z\r\n\r\n", "X: y\r\n Date: z\r\n\(added)\r\n"),
+        ("", added),
+        ("a: b\r\n", "a: b\r\n\(added)"),
+        ("a: b", "a: b\r\n\(added)"),
+        ("\r\nbody", "\(added)\r\nbody"),
+        ("no header at all\r\n", "\(added)\r\nno header at all\r\n"),
+        ("word", "\(added)\r\nword"),
+        ("word ", "\(added)\r\nword "),
+        (" folded\r\n", "\(added)\r\n folded\r\n"),
+        (": x\r\n", "\(added)\r\n: x\r\n"),
+        ("a: b\r\n>From x\r\nDate: z\r\n", "a: b\r\n\(added)\r\n>From x\r\nDate: z\r\n"),
+        ("\u{E4}: b\r\n\r\n", "\(added)\r\n\u{E4}: b\r\n\r\n"),
+        (
+            String(repeating: "n", count: 300) + ": x\r\n\r\n",
+            "\(added)\r\n" + String(repeating: "n", count: 300) + ": x\r\n\r\n"
+        ),
+    ]) func headers(text: String, expected: String) throws {
+        for step in [1, 2, 3, Int.max] {
+            #expect(try run(text, step: step) == expected, "step \(step)")
+        }
+    }
+
+    @Test func nothingIsAddedWithoutAdditions() throws {
+        #expect(try run("a: b\r\n\r\nx", step: 1, adds: false) == "a: b\r\n\r\nx")
+    }
+
+    @Test(arguments: [
+        ("alice@x", ["alice@x"]),
+        (" Alice <alice@x>\r\n", ["alice@x"]),
+        ("\"A, B\" <alice@x>, Bob <bob@y>", ["alice@x", "bob@y"]),
+        ("(comment (nested \\)) <no@z>) alice@x (more)", ["alice@x"]),
+        ("Group: alice@x, Bob <bob@y>;", ["alice@x", "bob@y"]),
+        ("\"alice@x\" <bob@y>", ["bob@y"]),
+        ("alice@x <bob@y>", ["bob@y", "alice@x"]),
+        ("\"a b\"@x", ["\"a b\"@x"]),
+        ("alice\r\n @ x", ["alice@x"]),
+        ("<\"q>\"@x>", ["\"q>\"@x"]),
+        ("a@[192.0.2.1]", ["a@[192.0.2.1]"]),
+        ("alice@x,,", ["alice@x"]),
+    ]) func fromFields(value: String, expected: [String]) {
+        #expect(SMTPFromField.addresses(in: Array(value.utf8))?.map(\.description) == expected)
+    }
+
+    @Test(arguments: [
+        "", " \r\n", "nobody", "<alice@x", "alice@x>", "<a@x> <b@y>", "<<a@x>>", "(a@x", "a@x)", "\"a@x", "a@x b@y",
+        "<a@x(c)>",
+        "a@x (\\", "Group:;", "a@x b <c@y>", String(repeating: "(", count: 5000),
+    ]) func unreadableFromFields(value: String) {
+        #expect(SMTPFromField.addresses(in: Array(value.utf8)) == nil)
+    }
+
+    @Test(arguments: [
+        (0, "Thu, 1 Jan 1970 00:00:00 +0000"), (951_782_399, "Mon, 28 Feb 2000 23:59:59 +0000"),
+        (951_782_400, "Tue, 29 Feb 2000 00:00:00 +0000"), (1_795_228_210, "Sat, 21 Nov 2026 02:30:10 +0000"),
+        (4_107_542_400, "Mon, 1 Mar 2100 00:00:00 +0000"), (-5, "Thu, 1 Jan 1970 00:00:00 +0000"),
+        (Int64.max, "Fri, 31 Dec 9999 23:59:59 +0000"),
+    ]) func dates(seconds: Int64, expected: String) {
+        #expect(SMTPDate.string(secondsSinceEpoch: seconds) == expected)
+    }
+
+    @Test(arguments: [
+        (true, false, false, false, "ESMTP"), (true, true, false, false, "ESMTPS"),
+        (true, true, true, false, "ESMTPSA"),
+        (true, false, true, false, "ESMTPA"), (false, true, false, false, "SMTP"),
+        (true, true, true, true, "UTF8SMTPSA"),
+        (true, false, false, true, "UTF8SMTP"),
+    ]) func transmissionTypes(isExtended: Bool, isTLS: Bool, isUser: Bool, isUTF8: Bool, expected: String) {
+        var parameters = SMTPMailParameters()
+        parameters.smtpUTF8 = isUTF8
+        let envelope = SMTPEnvelope(
+            sender: .null, recipients: [], parameters: parameters, user: isUser ? SMTPUser(addresses: []) : nil,
+            remoteAddress: "2001:db8::1", clientName: "evil)\u{E4}\"name", role: .mx)
+        let trace = SMTPTrace(
+            envelope: envelope, hostname: "h", isExtended: isExtended, isTLS: isTLS, stamp: .init(id: "i", date: "D"))
+        #expect(
+            String(buffer: trace.fields())
+                == "Return-Path: <>\r\nReceived: from evil????name ([IPv6:2001:db8::1])\r\n"
+                + "\tby h with \(expected) id i;\r\n\tD\r\n"
+        )
+    }
+}

@@ -1,0 +1,114 @@
+import MailServer
+import NIOConcurrencyHelpers
+import NIOCore
+import SMTPCodec
+
+/// A mail host in memory with the accounts of ``SMTPDialogue``.
+final class SMTPMemoryBackend: SMTPBackend {
+    struct Delivery: Sendable {
+        var envelope: SMTPEnvelope
+        var content: ByteBuffer
+    }
+
+    private struct State {
+        var deliveries: [Delivery] = []
+        var openMessages = 0
+        var connections = 0
+        var gate: (isClosed: Bool, waiting: [CheckedContinuation<Void, Never>]) = (false, [])
+        /// Resumed when an append stands at the gate.
+        var watcher: CheckedContinuation<Void, Never>?
+    }
+
+    private let state = NIOLockedValueBox(State())
+
+    var deliveries: [Delivery] { state.withLockedValue { $0.deliveries } }
+    var contents: [String] { deliveries.map { String(buffer: $0.content) } }
+    var openMessages: Int { state.withLockedValue { $0.openMessages } }
+    var connections: Int { state.withLockedValue { $0.connections } }
+
+    /// Holds every append up until ``openGate()``.
+    func closeGate() { state.withLockedValue { $0.gate.isClosed = true } }
+
+    func openGate() {
+        let waiting = state.withLockedValue { state in
+            defer { state.gate = (false, []) }
+            return state.gate.waiting
+        }
+        for continuation in waiting { continuation.resume() }
+    }
+
+    /// Returns once an append stands at the closed gate.
+    func firstAppend() async {
+        await withCheckedContinuation { continuation in
+            let isThere = state.withLockedValue { state in
+                if state.gate.waiting.isEmpty { state.watcher = continuation }
+                return !state.gate.waiting.isEmpty
+            }
+            if isThere { continuation.resume() }
+        }
+    }
+
+    func connectionOpened(from remoteAddress: String) -> Bool {
+        state.withLockedValue { $0.connections += 1 }
+        return remoteAddress == "127.0.0.1"
+    }
+
+    func connectionClosed(from remoteAddress: String) {
+        state.withLockedValue { $0.connections -= 1 }
+    }
+
+    func authenticate(
+        user: String, password: String, from remoteAddress: String
+    ) async -> SMTPAuthenticationOutcome {
+        guard user == "alice@example.com", password == "password", let address = SMTPAddress(user) else {
+            return .refused
+        }
+        return .accepted(SMTPUser(addresses: [address]))
+    }
+
+    func recipient(_ path: SMTPForwardPath, in envelope: SMTPEnvelope) async -> SMTPRecipientVerdict {
+        SMTPDialogue.verdict(path)
+    }
+
+    func beginMessage(_ envelope: SMTPEnvelope) async throws(SMTPStoreFailure) -> any SMTPIncomingMessage {
+        state.withLockedValue { $0.openMessages += 1 }
+        return Message(backend: self)
+    }
+
+    private func passGate() async {
+        await withCheckedContinuation { continuation in
+            let (isOpen, watcher) = state.withLockedValue { state in
+                guard state.gate.isClosed else { return (true, CheckedContinuation<Void, Never>?.none) }
+                state.gate.waiting.append(continuation)
+                defer { state.watcher = nil }
+                return (false, state.watcher)
+            }
+            if isOpen { continuation.resume() }
+            watcher?.resume()
+        }
+    }
+
+    private final class Message: SMTPIncomingMessage {
+        private let backend: SMTPMemoryBackend
+        private let content = NIOLockedValueBox(ByteBuffer())
+
+        init(backend: SMTPMemoryBackend) { self.backend = backend }
+
+        func append(_ bytes: ByteBuffer) async throws(SMTPStoreFailure) {
+            await backend.passGate()
+            _ = content.withLockedValue { $0.writeImmutableBuffer(bytes) }
+        }
+
+        func commit(_ envelope: SMTPEnvelope) async throws(SMTPStoreFailure) {
+            let content = content.withLockedValue { $0 }
+            backend.state.withLockedValue { state in
+                state.deliveries.append(Delivery(envelope: envelope, content: content))
+                state.openMessages -= 1
+            }
+        }
+
+        func discard() async {
+            backend.state.withLockedValue { $0.openMessages -= 1 }
+        }
+    }
+}
