@@ -104,6 +104,10 @@ struct LogHeader: Equatable, Sendable {
         modSeqCeiling = get(UInt64.self)
         uidValidity = get(UInt32.self)
         recentUID = get(UInt32.self)
+        // Numbers beyond these were never written, and sums with them might overflow.
+        guard sequence < 1 << 63, max(base, oldestAnswerable, modSeqCeiling) <= MailboxStatus.modSeqEnd,
+            nextUID <= UID.end, uidCeiling <= MailboxStatus.uidEnd
+        else { return nil }
         func text() -> String? {
             let count = Int(get(UInt8.self))
             guard at + count <= p.count else { return nil }

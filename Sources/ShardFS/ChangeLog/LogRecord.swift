@@ -56,7 +56,8 @@ struct LogRecord: Equatable, Sendable {
         out.storeBytes(of: crc.littleEndian, toByteOffset: 0, as: UInt32.self)
     }
 
-    /// Reads 64 bytes whose checksum is known to be right; nil for a kind or version of a later program.
+    /// Reads 64 bytes whose checksum is known to be right; nil for a kind or version of a later program, and for
+    /// numbers that no writer gives: what acts on records need not ask whether a UID or mod-sequence can be.
     @inline(__always)
     init?(_ p: UnsafeRawPointer) {
         let byte = p.load(fromByteOffset: 4, as: UInt8.self)
@@ -72,6 +73,14 @@ struct LogRecord: Equatable, Sendable {
         time = Int64(bitPattern: p.unaligned(36))
         messageSize = UInt32(littleEndian: p.loadUnaligned(fromByteOffset: 44, as: UInt32.self))
         digest = ContentDigest(high: p.unaligned(48), low: p.unaligned(56))
+        guard modSeq <= MailboxStatus.modSeqEnd else { return nil }
+        switch kind {
+        case .append, .flags, .expunge, .kept: if uid == 0 { return nil }
+        case .set:
+            let end = UInt64(uid) + UInt64(messageSize)
+            if uid == 0 || messageSize == 0 || end > MailboxStatus.uidEnd { return nil }
+        case .recent, .void, .clean: break
+        }
     }
 
     init(

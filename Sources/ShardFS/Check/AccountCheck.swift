@@ -29,6 +29,11 @@ struct AccountCheck {
         }
         for id in try DirectoryListing.names(system, root, "\(path)/\(Self.deletedDirectory)").sorted() {
             let path = "\(path)/\(Self.deletedDirectory)/\(id)"
+            if id.hasPrefix(".") {
+                // Perhaps before its quota was given back.
+                report.add(.leftover, path, "a deletion that was cut off; the next change of the tree ends it")
+                used.isUnsettled = true
+            }
             if let status = status(path) {
                 var summary = MailboxCheck.Summary()
                 summary.uidValidity = status.uidValidity
@@ -57,7 +62,9 @@ struct AccountCheck {
                 report.add(.foreignName, path, "this is not the directory of a mailbox; it is left alone")
                 continue
             }
-            if exists("\(path)/\(MailboxStatus.fileName)") || exists("\(path)/\(LogFile.fileName)") {
+            if exists("\(path)/\(AccountContext.deletionMark)"), !exists("\(path)/\(LogFile.fileName)") {
+                report.add(.leftover, path, "a mailbox whose deletion was cut off; the next change of the tree ends it")
+            } else if exists("\(path)/\(MailboxStatus.fileName)") || exists("\(path)/\(LogFile.fileName)") {
                 do {
                     found.append((path, try check.checkMailbox(root, path, &report)))
                 } catch {

@@ -37,7 +37,9 @@ struct LogCheck {
                 at = place + 1
             }
         }
-        if right < count { report.add(.recordUnknown, path, "\(count - right) records are of a later version") }
+        if right < count {
+            report.add(.recordUnknown, path, "\(count - right) records are of a later version or cannot be")
+        }
         order.finish()
         for problem in order.problems { report.add(problem.code, path, problem.message) }
         checkEnd(count, view, &report)

@@ -94,10 +94,7 @@ public struct KeywordTable: Hashable, Sendable {
     init(_ json: JSONValue?) {
         for (letter, name) in json?.object ?? [:] {
             let bytes = Array(letter.utf8)
-            guard bytes.count == 1, MessageFlags.keywordLetters.contains(bytes[0]), let name = name.string,
-                KeywordTable.isValid(name)
-            else { continue }
-            names[bytes[0]] = name
+            if bytes.count == 1, let name = name.string { set(bytes[0], name) }
         }
     }
 
@@ -146,5 +143,8 @@ public struct KeywordTable: Hashable, Sendable {
     /// Takes in what `other` knows and this table does not.
     mutating func merge(_ other: KeywordTable) { names.merge(other.names) { mine, _ in mine } }
 
-    mutating func set(_ letter: UInt8, _ name: String) { names[letter] = name }
+    /// Takes a pair from a file; one that no table can have is passed over.
+    mutating func set(_ letter: UInt8, _ name: String) {
+        if MessageFlags.keywordLetters.contains(letter), Self.isValid(name) { names[letter] = name }
+    }
 }

@@ -13,6 +13,15 @@ public struct UID: RawRepresentable, Hashable, Comparable, Sendable, CustomStrin
     /// The number of the shard directory: UID / 1000.
     var shard: UInt32 { rawValue / UID.perShard }
     static let perShard: UInt32 = 1000
+
+    /// Above every UID there can be.
+    static let end = UInt64(UInt32.max) + 1
+
+    /// The UIDs of a shard directory; the last shard has fewer than the others, and the 0 of the first is none.
+    static func inShard(_ number: UInt32) -> ClosedRange<UInt32> {
+        let first = number * perShard
+        return first...first + min(perShard - 1, .max - first)
+    }
 }
 
 /// A mod-sequence (RFC 7162): grows with each change of a mailbox, never given twice, 63 bits.

@@ -27,8 +27,8 @@ public enum Delivery {
                 throw error
             }
             switch outcome {
-            case .done(let results):
-                try settle(targets, results)
+            case .done(let results, let logs):
+                try settle(targets, results, logs)
                 return mailboxes.map { results[$0.id]! }
             case .raise(let mailbox): try mailbox.raiseCeilings(uids: 1, records: 4, always: true)
             case .recount(let mailbox): try mailbox.context.recountQuota()
@@ -39,7 +39,8 @@ public enum Delivery {
     }
 
     private enum Attempt {
-        case done([String: AppendResult])
+        /// By mailbox id; the logs are those that have the done records.
+        case done([String: AppendResult], [String: LogFile])
         case raise(Mailbox)
         case recount(Mailbox)
         case overQuota(Mailbox)
@@ -68,7 +69,7 @@ public enum Delivery {
                     try writers[writers.count - 1].link()
                 }
                 for i in writers.indices { results[targets[i].id] = try writers[i].commit().first }
-                return .done(results)
+                return .done(results, Dictionary(uniqueKeysWithValues: writers.compactMap { w in w.log.map { (w.mailbox.id, $0) } }))
             } catch {
                 // Those that have their done record are taken back by an expunge, once the locks are free.
                 for (mailbox, writer) in zip(targets, writers) where results[mailbox.id] == nil { writer.rollBack() }
@@ -79,12 +80,14 @@ public enum Delivery {
     }
 
     /// After the locks: the logs' done records and the directories above the shards become durable.
-    private static func settle(_ targets: [Mailbox], _ results: [String: AppendResult]) throws(StoreError) {
+    private static func settle(
+        _ targets: [Mailbox], _ results: [String: AppendResult], _ logs: [String: LogFile]
+    ) throws(StoreError) {
         for mailbox in targets {
             guard let result = results[mailbox.id] else { continue }
             if mailbox.options.durability != .none {
                 do throws(StoreError) {
-                    try mailbox.state.withLock({ $0.log }).syncData()
+                    try logs[mailbox.id]?.syncData()
                     if let shard = try mailbox.shard(result.uid.shard) { try mailbox.syncNames(above: shard) }
                 } catch {
                     for other in targets {
@@ -97,7 +100,7 @@ public enum Delivery {
             }
         }
         for mailbox in targets {
-            try mailbox.raiseCeilings(uids: 0, records: 0)
+            mailbox.raiseCeilingsAhead()
             try mailbox.compactIfNeeded()
         }
     }

@@ -39,7 +39,7 @@ extension Mailbox {
                 throw StoreError(.overQuota, "the quota of \(context.name) is used up")
             }
             try makeDurable([shard], appended: [result.uid])
-            try raiseCeilings(uids: 0, records: 0)
+            raiseCeilingsAhead()
             try compactIfNeeded()
             return result
         }

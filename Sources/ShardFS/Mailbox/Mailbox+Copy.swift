@@ -28,7 +28,7 @@ extension Mailbox {
                     let members = try copyMembers(uids, letters, verify, &sources, &used)
                     // A keyword that came since the look at the flags: it needs a letter there first.
                     isCovered = letters.covers(used)
-                    guard isCovered, !members.isEmpty else { return .done([], []) }
+                    guard isCovered, !members.isEmpty else { return .done([], [], nil) }
                     return try SetWriter(mailbox: target).run(members)
                 }
             } catch {

@@ -51,13 +51,15 @@ extension Mailbox {
                 throw breakMailbox(error)
             }
         }
-        try removeEmptyShards(touched)
-        try raiseCeilings(uids: 0, records: 0)
+        // An empty directory that stays harms nobody.
+        try? removeEmptyShards(touched)
+        raiseCeilingsAhead()
         try compactIfNeeded()
         return gone
     }
 
-    private func syncBelow(_ name: String) throws(StoreError) {
+    /// fsync of a directory below the mailbox's.
+    func syncBelow(_ name: String) throws(StoreError) {
         let fd = try doing("open \(name)") { () throws(Errno) in try system.openDirectory(directory, name) }
         defer { system.close(fd) }
         try doing("sync \(name)") { () throws(Errno) in try system.sync(fd) }

@@ -44,12 +44,16 @@ extension Mailbox {
             }
         }
         if options.durability == .full {
-            for shard in touched {
-                try doing("sync a shard directory") { () throws(Errno) in try system.sync(shard.descriptor) }
+            do {
+                for shard in touched {
+                    try doing("sync a shard directory") { () throws(Errno) in try system.sync(shard.descriptor) }
+                }
+            } catch {
+                throw breakMailbox(error)
             }
         }
         if at > 0 {
-            try raiseCeilings(uids: 0, records: 0)
+            raiseCeilingsAhead()
             try compactIfNeeded()
         }
         return result

@@ -6,25 +6,25 @@ extension Mailbox {
     ///
     /// Within one mailbox a message gets a new UID. Across file systems or accounts: append there, expunge here.
     public func move(_ uids: [UID], to target: Mailbox) throws(StoreError) -> CopyResult {
+        // Within one mailbox everything goes by one view.
+        let target = id == target.id ? self : target
         var result = CopyResult(uidValidity: target.state.withLock { $0.status.uidValidity })
-        guard id != target.id else { return try moveWithin(uids, result) }
-        try refresh()
-        let list = state.withLock { $0.view.list }
-        let used = uids.reduce(MessageFlags()) { $0.union(list.entry(of: $1)?.flags ?? []) }
-        let letters = try KeywordMap(from: self, to: target, used: used)
+        var used = try usedFlags(uids)
         var sourceShards: Set<UInt32> = []
         var targetShards: [ShardDirectory] = []
         var at = 0
         while at < uids.count {
             let round = uids[at..<min(at + Self.expungeRound, uids.count)]
+            let letters = try KeywordMap(from: self, to: target, used: used)
             let moved = try Mailbox.lockedBoth(
                 self, exclusive: true, target, uids: round.count, records: 2 * round.count,
                 sourceRecords: 2 * round.count
             ) { () throws(StoreError) in
-                try moveRound(round, target, letters, &result, &sourceShards, &targetShards)
+                try moveRound(round, target, letters, &used, &result, &sourceShards, &targetShards)
             }
             switch moved {
             case .done: at = round.endIndex
+            case .newKeyword: break
             case .recount: try target.context.recountQuota()
             case .overQuota: throw StoreError(.overQuota, "the quota of \(target.context.name) is used up")
             case .crossDevice:
@@ -49,19 +49,21 @@ extension Mailbox {
                 throw target.breakMailbox(error)
             }
         }
-        try removeEmptyShards(sourceShards)
+        // An empty directory that stays harms nobody.
+        try? removeEmptyShards(sourceShards)
         for mailbox in [self, target] {
-            try mailbox.raiseCeilings(uids: 0, records: 0)
+            mailbox.raiseCeilingsAhead()
             try mailbox.compactIfNeeded()
         }
         return result
     }
 
-    private enum MoveOutcome { case done, recount, overQuota, crossDevice }
+    /// `newKeyword`: one came since the look at the flags and needs a letter in the target first; nothing was done.
+    private enum MoveOutcome { case done, newKeyword, recount, overQuota, crossDevice }
 
     private func moveRound(
-        _ uids: ArraySlice<UID>, _ target: Mailbox, _ letters: KeywordMap, _ result: inout CopyResult,
-        _ sourceShards: inout Set<UInt32>, _ targetShards: inout [ShardDirectory]
+        _ uids: ArraySlice<UID>, _ target: Mailbox, _ letters: KeywordMap, _ used: inout MessageFlags,
+        _ result: inout CopyResult, _ sourceShards: inout Set<UInt32>, _ targetShards: inout [ShardDirectory]
     ) throws(StoreError) -> MoveOutcome {
         let (list, log) = state.withLock { ($0.view.list, $0.log) }
         let first = target.state.withLock { UInt32($0.view.nextUID) }
@@ -79,25 +81,28 @@ extension Mailbox {
                     .expunge, done: false, uid: entry.uid.rawValue, flags: entry.flags, time: time, size: entry.size))
         }
         guard !here.isEmpty else { return .done }
-        let tokens = context.tokens.take(here.count)
+        used = away.reduce(used) { $0.union($1.flags) }
+        guard letters.covers(used) else { return .newKeyword }
+        let tokens = context.tokens.take(2 * here.count)
         for i in here.indices {
             here[i].token = tokens &+ UInt64(i)
-            away[i].token = tokens &+ UInt64(i)
+            away[i].token = tokens &+ UInt64(here.count + i)
         }
-        let otherAccount = target.context !== context
-        if otherAccount {
-            // Reserve at the destination first, give back at the source after.
-            let bytes = here.reduce(UInt64(0)) { $0 + UInt64($1.messageSize) }
-            switch try target.context.reserve(bytes: bytes, messages: here.count) {
-            case .granted: break
-            case .overQuota: return .overQuota
-            case .needsRecount: return .recount
-            }
-        }
+        let all = here.reduce(UInt64(0)) { $0 + UInt64($1.messageSize) }
         var failure: StoreError?
+        var reserved = false
+        var refused: MoveOutcome?
         do {
+            // Intents first, so that a kill after the reservation is found; reserved there before given back here.
             try target.write(here)
             try write(away)
+            if target.context !== context {
+                switch try target.context.reserve(bytes: all, messages: here.count) {
+                case .granted: reserved = true
+                case .overQuota: refused = .overQuota
+                case .needsRecount: refused = .recount
+                }
+            }
         } catch {
             failure = error
         }
@@ -107,7 +112,7 @@ extension Mailbox {
         for i in here.indices {
             here[i].isDone = true
             away[i].isDone = true
-            if failure == nil, !crossDevice {
+            if failure == nil, refused == nil, !crossDevice {
                 do {
                     switch try moveOne(&here[i], &away[i], target, &targetShards) {
                     case .moved:
@@ -124,15 +129,14 @@ extension Mailbox {
             here[i].kind = .void
             away[i].kind = .void
         }
-        if otherAccount {
-            let all = here.reduce(UInt64(0)) { $0 + UInt64($1.messageSize) }
+        if reserved {
             try target.context.ledger.giveBack(bytes: all - bytes, messages: here.count - done)
             try context.ledger.giveBack(bytes: bytes, messages: done)
         }
         try target.write(here)
         try write(away)
         if let failure { throw failure }
-        return crossDevice ? .crossDevice : .done
+        return refused ?? (crossDevice ? .crossDevice : .done)
     }
 
     private enum OneMove { case moved, gone, crossDevice }
@@ -162,12 +166,5 @@ extension Mailbox {
             found = now.name
         }
         return .gone
-    }
-
-    /// A move onto itself: copies under new UIDs, then the old ones go.
-    private func moveWithin(_ uids: [UID], _ empty: CopyResult) throws(StoreError) -> CopyResult {
-        let copied = try copy(uids, to: self)
-        _ = try remove(copied.copied.map(\.source))
-        return copied
     }
 }

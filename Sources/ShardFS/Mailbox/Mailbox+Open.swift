@@ -72,7 +72,7 @@ extension Mailbox {
     }
 
     /// Shards in the directory or in the view, newest first.
-    private func shardNumbers() throws(StoreError) -> [UInt32] {
+    func shardNumbers() throws(StoreError) -> [UInt32] {
         var numbers = Set(state.withLock { $0.view.list.shards.map(\.number) })
         try DirectoryListing.forEach(system, directory, ".") { name, _ in
             if let number = ShardName.parse(name) { numbers.insert(number) }
@@ -135,9 +135,8 @@ extension Mailbox {
             if now != entry?.flags { records.append(LogRecord(.flags, done: true, uid: uid, flags: now)) }
         }
         if let listing {
-            for offset in 0..<Int(UID.perShard) {
-                let uid = number * UID.perShard + UInt32(offset)
-                if let flags = listing.flags(offset), !uids.contains(uid) {
+            for uid in UID.inShard(number) {
+                if let flags = listing.flags(Int(uid % UID.perShard)), !uids.contains(uid) {
                     strays.append(ListedMessage(uid: uid, flags: flags))
                 }
             }

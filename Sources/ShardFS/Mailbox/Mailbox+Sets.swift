@@ -42,17 +42,17 @@ extension Mailbox {
             return nil
         case .overQuota:
             throw StoreError(.overQuota, "the quota of \(context.name) is used up")
-        case .done(let results, let shards):
+        case .done(let results, let shards, let log):
             if options.durability != .none {
                 do {
-                    try state.withLock({ $0.log }).syncData()
+                    try log?.syncData()
                     for shard in shards { try syncNames(above: shard) }
                 } catch {
                     _ = try? expunge(results.map(\.uid), onlyDeleted: false, durable: false)
                     throw breakMailbox(error)
                 }
             }
-            try raiseCeilings(uids: 0, records: 0)
+            raiseCeilingsAhead()
             try compactIfNeeded()
             return results
         }
@@ -64,7 +64,8 @@ extension Mailbox {
 /// `prepare`, `link` and `commit` are apart so that one delivery to several mailboxes can hold them all.
 struct SetWriter {
     enum Outcome {
-        case done([AppendResult], [ShardDirectory])
+        /// The log is the one that has the done records: compaction may have put another in its place since.
+        case done([AppendResult], [ShardDirectory], LogFile?)
         case overQuota
         case recount
     }
@@ -76,6 +77,7 @@ struct SetWriter {
     private var count = 0
     private var shards: [ShardDirectory] = []
     private var members: [SetMember] = []
+    private(set) var log: LogFile?
 
     init(mailbox: Mailbox) { self.mailbox = mailbox }
 
@@ -85,7 +87,7 @@ struct SetWriter {
         if let refused = try writer.prepare(members) { return refused }
         do {
             try writer.link()
-            return .done(try writer.commit(), writer.shards)
+            return .done(try writer.commit(), writer.shards, writer.log)
         } catch {
             writer.rollBack()
             throw error
@@ -99,6 +101,7 @@ struct SetWriter {
         bytes = members.reduce(0) { $0 + UInt64($1.size) }
         token = mailbox.context.tokens.take()
         let log = mailbox.state.withLock { $0.log }
+        self.log = log
         first = mailbox.state.withLock { UInt32($0.view.nextUID) }
         let intent = LogRecord(
             .set, done: false, uid: first, token: token, time: mailbox.context.now, size: UInt32(count))

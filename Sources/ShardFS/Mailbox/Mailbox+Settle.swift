@@ -94,7 +94,9 @@ extension Mailbox {
     func rollBack(first: UInt32, count: UInt32) throws(StoreError) {
         guard count > 0 else { return }
         let last = UInt32(min(UInt64(first) + UInt64(count) - 1, UInt64(UInt32.max)))
-        for number in (first / UID.perShard)...(last / UID.perShard) {
+        let numbers = first / UID.perShard...last / UID.perShard
+        // By the shards that are there: a set found in the log may be as large as the space of UIDs.
+        for number in try shardNumbers() where numbers.contains(number) {
             guard let shard = try shard(number) else { continue }
             var names: [String] = []
             try DirectoryListing.forEach(system, shard.descriptor, ".") { name, _ in

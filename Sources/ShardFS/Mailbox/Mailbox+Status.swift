@@ -69,6 +69,10 @@ extension Mailbox {
         }
     }
 
+    /// Raises the ceilings ahead of need, after an operation that is done and must not fail any more: who cannot go on
+    /// without them hears of it then.
+    func raiseCeilingsAhead() { try? raiseCeilings(uids: 0, records: 0) }
+
     /// Runs `body` under the lock with room for `uids` UIDs and `records` records below the ceilings.
     func locked<R>(
         exclusive: Bool, uids: Int, records: Int, _ body: () throws(StoreError) -> R
@@ -154,11 +158,18 @@ extension Mailbox {
     /// Marks the mailbox as closed in good order: everything is durable and the log's last record says so.
     public func close() throws(StoreError) {
         guard !options.readOnly, !isBroken else { return }
-        do {
+        do throws(StoreError) {
             try locked(exclusive: true, uids: 0, records: 1) { () throws(StoreError) in
-                let (log, shards) = state.withLock { ($0.log, Array($0.shards.values)) }
-                for shard in shards {
-                    try doing("sync a shard directory") { () throws(Errno) in try system.sync(shard.descriptor) }
+                let log = state.withLock { $0.log }
+                // Every one: another process may have renamed in a shard that this one never opened.
+                for name in try DirectoryListing.names(system, directory, ".") where ShardName.parse(name) != nil {
+                    do throws(StoreError) { try syncBelow(name) } catch {
+                        // Something of that name that is no directory holds no messages.
+                        guard error.code == .damaged else { throw error }
+                    }
+                }
+                for hour in try DirectoryListing.names(system, directory, ExpungedName.directory) {
+                    try syncBelow("\(ExpungedName.directory)/\(hour)")
                 }
                 try write([LogRecord(.clean, done: true)])
                 try log.syncData()

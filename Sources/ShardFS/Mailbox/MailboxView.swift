@@ -31,7 +31,7 @@ struct MailboxView: Sendable {
     init(_ header: LogHeader, uidFloor: UInt64) {
         base = header.base
         highestModSeq = max(header.oldestAnswerable, 1)
-        nextUID = max(header.nextUID, uidFloor, 1)
+        nextUID = min(max(header.nextUID, uidFloor, 1), UID.end)
         recentUID = header.recentUID
         oldestAnswerable = header.oldestAnswerable
     }

@@ -110,7 +110,9 @@ struct Recovery {
         if oldStatus != nil, oldStatus?.epoch == nil { oldLog = nil }
         let header = try oldLog?.header()
         let contents = try RecoveredContents(
-            context: context, directory: directory, log: oldLog, floor: oldStatus?.uidFloor ?? 1,
+            context: context, directory: directory, log: oldLog,
+            // A name that gets a new UID here must get one that nobody ever saw.
+            floor: max(oldStatus?.uidFloor ?? 1, oldStatus?.uidCeiling ?? 1, header?.uidCeiling ?? 1),
             uidValidity: oldStatus?.uidValidity ?? header?.uidValidity ?? 0)
 
         var status = oldStatus ?? MailboxStatus()
@@ -130,7 +132,7 @@ struct Recovery {
         if status.mailboxID.isEmpty { status.mailboxID = MailboxStatus.randomID() }
         // The ceilings are above everything that was ever given out.
         status.uidFloor = min(max(status.uidCeiling, contents.nextUID, 1), MailboxStatus.uidEnd)
-        status.modSeqFloor = max(status.modSeqCeiling, contents.highestModSeq + 1, 1)
+        status.modSeqFloor = min(max(status.modSeqCeiling, contents.highestModSeq + 1, 1), MailboxStatus.modSeqEnd)
         status.uidCeiling = min(status.uidFloor + MailboxStatus.uidStep, MailboxStatus.uidEnd)
         status.modSeqCeiling = min(
             status.modSeqFloor + MailboxStatus.modSeqStep + UInt64(contents.messages.count), MailboxStatus.modSeqEnd)
@@ -138,6 +140,8 @@ struct Recovery {
         status.epoch = epoch
         status.boots[context.options.node] = context.bootID
         status.clean = nil
+        // Before all: killed behind it, a recount finds nothing; killed without it, a wrong count stays.
+        try context.ledger.markRecount()
         // First the status: from here on the old log does not exist.
         try context.publisher.publish(status.json.serialized(), as: MailboxStatus.fileName, in: directory)
         try LogWriter(system: system, directory: directory).publish(
@@ -147,7 +151,6 @@ struct Recovery {
                 uidCeiling: status.uidCeiling, modSeqCeiling: status.modSeqCeiling,
                 recentUID: contents.recentUID),
             contents.messages, floor: status.modSeqFloor)
-        try context.ledger.markRecount()
     }
 
     /// The view of a store that is only read, when status and log do not fit: the names alone.
@@ -221,8 +224,10 @@ struct RecoveredContents {
     private func rollBack(_ set: LogRecord) throws(StoreError) {
         guard set.messageSize > 0 else { return }
         let last = UInt64(set.uid) + UInt64(set.messageSize) - 1
-        for number in (set.uid / UID.perShard)...UInt32(last / UInt64(UID.perShard)) {
-            let shard = ShardName.string(number)
+        let numbers = set.uid / UID.perShard...UInt32(last / UInt64(UID.perShard))
+        // By the shards that are there: the set may be as large as the space of UIDs.
+        for shard in try DirectoryListing.names(system, directory, ".") {
+            guard let number = ShardName.parse(shard), numbers.contains(number) else { continue }
             let names = try DirectoryListing.names(system, directory, shard).filter {
                 MessageFileName.parse($0).map { $0.uid >= set.uid && UInt64($0.uid) <= last } ?? false
             }
@@ -279,10 +284,9 @@ struct RecoveredContents {
     ) throws(StoreError) {
         var names: [UInt32: [ListedMessage]] = [:]
         for odd in listing.odd { names[odd.uid, default: []].append(odd) }
-        for offset in 0..<Int(UID.perShard) {
-            let uid = number * UID.perShard + UInt32(offset)
+        for uid in UID.inShard(number) {
             var all = names[uid] ?? []
-            if let flags = listing.flags(offset) { all.insert(ListedMessage(uid: uid, flags: flags), at: 0) }
+            if let flags = listing.flags(Int(uid % UID.perShard)) { all.insert(ListedMessage(uid: uid, flags: flags), at: 0) }
             guard !all.isEmpty else { continue }
             var kept: (message: ListedMessage, status: FileStatus)?
             for candidate in all {

@@ -55,12 +55,13 @@ extension Capability {
 
     /// Whether two open file descriptions exclude each other.
     private static func locksExclude(_ system: System, _ directory: Int32, _ name: String) throws(StoreError) -> Bool {
-        do {
+        do throws(Errno) {
             let a = try system.open(directory, name, O_RDWR)
             defer { system.close(a) }
             let b = try system.open(directory, name, O_RDWR)
             defer { system.close(b) }
-            return try system.tryLock(a, exclusive: true) && !system.tryLock(b, exclusive: true)
+            guard try system.tryLock(a, exclusive: true) else { return false }
+            return try !system.tryLock(b, exclusive: true)
         } catch .notSupported { return false } catch .invalid { return false } catch .noSystemCall { return false } catch {
             // No answer: a store opened read-only for want of descriptors would surprise everybody.
             if error.rawValue == ENOLCK { return false }

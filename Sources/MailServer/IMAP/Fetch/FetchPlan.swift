@@ -1,0 +1,41 @@
+import IMAPCodec
+import ShardFS
+
+/// What one FETCH command asks of each message.
+struct FetchPlan: Sendable {
+    var items: [IMAPFetchItem]
+    /// Fetching a body sets \Seen.
+    var marksSeen: Bool
+    /// The message's file must be there.
+    let needsFile: Bool
+
+    /// - Parameters:
+    ///   - withUID: the command was UID FETCH, so that the UID is in every answer (RFC 9051 section 6.4.9).
+    ///   - isReadOnly: the mailbox takes no flags.
+    init(_ items: [IMAPFetchItem], withUID: Bool, isReadOnly: Bool) {
+        var kept: [IMAPFetchItem] = withUID ? [.uid] : []
+        // The same item twice gets one answer.
+        var seen = Set(kept)
+        for item in items where seen.insert(item).inserted { kept.append(item) }
+        self.items = kept
+        marksSeen = !isReadOnly && items.contains { $0.setsSeen }
+        needsFile = items.contains { $0.needsFile }
+    }
+}
+
+extension IMAPFetchItem {
+    var setsSeen: Bool {
+        switch self {
+        case .body(_, _, let peek), .binary(_, _, let peek): !peek
+        case .rfc822, .rfc822Text: true
+        default: false
+        }
+    }
+
+    var needsFile: Bool {
+        switch self {
+        case .flags, .uid, .size, .modSeq, .threadID, .emailID, .saveDate: false
+        default: true
+        }
+    }
+}

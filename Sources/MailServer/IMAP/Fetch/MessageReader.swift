@@ -1,0 +1,87 @@
+import MIME
+import ShardFS
+
+/// Reads of one message what is needed, once: its file, the header alone, or the structure. Blocks.
+struct MessageReader {
+    let mailbox: Mailbox
+    let uid: UID
+    private var opened: MessageFile?
+    private var head: (bytes: [UInt8], block: HeaderBlock)?
+    private var parsed: Message?
+
+    /// How much is read at first in search of the header's end.
+    private static let firstRead = 8_192
+
+    init(mailbox: Mailbox, uid: UID) {
+        self.mailbox = mailbox
+        self.uid = uid
+    }
+
+    /// - Throws: `notFound` when the message is gone for good.
+    mutating func file() throws(StoreError) -> MessageFile {
+        if let opened { return opened }
+        let file = try mailbox.open(uid)
+        opened = file
+        return file
+    }
+
+    /// The header's bytes, perhaps with some of the body behind them, and its fields.
+    mutating func header() throws(StoreError) -> (bytes: [UInt8], block: HeaderBlock) {
+        if let head { return head }
+        let file = try file()
+        let size = Int(file.size)
+        var count = min(size, Self.firstRead)
+        while true {
+            var bytes = try file.read(at: 0, count: count)
+            let isWhole = bytes.count >= size || bytes.count < count
+            // A line that is cut off could be taken for the end of the header.
+            if !isWhole { bytes.removeLast(bytes.count - ((bytes.lastIndex(of: 10) ?? -1) + 1)) }
+            let block = HeaderBlock(scanning: bytes.span)
+            if isWhole || block.isTruncated || block.range.upperBound < bytes.count {
+                head = (bytes, block)
+                return (bytes, block)
+            }
+            count = min(size, count * 4)
+        }
+    }
+
+    /// The structure; the message's bytes are in memory only while it is made.
+    mutating func structure() throws(StoreError) -> Message {
+        if let parsed { return parsed }
+        let message = Message(parsing: try file().read())
+        parsed = message
+        return message
+    }
+
+    /// All bytes, for a search.
+    mutating func content() throws(StoreError) -> [UInt8] { try file().read() }
+
+    mutating func envelope() throws(StoreError) -> Envelope {
+        if let parsed { return parsed.envelope }
+        let (bytes, block) = try header()
+        return Envelope(block, in: bytes.span)
+    }
+
+    /// Bytes of the file that a section without field names stands for; nil when there is no such part.
+    mutating func range(of text: SectionText, at path: [UInt32]) throws(StoreError) -> Range<Int>? {
+        guard path.isEmpty else { return try structure().range(of: text, at: path.map { Int($0) }) }
+        let size = Int(try file().size)
+        switch text {
+        case .body: return 0..<size
+        case .header: return 0..<min(size, try header().block.range.upperBound)
+        case .text: return min(size, try header().block.range.upperBound)..<size
+        case .mime: return nil
+        }
+    }
+
+    /// The chosen fields of the message's header, or of the header of a message within it; nil when there is none.
+    mutating func fields(_ selection: HeaderSelection, at path: [UInt32]) throws(StoreError) -> [UInt8]? {
+        if path.isEmpty {
+            let (bytes, block) = try header()
+            return block.raw(selection, in: bytes.span)
+        }
+        guard let range = try range(of: .header, at: path) else { return nil }
+        let bytes = try file().read(at: Int64(range.lowerBound), count: range.count)
+        return HeaderBlock(scanning: bytes.span).raw(selection, in: bytes.span)
+    }
+}

@@ -1,0 +1,38 @@
+public import ShardFS
+
+/// The accounts behind an IMAP server. Calls come from many connections at once.
+public protocol IMAPBackend: Sendable {
+    /// A client has connected. False closes the connection with BYE; ``connectionClosed(from:)`` is not called then.
+    /// Called on an event loop: must not block.
+    func connectionOpened(from remoteAddress: String) -> Bool
+
+    /// A connection that was let in has ended. Called on an event loop: must not block.
+    func connectionClosed(from remoteAddress: String)
+
+    /// Verifies credentials. `user` is what the client sent, mostly an address; nothing about it is known to be true.
+    func authenticate(user: String, password: [UInt8], from remoteAddress: String) async -> IMAPAuthenticationOutcome
+}
+
+/// The answer to a login.
+public enum IMAPAuthenticationOutcome: Sendable {
+    case accepted(IMAPAccount)
+    /// No such account or not its password; the two are not told apart.
+    case refused
+    /// The password is right, but the account may not log in.
+    case disabled
+    /// Too many failures came from this address; the client must wait.
+    case lockedOut
+    /// The check could not be made now.
+    case unavailable
+}
+
+/// Whom a session belongs to.
+public struct IMAPAccount: Sendable {
+    public let address: AccountAddress
+    public let mail: Account
+
+    public init(address: AccountAddress, mail: Account) {
+        self.address = address
+        self.mail = mail
+    }
+}

@@ -1,0 +1,79 @@
+import Logging
+public import NIOCore
+import ShardFS
+
+/// IMAP and IMAPS as the application runs them.
+public final class IMAPService: MailService {
+    private let server: IMAPServer
+    public let places: [ListenerPlace]
+
+    public init(_ environment: ServerEnvironment) {
+        let configuration = environment.configuration
+        let tls = environment.tls
+        server = IMAPServer(
+            configuration: Self.settings(configuration, tls: tls != nil), backend: StoreIMAPBackend(environment),
+            pool: environment.filePool, tls: tls.map { holder in { @Sendable in holder.current } },
+            group: environment.group)
+        let imap = configuration.imap
+        places = [
+            ListenerPlace("imap", host: imap.host, hostKey: "imap.host", port: imap.port, portKey: "imap.port"),
+            tls == nil
+                ? nil
+                : ListenerPlace(
+                    "imaps", host: imap.host, hostKey: "imap.host", port: imap.imapsPort, portKey: "imap.imaps_port"),
+        ].compactMap { $0 }
+    }
+
+    private static func settings(_ configuration: Configuration, tls: Bool) -> IMAPServerConfiguration {
+        var session = IMAPSessionConfiguration(hostname: configuration.hostname, offersTLS: tls)
+        session.maxLiteralSize = configuration.imap.maxLiteralSize
+        session.maxLineLength = configuration.limits.imapLine
+        session.maxLoginFailures = configuration.limits.loginFailuresPerConnection
+        var settings = IMAPServerConfiguration(session: session)
+        settings.maxConnections = configuration.imap.maxConnections
+        settings.idleTimeout = .seconds(Int64(configuration.imap.idleTimeout))
+        return settings
+    }
+
+    public func listen(_ place: ListenerPlace) async throws -> SocketAddress {
+        try await server.listen(host: place.host, port: Int(place.port), implicitTLS: place.name == "imaps")
+    }
+
+    public func reload(_ configuration: Configuration) {
+        server.update(Self.settings(configuration, tls: configuration.tls.enabled))
+    }
+
+    public func shutdown(grace: TimeAmount) async { await server.shutdown(grace: grace) }
+}
+
+/// The accounts of this host behind the IMAP server.
+private final class StoreIMAPBackend: IMAPBackend {
+    private let environment: ServerEnvironment
+
+    init(_ environment: ServerEnvironment) { self.environment = environment }
+
+    /// The server counts its own connections; the per-address rates are SMTP's.
+    func connectionOpened(from remoteAddress: String) -> Bool { true }
+
+    func connectionClosed(from remoteAddress: String) {}
+
+    func authenticate(user: String, password: [UInt8], from remoteAddress: String) async -> IMAPAuthenticationOutcome {
+        switch await environment.login(user: user, password: password, from: remoteAddress) {
+        case .accepted(let account):
+            let environment = environment
+            do {
+                let mail = try await environment.filePool.run { () throws(StoreError) in
+                    try environment.store.account(account.address)
+                }
+                return .accepted(IMAPAccount(address: account.address, mail: mail))
+            } catch {
+                environment.log.logger("imap").error("opening \(account.address): \(error)")
+                return .unavailable
+            }
+        case .refused: return .refused
+        case .disabled: return .disabled
+        case .lockedOut: return .lockedOut
+        case .unavailable: return .unavailable
+        }
+    }
+}

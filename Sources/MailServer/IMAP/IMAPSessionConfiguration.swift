@@ -1,0 +1,41 @@
+import IMAPCodec
+
+/// What a session needs to know; sizes in octets.
+public struct IMAPSessionConfiguration: Sendable {
+    /// The name in the greeting.
+    public var hostname: String
+    /// The program's version, told by ID.
+    public var version = ""
+    /// True when TLS is configured: STARTTLS is offered, and credentials wait for it.
+    public var offersTLS: Bool
+    /// The largest message that APPEND takes (`imap.max_literal_size`).
+    public var maxLiteralSize = 52_428_800
+    /// The longest command line (`limits.imap_line`).
+    public var maxLineLength = 65_536
+    /// Failed logins after which the connection is closed (`limits.login_failures_per_connection`).
+    public var maxLoginFailures = 10
+    /// Commands in a row that were no commands, after which the connection is closed.
+    public var maxBadCommands = 20
+    /// Messages of one MULTIAPPEND.
+    public var maxAppendMessages = 1_000
+    /// Octets of answers that are gathered before they are handed to the client.
+    public var outputPiece = 32_768
+
+    public init(hostname: String, offersTLS: Bool) {
+        self.hostname = hostname
+        self.offersTLS = offersTLS
+    }
+
+    /// The codec's limits before and after a login.
+    func decoderOptions(authenticated: Bool) -> IMAPDecoderOptions {
+        var options = IMAPDecoderOptions.unauthenticated
+        guard authenticated else { return options }
+        options = IMAPDecoderOptions()
+        options.maximumLineLength = maxLineLength
+        options.maximumLiteralBytes = maxLineLength
+        options.maximumAppendSize = maxLiteralSize
+        let (discard, overflow) = maxLiteralSize.addingReportingOverflow(1 << 24)
+        options.maximumDiscard = overflow ? .max : discard
+        return options
+    }
+}

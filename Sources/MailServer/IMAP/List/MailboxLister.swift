@@ -1,0 +1,65 @@
+import IMAPCodec
+import ShardFS
+
+/// Makes the answers of one LIST command. Blocks.
+struct MailboxLister {
+    let command: IMAPListCommand
+    let appendLimit: UInt64
+
+    func answers(for mail: Account) throws(StoreError) -> [IMAPResponse] {
+        let selection = command.selection
+        let wanted = command.returnOptions ?? IMAPListReturn()
+        let patterns = command.patterns.map { ListPattern(reference: command.reference, $0) }
+        var subscribed: Set<String> = []
+        if selection.contains(.subscribed) || wanted.subscribed {
+            subscribed = Set(try mail.subscriptions().map(\.description))
+        }
+        var known: [String: MailboxListing] = [:]
+        for listing in try mail.list() { known[listing.name.description] = listing }
+
+        var answers: [IMAPResponse] = []
+        let candidates = selection.contains(.subscribed) ? subscribed.union(known.keys) : Set(known.keys)
+        for name in candidates.sorted(by: Self.precedes) where patterns.contains(where: { $0.matches(name) }) {
+            let listing = known[name]
+            if selection.contains(.specialUse), listing?.specialUse == nil { continue }
+            var childInfo: [String] = []
+            if selection.contains(.subscribed), !subscribed.contains(name) {
+                guard selection.contains(.recursiveMatch), subscribed.contains(where: { $0.hasPrefix(name + "/") })
+                else { continue }
+                childInfo = ["SUBSCRIBED"]
+            }
+            answers.append(
+                .list(
+                    IMAPListEntry(
+                        attributes: attributes(listing, isSubscribed: subscribed.contains(name)), mailbox: name,
+                        childInfo: childInfo)))
+            if let items = wanted.status, let listing, listing.isSelectable, childInfo.isEmpty,
+                // A mailbox that cannot be opened has no STATUS; the listing goes on (RFC 5819 section 2).
+                let mailbox = try? mail.mailbox(listing.name),
+                let values = try? IMAPSession.statusValues(of: mailbox, items, appendLimit: appendLimit)
+            {
+                answers.append(.mailboxStatus(mailbox: name, values))
+            }
+        }
+        return answers
+    }
+
+    private func attributes(_ listing: MailboxListing?, isSubscribed: Bool) -> [String] {
+        var attributes: [String] = []
+        if let listing {
+            if !listing.isSelectable { attributes.append("\\Noselect") }
+            attributes.append(listing.hasChildren ? "\\HasChildren" : "\\HasNoChildren")
+            if let use = listing.specialUse { attributes.append(use.description) }
+        } else {
+            attributes.append("\\NonExistent")
+        }
+        if isSubscribed { attributes.append("\\Subscribed") }
+        return attributes
+    }
+
+    /// INBOX first, the rest by name.
+    private static func precedes(_ a: String, _ b: String) -> Bool {
+        if (a == "INBOX") != (b == "INBOX") { return a == "INBOX" }
+        return a < b
+    }
+}

@@ -1,0 +1,106 @@
+import IMAPCodec
+import MIME
+import ShardFS
+
+/// A search criterion with its texts decoded and its names and sets resolved. RFC 9051 section 6.4.4.
+indirect enum SearchNode: Sendable {
+    case always(Bool)
+    case flags(MessageFlags)
+    case recent
+    /// Sequence numbers, ascending and disjoint.
+    case numbers([ClosedRange<UInt32>])
+    case uids([ClosedRange<UInt32>])
+    case largerThan(UInt64)
+    case smallerThan(UInt64)
+    case modSeq(ModSeq)
+    case emailID(String)
+    /// Days since 1970.
+    case saved(IMAPSearchKey.DateComparison, Int64)
+    case received(IMAPSearchKey.DateComparison, Int64)
+    case sent(IMAPSearchKey.DateComparison, Int64)
+    /// Seconds since 1970, both included.
+    case receivedUntil(Int64)
+    case receivedFrom(Int64)
+    case header(String, TextQuery)
+    case body(TextQuery)
+    case text(TextQuery)
+    case not(SearchNode)
+    case any([SearchNode])
+    /// Cheapest first.
+    case every([SearchNode])
+
+    /// What it costs to look: 0 the list, 1 the log, 2 the file's date, 3 its header, 4 all of it.
+    var cost: Int {
+        switch self {
+        case .always, .flags, .recent, .numbers, .uids, .largerThan, .smallerThan, .modSeq: 0
+        case .emailID, .saved: 1
+        case .received, .receivedUntil, .receivedFrom: 2
+        case .sent, .header: 3
+        case .body, .text: 4
+        case .not(let node): node.cost
+        case .any(let nodes), .every(let nodes): nodes.map(\.cost).max() ?? 0
+        }
+    }
+
+    /// Ranges of UIDs outside of which nothing can match; nil when there are none to see at once.
+    var bounds: [ClosedRange<UInt32>]? {
+        switch self {
+        case .uids(let ranges): ranges
+        case .every(let nodes): nodes.lazy.compactMap(\.bounds).first
+        default: nil
+        }
+    }
+}
+
+/// Prepares a search for one view.
+struct SearchCompiler {
+    let view: SelectedMailbox
+    let charset: Charset
+    let savedResult: [ClosedRange<UInt32>]
+    /// Seconds since 1970.
+    let now: Int64
+
+    func compile(_ key: IMAPSearchKey) -> SearchNode {
+        switch key {
+        case .all: return .always(true)
+        case .flag(let flag): return node(for: flag)
+        case .withoutFlag(let flag): return negated(node(for: flag))
+        case .new: return .every([.recent, .not(.flags(.seen))])
+        case .sequence(let set):
+            guard let ranges = set.resolved(largest: UInt32(clamping: view.count)) else { return .uids(savedResult) }
+            return .numbers(ranges)
+        case .uid(let set): return .uids(set.resolved(largest: view.largestUID) ?? savedResult)
+        case .header(let field, let value): return .header(field, query(value))
+        case .body(let text): return .body(query(text))
+        case .text(let text): return .text(query(text))
+        case .internalDate(let comparison, let date): return .received(comparison, date.daysSince1970)
+        case .sentDate(let comparison, let date): return .sent(comparison, date.daysSince1970)
+        case .saveDate(let comparison, let date): return .saved(comparison, date.daysSince1970)
+        case .saveDateSupported: return .always(true)
+        case .larger(let size): return .largerThan(size)
+        case .smaller(let size): return .smallerThan(size)
+        case .older(let seconds): return .receivedUntil(now - Int64(seconds))
+        case .younger(let seconds): return .receivedFrom(now - Int64(seconds))
+        case .modSeq(let modSeq): return .modSeq(modSeq)
+        case .emailID(let id): return .emailID(id)
+        case .threadID: return .always(false)
+        case .not(let key): return negated(compile(key))
+        case .or(let left, let right): return .any([compile(left), compile(right)].sorted { $0.cost < $1.cost })
+        case .and(let keys): return .every(keys.map(compile).sorted { $0.cost < $1.cost })
+        }
+    }
+
+    private func negated(_ node: SearchNode) -> SearchNode {
+        if case .always(let value) = node { return .always(!value) }
+        return .not(node)
+    }
+
+    private func node(for flag: IMAPFlag) -> SearchNode {
+        if flag == .recent { return .recent }
+        if let bit = MessageFlags(system: flag) { return .flags(bit) }
+        if case .keyword(let name) = flag, let bit = view.snapshot.keywords.flag(name) { return .flags(bit) }
+        return .always(false)
+    }
+
+    private func query(_ bytes: [UInt8]) -> TextQuery { TextQuery(charset.decode(bytes)) }
+}

@@ -1,0 +1,140 @@
+import IMAPCodec
+import MIME
+import ShardFS
+
+/// A search under way; handed to the pool and back, so that no search holds a thread for long. Blocks.
+struct SearchRun: Sendable {
+    private let view: SelectedMailbox
+    private let node: SearchNode
+    private let ranges: [ClosedRange<UInt32>]
+    private var next: UInt32 = 1
+
+    /// What was found, ascending.
+    private(set) var numbers: [UInt32] = []
+    private(set) var uids: [UInt32] = []
+    /// The highest mod-sequence of what was found.
+    private(set) var highestModSeq: ModSeq = 0
+
+    init(_ node: SearchNode, in view: SelectedMailbox) {
+        self.node = node
+        self.view = view
+        ranges = node.bounds ?? [1...UInt32.max]
+    }
+
+    /// Messages looked at under one turn on the pool, by what a look costs.
+    private var turn: Int { node.cost == 0 ? 32_768 : node.cost == 1 ? 2_048 : node.cost < 4 ? 256 : 32 }
+
+    /// Looks at the next messages.
+    ///
+    /// - Returns: True when there are no more.
+    mutating func step() throws(StoreError) -> Bool {
+        let page = view.page(of: ranges, from: next, limit: turn)
+        for (number, entry) in page {
+            var candidate = Candidate(number: number, entry: entry, view: view)
+            guard try candidate.matches(node) else { continue }
+            numbers.append(number)
+            uids.append(entry.uid.rawValue)
+            highestModSeq = max(highestModSeq, entry.modSeq)
+        }
+        guard page.count == turn, let last = page.last?.entry.uid.rawValue, last < .max else { return true }
+        next = last + 1
+        return false
+    }
+
+    /// One message, of which as much is read as the criteria ask for.
+    private struct Candidate {
+        let number: UInt32
+        let entry: MessageEntry
+        let view: SelectedMailbox
+        private var reader: MessageReader
+        private var content: (bytes: [UInt8], message: Message)?
+
+        init(number: UInt32, entry: MessageEntry, view: SelectedMailbox) {
+            self.number = number
+            self.entry = entry
+            self.view = view
+            reader = MessageReader(mailbox: view.mailbox, uid: entry.uid)
+        }
+
+        mutating func matches(_ node: SearchNode) throws(StoreError) -> Bool {
+            switch node {
+            case .always(let value): return value
+            case .flags(let flags): return entry.flags.isSuperset(of: flags)
+            case .recent: return view.isRecent(entry.uid.rawValue)
+            case .numbers(let ranges): return ranges.covers(number)
+            case .uids(let ranges): return ranges.covers(entry.uid.rawValue)
+            case .largerThan(let size): return UInt64(entry.size) > size
+            case .smallerThan(let size): return UInt64(entry.size) < size
+            case .modSeq(let modSeq): return entry.modSeq >= modSeq
+            case .not(let node): return try !matches(node)
+            case .any(let nodes):
+                for node in nodes where try matches(node) { return true }
+                return false
+            case .every(let nodes):
+                for node in nodes where try !matches(node) { return false }
+                return true
+            default:
+                do throws(StoreError) {
+                    return try looksLike(node)
+                } catch {
+                    // Gone for good: it has no text that could match.
+                    if error.code == .notFound { return false }
+                    throw error
+                }
+            }
+        }
+
+        private mutating func looksLike(_ node: SearchNode) throws(StoreError) -> Bool {
+            switch node {
+            case .emailID(let id): return try view.mailbox.details(entry).digest.description == id
+            case .saved(let comparison, let day):
+                guard let saved = try view.mailbox.details(entry).saved else { return false }
+                return comparison.holds(Self.day(saved), day)
+            case .received(let comparison, let day):
+                return comparison.holds(Self.day(try reader.file().internalDate), day)
+            case .receivedUntil(let time): return try reader.file().internalDate <= time
+            case .receivedFrom(let time): return try reader.file().internalDate >= time
+            case .sent(let comparison, let day):
+                let (bytes, block) = try reader.header()
+                guard let value = block.value(of: "date", in: bytes.span), let date = HeaderDate(parsing: value) else {
+                    return false
+                }
+                return comparison.holds(date.localDay, day)
+            case .header(let name, let query):
+                let (bytes, block) = try reader.header()
+                return block.contains(query, inFieldsNamed: name, in: bytes.span)
+            case .body(let query):
+                let (bytes, message) = try parsed()
+                return message.bodyContains(query, in: bytes.span)
+            case .text(let query):
+                let (bytes, message) = try parsed()
+                return message.contains(query, in: bytes.span)
+            default: return false
+            }
+        }
+
+        private mutating func parsed() throws(StoreError) -> (bytes: [UInt8], message: Message) {
+            if let content { return content }
+            let bytes = try reader.content()
+            let made = (bytes, Message(parsing: bytes))
+            content = made
+            return made
+        }
+
+        /// Days since 1970 UTC.
+        private static func day(_ seconds: Int64) -> Int64 {
+            (seconds >= 0 ? seconds : seconds - 86_399) / 86_400
+        }
+    }
+}
+
+extension IMAPSearchKey.DateComparison {
+    /// Whether a day compares so with the asked one.
+    func holds(_ day: Int64, _ asked: Int64) -> Bool {
+        switch self {
+        case .before: day < asked
+        case .on: day == asked
+        case .since: day >= asked
+        }
+    }
+}

@@ -1,0 +1,68 @@
+import IMAPCodec
+import ShardFS
+
+/// Why a command was not carried out, as the client is told.
+struct IMAPFailure: Error {
+    enum Kind {
+        case no
+        case bad
+        /// The session cannot go on.
+        case bye
+        /// There is nobody left to tell.
+        case disconnected
+    }
+
+    var kind: Kind
+    var code: IMAPResponseCode?
+    var text: String
+
+    static func no(_ code: IMAPResponseCode? = nil, _ text: String) -> IMAPFailure {
+        IMAPFailure(kind: .no, code: code, text: text)
+    }
+
+    static func bad(_ text: String) -> IMAPFailure { IMAPFailure(kind: .bad, code: nil, text: text) }
+
+    static func bye(_ code: IMAPResponseCode? = nil, _ text: String) -> IMAPFailure {
+        IMAPFailure(kind: .bye, code: code, text: text)
+    }
+
+    static let disconnected = IMAPFailure(kind: .disconnected, code: nil, text: "")
+    static let readOnly = no(.readOnly, "The mailbox is open for reading only")
+    static let expungeIssued = no(.expungeIssued, "Some of the messages no longer exist")
+}
+
+extension IMAPFailure {
+    /// The one place where the engine's errors become answers. RFC 5530. Texts hold nothing of the server's inside.
+    ///
+    /// - Parameter missing: the code for what is not found: TRYCREATE where a client may create the target.
+    init(_ error: StoreError, missing: IMAPResponseCode = .nonexistent) {
+        self =
+            switch error.code {
+            case .notFound: .no(missing, missing == .tryCreate ? "There is no such mailbox yet" : "There is no such mailbox")
+            case .exists: .no(.alreadyExists, "A mailbox of that name exists already")
+            case .invalidName: .no(.cannot, "That cannot be a mailbox name: \(error.message)")
+            case .invalidArgument: .no(.cannot, "That is not possible: \(error.message)")
+            case .limit: .no(.limit, "A limit is reached: \(error.message)")
+            case .overQuota: .no(.overQuota, "The account's quota would be exceeded")
+            case .busy: .no(.inUse, "The mailbox is in use; try again")
+            case .gone: .bye(nil, "The mailbox was deleted or replaced; please connect anew")
+            case .needsReopen: .bye(.unavailable, "The mailbox must be opened anew; please connect again")
+            case .readOnly: .no(.readOnly, "The store takes no changes")
+            case .noSpace: .no(.unavailable, "The server has no room left; nothing was changed")
+            case .exhausted: .no(.limit, "The mailbox has no numbers left for more messages")
+            case .notAllowed: .no(.cannot, "That is not allowed: \(error.message)")
+            case .damaged: .no(.serverBug, "The mailbox is damaged; the server's administrator must look at it")
+            default: .no(.unavailable, "The server could not do that now")
+            }
+    }
+
+    init(_ error: PoolError<StoreError>, missing: IMAPResponseCode = .nonexistent) {
+        self =
+            switch error {
+            case .overloaded: .no(.unavailable, "The server is busy; try again")
+            case .cancelled: .disconnected
+            case .closed: .bye(.unavailable, "The server is shutting down")
+            case .work(let error): IMAPFailure(error, missing: missing)
+            }
+    }
+}

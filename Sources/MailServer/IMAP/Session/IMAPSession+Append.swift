@@ -1,0 +1,105 @@
+import IMAPCodec
+import NIOCore
+import ShardFS
+
+// APPEND, with several messages in one command (RFC 3502). APPENDUID is RFC 4315.
+
+extension IMAPSession {
+    /// A command whose messages come in.
+    struct AppendCommand {
+        struct Message {
+            var staged: StagedMessage
+            var flags: [IMAPFlag]
+            var date: Int64?
+        }
+
+        var tag: String
+        var mailbox: Mailbox
+        var messages: [Message] = []
+        /// Octets of all of them.
+        var size: UInt64 = 0
+        /// The first thing that went wrong; what still comes is passed over.
+        var failure: IMAPFailure?
+    }
+
+    /// A message is announced: taken when its mailbox is there and has room.
+    func beginMessage(_ message: IMAPAppendMessage) async throws(IMAPFailure) -> IMAPSessionStep {
+        do throws(IMAPFailure) {
+            try await prepare(message)
+            if message.isSynchronising { respond(.continuation(text: "OK")) }
+            return .resolve(.acceptLiteral)
+        } catch {
+            appending = nil
+            guard error.kind == .no || error.kind == .bad else { throw error }
+            try await answer(message.tag) { _ throws(IMAPFailure) in throw error }
+            return .resolve(.refuseLiteral)
+        }
+    }
+
+    private func prepare(_ message: IMAPAppendMessage) async throws(IMAPFailure) {
+        let mail = try account().mail
+        if message.replaces != nil || message.isUTF8 || message.isBinary {
+            throw .bad("This form of APPEND is not offered")
+        }
+        if message.size == 0 { throw .no(.cannot, "A message without content cannot be appended") }
+        if let date = message.date?.secondsSince1970, !(0...Int64(UInt32.max)).contains(date) {
+            throw .no(.cannot, "The date cannot be kept")
+        }
+        if message.index == 0 || appending == nil {
+            let name = message.mailbox
+            let mailbox = try await blocking(missing: .tryCreate) { () throws(StoreError) in
+                try mail.mailbox(MailboxName(name))
+            }
+            appending = AppendCommand(tag: message.tag, mailbox: mailbox)
+        }
+        guard var command = appending else { return }
+        guard command.messages.count < configuration.maxAppendMessages else {
+            throw .no(.limit, "Too many messages in one command")
+        }
+        command.size += UInt64(message.size)
+        let (mailbox, size) = (command.mailbox, command.size)
+        let staged = try await blocking(missing: .tryCreate) { () throws(StoreError) in
+            guard try mail.hasRoom(for: size) else { throw StoreError(.overQuota, "no room") }
+            return try mailbox.stage()
+        }
+        command.messages.append(
+            .init(staged: staged, flags: message.flags, date: message.date?.secondsSince1970))
+        appending = command
+    }
+
+    /// Writes a piece of the message that came last; the client is not read from meanwhile.
+    func appendChunk(_ chunk: ByteBuffer) async {
+        guard let command = appending, command.failure == nil, let staged = command.messages.last?.staged else { return }
+        do throws(IMAPFailure) {
+            try await blocking { () throws(StoreError) in
+                let result: Result<Void, StoreError> = chunk.withUnsafeReadableBytes { bytes in
+                    do throws(StoreError) { return .success(try staged.write(bytes)) } catch { return .failure(error) }
+                }
+                try result.get()
+            }
+        } catch {
+            appending?.failure = error
+        }
+    }
+
+    /// All has come: all messages become visible, or none.
+    func finishAppend() async throws(IMAPFailure) -> Completion {
+        guard let command = appending else { throw .bad("There is no message") }
+        appending = nil
+        if let failure = command.failure { throw failure }
+        let (mailbox, messages) = (command.mailbox, command.messages)
+        let results = try await blocking(missing: .tryCreate) { () throws(StoreError) in
+            var ready: [(message: StagedMessage, flags: MessageFlags)] = []
+            for message in messages {
+                let flags = try mailbox.bits(of: message.flags, create: true)
+                try message.staged.finish(internalDate: message.date)
+                ready.append((message.staged, flags))
+            }
+            return try mailbox.append(ready)
+        }
+        try await sync(expunges: true)
+        guard let first = results.first else { return Completion("APPEND completed") }
+        let uids: [ClosedRange<UInt32>] = .init(ascending: results.map(\.uid.rawValue))
+        return Completion("APPEND completed", code: .appendUID(uidValidity: first.uidValidity, uids: uids))
+    }
+}

@@ -1,0 +1,177 @@
+import IMAPCodec
+import ShardFS
+
+// Which command is carried out where, and in which states.
+
+extension IMAPSession {
+    func run(_ command: IMAPTaggedCommand) async throws(IMAPFailure) -> IMAPSessionStep {
+        let tag = command.tag
+        forgiveBadCommands()
+        // Commands that the decoder waits behind say how it goes on.
+        switch command.command {
+        case .startTLS:
+            return try await startTLS(tag)
+        case .login(let user, let password):
+            return try await login(tag, user: user, password: password)
+        case .authenticate(let mechanism, let initialResponse):
+            return try await authenticate(tag, mechanism, initialResponse)
+        case .idle:
+            return try await beginIdle(tag)
+        case .enable(let names):
+            try await answer(tag) { session throws(IMAPFailure) in try session.enable(names) }
+            return .resolve(.resume)
+        case .compress:
+            respond(.status(tag: tag, .no, code: .cannot, text: "COMPRESS is not offered"))
+            return .resolve(.resume)
+        case .logout:
+            respond(.bye(text: "Logging out"))
+            respond(.status(tag: tag, .ok, text: "LOGOUT completed"))
+            stopObserving()
+            state = .logout
+            return .close
+        default:
+            try await answer(tag) { session throws(IMAPFailure) in
+                let completion = try await session.carryOut(command.command, tag: tag)
+                try await session.sync(expunges: command.command.allowsExpunge)
+                return completion
+            }
+            return .proceed
+        }
+    }
+
+    private func carryOut(_ command: IMAPCommand, tag: String) async throws(IMAPFailure) -> Completion {
+        switch command {
+        case .capability:
+            respond(.capability(capabilities))
+            return Completion("CAPABILITY completed")
+        case .noop: return Completion("NOOP completed")
+        case .id: return identify()
+        case .select(let mailbox, let readOnly, let parameters):
+            return try await select(mailbox, readOnly: readOnly, parameters)
+        case .create(let mailbox, let specialUse): return try await create(mailbox, specialUse: specialUse)
+        case .delete(let mailbox): return try await delete(mailbox)
+        case .rename(let from, let to): return try await rename(from, to: to)
+        case .subscribe(let mailbox): return try await subscribe(mailbox)
+        case .unsubscribe(let mailbox): return try await unsubscribe(mailbox)
+        case .list(let command): return try await list(command)
+        case .lsub(let reference, let pattern): return try await listSubscribed(reference, pattern)
+        case .namespace: return try namespace()
+        case .status(let mailbox, let items): return try await status(of: mailbox, items)
+        case .getQuota(let root): return try await quota(of: root)
+        case .getQuotaRoot(let mailbox): return try await quotaRoot(of: mailbox)
+        case .check:
+            _ = try selected()
+            return Completion("CHECK completed")
+        case .close: return try await close()
+        case .unselect:
+            _ = try selected()
+            deselect()
+            return Completion("UNSELECT completed")
+        case .expunge(let uids): return try await expunge(uids)
+        case .search(let command): return try await search(command, tag: tag)
+        case .fetch(let command): return try await fetch(command)
+        case .store(let command): return try await store(command)
+        case .copy(let set, let byUID, let mailbox): return try await copy(set, byUID: byUID, to: mailbox)
+        case .move(let set, let byUID, let mailbox): return try await move(set, byUID: byUID, to: mailbox)
+        case .sort, .thread, .setQuota, .getMetadata, .setMetadata, .notify:
+            throw .bad("This command is not offered")
+        case .startTLS, .login, .authenticate, .enable, .idle, .compress, .logout:
+            throw .bad("Not in this state")
+        }
+    }
+
+    // MARK: States
+
+    /// The account; commands that need one are refused before a login.
+    func account() throws(IMAPFailure) -> IMAPAccount {
+        switch state {
+        case .authenticated(let account), .selected(let account, _): return account
+        case .notAuthenticated: throw .bad("Log in first")
+        case .logout: throw .disconnected
+        }
+    }
+
+    /// The selected mailbox.
+    func selected() throws(IMAPFailure) -> SelectedMailbox {
+        if case .selected(_, let mailbox) = state { return mailbox }
+        _ = try account()
+        throw .bad("Select a mailbox first")
+    }
+
+    /// The selected mailbox, for a change.
+    func writable() throws(IMAPFailure) -> SelectedMailbox {
+        let mailbox = try selected()
+        if mailbox.isReadOnly { throw .readOnly }
+        return mailbox
+    }
+
+    /// Puts a newer view of the selected mailbox in place.
+    func replaceView(_ view: SelectedMailbox) {
+        if case .selected(let account, _) = state { state = .selected(account, view) }
+    }
+
+    func deselect() {
+        if case .selected(let account, _) = state { state = .authenticated(account) }
+        savedSearch = []
+    }
+
+    // MARK: What the server can
+
+    var capabilities: [String] {
+        var names = ["IMAP4rev1", "LITERAL+", "SASL-IR", "ID", "ENABLE"]
+        switch state {
+        case .notAuthenticated, .logout:
+            if mayLogIn {
+                names.append("AUTH=PLAIN")
+                names.append("AUTH=LOGIN")
+            } else {
+                names += ["STARTTLS", "LOGINDISABLED"]
+            }
+        case .authenticated, .selected:
+            names += [
+                "IDLE", "NAMESPACE", "UNSELECT", "UIDPLUS", "MOVE", "MULTIAPPEND", "CHILDREN", "LIST-EXTENDED",
+                "LIST-STATUS", "SPECIAL-USE", "CREATE-SPECIAL-USE", "ESEARCH", "SEARCHRES", "WITHIN", "CONDSTORE",
+                "STATUS=SIZE", "OBJECTID", "SAVEDATE", "QUOTA", "QUOTA=RES-STORAGE",
+                "APPENDLIMIT=\(configuration.maxLiteralSize)",
+            ]
+        }
+        return names
+    }
+
+    /// Credentials wait for TLS where TLS is configured.
+    var mayLogIn: Bool { isTLS || !configuration.offersTLS }
+
+    private func identify() -> Completion {
+        var fields = [IMAPIDField(name: "name", value: Array("rmail".utf8))]
+        if !configuration.version.isEmpty {
+            fields.append(IMAPIDField(name: "version", value: Array(configuration.version.utf8)))
+        }
+        respond(.id(fields))
+        return Completion("ID completed")
+    }
+
+    private func enable(_ names: [String]) throws(IMAPFailure) -> Completion {
+        _ = try account()
+        var enabled: [String] = []
+        if names.contains("CONDSTORE") {
+            usesModSeq = true
+            enabled.append("CONDSTORE")
+        }
+        respond(.enabled(enabled))
+        return Completion("ENABLE completed")
+    }
+}
+
+extension IMAPCommand {
+    /// Whether EXPUNGE may be told in answer to it. RFC 3501 section 7.4.1.
+    var allowsExpunge: Bool {
+        switch self {
+        case .fetch(let command): command.byUID
+        case .store(let command): command.byUID
+        case .search(let command): command.byUID
+        case .sort(let command): command.byUID
+        case .thread(let command): command.byUID
+        default: true
+        }
+    }
+}

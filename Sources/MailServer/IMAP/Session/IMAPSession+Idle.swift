@@ -1,0 +1,58 @@
+import IMAPCodec
+import ShardFS
+
+// IDLE. RFC 2177.
+
+extension IMAPSession {
+    /// An IDLE under way.
+    struct IdleCommand {
+        var tag: String
+        /// Of the mailbox that is watched; nil when none is selected.
+        var observer: (mailbox: Mailbox, key: UInt64)?
+    }
+
+    /// True while the client idles, so that news may be told at any time.
+    var isIdling: Bool { idle != nil }
+
+    func beginIdle(_ tag: String) async throws(IMAPFailure) -> IMAPSessionStep {
+        guard case .notAuthenticated = state else {
+            var command = IdleCommand(tag: tag)
+            if case .selected(_, let view) = state {
+                // Watched first, then brought up to date: nothing falls between.
+                command.observer = (view.mailbox, view.mailbox.observe(onChange))
+            }
+            idle = command
+            respond(.continuation(text: "idling"))
+            try await sync(expunges: true)
+            return .resolve(.beginIdle)
+        }
+        try await answer(tag) { _ throws(IMAPFailure) in throw .bad("Log in first") }
+        return .resolve(.resume)
+    }
+
+    /// Tells what happened while the client idles.
+    func pushChanges() async throws(IMAPFailure) {
+        guard idle != nil else { return }
+        do throws(IMAPFailure) {
+            try await sync(expunges: true)
+        } catch {
+            // The server is busy for a moment: the next look will tell.
+            guard error.kind == .no else { throw error }
+        }
+    }
+
+    func endIdle(wellFormed: Bool) async throws(IMAPFailure) {
+        guard let idle else { return }
+        stopObserving()
+        try await answer(idle.tag) { session throws(IMAPFailure) in
+            guard wellFormed else { throw .bad("Expected DONE") }
+            try await session.sync(expunges: true)
+            return Completion("IDLE completed")
+        }
+    }
+
+    func stopObserving() {
+        if let (mailbox, key) = idle?.observer { mailbox.stopObserving(key) }
+        idle = nil
+    }
+}

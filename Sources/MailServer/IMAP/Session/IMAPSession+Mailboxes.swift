@@ -1,0 +1,62 @@
+import IMAPCodec
+import ShardFS
+
+// CREATE, DELETE, RENAME, SUBSCRIBE and UNSUBSCRIBE. RFC 9051 sections 6.3.4 to 6.3.8, RFC 6154.
+
+extension IMAPSession {
+    /// The attributes of RFC 6154 that a mailbox may be made with.
+    static let specialUses = ["\\All", "\\Archive", "\\Drafts", "\\Flagged", "\\Junk", "\\Sent", "\\Trash"]
+
+    func create(_ mailbox: String, specialUse: [String]) async throws(IMAPFailure) -> Completion {
+        let mail = try account().mail
+        let uses = specialUse.map { use in Self.specialUses.first { $0.lowercased() == use.lowercased() } }
+        // One mailbox, one use: more than that no program asks for.
+        guard uses.count <= 1, !uses.contains(nil) else { throw .no(.useAttr, "That special use is not offered") }
+        let use = uses.first ?? nil
+        // A separator at the end only announces that there will be names below (RFC 9051 section 6.3.4).
+        let name = mailbox.utf8.last == UInt8(ascii: "/") ? String(mailbox.dropLast()) : mailbox
+        let id = try await blocking { () throws(StoreError) in
+            let name = try MailboxName(name)
+            try mail.create(name, specialUse: use)
+            return try mail.mailbox(name).id
+        }
+        return Completion("CREATE completed", code: .mailboxID(id))
+    }
+
+    func delete(_ mailbox: String) async throws(IMAPFailure) -> Completion {
+        let mail = try account().mail
+        let deleted = try await blocking { () throws(StoreError) in
+            let name = try MailboxName(mailbox)
+            let id = try? mail.mailbox(name).id
+            try mail.delete(name)
+            return id
+        }
+        // Whoever deletes what it has selected knows.
+        if case .selected(_, let view) = state, view.mailbox.id == deleted { deselect() }
+        return Completion("DELETE completed")
+    }
+
+    func rename(_ from: String, to: String) async throws(IMAPFailure) -> Completion {
+        let mail = try account().mail
+        try await blocking { () throws(StoreError) in try mail.rename(MailboxName(from), to: MailboxName(to)) }
+        return Completion("RENAME completed")
+    }
+
+    func subscribe(_ mailbox: String) async throws(IMAPFailure) -> Completion {
+        let mail = try account().mail
+        _ = try await blocking { () throws(StoreError) in try mail.subscribe(MailboxName(mailbox)) }
+        return Completion("SUBSCRIBE completed")
+    }
+
+    func unsubscribe(_ mailbox: String) async throws(IMAPFailure) -> Completion {
+        let mail = try account().mail
+        _ = try await blocking { () throws(StoreError) in try mail.unsubscribe(MailboxName(mailbox)) }
+        return Completion("UNSUBSCRIBE completed")
+    }
+
+    func namespace() throws(IMAPFailure) -> Completion {
+        _ = try account()
+        respond(.namespace(personal: [IMAPNamespace(prefix: "", separator: "/")], others: [], shared: []))
+        return Completion("NAMESPACE completed")
+    }
+}

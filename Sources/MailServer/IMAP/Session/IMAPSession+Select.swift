@@ -1,0 +1,91 @@
+import IMAPCodec
+import ShardFS
+
+// SELECT, EXAMINE, CLOSE and EXPUNGE. RFC 9051 sections 6.3.2, 6.4.1 and 6.4.3, RFC 4315.
+
+extension IMAPSession {
+    func select(
+        _ mailbox: String, readOnly: Bool, _ parameters: IMAPSelectParameters
+    ) async throws(IMAPFailure) -> Completion {
+        let mail = try account().mail
+        // The former mailbox is left even when the new one cannot be selected.
+        deselect()
+        if parameters.qresync != nil { throw .bad("QRESYNC is not offered") }
+        if parameters.condstore { usesModSeq = true }
+        let view = try await blocking { () throws(StoreError) in
+            let mailbox = try mail.mailbox(MailboxName(mailbox))
+            var snapshot = try mailbox.snapshot()
+            var recentFrom = snapshot.recentUID
+            var isReadOnly = readOnly
+            if !readOnly {
+                do throws(StoreError) {
+                    recentFrom = try mailbox.takeRecent()
+                } catch {
+                    guard error.code == .readOnly else { throw error }
+                    isReadOnly = true
+                }
+                snapshot = mailbox.currentSnapshot()
+            }
+            return SelectedMailbox(
+                mailbox: mailbox, name: mailbox.id, isReadOnly: isReadOnly, snapshot: snapshot, recentFrom: recentFrom)
+        }
+        let firstUnseen = try await blocking { () throws(StoreError) in view.firstUnseen }
+        describe(view, firstUnseen: firstUnseen)
+        state = .selected(try account(), view)
+        return view.isReadOnly
+            ? Completion(readOnly ? "EXAMINE completed" : "SELECT completed", code: .readOnly)
+            : Completion("SELECT completed", code: .readWrite)
+    }
+
+    private func describe(_ view: SelectedMailbox, firstUnseen: UInt32?) {
+        let snapshot = view.snapshot
+        respond(.flags(snapshot.keywords.flags))
+        let permanent = view.isReadOnly ? [] : snapshot.keywords.permanentFlags
+        respond(.status(tag: nil, .ok, code: .permanentFlags(permanent), text: "Flags that stay"))
+        respond(.exists(UInt32(clamping: view.count)))
+        respond(.recent(view.recentCount))
+        if let firstUnseen {
+            respond(.status(tag: nil, .ok, code: .unseen(firstUnseen), text: "First unseen message"))
+        }
+        respond(.status(tag: nil, .ok, code: .uidValidity(snapshot.uidValidity), text: "UIDs are valid"))
+        respond(.status(tag: nil, .ok, code: .uidNext(snapshot.uidNext), text: "Predicted next UID"))
+        respond(.status(tag: nil, .ok, code: .highestModSeq(snapshot.highestModSeq), text: "Highest mod-sequence"))
+        respond(.status(tag: nil, .ok, code: .mailboxID(snapshot.mailboxID), text: "The mailbox's id"))
+    }
+
+    func close() async throws(IMAPFailure) -> Completion {
+        let view = try selected()
+        deselect()
+        if !view.isReadOnly {
+            _ = try await blocking { () throws(StoreError) in try view.mailbox.expunge() }
+        }
+        return Completion("CLOSE completed")
+    }
+
+    /// EXPUNGE and UID EXPUNGE; the client is told by the view's next update, behind this command.
+    func expunge(_ set: IMAPSequenceSet?) async throws(IMAPFailure) -> Completion {
+        let view = try writable()
+        let ranges = try set.map { set throws(IMAPFailure) in try uidRanges(set, byUID: true, in: view) }
+        _ = try await blocking { () throws(StoreError) in
+            try view.mailbox.expunge(ranges.map { view.uids(in: $0) })
+        }
+        return Completion("EXPUNGE completed")
+    }
+}
+
+extension SelectedMailbox {
+    /// The number of the first message without \Seen.
+    var firstUnseen: UInt32? {
+        struct Found: Error {}
+        var number: UInt32 = 0
+        do throws(Found) {
+            try snapshot.messages.forEach { entry throws(Found) in
+                number += 1
+                if !entry.flags.contains(.seen) { throw Found() }
+            }
+        } catch {
+            return number
+        }
+        return nil
+    }
+}

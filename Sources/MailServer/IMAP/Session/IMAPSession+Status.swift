@@ -1,0 +1,75 @@
+import IMAPCodec
+import ShardFS
+
+// STATUS, and the quota of RFC 9208.
+
+extension IMAPSession {
+    func status(of mailbox: String, _ items: [IMAPStatusItem]) async throws(IMAPFailure) -> Completion {
+        let mail = try account().mail
+        let limit = UInt64(configuration.maxLiteralSize)
+        let values = try await blocking { () throws(StoreError) in
+            try Self.statusValues(of: mail.mailbox(MailboxName(mailbox)), items, appendLimit: limit)
+        }
+        if items.contains(.highestModSeq) { usesModSeq = true }
+        respond(.mailboxStatus(mailbox: mailbox, values))
+        return Completion("STATUS completed")
+    }
+
+    /// Blocks.
+    static func statusValues(
+        of mailbox: Mailbox, _ items: [IMAPStatusItem], appendLimit: UInt64
+    ) throws(StoreError) -> [IMAPStatusValue] {
+        let snapshot = try mailbox.snapshot()
+        var (unseen, deleted, size, deletedSize): (UInt64, UInt64, UInt64, UInt64) = (0, 0, 0, 0)
+        let counted: Set<IMAPStatusItem> = [.unseen, .deleted, .size, .deletedStorage]
+        if !counted.isDisjoint(with: items) {
+            snapshot.messages.forEach { entry in
+                size += UInt64(entry.size)
+                if !entry.flags.contains(.seen) { unseen += 1 }
+                if entry.flags.contains(.deleted) { (deleted, deletedSize) = (deleted + 1, deletedSize + UInt64(entry.size)) }
+            }
+        }
+        let recent = snapshot.messages.count - snapshot.messages.count(below: snapshot.recentUID)
+        return items.map { item in
+            switch item {
+            case .messages: .number(item, UInt64(snapshot.messages.count))
+            case .recent: .number(item, UInt64(recent))
+            case .uidNext: .number(item, UInt64(snapshot.uidNext))
+            case .uidValidity: .number(item, UInt64(snapshot.uidValidity))
+            case .unseen: .number(item, unseen)
+            case .deleted: .number(item, deleted)
+            case .size: .number(item, size)
+            case .deletedStorage: .number(item, deletedSize)
+            case .highestModSeq: .number(item, snapshot.highestModSeq)
+            case .appendLimit: .appendLimit(appendLimit)
+            case .mailboxID: .mailboxID(snapshot.mailboxID)
+            }
+        }
+    }
+
+    /// The one quota root of an account; its name is empty.
+    func quota(of root: String) async throws(IMAPFailure) -> Completion {
+        guard root.isEmpty else { throw .no(.nonexistent, "There is no such quota root") }
+        try await respondQuota()
+        return Completion("GETQUOTA completed")
+    }
+
+    func quotaRoot(of mailbox: String) async throws(IMAPFailure) -> Completion {
+        let mail = try account().mail
+        _ = try await blocking { () throws(StoreError) in try mail.mailbox(MailboxName(mailbox)).id }
+        respond(.quotaRoot(mailbox: mailbox, roots: [""]))
+        try await respondQuota()
+        return Completion("GETQUOTAROOT completed")
+    }
+
+    private func respondQuota() async throws(IMAPFailure) {
+        let mail = try account().mail
+        let (bytes, limit) = try await blocking { () throws(StoreError) in
+            let quota = try mail.quota()
+            return (quota.bytes, quota.limit)
+        }
+        // In units of 1024 octets; without a limit there is nothing to tell.
+        let usage = IMAPQuotaUsage(resource: "STORAGE", usage: (bytes &+ 1023) / 1024, limit: limit / 1024)
+        respond(.quota(root: "", limit == 0 ? [] : [usage]))
+    }
+}

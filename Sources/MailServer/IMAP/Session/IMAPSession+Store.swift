@@ -1,0 +1,63 @@
+import IMAPCodec
+import ShardFS
+
+// STORE and UID STORE. RFC 9051 section 6.4.6, RFC 7162 section 3.1.3.
+
+extension IMAPSession {
+    func store(_ command: IMAPStoreCommand) async throws(IMAPFailure) -> Completion {
+        let view = try writable()
+        let ranges = try uidRanges(command.set, byUID: command.byUID, in: view)
+        let unknown = command.flags.contains { flag in
+            switch flag {
+            case .recent, .unknownSystem, .newKeywords: true
+            default: false
+            }
+        }
+        if unknown { throw .bad("A flag of that name cannot be stored") }
+        if command.unchangedSince != nil { usesModSeq = true }
+        let (change, result) = try await blocking { () throws(StoreError) -> (FlagChange, FlagResult) in
+            let bits = try view.mailbox.bits(of: command.flags, create: command.operation != .remove)
+            let change: FlagChange =
+                switch command.operation {
+                case .replace: .replace(with: bits)
+                case .add: .add(bits)
+                case .remove: .remove(bits)
+                }
+            let uids = view.uids(in: ranges)
+            let result = try view.mailbox.changeFlags(uids, change, unchangedSince: command.unchangedSince)
+            return (change, result)
+        }
+        let news = result.changed.map { entry in
+            // A silent client works the flags out by itself; only what others did beside it is news.
+            let before = view.entry(of: entry.uid.rawValue)?.flags ?? []
+            let isExpected = before.subtracting(change.remove).union(change.add) == entry.flags
+            return (entry: entry, isKnown: command.silent && isExpected)
+        }
+        let known = Dictionary(news.map { ($0.entry.uid.rawValue, $0.entry.modSeq) }) { $1 }
+        try await sync(expunges: command.byUID, known: known)
+        let current = try selected()
+        for (entry, isKnown) in news where current.entry(of: entry.uid.rawValue) != nil {
+            if !isKnown {
+                tellFlags(of: entry, in: current, withUID: command.byUID)
+            } else if usesModSeq {
+                tellModSeq(of: entry, in: current)
+            }
+            try await flushIfLarge()
+        }
+        guard result.modified.isEmpty else {
+            let modified = result.modified.map { command.byUID ? $0.rawValue : view.sequenceNumber(of: $0.rawValue) }
+            return Completion("Conditional STORE failed", code: .modified(.init(ascending: modified.sorted())))
+        }
+        if !result.missing.isEmpty, !command.byUID { throw .expungeIssued }
+        return Completion("STORE completed")
+    }
+
+    /// What a silent client that follows mod-sequences still has to hear.
+    private func tellModSeq(of entry: MessageEntry, in view: SelectedMailbox) {
+        let uid = entry.uid.rawValue
+        var writer = IMAPFetchWriter(sequenceNumber: view.sequenceNumber(of: uid), utf8: encoder.utf8, into: &buffer)
+        writer.write(.uid(uid), into: &buffer)
+        writer.write(.modSeq(entry.modSeq), into: &buffer)
+        writer.end(into: &buffer)
+    }
+}

@@ -1,0 +1,79 @@
+import IMAPCodec
+import ShardFS
+
+// Telling the client what happened in its mailbox meanwhile. RFC 3501 section 5.2, RFC 7162 section 3.2.
+
+extension IMAPSession {
+    /// Brings the selected mailbox's view up to date and tells the client the news. Nothing without one.
+    ///
+    /// - Parameter known: changes that the client has been told of or made itself, by UID.
+    func sync(expunges: Bool, known: [UInt32: ModSeq] = [:]) async throws(IMAPFailure) {
+        guard case .selected(_, let view) = state else { return }
+        let result = try await blocking { () throws(StoreError) -> (SelectedMailbox, ViewNews)? in
+            var view = view
+            var new = try view.mailbox.snapshot()
+            var recentFrom = UInt32.max
+            if let last = new.messages.last?.uid.rawValue, last > view.lastUID {
+                recentFrom = new.recentUID
+                if !view.isReadOnly, recentFrom <= last {
+                    recentFrom = try view.mailbox.takeRecent()
+                    new = view.mailbox.currentSnapshot()
+                }
+            }
+            return view.update(to: new, expunges: expunges, known: known, recentFrom: recentFrom).map { (view, $0) }
+        }
+        guard let (newView, news) = result else {
+            throw .bye(nil, "The mailbox was replaced; please connect anew")
+        }
+        replaceView(newView)
+        try await tell(news, of: newView)
+    }
+
+    private func tell(_ news: ViewNews, of view: SelectedMailbox) async throws(IMAPFailure) {
+        // From the last to the first, so that each number is still the one that it was.
+        for (number, _) in news.expunged.reversed() {
+            respond(.expunge(number))
+            try await flushIfLarge()
+        }
+        if let keywords = news.keywords {
+            respond(.flags(keywords.flags))
+            if !view.isReadOnly {
+                respond(.status(tag: nil, .ok, code: .permanentFlags(keywords.permanentFlags), text: "New keywords"))
+            }
+        }
+        if let exists = news.exists { respond(.exists(exists)) }
+        if let recent = news.recent { respond(.recent(recent)) }
+        for entry in news.changed {
+            tellFlags(of: entry, in: view, withUID: false)
+            try await flushIfLarge()
+        }
+    }
+
+    /// An unasked FETCH with a message's flags.
+    func tellFlags(of entry: MessageEntry, in view: SelectedMailbox, withUID: Bool) {
+        let uid = entry.uid.rawValue
+        var writer = IMAPFetchWriter(sequenceNumber: view.sequenceNumber(of: uid), utf8: encoder.utf8, into: &buffer)
+        // A client that follows mod-sequences needs the UID beside them (RFC 7162 section 3.2.4).
+        if withUID || usesModSeq { writer.write(.uid(uid), into: &buffer) }
+        let flags = entry.flags.imapFlags(view.snapshot.keywords, isRecent: view.isRecent(uid))
+        writer.write(.flags(flags), into: &buffer)
+        if usesModSeq { writer.write(.modSeq(entry.modSeq), into: &buffer) }
+        writer.end(into: &buffer)
+    }
+
+    /// The ranges of UIDs that a client's set stands for.
+    ///
+    /// - Throws: BAD for a sequence number beyond the last message.
+    func uidRanges(
+        _ set: IMAPSequenceSet, byUID: Bool, in view: SelectedMailbox
+    ) throws(IMAPFailure) -> [ClosedRange<UInt32>] {
+        let largest = byUID ? view.largestUID : UInt32(clamping: view.count)
+        guard let ranges = set.resolved(largest: largest) else { return savedSearch }
+        if !byUID, case .ranges(let asked) = set {
+            // RFC 9051 section 6.4.5 wants existing numbers; what a range holds beyond the end is forgiven.
+            let isBeyond = asked.contains { min($0.first, $0.last) > largest || ($0.first == 0 && largest == 0) }
+            if isBeyond { throw .bad("There is no message of that number") }
+        }
+        return view.uidRanges(ranges, byUID: byUID)
+    }
+}

@@ -1,0 +1,259 @@
+import ShardFS
+
+/// A session's own view of the mailbox that it has selected: what its client has been told.
+///
+/// It is the engine's list, whose memory it shares, and beside it the messages that were expunged since and that the
+/// client has not been told of yet. Sequence numbers are those of the list as long as there are none of these, so a
+/// view costs no map. RFC 3501 sections 5.5 and 7.4.1.
+struct SelectedMailbox: Sendable {
+    let mailbox: Mailbox
+    let name: String
+    /// EXAMINE, or a store that takes no changes.
+    let isReadOnly: Bool
+    /// What the engine said last; all its messages have been told.
+    private(set) var snapshot: MailboxSnapshot
+    /// Gone, but not for the client; ascending.
+    private(set) var ghosts: [MessageEntry] = []
+    /// Highest UID ever told.
+    private(set) var lastUID: UInt32
+    /// UIDs that are \Recent to this session: ascending and disjoint.
+    private(set) var recent: [ClosedRange<UInt32>] = []
+
+    /// - Parameter recentFrom: first UID that is \Recent to this session.
+    init(mailbox: Mailbox, name: String, isReadOnly: Bool, snapshot: MailboxSnapshot, recentFrom: UInt32) {
+        self.mailbox = mailbox
+        self.name = name
+        self.isReadOnly = isReadOnly
+        self.snapshot = snapshot
+        lastUID = snapshot.messages.last?.uid.rawValue ?? 0
+        if recentFrom <= lastUID, lastUID > 0 { recent = [recentFrom...lastUID] }
+    }
+
+    // MARK: Numbers
+
+    /// Messages, as the client counts them.
+    var count: Int { snapshot.messages.count + ghosts.count }
+
+    /// The largest UID that the client can mean by `*`; 0 when there is none.
+    var largestUID: UInt32 {
+        max(snapshot.messages.last?.uid.rawValue ?? 0, ghosts.last?.uid.rawValue ?? 0)
+    }
+
+    /// The sequence number of a UID that is in the view.
+    func sequenceNumber(of uid: UInt32) -> UInt32 { UInt32(clamping: count(below: uid) + 1) }
+
+    func count(below uid: UInt32) -> Int {
+        snapshot.messages.count(below: uid) + (ghosts.isEmpty ? 0 : ghostIndex(uid))
+    }
+
+    /// The UID of a sequence number, which must be 1 to `count`.
+    func uid(at number: UInt32) -> UInt32? {
+        guard number >= 1, number <= count else { return nil }
+        let index = Int(number) - 1
+        if ghosts.isEmpty { return snapshot.messages[index].uid.rawValue }
+        // The number of ghosts in front decides; it grows with the UID, so look for the ghost that it is or follows.
+        var low = 0
+        var high = ghosts.count
+        while low < high {
+            let middle = (low + high) / 2
+            if count(below: ghosts[middle].uid.rawValue) <= index { low = middle + 1 } else { high = middle }
+        }
+        // `low` ghosts stand at or in front of the place.
+        if low > 0, count(below: ghosts[low - 1].uid.rawValue) == index { return ghosts[low - 1].uid.rawValue }
+        return snapshot.messages[index - low].uid.rawValue
+    }
+
+    /// The message as the client knows it, also when it is gone.
+    func entry(of uid: UInt32) -> MessageEntry? {
+        if let entry = snapshot.messages.entry(of: UID(uid)) { return entry }
+        let index = ghostIndex(uid)
+        return index < ghosts.count && ghosts[index].uid.rawValue == uid ? ghosts[index] : nil
+    }
+
+    func isGhost(_ uid: UInt32) -> Bool {
+        let index = ghostIndex(uid)
+        return index < ghosts.count && ghosts[index].uid.rawValue == uid
+    }
+
+    /// How many ghosts have a lower UID.
+    private func ghostIndex(_ uid: UInt32) -> Int {
+        var low = 0
+        var high = ghosts.count
+        while low < high {
+            let middle = (low + high) / 2
+            if ghosts[middle].uid.rawValue < uid { low = middle + 1 } else { high = middle }
+        }
+        return low
+    }
+
+    // MARK: Recent
+
+    func isRecent(_ uid: UInt32) -> Bool { recent.contains { $0.contains(uid) } }
+
+    var recentCount: UInt32 {
+        var total = 0
+        for range in recent {
+            let below = range.upperBound == .max ? count : count(below: range.upperBound + 1)
+            total += below - count(below: range.lowerBound)
+        }
+        return UInt32(clamping: total)
+    }
+
+    // MARK: Sets
+
+    /// UIDs that a client's set of UIDs or sequence numbers stands for, as ranges of UIDs: ascending and disjoint.
+    ///
+    /// - Parameter ranges: resolved and merged; sequence numbers beyond the last one are passed over.
+    func uidRanges(_ ranges: [ClosedRange<UInt32>], byUID: Bool) -> [ClosedRange<UInt32>] {
+        guard !byUID else { return ranges }
+        return ranges.compactMap { range in
+            guard let first = uid(at: range.lowerBound),
+                let last = uid(at: min(range.upperBound, UInt32(clamping: count)))
+            else { return nil }
+            return first...last
+        }
+    }
+
+    /// The UIDs of the view that are in `ranges`, ascending.
+    func uids(in ranges: [ClosedRange<UInt32>]) -> [UID] {
+        var found: [UID] = []
+        for range in ranges {
+            let firstGhost = ghostIndex(range.lowerBound)
+            var ghost = firstGhost
+            snapshot.messages.forEach(in: range) { entry in
+                while ghost < ghosts.count, ghosts[ghost].uid < entry.uid {
+                    found.append(ghosts[ghost].uid)
+                    ghost += 1
+                }
+                found.append(entry.uid)
+            }
+            while ghost < ghosts.count, ghosts[ghost].uid.rawValue <= range.upperBound {
+                found.append(ghosts[ghost].uid)
+                ghost += 1
+            }
+        }
+        return found
+    }
+
+    /// Messages of `ranges` from UID `from` on, ascending, at most `limit`.
+    func page(
+        of ranges: [ClosedRange<UInt32>], from: UInt32, limit: Int
+    ) -> [(number: UInt32, entry: MessageEntry)] {
+        var page: [(number: UInt32, entry: MessageEntry)] = []
+        page.reserveCapacity(min(limit, 1024))
+        for range in ranges where range.upperBound >= from {
+            let range = max(range.lowerBound, from)...range.upperBound
+            var number = sequenceNumber(of: range.lowerBound)
+            var ghost = ghostIndex(range.lowerBound)
+            do throws(EndOfPage) {
+                try snapshot.messages.forEach(in: range) { entry throws(EndOfPage) in
+                    while ghost < ghosts.count, ghosts[ghost].uid < entry.uid {
+                        if page.count >= limit { throw EndOfPage() }
+                        page.append((number, ghosts[ghost]))
+                        (number, ghost) = (number + 1, ghost + 1)
+                    }
+                    if page.count >= limit { throw EndOfPage() }
+                    page.append((number, entry))
+                    number += 1
+                }
+            } catch {
+                return page
+            }
+            while ghost < ghosts.count, ghosts[ghost].uid.rawValue <= range.upperBound, page.count < limit {
+                page.append((number, ghosts[ghost]))
+                (number, ghost) = (number + 1, ghost + 1)
+            }
+            if page.count >= limit { break }
+        }
+        return page
+    }
+
+    private struct EndOfPage: Error {}
+
+    // MARK: News
+
+    /// Takes in what the engine says now.
+    ///
+    /// - Parameters:
+    ///   - expunges: whether the client may be told of expunged messages at this point.
+    ///   - known: mod-sequences of changes that the client has been told of or made itself.
+    ///   - recentFrom: first UID that is \Recent to this session of those that are new.
+    /// - Returns: what to tell the client; nil when the view cannot be brought up to date, so that the session must end.
+    mutating func update(
+        to new: MailboxSnapshot, expunges: Bool, known: [UInt32: ModSeq] = [:], recentFrom: UInt32 = .max
+    ) -> ViewNews? {
+        guard new.uidValidity == snapshot.uidValidity, new.mailboxID == snapshot.mailboxID else { return nil }
+        var news = ViewNews()
+        let old = snapshot
+        let arrived = lastUID == .max ? 0 : new.messages.count - new.messages.count(below: lastUID + 1)
+        if new.messages.count - arrived != old.messages.count {
+            guard let gone = Self.difference(old.messages, new.messages, upTo: lastUID) else { return nil }
+            ghosts = Self.merged(ghosts, gone)
+        }
+        if expunges, !ghosts.isEmpty {
+            // Ghosts of earlier rounds are in no list; those of this round are in the old one.
+            var older = 0
+            for ghost in ghosts {
+                let number = old.messages.count(below: ghost.uid.rawValue) + older + 1
+                news.expunged.append((UInt32(clamping: number), ghost.uid.rawValue))
+                if old.messages.entry(of: ghost.uid) == nil { older += 1 }
+            }
+            ghosts = []
+        }
+        if new.keywords != old.keywords { news.keywords = new.keywords }
+        snapshot = new
+        if new.highestModSeq > old.highestModSeq {
+            let told = lastUID
+            if told > 0 {
+                new.messages.forEach(in: 1...told) { entry in
+                    guard entry.modSeq > old.highestModSeq, known[entry.uid.rawValue] != entry.modSeq else { return }
+                    news.changed.append(entry)
+                }
+            }
+        }
+        if arrived > 0 {
+            let last = new.messages.last?.uid.rawValue ?? lastUID
+            let first = max(recentFrom, lastUID &+ 1)
+            if first <= last { appendRecent(first...last) }
+            lastUID = max(lastUID, last)
+            news.exists = UInt32(clamping: count)
+            news.recent = recentCount
+        }
+        return news
+    }
+
+    private mutating func appendRecent(_ range: ClosedRange<UInt32>) {
+        if let last = recent.last, last.upperBound != .max, last.upperBound + 1 >= range.lowerBound {
+            recent[recent.count - 1] = last.lowerBound...max(last.upperBound, range.upperBound)
+        } else {
+            recent.append(range)
+        }
+    }
+
+    /// Messages of `old` that `new` lacks; nil when `new` has others than `old` up to `last`, which no engine that
+    /// gives UIDs in ascending order shows.
+    private static func difference(_ old: MessageList, _ new: MessageList, upTo last: UInt32) -> [MessageEntry]? {
+        var gone: [MessageEntry] = []
+        old.forEach { if new.entry(of: $0.uid) == nil { gone.append($0) } }
+        let kept = last == 0 ? 0 : new.count(below: last) + (new.entry(of: UID(last)) == nil ? 0 : 1)
+        return old.count - gone.count == kept ? gone : nil
+    }
+
+    private static func merged(_ a: [MessageEntry], _ b: [MessageEntry]) -> [MessageEntry] {
+        if a.isEmpty { return b }
+        return (a + b).sorted { $0.uid < $1.uid }
+    }
+}
+
+/// What a client is to be told of its mailbox.
+struct ViewNews: Sendable {
+    /// Ascending; numbers as they were before any of these went.
+    var expunged: [(number: UInt32, uid: UInt32)] = []
+    /// Set when there are keywords that the client has not heard of.
+    var keywords: KeywordTable?
+    /// Messages whose flags changed.
+    var changed: [MessageEntry] = []
+    /// The number of messages, when some arrived.
+    var exists: UInt32?
+    var recent: UInt32?
+}

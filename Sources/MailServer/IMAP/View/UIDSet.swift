@@ -1,0 +1,31 @@
+import ShardFS
+
+// Lists of numbers as ranges.
+
+extension Array where Element == ClosedRange<UInt32> {
+    /// Joins ascending numbers into ranges.
+    init(ascending numbers: some Sequence<UInt32>) {
+        self = []
+        for number in numbers { append(joining: number) }
+    }
+
+    /// Adds a number; joins it to the last range when it follows it.
+    mutating func append(joining number: UInt32) {
+        if let last, last.upperBound != .max, last.upperBound + 1 == number {
+            self[count - 1] = last.lowerBound...number
+        } else {
+            append(number...number)
+        }
+    }
+
+    /// Whether one of these ascending, disjoint ranges holds a number.
+    func covers(_ number: UInt32) -> Bool {
+        var low = 0
+        var high = count
+        while low < high {
+            let middle = (low + high) / 2
+            if self[middle].upperBound < number { low = middle + 1 } else { high = middle }
+        }
+        return low < count && self[low].contains(number)
+    }
+}

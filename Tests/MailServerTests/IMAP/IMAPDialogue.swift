@@ -1,0 +1,130 @@
+import IMAPCodec
+import NIOConcurrencyHelpers
+import NIOCore
+import NIOPosix
+import Testing
+
+@testable import MailServer
+
+/// A session without a socket: bytes in, lines out.
+final class IMAPDialogue {
+    private let session: IMAPSession
+    private var decoder: IMAPFrameDecoder
+    private let output = CollectedOutput()
+    private let wakes = NIOLockedValueBox(0)
+    private(set) var isClosed = false
+    private var tagCount = 0
+    /// The last step that asked for TLS.
+    private(set) var startedTLS = false
+
+    /// Begins a session, and takes the greeting.
+    init(
+        _ mail: IMAPTestMail, isTLS: Bool = false, offersTLS: Bool = false,
+        _ change: (inout IMAPSessionConfiguration) -> Void = { _ in }
+    ) async {
+        var configuration = IMAPSessionConfiguration(hostname: "mail.example.com", offersTLS: offersTLS)
+        change(&configuration)
+        session = IMAPSession(
+            configuration: configuration, remoteAddress: "192.0.2.1", isTLS: isTLS, backend: mail.backend,
+            pool: IMAPTestMail.pool, output: output, eventLoop: MultiThreadedEventLoopGroup.singleton.next(),
+            now: { 1_700_000_000 })
+        decoder = IMAPFrameDecoder(options: configuration.decoderOptions(authenticated: false))
+        let wakes = wakes
+        await session.setChangeHandler { wakes.withLockedValue { $0 += 1 } }
+        await apply(session.handle(.start))
+    }
+
+    /// A session of alice's, in INBOX unless told otherwise.
+    static func alice(_ mail: IMAPTestMail, select mailbox: String? = "INBOX") async -> IMAPDialogue {
+        let dialogue = await IMAPDialogue(mail)
+        _ = dialogue.take()
+        await dialogue.ok("LOGIN alice@example.com \(IMAPTestMail.password)")
+        if let mailbox { await dialogue.ok("SELECT \(mailbox)") }
+        return dialogue
+    }
+
+    /// What came since the last look, in lines; literals are left as they are.
+    func take() -> [String] { output.take() }
+
+    /// Sends bytes as they are and gives back what comes.
+    @discardableResult
+    func send(_ text: String) async -> [String] {
+        decoder.append(ByteBuffer(string: text))
+        while !isClosed, let event = decoder.next() { await apply(session.handle(.event(event))) }
+        return take()
+    }
+
+    /// Sends a command with a tag of its own; gives back the untagged lines and the tagged one without its tag.
+    func command(_ text: String) async -> (lines: [String], result: String) {
+        tagCount += 1
+        let tag = "t\(tagCount)"
+        var lines = await send("\(tag) \(text)\r\n")
+        guard let last = lines.last, last.hasPrefix("\(tag) ") else { return (lines, "") }
+        lines.removeLast()
+        return (lines, String(last.dropFirst(tag.count + 1)))
+    }
+
+    /// A command that must succeed; gives back its untagged lines.
+    @discardableResult
+    func ok(_ text: String, _ location: SourceLocation = #_sourceLocation) async -> [String] {
+        let (lines, result) = await command(text)
+        #expect(result.hasPrefix("OK "), "\(text): \(result) \(lines)", sourceLocation: location)
+        return lines
+    }
+
+    /// A command that must not; gives back its answer.
+    @discardableResult
+    func fails(_ text: String, _ location: SourceLocation = #_sourceLocation) async -> String {
+        let (lines, result) = await command(text)
+        #expect(result.hasPrefix("NO ") || result.hasPrefix("BAD "), "\(text): \(result) \(lines)", sourceLocation: location)
+        return result
+    }
+
+    /// Waits until the mailbox of an idling session has told of a change, and lets the session look.
+    func wake() async throws -> [String] {
+        for _ in 0..<10_000 where wakes.withLockedValue({ $0 }) == 0 { await Task.yield() }
+        #expect(wakes.withLockedValue { $0 } > 0)
+        wakes.withLockedValue { $0 = 0 }
+        return await give(.wake)
+    }
+
+    /// Gives the session something that no client sends.
+    func give(_ input: IMAPSessionInput) async -> [String] {
+        await apply(session.handle(input))
+        return take()
+    }
+
+    private func apply(_ step: IMAPSessionStep) {
+        switch step {
+        case .proceed: break
+        case .resolve(let resolution, let options):
+            if let options { decoder.options = options }
+            let fits = decoder.resolve(resolution)
+            #expect(fits)
+        case .startTLS:
+            startedTLS = true
+            decoder.resolve(.discardBuffered)
+        case .close: isClosed = true
+        }
+    }
+}
+
+/// Takes all that a session says.
+final class CollectedOutput: IMAPOutput {
+    private let bytes = NIOLockedValueBox(ByteBuffer())
+
+    func send(_ piece: ByteBuffer) async throws(IMAPFailure) {
+        bytes.withLockedValue { _ = $0.writeImmutableBuffer(piece) }
+    }
+
+    func take() -> [String] {
+        let text = bytes.withLockedValue { bytes in
+            defer { bytes = ByteBuffer() }
+            return String(buffer: bytes)
+        }
+        var lines = text.split(separator: "\r\n", omittingEmptySubsequences: false).map(String.init)
+        #expect(lines.last == "", "the last line has no end: \(text)")
+        lines.removeLast()
+        return lines
+    }
+}
