@@ -68,7 +68,11 @@ let package = Package(
             name: "shardfs-stress", dependencies: ["ShardFS"], path: "StressTests/Sources/shardfs-stress",
             swiftSettings: settings),
 
-        .testTarget(name: "ShardFSTests", dependencies: ["ShardFS"], swiftSettings: settings),
+        .executableTarget(
+            name: "shardfs-example", dependencies: ["ShardFS"], path: "docs/examples/shardfs-example",
+            swiftSettings: settings),
+
+        .testTarget(name: "ShardFSTests", dependencies: ["ShardFS", "shardfs-example"], swiftSettings: settings),
         .testTarget(name: "MIMETests", dependencies: ["MIME"], swiftSettings: settings),
         .testTarget(
             name: "IMAPCodecTests", dependencies: ["IMAPCodec", nio("NIOCore")], swiftSettings: settings),

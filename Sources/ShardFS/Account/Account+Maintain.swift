@@ -4,6 +4,8 @@ extension Account {
     public func maintain() throws(StoreError) {
         try purgeDeleted()
         try purgeExpunged()
+        try purgeBeyondQuota()
+        try sweepLeftovers()
         try context.shapeLocked { () throws(StoreError) in
             for parent in try [AccountContext.below] + context.levels().map({ "\($0)/\(AccountContext.below)" }) {
                 for name in try DirectoryListing.names(context.system, context.directory, parent)

@@ -16,6 +16,7 @@ final class AccountContext: Sendable {
     let tokens: TokenSource
     /// Mailboxes of this account that this process has open, by their directory.
     let open = Locked<[FileIdentity: WeakMailbox]>([:])
+    private let quotaPrepared = Locked(false)
     /// Directories from the account's up to the store's root, not synced by this process yet.
     private let ancestorsSynced = Locked(false)
 
@@ -35,6 +36,14 @@ final class AccountContext: Sendable {
             system: system, directory: directory, bootID: bootID, lockWait: UInt64(max(0, options.lockWait) * 1e9),
             readOnly: options.readOnly)
         quotaLimit = QuotaLimit(system: system, directory: directory)
+    }
+
+    /// Once in this process: a ledger that is not exact is counted before the first message, not in the midst of it.
+    /// No lock of the account may be held.
+    func prepareQuota() throws(StoreError) {
+        if quotaPrepared.withLock({ $0 }) { return }
+        if try quotaLimit.bytes != 0, try !ledger.usage().isExact { try recountQuota() }
+        quotaPrepared.withLock { $0 = true }
     }
 
     /// Counts bytes and messages if the account's quota has room for them.

@@ -105,8 +105,8 @@ struct LogHeader: Equatable, Sendable {
         uidValidity = get(UInt32.self)
         recentUID = get(UInt32.self)
         // Numbers beyond these were never written, and sums with them might overflow.
-        guard sequence < 1 << 63, max(base, oldestAnswerable, modSeqCeiling) <= MailboxStatus.modSeqEnd,
-            nextUID <= UID.end, uidCeiling <= MailboxStatus.uidEnd
+        guard sequence < 1 << 63, max(base, oldestAnswerable) < LogRecord.modSeqLimit,
+            modSeqCeiling <= MailboxStatus.modSeqEnd, nextUID <= UID.end, uidCeiling <= MailboxStatus.uidEnd
         else { return nil }
         func text() -> String? {
             let count = Int(get(UInt8.self))

@@ -22,6 +22,8 @@ struct LogRecord: Equatable, Sendable {
     static let size = 64
     static let version: UInt8 = 1
     static let doneBit: UInt8 = 0x80
+    /// Far above all mod-sequences that are given out, and so far below 2^64 that adding a log's places never overflows.
+    static let modSeqLimit: ModSeq = 3 << 62
 
     var kind: Kind
     var isDone: Bool
@@ -73,7 +75,7 @@ struct LogRecord: Equatable, Sendable {
         time = Int64(bitPattern: p.unaligned(36))
         messageSize = UInt32(littleEndian: p.loadUnaligned(fromByteOffset: 44, as: UInt32.self))
         digest = ContentDigest(high: p.unaligned(48), low: p.unaligned(56))
-        guard modSeq <= MailboxStatus.modSeqEnd else { return nil }
+        guard modSeq < Self.modSeqLimit else { return nil }
         switch kind {
         case .append, .flags, .expunge, .kept: if uid == 0 { return nil }
         case .set:

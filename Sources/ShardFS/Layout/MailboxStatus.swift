@@ -65,7 +65,10 @@ struct MailboxStatus: Sendable, Equatable {
         o["uid_next"] = .uint(uidCeiling)
         o["mailbox_id"] = .string(mailboxID)
         if let specialUse { o["special_use"] = .string(specialUse) } else { o["special_use"] = nil }
-        o["keywords"] = keywords.json
+        // Letters that a later program may use are kept.
+        var letters = document["keywords"]?.object ?? [:]
+        letters.merge(keywords.json.object ?? [:]) { _, mine in mine }
+        o["keywords"] = .object(letters)
         if let epoch { o["epoch"] = .string(Self.hex(epoch)) }
         o["boots"] = .object(boots.mapValues { .string($0) })
         o["uid_floor"] = .uint(uidFloor)

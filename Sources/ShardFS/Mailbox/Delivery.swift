@@ -55,6 +55,7 @@ public enum Delivery {
             var writers: [SetWriter] = []
             var results: [String: AppendResult] = [:]
             do throws(StoreError) {
+                // All reservations first: bytes that were linked and unlinked again cannot be linked once more.
                 for mailbox in targets {
                     let member = SetMember(size: size, digest: digest, flags: flags, time: mailbox.context.now) {
                         (shard, name) throws(Errno) in try message.link(shard.descriptor, name)
@@ -66,8 +67,8 @@ public enum Delivery {
                         return .recount(mailbox)
                     }
                     writers.append(writer)
-                    try writers[writers.count - 1].link()
                 }
+                for i in writers.indices { try writers[i].link() }
                 for i in writers.indices { results[targets[i].id] = try writers[i].commit().first }
                 return .done(results, Dictionary(uniqueKeysWithValues: writers.compactMap { w in w.log.map { (w.mailbox.id, $0) } }))
             } catch {

@@ -79,6 +79,12 @@ extension Mailbox {
         do {
             shard = try publish(uid, flags, link)
         } catch {
+            // After an error that says nothing of what happened (EIO, a time-out) the name may be there.
+            if error.errno != .exists, let shard = try? self.shard(uid / UID.perShard) {
+                try? MessageFileName.with(uid, flags) { (name) throws(Errno) in
+                    try system.unlink(shard.descriptor, name)
+                }
+            }
             do {
                 // Not given back, the intent stays open: who settles it has the ledger counted anew.
                 try context.ledger.giveBack(bytes: UInt64(size), messages: 1)
@@ -131,7 +137,7 @@ extension Mailbox {
         guard options.durability != .none else { return }
         do {
             for shard in shards {
-                try doing("sync a shard directory") { () throws(Errno) in try system.sync(shard.descriptor) }
+                try shard.sync()
                 try syncNames(above: shard)
             }
         } catch {

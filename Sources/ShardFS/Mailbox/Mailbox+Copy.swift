@@ -95,7 +95,9 @@ extension Mailbox {
                 if now.name == name { throw .notFound }
                 name = now.name
             } catch {
-                guard error == .tooManyLinks || error == .crossDevice || error == .notSupported else { throw error }
+                guard
+                    error == .tooManyLinks || error == .crossDevice || error == .notSupported || error == .notPermitted
+                else { throw error }
                 return try copyBytes(uid, shard, target, newName)
             }
         }

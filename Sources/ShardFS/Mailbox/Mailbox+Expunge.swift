@@ -42,7 +42,7 @@ extension Mailbox {
             do {
                 for number in touched {
                     guard let shard = try shard(number) else { continue }
-                    try doing("sync a shard directory") { () throws(Errno) in try system.sync(shard.descriptor) }
+                    try shard.sync()
                 }
                 try syncBelow("\(ExpungedName.directory)/\(hour)")
                 try syncBelow(ExpungedName.directory)
@@ -127,6 +127,8 @@ extension Mailbox {
                 return true
             } catch .notFound {
             } catch {
+                let gone = ExpungedName.string(validity, UID(record.uid), flags)
+                if renameHappened(shard.descriptor, name, bin, gone) { return true }
                 throw StoreError.system(error, "expunge message \(record.uid)")
             }
             guard let now = try shard.lookUp(record.uid, lastKnown: nil) else { return false }

@@ -46,7 +46,7 @@ extension Mailbox {
         if options.durability == .full {
             do {
                 for shard in touched {
-                    try doing("sync a shard directory") { () throws(Errno) in try system.sync(shard.descriptor) }
+                    try shard.sync()
                 }
             } catch {
                 throw breakMailbox(error)
@@ -123,7 +123,8 @@ extension Mailbox {
         if !records.isEmpty {
             let token = context.tokens.take(records.count)
             for i in records.indices { records[i].token = token &+ UInt64(i) }
-            try log.append(records)
+            // An exclusive holder counts the log's records by what it writes itself.
+            if unchangedSince != nil { try write(records) } else { try log.append(records) }
             for i in records.indices {
                 records[i].isDone = true
                 guard failure == nil else {
@@ -207,6 +208,13 @@ extension Mailbox {
                 }
             }
         }
+    }
+
+    /// After an error that says nothing of what happened: whether the new name is there and the old one is not.
+    func renameHappened(_ fromDirectory: Int32, _ from: String, _ toDirectory: Int32, _ to: String) -> Bool {
+        guard (try? system.status(toDirectory, to)) != nil else { return false }
+        do { _ = try system.status(fromDirectory, from) } catch .notFound { return true } catch {}
+        return false
     }
 
     /// A rename that does not replace. Where the file system cannot promise that: a look-up, then a plain rename

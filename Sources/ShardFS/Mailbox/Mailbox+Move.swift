@@ -37,12 +37,12 @@ extension Mailbox {
         if options.durability != .none {
             do {
                 for shard in targetShards {
-                    try doing("sync a shard directory") { () throws(Errno) in try system.sync(shard.descriptor) }
+                    try shard.sync()
                     try target.syncNames(above: shard)
                 }
                 for number in sourceShards {
                     guard let shard = try shard(number) else { continue }
-                    try doing("sync a shard directory") { () throws(Errno) in try system.sync(shard.descriptor) }
+                    try shard.sync()
                 }
             } catch {
                 _ = breakMailbox(error)
@@ -160,7 +160,17 @@ extension Mailbox {
                 return .moved
             } catch {
                 if error.errno == .crossDevice { return .crossDevice }
-                guard error.errno == .notFound else { throw error }
+                guard error.errno == .notFound else {
+                    if let there = try? target.shard(here.uid / UID.perShard),
+                        renameHappened(
+                            shard.descriptor, found ?? MessageFileName.string(UID(uid), flags), there.descriptor,
+                            MessageFileName.string(UID(here.uid), here.flags))
+                    {
+                        if targetShards.last !== there { targetShards.append(there) }
+                        return .moved
+                    }
+                    throw error
+                }
             }
             guard let now = try shard.lookUp(away.uid, lastKnown: nil) else { return .gone }
             found = now.name

@@ -65,9 +65,25 @@ extension Mailbox {
         while !numbers.isEmpty {
             let round = Array(numbers.prefix(Self.shardsPerRound))
             numbers.removeFirst(round.count)
+            var short: [UInt32] = []
             try locked(exclusive: true) { () throws(StoreError) in
-                for number in round { try listShard(number) }
+                for number in round where try !listShard(number) { short.append(number) }
             }
+            for number in short { try listFullShard(number) }
+        }
+    }
+
+    /// A shard with more messages that nobody appended than the ceilings leave room for. A mailbox without UIDs for
+    /// them leaves them as they are.
+    private func listFullShard(_ number: UInt32) throws(StoreError) {
+        for _ in 0..<8 {
+            do throws(StoreError) {
+                try raiseCeilings(uids: 2 * Int(UID.perShard), records: 4 * Int(UID.perShard), always: true)
+            } catch {
+                guard error.code == .exhausted else { throw error }
+                return
+            }
+            if try locked(exclusive: true, { () throws(StoreError) in try listShard(number) }) { return }
         }
     }
 
@@ -81,30 +97,32 @@ extension Mailbox {
     }
 
     /// Compares one shard with the view, which is at the log's end; what a foreign hand changed is logged. Exclusive.
-    private func listShard(_ number: UInt32) throws(StoreError) {
+    /// False when the ceilings left no room for messages that were found.
+    private func listShard(_ number: UInt32) throws(StoreError) -> Bool {
         let known = state.withLock { s in s.view.list.shardIndex(number).map { s.view.list.shards[$0] } }
         let name = ShardName.string(number)
         let fd: Int32
         do {
             fd = try system.openDirectory(directory, name)
         } catch .notFound where known == nil {
-            return
+            return true
         } catch .notFound {
             return try reconcile(number, nil, known)
         } catch .notDirectory {
             // Something of that name that is no directory: reported by fsck, never touched.
-            return
+            return true
         } catch {
             throw StoreError.system(error, "open the shard directory \(name)")
         }
         defer { system.close(fd) }
-        let listing = try ShardListing(system, directory: fd, number: number)
-        if listing.agrees(with: known) { return }
-        try reconcile(number, listing, known)
+        var listing = try ShardListing(system, directory: fd, number: number)
+        if listing.agrees(with: known) { return true }
+        listing.prefer(known)
+        return try reconcile(number, listing, known)
     }
 
     /// Logs what was changed behind the engine's back: the names win, with fresh mod-sequences. Exclusive lock.
-    private func reconcile(_ number: UInt32, _ listing: ShardListing?, _ known: ShardTable?) throws(StoreError) {
+    private func reconcile(_ number: UInt32, _ listing: ShardListing?, _ known: ShardTable?) throws(StoreError) -> Bool {
         var records: [LogRecord] = []
         var strays: [ListedMessage] = listing?.odd ?? []
         var uids: Set<UInt32> = []
@@ -147,18 +165,18 @@ extension Mailbox {
             records[i].time = time
         }
         if records.contains(where: { $0.kind == .expunge }) { try context.ledger.markRecount() }
-        guard hasRoom(uids: strays.count, records: records.count + 2 * strays.count) else {
-            // Too much at once for the ceilings; the next listing tries again with raised ones.
-            return
-        }
         try write(records)
-        try adopt(strays.sorted { $0.uid < $1.uid }, shard: number)
+        guard hasRoom(uids: strays.count, records: 2 * strays.count) else {
+            return false
+        }
+        return try adopt(strays.sorted { $0.uid < $1.uid }, shard: number)
     }
 
     /// Gives messages that nobody appended a UID of their own: the one in their name may have been another's.
-    private func adopt(_ strays: [ListedMessage], shard number: UInt32) throws(StoreError) {
+    /// False when the ceilings left no room for all.
+    private func adopt(_ strays: [ListedMessage], shard number: UInt32) throws(StoreError) -> Bool {
         for stray in strays {
-            guard let shard = try shard(number) else { return }
+            guard let shard = try shard(number) else { return true }
             let status: FileStatus
             do { status = try system.status(shard.descriptor, stray.name) } catch .notFound { continue } catch {
                 throw StoreError.system(error, "look at \(stray.name)")
@@ -172,18 +190,38 @@ extension Mailbox {
                 try remove(stray.name, in: shard.descriptor)
                 continue
             }
-            let uid = state.withLock { UInt32($0.view.nextUID) }
-            var record = LogRecord(
-                .append, done: false, uid: uid, flags: stray.flags, token: context.tokens.take(), time: context.now,
-                size: UInt32(status.size))
-            try write(record)
-            _ = try publish(uid, stray.flags) { (target, name) throws(Errno) in
-                try renameChecked(shard.descriptor, stray.name, target.descriptor, name)
-            }
             try context.ledger.markRecount()
-            record.isDone = true
-            try write(record)
+            guard try adopt(stray, UInt32(status.size), in: shard) else { return false }
         }
+        return true
+    }
+
+    private func adopt(_ stray: ListedMessage, _ size: UInt32, in shard: ShardDirectory) throws(StoreError) -> Bool {
+        // The next UID that no other stray stands under; this one may stand under it already.
+        let (next, ceiling) = state.withLock { ($0.view.nextUID, $0.status.uidCeiling) }
+        guard next < ceiling else { return false }
+        var uid = UInt32(next)
+        while try self.shard(uid / UID.perShard)?.names(of: uid).contains(where: { $0.name != stray.name }) ?? false {
+            uid += 1
+            guard UInt64(uid) < ceiling else { return false }
+        }
+        var record = LogRecord(
+            .append, done: false, uid: uid, flags: stray.flags, token: context.tokens.take(), time: context.now,
+            size: size)
+        try write(record)
+        record.isDone = true
+        if stray.name != MessageFileName.string(UID(uid), stray.flags) {
+            do {
+                _ = try publish(uid, stray.flags) { (target, name) throws(Errno) in
+                    try renameChecked(shard.descriptor, stray.name, target.descriptor, name)
+                }
+            } catch {
+                try? write(LogRecord(.void, done: true, uid: uid, token: record.token))
+                throw error
+            }
+        }
+        try write(record)
+        return true
     }
 
     /// Without locks and without writing: as exact as a listing can be.
@@ -196,7 +234,10 @@ extension Mailbox {
             defer { system.close(fd) }
             let listing = try ShardListing(system, directory: fd, number: number)
             state.withLock { s in
-                s.view.replaceShard(number, listing)
+                s.view.replaceShard(number, listing) { uid, flags in
+                    let name = MessageFileName.string(UID(uid), flags)
+                    return (try? system.status(fd, name)).map { UInt32(clamping: $0.size) } ?? 0
+                }
             }
         }
     }
@@ -204,14 +245,17 @@ extension Mailbox {
 
 extension MailboxView {
     /// The names as listed; sizes and mod-sequences where the log has them.
-    mutating func replaceShard(_ number: UInt32, _ listing: ShardListing) {
+    mutating func replaceShard(
+        _ number: UInt32, _ listing: ShardListing, size: (UInt32, MessageFlags) -> UInt32
+    ) {
         let known = list.shardIndex(number).map { list.shards[$0] }
         if listing.agrees(with: known) { return }
         let absent = known.map { k in (0..<k.count).map(k.uid).filter { listing.flags(Int($0 % UID.perShard)) == nil } }
         for uid in absent ?? [] { remove(uid) }
         for offset in 0..<Int(UID.perShard) {
             guard let flags = listing.flags(offset) else { continue }
-            show(number * UID.perShard + UInt32(offset), flags)
+            let uid = number * UID.perShard + UInt32(offset)
+            show(uid, flags, size: list.entry(of: UID(uid))?.size ?? size(uid, flags))
         }
     }
 }

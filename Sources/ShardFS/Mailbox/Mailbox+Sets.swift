@@ -137,7 +137,7 @@ struct SetWriter {
         }
         guard mailbox.options.durability != .none else { return }
         for shard in shards {
-            try doing("sync a shard directory") { () throws(Errno) in try mailbox.system.sync(shard.descriptor) }
+            try shard.sync()
             if !shard.nameSynced.withLock({ $0 }) {
                 try doing("sync the mailbox directory") { () throws(Errno) in
                     try mailbox.system.sync(mailbox.directory)

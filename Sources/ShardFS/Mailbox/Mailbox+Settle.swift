@@ -41,6 +41,7 @@ extension Mailbox {
             let before = s.view.highestModSeq
             s.soleRecords = start + count
             for i in 0..<count where s.view.applied == start + i { s.view.apply(record(i), at: start + i) }
+            s.notePending()
             return s.view.highestModSeq != before
         }
         if changed { notify() }
@@ -56,6 +57,12 @@ extension Mailbox {
             let record = intent.record
             if record.kind != .flags { recount = true }
             switch record.kind {
+            case .set where intent.held.count == Int(record.messageSize):
+                // Every append is in the log, so every name was durable before: only the end of the set is missing.
+                done.append(
+                    LogRecord(
+                        .set, done: true, uid: record.uid, token: record.token, time: record.time,
+                        size: record.messageSize))
             case .set:
                 try rollBack(first: record.uid, count: record.messageSize)
                 done.append(LogRecord(.void, done: true, uid: record.uid, token: record.token))
@@ -106,7 +113,7 @@ extension Mailbox {
             }
             for name in names { try remove(name, in: shard.descriptor) }
             if !names.isEmpty {
-                try doing("sync a shard directory") { () throws(Errno) in try system.sync(shard.descriptor) }
+                try shard.sync()
             }
         }
         let validity = state.withLock { $0.status.uidValidity }

@@ -161,6 +161,10 @@ extension Mailbox {
         do throws(StoreError) {
             try locked(exclusive: true, uids: 0, records: 1) { () throws(StoreError) in
                 let log = state.withLock { $0.log }
+                if options.durability == .none {
+                    // The messages themselves were never synced.
+                    try doing("sync the file system") { () throws(Errno) in try system.syncFileSystem(directory) }
+                }
                 // Every one: another process may have renamed in a shard that this one never opened.
                 for name in try DirectoryListing.names(system, directory, ".") where ShardName.parse(name) != nil {
                     do throws(StoreError) { try syncBelow(name) } catch {

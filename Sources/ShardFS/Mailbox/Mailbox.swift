@@ -27,6 +27,15 @@ public final class Mailbox: Sendable {
         var broken: StoreError?
         /// Records in the log, while this process holds the lock exclusively and so is its only writer.
         var soleRecords: Int?
+
+        /// Starts or ends the time after which an intent without a done belongs to a dead writer.
+        mutating func notePending() {
+            if view.pending.isEmpty {
+                pendingSince = nil
+            } else if pendingSince == nil {
+                pendingSince = System.monotonicNanoseconds()
+            }
+        }
     }
 
     let context: AccountContext
@@ -176,7 +185,7 @@ public final class Mailbox: Sendable {
 
     /// Another process replaced the log (compaction or recovery): the view is made anew from it.
     private func reopenLog(expecting identity: FileIdentity) throws(StoreError) {
-        guard let log = try LogFile.open(system, in: directory), log.identity == identity,
+        guard let log = try LogFile.open(system, in: directory, readOnly: options.readOnly), log.identity == identity,
             log.openedHeader.mailboxID == id
         else { throw StoreError(.gone, "the mailbox was replaced by another of the same name") }
         let status = try readStatus()
@@ -207,11 +216,7 @@ public final class Mailbox: Sendable {
                     s.view.apply(record, at: place)
                 }
                 if end == .end, records != .max { s.view.skip(to: records) }
-                if s.view.pending.isEmpty {
-                    s.pendingSince = nil
-                } else if s.pendingSince == nil {
-                    s.pendingSince = System.monotonicNanoseconds()
-                }
+                s.notePending()
                 if !s.view.unconfirmed.isEmpty { try confirm(&s) }
                 return .success((end, s.view.highestModSeq != before))
             } catch { return .failure(error) }
@@ -237,16 +242,21 @@ public final class Mailbox: Sendable {
 
     /// Reads what others wrote since; needs no lock. Settles a dead writer's intents when they are old.
     public func refresh() throws(StoreError) {
-        if options.readOnly { return }
         let (log, applied, logPath) = state.withLock { ($0.log, $0.view.applied, $0.logPath) }
         let status: FileStatus
         do {
             status = try system.status(context.directory, logPath)
         } catch .notFound {
+            if options.readOnly { throw StoreError(.gone, "the mailbox was deleted or renamed") }
             // A rename by this process may be half way: its lock tells, and where the mailbox is then.
             return try locked(exclusive: false) { () throws(StoreError) in }
         } catch {
             throw StoreError.system(error, "look at \(logPath)")
+        }
+        if options.readOnly {
+            if status.identity != log.identity { try reopenLog(expecting: status.identity) }
+            try catchUp(to: LogFile.records(in: status.size))
+            return
         }
         if status.identity != log.identity {
             try locked(exclusive: true) { () throws(StoreError) in }
@@ -306,13 +316,31 @@ public final class Mailbox: Sendable {
         }
         let (done, path) = state.withLock { ($0.ancestorsSynced, $0.path) }
         if done { return }
-        var parent = path
-        while let slash = parent.lastIndex(of: "/") {
-            parent = String(parent[..<slash])
-            try context.syncDirectory(parent)
-        }
+        try syncParents()
         try context.syncAncestors()
-        state.withLock { $0.ancestorsSynced = true }
+        // A rename meanwhile has brought others.
+        state.withLock { if $0.path == path { $0.ancestorsSynced = true } }
+    }
+
+    /// fsync of each directory above the mailbox's up to the account's. By `..`, because the mailbox may be renamed
+    /// meanwhile, which is no failed sync.
+    private func syncParents() throws(StoreError) {
+        let top = try doing("look at the account") { () throws(Errno) in try system.status(context.directory).identity }
+        var fd = try openParent(of: directory)
+        defer { system.close(fd) }
+        // As deep as a name can be; a mailbox that is nowhere below the account ends at the root.
+        for _ in 0...2 * MailboxName.maximumLevels {
+            let here = try doing("look at a directory above \(path)") { () throws(Errno) in try system.status(fd) }
+            if here.identity == top { return }
+            try doing("sync a directory above \(path)") { () throws(Errno) in try system.sync(fd) }
+            let next = try openParent(of: fd)
+            system.close(fd)
+            fd = next
+        }
+    }
+
+    private func openParent(of fd: Int32) throws(StoreError) -> Int32 {
+        try doing("open a directory above \(path)") { () throws(Errno) in try system.openDirectory(fd, "..") }
     }
 
     /// After a failed fsync nothing that was written is known to be there: no more writes until opened anew.

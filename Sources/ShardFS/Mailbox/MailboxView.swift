@@ -119,10 +119,10 @@ struct MailboxView: Sendable {
     }
 
     /// A listing without the lock: the message is (not) there, whatever the log says.
-    mutating func show(_ uid: UInt32, _ flags: MessageFlags) {
+    mutating func show(_ uid: UInt32, _ flags: MessageFlags, size: UInt32) {
         let known = list.entry(of: UID(uid))
         list.put(
-            uid, flags: flags.rawValue, modSeq: known?.modSeq ?? highestModSeq, size: known?.size ?? 0,
+            uid, flags: flags.rawValue, modSeq: known?.modSeq ?? highestModSeq, size: size,
             record: known?.record ?? 0)
         raiseNextUID(UInt64(uid) + 1)
     }

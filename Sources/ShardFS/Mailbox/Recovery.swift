@@ -98,7 +98,7 @@ struct Recovery {
             last.isDone, log.base + UInt64(records) == mark
         else { return false }
         status.boots[context.options.node] = context.bootID
-        try context.publisher.publish(status.json.serialized(), as: MailboxStatus.fileName, in: directory)
+        _ = try publish(status)
         return true
     }
 
@@ -106,9 +106,10 @@ struct Recovery {
     func rebuild(_ reason: Reason, spareUIDValidity: UInt32? = nil) throws(StoreError) {
         let oldStatus = try status()
         var oldLog = try LogFile.open(system, in: directory)
+        // Its records may be of no account, but what its head says was given out was given out.
+        let header = try oldLog?.header()
         if let log = oldLog, let epoch = oldStatus?.epoch, log.epoch != epoch { oldLog = nil }
         if oldStatus != nil, oldStatus?.epoch == nil { oldLog = nil }
-        let header = try oldLog?.header()
         let contents = try RecoveredContents(
             context: context, directory: directory, log: oldLog,
             // A name that gets a new UID here must get one that nobody ever saw.
@@ -118,10 +119,10 @@ struct Recovery {
         var status = oldStatus ?? MailboxStatus()
         if let header {
             status.keywords.merge(header.keywords)
-            if oldStatus == nil {
-                status.uidValidity = header.uidValidity
-                status.mailboxID = header.mailboxID
-            }
+            if oldStatus == nil { status.uidValidity = header.uidValidity }
+            if status.mailboxID.isEmpty { status.mailboxID = header.mailboxID }
+            status.uidCeiling = max(status.uidCeiling, header.nextUID)
+            status.modSeqCeiling = max(status.modSeqCeiling, header.oldestAnswerable)
             status.uidCeiling = max(status.uidCeiling, header.uidCeiling)
             status.modSeqCeiling = max(status.modSeqCeiling, header.modSeqCeiling)
         }
@@ -143,7 +144,7 @@ struct Recovery {
         // Before all: killed behind it, a recount finds nothing; killed without it, a wrong count stays.
         try context.ledger.markRecount()
         // First the status: from here on the old log does not exist.
-        try context.publisher.publish(status.json.serialized(), as: MailboxStatus.fileName, in: directory)
+        status = try publish(status)
         try LogWriter(system: system, directory: directory).publish(
             LogHeader(
                 epoch: epoch, base: status.modSeqFloor, nextUID: status.uidFloor, oldestAnswerable: status.modSeqFloor,
@@ -151,6 +152,20 @@ struct Recovery {
                 uidCeiling: status.uidCeiling, modSeqCeiling: status.modSeqCeiling,
                 recentUID: contents.recentUID),
             contents.messages, floor: status.modSeqFloor)
+    }
+
+    /// Replaces status.json under its lock, with what others added to it since it was read. Ceilings never go down.
+    private func publish(_ status: MailboxStatus) throws(StoreError) -> MailboxStatus {
+        try LockFile.hold(system, in: directory, Mailbox.statusLockName, until: context.deadline) { () throws(StoreError) in
+            var status = status
+            if let now = try self.status(), now.uidValidity == status.uidValidity {
+                status.keywords.merge(now.keywords)
+                status.uidCeiling = max(status.uidCeiling, now.uidCeiling)
+                status.modSeqCeiling = max(status.modSeqCeiling, now.modSeqCeiling)
+            }
+            try context.publisher.publish(status.json.serialized(), as: MailboxStatus.fileName, in: directory)
+            return status
+        }
     }
 
     /// The view of a store that is only read, when status and log do not fit: the names alone.
@@ -190,6 +205,7 @@ struct RecoveredContents {
     /// synced.
     private mutating func read(_ log: LogFile) throws(StoreError) {
         var sets: [UInt64: LogRecord] = [:]
+        var appended: [UInt64: UInt32] = [:]
         var known = self.known
         var highest: ModSeq = log.openedHeader.oldestAnswerable
         var next = max(nextUID, try log.header().nextUID)
@@ -204,6 +220,10 @@ struct RecoveredContents {
                     sets[record.token] = record
                     next = max(next, UInt64(record.uid) + UInt64(record.messageSize))
                 case (.set, true), (.void, true): sets[record.token] = nil
+                case (.append, true) where sets[record.token] != nil:
+                    appended[record.token, default: 0] += 1
+                    known[record.uid] = record
+                    next = max(next, UInt64(record.uid) + 1)
                 case (.append, _), (.kept, _):
                     known[record.uid] = record
                     next = max(next, UInt64(record.uid) + 1)
@@ -217,7 +237,8 @@ struct RecoveredContents {
         highestModSeq = highest
         nextUID = next
         recentUID = recent
-        for set in sets.values { try rollBack(set) }
+        // A set whose appends are all in the log had all its names durable before; only its end is missing.
+        for (token, set) in sets where appended[token] != set.messageSize { try rollBack(set) }
     }
 
     /// A set that was never acknowledged leaves no name.
@@ -310,7 +331,7 @@ struct RecoveredContents {
                 let candidateWins =
                     same
                     ? candidate.flags.rawValue.nonzeroBitCount > current.message.flags.rawValue.nonzeroBitCount
-                    : status.changed < current.status.changed
+                    : isOlder(status, than: current.status, uid)
                 let loser = candidateWins ? current.message : candidate
                 if candidateWins { kept = (candidate, status) }
                 if same {
@@ -329,6 +350,14 @@ struct RecoveredContents {
             }
             add(uid, kept.message.flags, kept.status)
         }
+    }
+
+    /// Which of two messages had the UID first: the one whose size the log knows, else by the time of the last change.
+    private func isOlder(_ a: FileStatus, than b: FileStatus, _ uid: UInt32) -> Bool {
+        if let size = known[uid]?.messageSize, a.size != b.size, a.size == Int64(size) || b.size == Int64(size) {
+            return a.size == Int64(size)
+        }
+        return a.changed < b.changed
     }
 
     private func removeName(_ name: String, _ fd: Int32) throws(StoreError) {

@@ -8,6 +8,13 @@ final class ShardDirectory: Sendable {
     /// Whether this process has made the shard's own name durable.
     let nameSynced = Locked(false)
 
+    private let shared = SharedSync()
+
+    /// Makes the names in it durable. Safe from several threads: none is told that all is well after a failure.
+    func sync() throws(StoreError) {
+        try doing("sync a shard directory") { () throws(Errno) in try shared.sync(system, descriptor) }
+    }
+
     init(system: System, number: UInt32, descriptor: Int32) {
         self.system = system
         self.number = number
@@ -113,6 +120,22 @@ struct ShardListing {
         return table.withUnsafeBufferPointer { slots in
             for i in 0..<shard.count where slots[Int(shard.offsets[i])] != shard.flags[i] | Self.present { return false }
             return true
+        }
+    }
+
+    /// Of two canonical names of one UID, the one that the log knows is the message's; the other is a stray.
+    mutating func prefer(_ known: ShardTable?) {
+        guard let known else { return }
+        for i in odd.indices {
+            let (index, found) = known.find(odd[i].uid)
+            guard found, odd[i].flags.rawValue == known.flags[index],
+                odd[i].name == MessageFileName.string(UID(odd[i].uid), odd[i].flags)
+            else { continue }
+            let slot = Int(odd[i].uid - known.firstUID)
+            guard let other = flags(slot) else { continue }
+            table[slot] = odd[i].flags.rawValue | Self.present
+            odd[i] = ListedMessage(
+                uid: odd[i].uid, flags: other, oddName: MessageFileName.string(UID(odd[i].uid), other))
         }
     }
 

@@ -198,6 +198,7 @@ extension Mailbox {
     /// of the store, and to several.
     public func stage() throws(StoreError) -> StagedMessage {
         try checkWritable()
+        try context.prepareQuota()
         if context.can(.unnamedFiles) {
             let fd = try doing("make a file without a name") { () throws(Errno) in
                 try system.openUnnamed(directory)

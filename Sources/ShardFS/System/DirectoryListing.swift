@@ -20,7 +20,13 @@ enum DirectoryListing {
         let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: bufferSize, alignment: 8)
         defer { buffer.deallocate() }
         while true {
-            let count = try doing("list \(String(cString: path))") { () throws(Errno) in try system.list(fd, buffer) }
+            let count: Int
+            do { count = try system.list(fd, buffer) } catch .notFound {
+                // Removed since it was opened: nothing is in it.
+                return
+            } catch {
+                throw StoreError.system(error, "list \(String(cString: path))")
+            }
             if count == 0 { return }
             var at = 0
             while at < count {

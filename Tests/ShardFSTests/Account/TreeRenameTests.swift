@@ -170,6 +170,39 @@ import Testing
         try t.checkWhole()
     }
 
+    /// The directories above a message are synced after the mailbox's lock is given back; that they have other names by
+    /// then is no failed sync, which would take the message back and close the mailbox.
+    @Test func betweenAppendAndItsSync() throws {
+        let hook = SyncHook()
+        var options = StoreOptions()
+        options.hook = hook
+        let t = try TreeScratch(options)
+        try t.fill([("A", []), ("A/x", [])])
+        let account = try t.account
+        let mailbox = try account.mailbox(MailboxName("A/x"))
+        let failure = Locked<String?>("not run")
+        hook.atNextSync {
+            do {
+                try account.rename(MailboxName("A"), to: MailboxName("B/C"))
+                failure.withLock { $0 = nil }
+            } catch { failure.withLock { $0 = "\(error)" } }
+        }
+        let message = try mailbox.stage()
+        try message.write(Array("first".utf8))
+        try message.finish()
+        hook.atNextSync {
+            do {
+                try account.rename(MailboxName("B"), to: MailboxName("D"))
+                failure.withLock { $0 = nil }
+            } catch { failure.withLock { $0 = "\(error)" } }
+        }
+        _ = try mailbox.append(message)
+        #expect(failure.withLock { $0 } == nil)
+        try mailbox.append("second")
+        #expect(try t.tree() == ["D=", "D/C=", "D/C/x=first,second"])
+        try t.checkWhole()
+    }
+
     private static func find(_ account: Account) throws(StoreError) -> Mailbox {
         while true {
             for name in ["A/x", "B/C/x"] {
@@ -226,5 +259,22 @@ import Testing
             #expect(try t.names("mailboxes") == ["INBOX", "L"])
             try t.checkWhole()
         }
+    }
+}
+
+/// Does something before the next fsync.
+private final class SyncHook: SystemHook {
+    private let action = Locked<(@Sendable () -> Void)?>(nil)
+
+    func atNextSync(_ body: @escaping @Sendable () -> Void) { action.withLock { $0 = body } }
+
+    func before(_ call: SystemCall) -> Errno? {
+        guard case .sync = call else { return nil }
+        let body = action.withLock { action in
+            defer { action = nil }
+            return action
+        }
+        body?()
+        return nil
     }
 }

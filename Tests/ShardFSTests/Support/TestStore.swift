@@ -46,6 +46,9 @@ final class TestStore {
         return try account.mailbox(name)
     }
 
+    /// The same store as another process would have it open.
+    static func second(_ t: TestStore) throws -> Store { try Store.open(t.path, options: t.options) }
+
     /// The store as a new process would see it: nothing shared with the one before.
     func reopen(_ change: (inout StoreOptions) -> Void = { _ in }) throws {
         change(&options)

@@ -28,9 +28,10 @@ func example(in root: String) throws {
 
     let snapshot = try mailbox.snapshot()
     snapshot.messages.forEach { entry in
-        var flags = entry.flags.contains(.seen) ? ["\\Seen"] : []
-        flags += snapshot.keywords.names(in: entry.flags)
-        print(name, entry.uid, entry.size, flags.joined(separator: " "))
+        var line = "\(name) \(entry.uid) \(entry.size)"
+        if entry.flags.contains(.seen) { line += " \\Seen" }
+        for keyword in snapshot.keywords.names(in: entry.flags) { line += " \(keyword)" }
+        print(line)
     }
     if let first = snapshot.messages.first {
         print(String(decoding: try mailbox.open(first.uid).read(count: 12), as: UTF8.self))

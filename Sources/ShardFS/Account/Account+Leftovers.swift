@@ -1,0 +1,62 @@
+import Glibc
+
+extension Account {
+    /// Seconds after which a temporary name belongs to nobody: no operation takes a day and a half.
+    static let leftoverAge: Int64 = 36 * 3600
+
+    /// Removes temporary names that writers left when they were killed; how many.
+    @discardableResult
+    func sweepLeftovers() throws(StoreError) -> Int {
+        var count = try sweep(".") { $0.hasPrefix(".") && $0.hasSuffix(".tmp") }
+        for path in try context.mailboxPaths() {
+            count += try sweep(path) { $0.hasPrefix(".") && $0.hasSuffix(".tmp") && $0 != Mailbox.temporaryDirectory }
+            count += try sweep("\(path)/\(Mailbox.temporaryDirectory)") { _ in true }
+        }
+        return count
+    }
+
+    private func sweep(_ directory: String, _ isTemporary: (String) -> Bool) throws(StoreError) -> Int {
+        var count = 0
+        for name in try DirectoryListing.names(context.system, context.directory, directory) where isTemporary(name) {
+            let path = "\(directory)/\(name)"
+            // What went meanwhile is no loss.
+            guard let status = try? context.system.status(context.directory, path), status.isRegularFile,
+                status.modified / 1_000_000_000 < context.now - Self.leftoverAge
+            else { continue }
+            if (try? context.system.unlink(context.directory, path)) != nil { count += 1 }
+        }
+        return count
+    }
+
+    /// Removes for good the oldest expunged messages while those that wait are larger than the quota itself; how many.
+    @discardableResult
+    func purgeBeyondQuota() throws(StoreError) -> Int {
+        let limit = try context.quotaLimit.bytes
+        guard limit > 0 else { return 0 }
+        var hours: [(hour: String, path: String, bytes: UInt64)] = []
+        for path in try context.mailboxPaths() {
+            let bin = "\(path)/\(ExpungedName.directory)"
+            for hour in try DirectoryListing.names(context.system, context.directory, bin) {
+                var bytes: UInt64 = 0
+                for name in try DirectoryListing.names(context.system, context.directory, "\(bin)/\(hour)") {
+                    let status = try? context.system.status(context.directory, "\(bin)/\(hour)/\(name)")
+                    bytes += UInt64(clamping: status?.size ?? 0)
+                }
+                hours.append((hour, path, bytes))
+            }
+        }
+        var waiting = hours.reduce(UInt64(0)) { $0 + $1.bytes }
+        var count = 0
+        for oldest in hours.sorted(by: { $0.hour < $1.hour }) {
+            if waiting <= limit { break }
+            do {
+                // The hour after it in the order of names.
+                count += try context.mailbox(path: oldest.path).purgeExpunged(before: oldest.hour + "0")
+            } catch {
+                guard error.code == .notFound || error.code == .gone else { throw error }
+            }
+            waiting -= min(waiting, oldest.bytes)
+        }
+        return count
+    }
+}
