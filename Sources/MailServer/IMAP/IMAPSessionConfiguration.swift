@@ -1,4 +1,5 @@
 import IMAPCodec
+public import MIME
 
 /// What a session needs to know; sizes in octets.
 public struct IMAPSessionConfiguration: Sendable {
@@ -18,6 +19,8 @@ public struct IMAPSessionConfiguration: Sendable {
     public var maxBadCommands = 20
     /// Messages of one MULTIAPPEND.
     public var maxAppendMessages = 1_000
+    /// Bounds on what is taken from a message (`limits.header_bytes`, `limits.mime_depth`, `limits.mime_parts`).
+    public var parseLimits = ParseLimits.standard
     /// Octets of answers that are gathered before they are handed to the client.
     public var outputPiece = 32_768
 

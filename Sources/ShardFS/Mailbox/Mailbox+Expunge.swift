@@ -201,8 +201,14 @@ extension Mailbox {
         let file = try MessageFile.open(system, directory, source, uid: message.uid)
         guard let file else { throw StoreError(.notFound, "message \(message.uid) is not in \(ExpungedName.directory)") }
         let digest = try file.digest()
-        let result = try append(size: file.size, digest: digest, flags: message.flags.subtracting(.deleted)) {
-            (shard, target) throws(Errno) in try system.link(directory, source, shard.descriptor, target)
+        let result: AppendResult
+        do {
+            result = try append(size: file.size, digest: digest, flags: message.flags.subtracting(.deleted)) {
+                (shard, target) throws(Errno) in try system.link(directory, source, shard.descriptor, target)
+            }
+        } catch {
+            guard error.errno == .notFound else { throw error }
+            throw StoreError(.notFound, "message \(message.uid) was brought back or purged meanwhile", errno: .notFound)
         }
         // The message is back, whatever becomes of its old name: that one goes with its hour.
         try? remove(source, in: directory)

@@ -8,6 +8,8 @@ import Testing
 
 /// A session without a socket: bytes in, lines out.
 final class IMAPDialogue {
+    /// Keeps the store's directory for as long as the session.
+    private let mail: IMAPTestMail
     private let session: IMAPSession
     private var decoder: IMAPFrameDecoder
     private let output = CollectedOutput()
@@ -22,6 +24,7 @@ final class IMAPDialogue {
         _ mail: IMAPTestMail, isTLS: Bool = false, offersTLS: Bool = false,
         _ change: (inout IMAPSessionConfiguration) -> Void = { _ in }
     ) async {
+        self.mail = mail
         var configuration = IMAPSessionConfiguration(hostname: "mail.example.com", offersTLS: offersTLS)
         change(&configuration)
         session = IMAPSession(
@@ -127,4 +130,9 @@ final class CollectedOutput: IMAPOutput {
         lines.removeLast()
         return lines
     }
+}
+
+extension [String] {
+    /// A line that may be missing: a test fails then and does not end.
+    subscript(line index: Int) -> String { indices.contains(index) ? self[index] : "(no line)" }
 }

@@ -1,33 +1,38 @@
+import FoundationEssentials
+import Glibc
 import MailServer
 import NIOConcurrencyHelpers
 import ShardFS
 import Testing
 
-/// A store of its own with alice and bob in it, and the backend that knows their password.
+/// A store of its own with alice and three mailboxes in it, and the backend that knows her password.
 final class IMAPTestMail: Sendable {
     static let password = "secret"
     /// For all tests; it lives as long as they do.
     static let pool = BlockingPool(threads: 4, maximumWaiting: 10_000)
 
-    private let directory: TemporaryDirectory
+    /// In memory where there is such a place: these tests are about the session, not about the disk.
+    let path: String
     let store: Store
     let backend: Backend
 
     init(_ change: (inout StoreOptions) -> Void = { _ in }) throws {
-        directory = try TemporaryDirectory()
+        let base = access("/dev/shm", W_OK) == 0 ? "/dev/shm" : FileManager.default.temporaryDirectory.path
+        path = "\(base)/rmail-imap-\(UInt64.random(in: 0...UInt64.max))"
+        try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: false)
         var options = StoreOptions()
         options.durability = .none
         change(&options)
-        store = try Store.open("\(directory.path)/store", options: options)
+        store = try Store.open("\(path)/store", options: options)
         backend = Backend(store)
-        for name in ["alice", "bob"] {
-            let account = try store.createAccount(AccountAddress(local: name, domain: "example.com"))
-            try account.create(.inbox)
-            try account.createDefaults()
+        let account = try store.createAccount(AccountAddress(local: "alice", domain: "example.com"))
+        try account.create(.inbox)
+        for (name, use) in [("Sent", "\\Sent"), ("Trash", "\\Trash")] {
+            try account.create(MailboxName(name), specialUse: use)
         }
     }
 
-    var path: String { directory.path }
+    deinit { try? FileManager.default.removeItem(atPath: path) }
 
     func account(_ name: String = "alice") throws -> Account {
         try store.account(AccountAddress(local: name, domain: "example.com"))
@@ -35,6 +40,13 @@ final class IMAPTestMail: Sendable {
 
     func mailbox(_ name: String = "INBOX", of user: String = "alice") throws -> Mailbox {
         try account(user).mailbox(MailboxName(name))
+    }
+
+    /// Gives alice's account a quota.
+    func limitAlice(toMiB limit: Int) throws {
+        let path = "\(store.root)/domains/example.com/users/alice/user.json"
+        try Data(#"{"username": "alice", "domain": "example.com", "quota_mb": \#(limit)}"#.utf8)
+            .write(to: URL(filePath: path))
     }
 
     /// Appends a message; lines of `text` get CRLF.
@@ -54,7 +66,7 @@ final class IMAPTestMail: Sendable {
         for number in 1...count { try append("Subject: message \(number)\n\nbody \(number)\n") }
     }
 
-    /// Knows alice and bob, and counts connections.
+    /// Knows alice, and counts connections.
     final class Backend: IMAPBackend {
         private let store: Store
         private let open = NIOLockedValueBox(0)

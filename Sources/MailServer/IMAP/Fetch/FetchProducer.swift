@@ -12,6 +12,7 @@ struct FetchProducer: Sendable {
     private let ranges: [ClosedRange<UInt32>]
     private let utf8: Bool
     private let changedSince: ModSeq
+    private let limits: ParseLimits
 
     /// The first UID that no page has had yet.
     private var next: UInt32 = 1
@@ -42,8 +43,9 @@ struct FetchProducer: Sendable {
     /// - Parameter changedSince: passes over messages without later changes (RFC 7162 section 3.1.4); 0 for none.
     init(
         _ plan: FetchPlan, of ranges: [ClosedRange<UInt32>], in view: SelectedMailbox, utf8: Bool,
-        changedSince: ModSeq = 0
+        changedSince: ModSeq = 0, limits: ParseLimits
     ) {
+        self.limits = limits
         self.plan = plan
         self.ranges = ranges
         self.view = view
@@ -97,7 +99,7 @@ struct FetchProducer: Sendable {
     private mutating func begin(
         _ number: UInt32, _ entry: MessageEntry, into buffer: inout ByteBuffer
     ) throws(StoreError) {
-        var reader = MessageReader(mailbox: view.mailbox, uid: entry.uid)
+        var reader = MessageReader(mailbox: view.mailbox, uid: entry.uid, limits: limits)
         if plan.needsFile {
             do throws(StoreError) {
                 _ = try reader.file()

@@ -5,6 +5,7 @@ import ShardFS
 struct MessageReader {
     let mailbox: Mailbox
     let uid: UID
+    let limits: ParseLimits
     private var opened: MessageFile?
     private var head: (bytes: [UInt8], block: HeaderBlock)?
     private var parsed: Message?
@@ -12,8 +13,9 @@ struct MessageReader {
     /// How much is read at first in search of the header's end.
     private static let firstRead = 8_192
 
-    init(mailbox: Mailbox, uid: UID) {
+    init(mailbox: Mailbox, uid: UID, limits: ParseLimits) {
         self.mailbox = mailbox
+        self.limits = limits
         self.uid = uid
     }
 
@@ -36,7 +38,7 @@ struct MessageReader {
             let isWhole = bytes.count >= size || bytes.count < count
             // A line that is cut off could be taken for the end of the header.
             if !isWhole { bytes.removeLast(bytes.count - ((bytes.lastIndex(of: 10) ?? -1) + 1)) }
-            let block = HeaderBlock(scanning: bytes.span)
+            let block = HeaderBlock(scanning: bytes.span, limits: limits)
             if isWhole || block.isTruncated || block.range.upperBound < bytes.count {
                 head = (bytes, block)
                 return (bytes, block)
@@ -48,7 +50,7 @@ struct MessageReader {
     /// The structure; the message's bytes are in memory only while it is made.
     mutating func structure() throws(StoreError) -> Message {
         if let parsed { return parsed }
-        let message = Message(parsing: try file().read())
+        let message = Message(parsing: try file().read(), limits: limits)
         parsed = message
         return message
     }
@@ -59,7 +61,7 @@ struct MessageReader {
     mutating func envelope() throws(StoreError) -> Envelope {
         if let parsed { return parsed.envelope }
         let (bytes, block) = try header()
-        return Envelope(block, in: bytes.span)
+        return Envelope(block, in: bytes.span, limits: limits)
     }
 
     /// Bytes of the file that a section without field names stands for; nil when there is no such part.
@@ -82,6 +84,6 @@ struct MessageReader {
         }
         guard let range = try range(of: .header, at: path) else { return nil }
         let bytes = try file().read(at: Int64(range.lowerBound), count: range.count)
-        return HeaderBlock(scanning: bytes.span).raw(selection, in: bytes.span)
+        return HeaderBlock(scanning: bytes.span, limits: limits).raw(selection, in: bytes.span)
     }
 }

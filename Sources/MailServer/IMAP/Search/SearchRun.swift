@@ -7,6 +7,7 @@ struct SearchRun: Sendable {
     private let view: SelectedMailbox
     private let node: SearchNode
     private let ranges: [ClosedRange<UInt32>]
+    private let limits: ParseLimits
     private var next: UInt32 = 1
 
     /// What was found, ascending.
@@ -15,7 +16,8 @@ struct SearchRun: Sendable {
     /// The highest mod-sequence of what was found.
     private(set) var highestModSeq: ModSeq = 0
 
-    init(_ node: SearchNode, in view: SelectedMailbox) {
+    init(_ node: SearchNode, in view: SelectedMailbox, limits: ParseLimits) {
+        self.limits = limits
         self.node = node
         self.view = view
         ranges = node.bounds ?? [1...UInt32.max]
@@ -30,7 +32,7 @@ struct SearchRun: Sendable {
     mutating func step() throws(StoreError) -> Bool {
         let page = view.page(of: ranges, from: next, limit: turn)
         for (number, entry) in page {
-            var candidate = Candidate(number: number, entry: entry, view: view)
+            var candidate = Candidate(number: number, entry: entry, view: view, limits: limits)
             guard try candidate.matches(node) else { continue }
             numbers.append(number)
             uids.append(entry.uid.rawValue)
@@ -49,11 +51,11 @@ struct SearchRun: Sendable {
         private var reader: MessageReader
         private var content: (bytes: [UInt8], message: Message)?
 
-        init(number: UInt32, entry: MessageEntry, view: SelectedMailbox) {
+        init(number: UInt32, entry: MessageEntry, view: SelectedMailbox, limits: ParseLimits) {
             self.number = number
             self.entry = entry
             self.view = view
-            reader = MessageReader(mailbox: view.mailbox, uid: entry.uid)
+            reader = MessageReader(mailbox: view.mailbox, uid: entry.uid, limits: limits)
         }
 
         mutating func matches(_ node: SearchNode) throws(StoreError) -> Bool {
@@ -105,10 +107,10 @@ struct SearchRun: Sendable {
                 return block.contains(query, inFieldsNamed: name, in: bytes.span)
             case .body(let query):
                 let (bytes, message) = try parsed()
-                return message.bodyContains(query, in: bytes.span)
+                return message.bodyContains(query, in: bytes.span, limits: reader.limits)
             case .text(let query):
                 let (bytes, message) = try parsed()
-                return message.contains(query, in: bytes.span)
+                return message.contains(query, in: bytes.span, limits: reader.limits)
             default: return false
             }
         }
@@ -116,7 +118,7 @@ struct SearchRun: Sendable {
         private mutating func parsed() throws(StoreError) -> (bytes: [UInt8], message: Message) {
             if let content { return content }
             let bytes = try reader.content()
-            let made = (bytes, Message(parsing: bytes))
+            let made = (bytes, Message(parsing: bytes, limits: reader.limits))
             content = made
             return made
         }

@@ -274,6 +274,8 @@ final class IMAPConnectionHandler: ChannelInboundHandler {
     private func scheduleIdleTimer(in delay: TimeAmount) {
         guard let eventLoop = context?.eventLoop else { return }
         let bound = NIOLoopBound(self, eventLoop: eventLoop)
+        // A client that stops reading must be noticed soon, whatever the time it may be silent for.
+        let delay = min(delay, environment.configuration.sendTimeout)
         idleTimer = eventLoop.scheduleTask(in: delay) { bound.value.checkIdleTime() }
     }
 
@@ -290,9 +292,7 @@ final class IMAPConnectionHandler: ChannelInboundHandler {
             urgent = .timeOut
             advance()
         } else {
-            // A client that stops reading must be noticed soon, whatever the time it may be silent for.
-            let next = min(max(timeout - idle, .milliseconds(1)), configuration.sendTimeout)
-            scheduleIdleTimer(in: isBusy ? min(timeout, configuration.sendTimeout) : next)
+            scheduleIdleTimer(in: isBusy ? timeout : max(timeout - idle, .milliseconds(1)))
         }
     }
 

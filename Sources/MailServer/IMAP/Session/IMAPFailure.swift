@@ -45,8 +45,8 @@ extension IMAPFailure {
             case .limit: .no(.limit, "A limit is reached: \(error.message)")
             case .overQuota: .no(.overQuota, "The account's quota would be exceeded")
             case .busy: .no(.inUse, "The mailbox is in use; try again")
-            case .gone: .bye(nil, "The mailbox was deleted or replaced; please connect anew")
-            case .needsReopen: .bye(.unavailable, "The mailbox must be opened anew; please connect again")
+            case .gone: .no(missing, "The mailbox was deleted or replaced meanwhile")
+            case .needsReopen: .no(.unavailable, "The mailbox takes no changes until it is opened anew")
             case .readOnly: .no(.readOnly, "The store takes no changes")
             case .noSpace: .no(.unavailable, "The server has no room left; nothing was changed")
             case .exhausted: .no(.limit, "The mailbox has no numbers left for more messages")
@@ -55,6 +55,9 @@ extension IMAPFailure {
             default: .no(.unavailable, "The server could not do that now")
             }
     }
+
+    /// The end of a session whose own mailbox is not there any more.
+    static let mailboxGone = bye(nil, "The mailbox was deleted or replaced; please connect anew")
 
     init(_ error: PoolError<StoreError>, missing: IMAPResponseCode = .nonexistent) {
         self =

@@ -97,7 +97,7 @@ extension IMAPSession {
             }
             return try mailbox.append(ready)
         }
-        try await sync(expunges: true)
+        try await tellNews(expunges: true)
         guard let first = results.first else { return Completion("APPEND completed") }
         let uids: [ClosedRange<UInt32>] = .init(ascending: results.map(\.uid.rawValue))
         return Completion("APPEND completed", code: .appendUID(uidValidity: first.uidValidity, uids: uids))

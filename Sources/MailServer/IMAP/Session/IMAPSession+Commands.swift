@@ -31,9 +31,15 @@ extension IMAPSession {
             return .close
         default:
             try await answer(tag) { session throws(IMAPFailure) in
-                let completion = try await session.carryOut(command.command, tag: tag)
-                try await session.sync(expunges: command.command.allowsExpunge)
-                return completion
+                let result: Result<Completion, IMAPFailure>
+                do throws(IMAPFailure) {
+                    result = .success(try await session.carryOut(command.command, tag: tag))
+                } catch {
+                    guard error.kind == .no || error.kind == .bad else { throw error }
+                    result = .failure(error)
+                }
+                try await session.tellNews(expunges: command.command.allowsExpunge)
+                return try result.get()
             }
             return .proceed
         }

@@ -24,7 +24,8 @@ extension IMAPSession {
         let ranges = try uidRanges(command.set, byUID: command.byUID, in: view)
         let plan = FetchPlan(items, withUID: command.byUID, isReadOnly: view.isReadOnly)
         var producer = FetchProducer(
-            plan, of: ranges, in: view, utf8: encoder.utf8, changedSince: command.changedSince ?? 0)
+            plan, of: ranges, in: view, utf8: encoder.utf8, changedSince: command.changedSince ?? 0,
+            limits: configuration.parseLimits)
         let limit = configuration.outputPiece
         while true {
             let before = producer

@@ -23,7 +23,7 @@ extension IMAPSession {
             }
             idle = command
             respond(.continuation(text: "idling"))
-            try await sync(expunges: true)
+            try await tellNews(expunges: true)
             return .resolve(.beginIdle)
         }
         try await answer(tag) { _ throws(IMAPFailure) in throw .bad("Log in first") }
@@ -33,12 +33,7 @@ extension IMAPSession {
     /// Tells what happened while the client idles.
     func pushChanges() async throws(IMAPFailure) {
         guard idle != nil else { return }
-        do throws(IMAPFailure) {
-            try await sync(expunges: true)
-        } catch {
-            // The server is busy for a moment: the next look will tell.
-            guard error.kind == .no else { throw error }
-        }
+        try await tellNews(expunges: true)
     }
 
     func endIdle(wellFormed: Bool) async throws(IMAPFailure) {
@@ -46,7 +41,7 @@ extension IMAPSession {
         stopObserving()
         try await answer(idle.tag) { session throws(IMAPFailure) in
             guard wellFormed else { throw .bad("Expected DONE") }
-            try await session.sync(expunges: true)
+            try await session.tellNews(expunges: true)
             return Completion("IDLE completed")
         }
     }

@@ -15,7 +15,7 @@ extension IMAPSession {
         let asksModSeq = command.key.asksModSeq
         if asksModSeq { usesModSeq = true }
         let compiler = SearchCompiler(view: view, charset: charset, savedResult: before, now: now())
-        var run = SearchRun(compiler.compile(command.key), in: view)
+        var run = SearchRun(compiler.compile(command.key), in: view, limits: configuration.parseLimits)
         while true {
             let current = run
             let (after, isDone) = try await blocking { () throws(StoreError) in

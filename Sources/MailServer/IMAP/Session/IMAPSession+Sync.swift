@@ -11,7 +11,13 @@ extension IMAPSession {
         guard case .selected(_, let view) = state else { return }
         let result = try await blocking { () throws(StoreError) -> (SelectedMailbox, ViewNews)? in
             var view = view
-            var new = try view.mailbox.snapshot()
+            var new: MailboxSnapshot
+            do throws(StoreError) {
+                new = try view.mailbox.snapshot()
+            } catch {
+                if error.code == .gone { return nil }
+                throw error
+            }
             var recentFrom = UInt32.max
             if let last = new.messages.last?.uid.rawValue, last > view.lastUID {
                 recentFrom = new.recentUID
@@ -23,10 +29,19 @@ extension IMAPSession {
             return view.update(to: new, expunges: expunges, known: known, recentFrom: recentFrom).map { (view, $0) }
         }
         guard let (newView, news) = result else {
-            throw .bye(nil, "The mailbox was replaced; please connect anew")
+            throw .mailboxGone
         }
         replaceView(newView)
         try await tell(news, of: newView)
+    }
+
+    /// As `sync`, at the end of a command, whose outcome stands even when the news must wait for the next one.
+    func tellNews(expunges: Bool) async throws(IMAPFailure) {
+        do throws(IMAPFailure) {
+            try await sync(expunges: expunges)
+        } catch {
+            guard error.kind == .no else { throw error }
+        }
     }
 
     private func tell(_ news: ViewNews, of view: SelectedMailbox) async throws(IMAPFailure) {
