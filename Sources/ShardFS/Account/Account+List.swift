@@ -90,7 +90,8 @@ extension AccountContext {
         found.sort { Self.isBefore($0.listing.name, $1.listing.name) }
         var taken: Set<SpecialUse> = []
         for i in found.indices {
-            guard let use = found[i].stored.flatMap({ SpecialUse(parsing: $0) }), taken.insert(use).inserted else { continue }
+            guard let use = found[i].stored.flatMap({ SpecialUse(parsing: $0) }), taken.insert(use).inserted
+            else { continue }
             found[i].listing.specialUse = use
         }
         // By name only where nothing is stored: an empty text stands for no use at all.

@@ -64,7 +64,11 @@ struct AccountCheck {
             }
             if exists("\(path)/\(AccountContext.deletionMark)"), !exists("\(path)/\(LogFile.fileName)") {
                 report.add(.leftover, path, "a mailbox whose deletion was cut off; the next change of the tree ends it")
-            } else if exists("\(path)/\(MailboxStatus.fileName)") || exists("\(path)/\(LogFile.fileName)") {
+                // What it used may be given back already or not.
+                var summary = MailboxCheck.Summary()
+                summary.isUnsettled = true
+                found.append((path, summary))
+            } else if try isMailbox(path) {
                 do {
                     found.append((path, try check.checkMailbox(root, path, &report)))
                 } catch {
@@ -73,6 +77,12 @@ struct AccountCheck {
             }
             try walk("\(path)/mailboxes", parent: mailbox, &found, &report)
         }
+    }
+
+    /// A mailbox, or what is left of one whose status and log are both lost.
+    private func isMailbox(_ path: String) throws(StoreError) -> Bool {
+        if exists("\(path)/\(MailboxStatus.fileName)") || exists("\(path)/\(LogFile.fileName)") { return true }
+        return try DirectoryListing.names(system, root, path).contains { ShardName.parse($0) != nil }
     }
 
     private func exists(_ path: String) -> Bool { (try? system.status(root, path)) != nil }

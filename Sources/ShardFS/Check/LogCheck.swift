@@ -67,7 +67,8 @@ struct LogCheck {
         }
         if let clean = status.clean, view.cleanMark != clean {
             report.add(
-                .cleanMarkWrong, path, "the status says that it was closed at \(clean), but that is not its last record")
+                .cleanMarkWrong, path, "the status says that it was closed at \(clean), but that is not its last record"
+            )
         }
     }
 
@@ -79,7 +80,8 @@ struct LogCheck {
             let length = record.kind == .set ? max(1, record.messageSize) : 1
             open.append(record.uid...UInt32(clamping: UInt64(record.uid) + UInt64(length) - 1))
             report.add(
-                .intentOpen, path, "an intent (\(record.kind) of \(record.uid)) is settled when the mailbox is next opened")
+                .intentOpen, path,
+                "an intent (\(record.kind) of \(record.uid)) is settled when the mailbox is next opened")
         }
         return open
     }
@@ -118,7 +120,8 @@ struct LogCheck {
                 // Renamed or expunged since: nothing to say.
                 guard let file else { continue }
                 if try file.digest() != digest {
-                    report.add(.digestDiffers, at, "its content is not what was stored: the digest in the log is \(digest)")
+                    report.add(
+                        .digestDiffers, at, "its content is not what was stored: the digest in the log is \(digest)")
                 }
             } catch {
                 report.add(.unreadable, at, error.message)

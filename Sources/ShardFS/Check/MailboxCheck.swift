@@ -123,7 +123,9 @@ struct MailboxCheck {
                 continue
             }
             guard parsed.uid / UID.perShard == number else {
-                report.add(.wrongShard, at, "UID \(parsed.uid) belongs in shard \(ShardName.string(parsed.uid / UID.perShard))")
+                report.add(
+                    .wrongShard, at, "UID \(parsed.uid) belongs in shard \(ShardName.string(parsed.uid / UID.perShard))"
+                )
                 continue
             }
             if !parsed.isCanonical {
@@ -192,7 +194,8 @@ struct MailboxCheck {
             report.add(.uidAboveCeiling, at, "message \(highest) is not below the ceiling, \(status.uidCeiling)")
         }
         if let highest = expunged[status.uidValidity]?.max(), UInt64(highest) >= status.uidCeiling {
-            report.add(.uidAboveCeiling, at, "expunged message \(highest) is not below the ceiling, \(status.uidCeiling)")
+            report.add(
+                .uidAboveCeiling, at, "expunged message \(highest) is not below the ceiling, \(status.uidCeiling)")
         }
         for letter in usedFlags.intersection(.keywordMask).letters.utf8 where status.keywords.names[letter] == nil {
             report.add(.unknownFlag, at, "the keyword letter \(Character(UnicodeScalar(letter))) has no name")
@@ -240,7 +243,8 @@ struct MailboxCheck {
     ) {
         if header.uidValidity != status.uidValidity {
             report.add(
-                .headerDisagrees, at, "UIDVALIDITY is \(header.uidValidity) here and \(status.uidValidity) in the status")
+                .headerDisagrees, at,
+                "UIDVALIDITY is \(header.uidValidity) here and \(status.uidValidity) in the status")
         }
         if header.mailboxID != status.mailboxID {
             report.add(.headerDisagrees, at, "the mailbox id is another than in the status")
@@ -253,7 +257,8 @@ struct MailboxCheck {
                 .headerDisagrees, at, "keyword \(Character(UnicodeScalar(letter))) is \(name) here, not in the status")
         }
         if header.nextUID > status.uidCeiling {
-            report.add(.uidAboveCeiling, at, "the next UID, \(header.nextUID), is above the ceiling, \(status.uidCeiling)")
+            report.add(
+                .uidAboveCeiling, at, "the next UID, \(header.nextUID), is above the ceiling, \(status.uidCeiling)")
         }
     }
 }

@@ -30,7 +30,8 @@ public struct StoreCheck: Sendable {
         let directory = try openRoot()
         defer { system.close(directory) }
         checkFormat(directory, &report)
-        try checkNames(directory, ".", ["domains", "tls", "queue", "snapshots", Store.formatName, "token_secret"], &report)
+        try checkNames(
+            directory, ".", ["domains", "tls", "queue", "snapshots", Store.formatName, "token_secret"], &report)
         for domain in try DirectoryListing.names(system, directory, "domains").sorted() {
             let path = "domains/\(domain)"
             guard (try? AccountAddress.domain(domain)) == domain else {

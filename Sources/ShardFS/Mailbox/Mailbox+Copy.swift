@@ -25,7 +25,7 @@ extension Mailbox {
                 outcome = try Mailbox.lockedBoth(
                     self, exclusive: verify || id == target.id, target, uids: uids.count, records: uids.count + 3
                 ) { () throws(StoreError) -> SetWriter.Outcome in
-                    let members = try copyMembers(uids, letters, verify, &sources, &used)
+                    let members = try copyMembers(uids, to: target, letters, verify, &sources, &used)
                     // A keyword that came since the look at the flags: it needs a letter there first.
                     isCovered = letters.covers(used)
                     guard isCovered, !members.isEmpty else { return .done([], [], nil) }
@@ -51,7 +51,8 @@ extension Mailbox {
     }
 
     private func copyMembers(
-        _ uids: [UID], _ letters: KeywordMap, _ verify: Bool, _ sources: inout [UID], _ used: inout MessageFlags
+        _ uids: [UID], to mailbox: Mailbox, _ letters: KeywordMap, _ verify: Bool, _ sources: inout [UID],
+        _ used: inout MessageFlags
     ) throws(StoreError) -> [SetMember] {
         let (list, log) = state.withLock { ($0.view.list, $0.log) }
         var members: [SetMember] = []
@@ -68,7 +69,7 @@ extension Mailbox {
             members.append(
                 SetMember(size: entry.size, digest: digest, flags: letters.map(entry.flags), time: time) {
                     (target, newName) throws(Errno) in
-                    try self.linkOrCopy(entry.uid.rawValue, entry.flags, in: shard, to: target, newName)
+                    try self.linkOrCopy(entry.uid.rawValue, entry.flags, in: shard, to: target, newName, of: mailbox)
                 })
             sources.append(entry.uid)
             used.formUnion(entry.flags)
@@ -79,9 +80,9 @@ extension Mailbox {
     /// A hard link; the bytes where links end (65,000 on ext4), across file systems, or without links.
     func linkOrCopy(
         _ uid: UInt32, _ flags: MessageFlags, in shard: ShardDirectory, to target: ShardDirectory,
-        _ newName: UnsafePointer<CChar>
+        _ newName: UnsafePointer<CChar>, of mailbox: Mailbox
     ) throws(Errno) {
-        guard context.can(.hardLinks) else { return try copyBytes(uid, shard, target, newName) }
+        guard context.can(.hardLinks) else { return try copyBytes(uid, shard, target, newName, mailbox) }
         var name: String?
         for _ in 0..<8 {
             do {
@@ -98,34 +99,41 @@ extension Mailbox {
                 guard
                     error == .tooManyLinks || error == .crossDevice || error == .notSupported || error == .notPermitted
                 else { throw error }
-                return try copyBytes(uid, shard, target, newName)
+                return try copyBytes(uid, shard, target, newName, mailbox)
             }
         }
         throw .notFound
     }
 
     private func copyBytes(
-        _ uid: UInt32, _ shard: ShardDirectory, _ target: ShardDirectory, _ newName: UnsafePointer<CChar>
+        _ uid: UInt32, _ shard: ShardDirectory, _ target: ShardDirectory, _ newName: UnsafePointer<CChar>,
+        _ mailbox: Mailbox
     ) throws(Errno) {
         do throws(StoreError) {
             guard let now = try shard.lookUp(uid, lastKnown: nil),
                 let file = try MessageFile.open(system, shard.descriptor, now.name, uid: UID(uid))
             else { throw StoreError(.notFound, "gone", errno: .notFound) }
-            let staged = try stage()
-            let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: 1 << 18, alignment: 16)
-            defer { buffer.deallocate() }
-            var offset: Int64 = 0
-            while true {
-                let count = try file.read(into: buffer, at: offset)
-                if count == 0 { break }
-                try staged.write(UnsafeRawBufferPointer(rebasing: buffer[0..<count]))
-                offset += Int64(count)
-            }
-            try staged.finish(internalDate: file.internalDate)
+            let staged = try mailbox.stage(copyOf: file)
             try doing("link a copy") { () throws(Errno) in try staged.link(target.descriptor, newName) }
         } catch {
             throw error.errno ?? .io
         }
+    }
+
+    /// The bytes and INTERNALDATE of a message again, in the file system of this mailbox.
+    func stage(copyOf file: MessageFile) throws(StoreError) -> StagedMessage {
+        let staged = try stagingFile()
+        let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: 1 << 18, alignment: 16)
+        defer { buffer.deallocate() }
+        var offset: Int64 = 0
+        while true {
+            let count = try file.read(into: buffer, at: offset)
+            if count == 0 { break }
+            try staged.write(UnsafeRawBufferPointer(rebasing: buffer[0..<count]))
+            offset += Int64(count)
+        }
+        try staged.finish(internalDate: file.internalDate)
+        return staged
     }
 
     /// Runs `body` under both mailboxes' locks, taken in the order of their ids, the target's exclusively; with room

@@ -201,10 +201,13 @@ extension Mailbox {
         let file = try MessageFile.open(system, directory, source, uid: message.uid)
         guard let file else { throw StoreError(.notFound, "message \(message.uid) is not in \(ExpungedName.directory)") }
         let digest = try file.digest()
+        let copy = context.can(.hardLinks) ? nil : try stage(copyOf: file)
         let result: AppendResult
         do {
             result = try append(size: file.size, digest: digest, flags: message.flags.subtracting(.deleted)) {
-                (shard, target) throws(Errno) in try system.link(directory, source, shard.descriptor, target)
+                (shard, target) throws(Errno) in
+                if let copy { return try copy.link(shard.descriptor, target) }
+                try system.link(directory, source, shard.descriptor, target)
             }
         } catch {
             guard error.errno == .notFound else { throw error }

@@ -199,6 +199,11 @@ extension Mailbox {
     public func stage() throws(StoreError) -> StagedMessage {
         try checkWritable()
         try context.prepareQuota()
+        return try stagingFile()
+    }
+
+    /// As `stage`, for one who may hold locks.
+    func stagingFile() throws(StoreError) -> StagedMessage {
         if context.can(.unnamedFiles) {
             let fd = try doing("make a file without a name") { () throws(Errno) in
                 try system.openUnnamed(directory)

@@ -44,15 +44,32 @@ struct FilePublisher: Sendable {
             if replacing {
                 try system.rename(directory, temporary, directory, name, replacing: true)
             } else {
-                // link never replaces, and every file system has it.
-                try system.link(directory, temporary, directory, name)
-                try system.unlink(directory, temporary)
+                try putNew(temporary, as: name, in: directory)
             }
         } catch .exists {
             throw StoreError(.exists, "\(name) exists already", errno: .exists)
         } catch {
             throw StoreError.system(error, "put \(name) in place")
         }
+    }
+
+    private func putNew(_ temporary: String, as name: String, in directory: Int32) throws(Errno) {
+        do throws(Errno) {
+            // link never replaces.
+            try system.link(directory, temporary, directory, name)
+            return try system.unlink(directory, temporary)
+        } catch {
+            guard error == .notSupported || error == .notPermitted else { throw error }
+        }
+        do throws(Errno) {
+            return try system.rename(directory, temporary, directory, name, replacing: false)
+        } catch {
+            guard error == .notSupported || error == .invalid || error == .noSystemCall else { throw error }
+        }
+        do throws(Errno) { _ = try system.status(directory, name) } catch .notFound {
+            return try system.rename(directory, temporary, directory, name, replacing: true)
+        }
+        throw .exists
     }
 
     /// The whole of a small file; nil when there is none.

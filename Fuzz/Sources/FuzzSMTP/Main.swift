@@ -1,0 +1,1 @@
+../FuzzIMAP/Main.swift
