@@ -196,6 +196,20 @@ extension Mailbox {
 
     /// Brings an expunged message back as a new message without \Deleted; its old UID never returns.
     public func undelete(_ message: ExpungedMessage) throws(StoreError) -> AppendResult {
+        try checkWritable()
+        // Two at once would both find the file, and bring it back twice.
+        do {
+            return try LockFile.hold(
+                system, in: directory, "\(ExpungedName.directory)/.lock", until: context.deadline
+            ) { () throws(StoreError) in try undeleteLocked(message) }
+        } catch {
+            // Nothing was ever expunged here.
+            guard error.errno == .notFound, error.code == .gone else { throw error }
+            throw StoreError(.notFound, "message \(message.uid) is not in \(ExpungedName.directory)")
+        }
+    }
+
+    private func undeleteLocked(_ message: ExpungedMessage) throws(StoreError) -> AppendResult {
         let name = ExpungedName.string(message.uidValidity, message.uid, message.flags)
         let source = "\(ExpungedName.directory)/\(message.hour)/\(name)"
         let file = try MessageFile.open(system, directory, source, uid: message.uid)
@@ -239,6 +253,6 @@ extension Mailbox {
     @discardableResult
     public func purgeExpunged() throws(StoreError) -> Int {
         try purgeExpunged(
-            before: ExpungedName.hour(context.now - Int64(options.expungeRetentionHours) * 3600))
+            before: ExpungedName.hour(context.now - context.retentionSeconds))
     }
 }

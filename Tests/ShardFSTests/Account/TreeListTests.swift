@@ -19,10 +19,11 @@ import Testing
 
     /// Names that could meet a file of the layout, or lead out of the account.
     @Test(arguments: [
-        "0000", "0001/0000", "mailboxes", "mailboxes/mailboxes", "status.json", "changes.log", ".deleted", ".lock", ".gate",
-        ".expunged", ".deleting.log", ".new.1", ".tmp", "...", "%2e%2e", "%", "a%2Fb", "..%2f..", "\u{1}", "\u{7F}", " ", "~",
-        "CON", "a\u{301}", "\u{202E}x", "-rf", "*", #"a\b"#, "\u{1F4EC}", String(repeating: "x", count: 255),
-        String(repeating: "%", count: 85), Array(repeating: "%%%%", count: 64).joined(separator: "/"),
+        "0000", "0001/0000", "mailboxes", "mailboxes/mailboxes", "status.json", "changes.log", ".deleted", ".lock",
+        ".gate", ".expunged", ".deleting.log", ".new.1", ".tmp", "...", "%2e%2e", "%", "a%2Fb", "..%2f..", "\u{1}",
+        "\u{7F}", " ", "~", "CON", "a\u{301}", "\u{202E}x", "-rf", "*", #"a\b"#, "\u{1F4EC}",
+        String(repeating: "x", count: 255), String(repeating: "%", count: 85),
+        Array(repeating: "%%%%", count: 64).joined(separator: "/"),
     ])
     func harmfulNames(_ text: String) throws {
         let t = try TreeScratch()
@@ -46,7 +47,9 @@ import Testing
         let t = try TreeScratch()
         try t.fill([("INBOX", []), ("A", ["a"])])
         let directory = try "\(t.directory)/mailboxes"
-        for foreign in ["bad%zz", ".new.77", ".hidden", "inbox", "%41", "level"] { mkdir("\(directory)/\(foreign)", 0o700) }
+        for foreign in ["bad%zz", ".new.77", ".hidden", "inbox", "%41", "level"] {
+            mkdir("\(directory)/\(foreign)", 0o700)
+        }
         mkdir("\(directory)/bad%zz/mailboxes", 0o700)
         close(open("\(directory)/file", O_CREAT | O_RDWR, 0o600))
         symlink("A", "\(directory)/link")

@@ -1,0 +1,63 @@
+@testable import ShardFS
+
+/// What a store must look like, in the simplest form: dictionaries, one change at a time.
+struct ModelStore {
+    struct Message: Equatable {
+        var text: String
+        /// By name: letters differ between mailboxes.
+        var flags: Set<String>
+        var modSeq: ModSeq
+    }
+
+    struct Box {
+        var messages: [UInt32: Message] = [:]
+        /// In `.expunged/`.
+        var waiting: [UInt32: Message] = [:]
+        /// No UID below was free.
+        var nextUID: UInt32 = 1
+        var highest: ModSeq = 0
+        var recent: UInt32 = 1
+        var client = Client()
+    }
+
+    /// A mail program that asks for changes only.
+    struct Client {
+        var known: [UInt32: Set<String>] = [:]
+        var modSeq: ModSeq = 0
+    }
+
+    var boxes: [String: Box] = [:]
+    /// Bytes by account; none for no limit.
+    var limits: [String: Int] = [:]
+
+    static func account(_ box: String) -> String { String(box.prefix { $0 != "/" }) }
+
+    func bytes(_ account: String) -> Int {
+        boxes.filter { Self.account($0.key) == account }.values.reduce(0) { sum, box in
+            sum + box.messages.values.reduce(0) { $0 + $1.text.utf8.count }
+        }
+    }
+
+    func count(_ account: String) -> Int {
+        boxes.filter { Self.account($0.key) == account }.values.reduce(0) { $0 + $1.messages.count }
+    }
+
+    func hasRoom(_ account: String, _ bytes: Int) -> Bool {
+        guard let limit = limits[account] else { return true }
+        return self.bytes(account) + bytes <= limit
+    }
+}
+
+/// SplitMix64: the same numbers everywhere for a seed.
+struct SeededGenerator: RandomNumberGenerator {
+    private var state: UInt64
+    init(seed: UInt64) { state = seed }
+
+    mutating func next() -> UInt64 {
+        state &+= 0x9E37_79B9_7F4A_7C15
+        var z = state
+        z = (z ^ (z >> 30)) &* 0xBF58_476D_1CE4_E5B9
+        z = (z ^ (z >> 27)) &* 0x94D0_49BB_1331_11EB
+        return z ^ (z >> 31)
+    }
+}
