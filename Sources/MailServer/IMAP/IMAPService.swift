@@ -1,4 +1,5 @@
 import Logging
+import MIME
 public import NIOCore
 import ShardFS
 
@@ -29,6 +30,9 @@ public final class IMAPService: MailService {
         session.maxLiteralSize = configuration.imap.maxLiteralSize
         session.maxLineLength = configuration.limits.imapLine
         session.maxLoginFailures = configuration.limits.loginFailuresPerConnection
+        session.parseLimits.headerBytes = configuration.limits.headerBytes
+        session.parseLimits.depth = configuration.limits.mimeDepth
+        session.parseLimits.parts = configuration.limits.mimeParts
         var settings = IMAPServerConfiguration(session: session)
         settings.maxConnections = configuration.imap.maxConnections
         settings.idleTimeout = .seconds(Int64(configuration.imap.idleTimeout))

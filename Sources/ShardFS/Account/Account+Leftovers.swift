@@ -36,7 +36,8 @@ extension Account {
         var hours: [(hour: String, path: String, bytes: UInt64)] = []
         for path in try context.mailboxPaths() {
             let bin = "\(path)/\(ExpungedName.directory)"
-            for hour in try DirectoryListing.names(context.system, context.directory, bin) {
+            for hour in try DirectoryListing.names(context.system, context.directory, bin)
+            where ExpungedName.isHour(hour) {
                 var bytes: UInt64 = 0
                 for name in try DirectoryListing.names(context.system, context.directory, "\(bin)/\(hour)") {
                     let status = try? context.system.status(context.directory, "\(bin)/\(hour)/\(name)")

@@ -27,7 +27,7 @@ extension Account {
             let hours = try DirectoryListing.names(
                 context.system, context.directory, "\(path)/\(ExpungedName.directory)")
             // Few mailboxes have any: the others are not opened for it.
-            guard hours.contains(where: { $0 < end }) else { continue }
+            guard hours.contains(where: { ExpungedName.isHour($0) && $0 < end }) else { continue }
             do {
                 count += try context.mailbox(path: path).purgeExpunged(before: end)
             } catch {

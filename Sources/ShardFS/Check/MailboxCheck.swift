@@ -144,7 +144,8 @@ struct MailboxCheck {
     private mutating func readExpunged(_ report: inout CheckReport) throws(StoreError) {
         for hour in try DirectoryListing.names(system, directory, ExpungedName.directory).sorted() {
             let below = "\(ExpungedName.directory)/\(hour)"
-            guard hour.utf8.count == 10, hour.utf8.allSatisfy({ (48...57).contains($0) }) else {
+            if hour == Mailbox.undeleteLock { continue }
+            guard ExpungedName.isHour(hour) else {
                 report.add(.foreignName, "\(path)/\(below)", "this is not an hour; it is left alone")
                 continue
             }

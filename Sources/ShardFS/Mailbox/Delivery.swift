@@ -70,7 +70,8 @@ public enum Delivery {
                 }
                 for i in writers.indices { try writers[i].link() }
                 for i in writers.indices { results[targets[i].id] = try writers[i].commit().first }
-                return .done(results, Dictionary(uniqueKeysWithValues: writers.compactMap { w in w.log.map { (w.mailbox.id, $0) } }))
+                let logs = writers.compactMap { writer in writer.log.map { (writer.mailbox.id, $0) } }
+                return .done(results, Dictionary(uniqueKeysWithValues: logs))
             } catch {
                 // Those that have their done record are taken back by an expunge, once the locks are free.
                 for (mailbox, writer) in zip(targets, writers) where results[mailbox.id] == nil { writer.rollBack() }

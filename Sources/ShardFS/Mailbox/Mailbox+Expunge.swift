@@ -1,6 +1,8 @@
 import Glibc
 
 extension Mailbox {
+    /// In `.expunged/`: held while a message is brought back.
+    static let undeleteLock = ".lock"
     /// Messages expunged or moved under one hold of the lock.
     static let expungeRound = 256
 
@@ -200,7 +202,7 @@ extension Mailbox {
         // Two at once would both find the file, and bring it back twice.
         do {
             return try LockFile.hold(
-                system, in: directory, "\(ExpungedName.directory)/.lock", until: context.deadline
+                system, in: directory, "\(ExpungedName.directory)/\(Self.undeleteLock)", until: context.deadline
             ) { () throws(StoreError) in try undeleteLocked(message) }
         } catch {
             // Nothing was ever expunged here.
@@ -236,7 +238,7 @@ extension Mailbox {
     public func purgeExpunged(before: String) throws(StoreError) -> Int {
         var count = 0
         for hour in try DirectoryListing.names(system, directory, ExpungedName.directory) where hour < before {
-            guard hour.utf8.count == 10, hour.utf8.allSatisfy({ $0 >= 48 && $0 <= 57 }) else { continue }
+            guard ExpungedName.isHour(hour) else { continue }
             let path = "\(ExpungedName.directory)/\(hour)"
             for name in try DirectoryListing.names(system, directory, path) where ExpungedName(name) != nil {
                 try remove("\(path)/\(name)", in: directory)

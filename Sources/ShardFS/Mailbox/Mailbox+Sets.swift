@@ -106,16 +106,20 @@ struct SetWriter {
         let intent = LogRecord(
             .set, done: false, uid: first, token: token, time: mailbox.context.now, size: UInt32(count))
         try mailbox.write(intent)
-        do {
+        do throws(StoreError) {
             if mailbox.options.durability != .none {
-                // The intent must be found after a power cut that keeps some of the links.
-                if !mailbox.state.withLock({ $0.logNameSynced }) {
-                    try doing("sync the mailbox directory") { () throws(Errno) in
-                        try mailbox.system.sync(mailbox.directory)
+                do {
+                    // The intent must be found after a power cut that keeps some of the links.
+                    if !mailbox.state.withLock({ $0.logNameSynced }) {
+                        try doing("sync the mailbox directory") { () throws(Errno) in
+                            try mailbox.system.sync(mailbox.directory)
+                        }
+                        mailbox.state.withLock { $0.logNameSynced = true }
                     }
-                    mailbox.state.withLock { $0.logNameSynced = true }
+                    try log.syncData()
+                } catch {
+                    throw mailbox.breakMailbox(error)
                 }
-                try log.syncData()
             }
             let outcome = try mailbox.context.reserve(bytes: bytes, messages: count)
             if outcome == .granted { return nil }
@@ -136,14 +140,18 @@ struct SetWriter {
             if shards.last !== shard { shards.append(shard) }
         }
         guard mailbox.options.durability != .none else { return }
-        for shard in shards {
-            try shard.sync()
-            if !shard.nameSynced.withLock({ $0 }) {
-                try doing("sync the mailbox directory") { () throws(Errno) in
-                    try mailbox.system.sync(mailbox.directory)
+        do {
+            for shard in shards {
+                try shard.sync()
+                if !shard.nameSynced.withLock({ $0 }) {
+                    try doing("sync the mailbox directory") { () throws(Errno) in
+                        try mailbox.system.sync(mailbox.directory)
+                    }
+                    shard.nameSynced.withLock { $0 = true }
                 }
-                shard.nameSynced.withLock { $0 = true }
             }
+        } catch {
+            throw mailbox.breakMailbox(error)
         }
     }
 

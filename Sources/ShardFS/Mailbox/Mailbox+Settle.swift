@@ -112,9 +112,8 @@ extension Mailbox {
                 }
             }
             for name in names { try remove(name, in: shard.descriptor) }
-            if !names.isEmpty {
-                try shard.sync()
-            }
+            // Without names too: who removed them may have failed to make that durable.
+            do { try shard.sync() } catch { throw breakMailbox(error) }
         }
         let validity = state.withLock { $0.status.uidValidity }
         try forEachExpunged { (hour, file) throws(StoreError) in
@@ -153,6 +152,11 @@ struct ExpungedName: Sendable {
         "\(uidValidity).\(MessageFileName.string(uid, flags))"
     }
 
+    /// Whether a name is that of an hour's directory.
+    static func isHour(_ name: String) -> Bool {
+        name.utf8.count == 10 && name.utf8.allSatisfy { $0 >= 48 && $0 <= 57 }
+    }
+
     /// The UTC hour of `seconds` as the name of its directory.
     static func hour(_ seconds: Int64) -> String {
         var t = time_t(seconds)
@@ -170,7 +174,7 @@ extension Mailbox {
     /// Calls `body` for each message in `.expunged/`, with the hour's directory.
     func forEachExpunged(_ body: (String, ExpungedName) throws(StoreError) -> Void) throws(StoreError) {
         for hour in try DirectoryListing.names(system, directory, ExpungedName.directory).sorted() {
-            guard hour.utf8.count == 10, hour.utf8.allSatisfy({ $0 >= 48 && $0 <= 57 }) else { continue }
+            guard ExpungedName.isHour(hour) else { continue }
             for name in try DirectoryListing.names(system, directory, "\(ExpungedName.directory)/\(hour)") {
                 if let file = ExpungedName(name) { try body(hour, file) }
             }

@@ -172,7 +172,8 @@ extension Mailbox {
                         guard error.code == .damaged else { throw error }
                     }
                 }
-                for hour in try DirectoryListing.names(system, directory, ExpungedName.directory) {
+                for hour in try DirectoryListing.names(system, directory, ExpungedName.directory)
+                where ExpungedName.isHour(hour) {
                     try syncBelow("\(ExpungedName.directory)/\(hour)")
                 }
                 try write([LogRecord(.clean, done: true)])

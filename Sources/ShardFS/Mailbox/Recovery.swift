@@ -253,9 +253,11 @@ struct RecoveredContents {
                 MessageFileName.parse($0).map { $0.uid >= set.uid && UInt64($0.uid) <= last } ?? false
             }
             for name in names { try remove("\(shard)/\(name)") }
-            if !names.isEmpty { try sync(shard) }
+            // Without names too: who removed them may have died before its sync.
+            if try exists(shard) { try sync(shard) }
         }
-        for hour in try DirectoryListing.names(system, directory, ExpungedName.directory) {
+        for hour in try DirectoryListing.names(system, directory, ExpungedName.directory)
+        where ExpungedName.isHour(hour) {
             let path = "\(ExpungedName.directory)/\(hour)"
             for name in try DirectoryListing.names(system, directory, path) {
                 guard let file = ExpungedName(name), file.uidValidity == uidValidity, file.uid >= set.uid,
@@ -269,6 +271,12 @@ struct RecoveredContents {
     private func remove(_ path: String) throws(StoreError) {
         do { try system.unlink(directory, path) } catch .notFound {} catch {
             throw StoreError.system(error, "remove \(path)")
+        }
+    }
+
+    private func exists(_ path: String) throws(StoreError) -> Bool {
+        do { return try system.status(directory, path).isDirectory } catch .notFound { return false } catch {
+            throw StoreError.system(error, "look at \(path)")
         }
     }
 
@@ -394,7 +402,8 @@ struct RecoveredContents {
 
     private func expungedIdentities() throws(StoreError) -> [UInt32: Set<FileIdentity>] {
         var found: [UInt32: Set<FileIdentity>] = [:]
-        for hour in try DirectoryListing.names(system, directory, ExpungedName.directory) {
+        for hour in try DirectoryListing.names(system, directory, ExpungedName.directory)
+        where ExpungedName.isHour(hour) {
             let path = "\(ExpungedName.directory)/\(hour)"
             let names: [String]
             do { names = try DirectoryListing.names(system, directory, path) } catch {

@@ -79,7 +79,9 @@ final class IMAPDialogue {
     @discardableResult
     func fails(_ text: String, _ location: SourceLocation = #_sourceLocation) async -> String {
         let (lines, result) = await command(text)
-        #expect(result.hasPrefix("NO ") || result.hasPrefix("BAD "), "\(text): \(result) \(lines)", sourceLocation: location)
+        #expect(
+            result.hasPrefix("NO ") || result.hasPrefix("BAD "), "\(text): \(result) \(lines)", sourceLocation: location
+        )
         return result
     }
 

@@ -1,5 +1,7 @@
+import FoundationEssentials
 import MailServer
 import NIOCore
+import ShardFS
 import Testing
 
 /// The sessions of the manual, by Python's imaplib.
@@ -132,22 +134,34 @@ import Testing
         await harness.finish()
     }
 
-    @Test func idleTellsOfOtherProcesses() async throws {
+    @Test func idleTellsOfOtherProcessesAndThatItIsAlive() async throws {
         let harness = try await IMAPServerHarness(usesTLS: false) {
-            $0.pollInterval = .milliseconds(50)
-            $0.keepAlive = .milliseconds(200)
+            $0.pollInterval = .milliseconds(20)
+            $0.keepAlive = .milliseconds(100)
         }
-        try await harness.python(
+        let mark = "\(harness.mail.path)/idling"
+        async let client = harness.python(
             """
             imap = login(imaplib.IMAP4(HOST, PORT))
             imap.select("INBOX")
             imap.send(b"a IDLE\\r\\n")
             assert imap.readline().startswith(b"+")
-            assert imap.readline() == b"* OK Still here\\r\\n"
+            open("\(mark)", "w").close()
+            lines = {imap.readline() for _ in range(2)}
+            while not {b"* OK Still here\\r\\n", b"* 1 EXISTS\\r\\n"} <= lines: lines.add(imap.readline())
             imap.send(b"DONE\\r\\n")
             while not imap.readline().startswith(b"a OK"): pass
             imap.logout()
             """)
+        while !FileManager.default.fileExists(atPath: mark) { try await Task.sleep(for: .milliseconds(5)) }
+        // Shares nothing with the server but the files, as another process would.
+        let other = try Store.open(harness.mail.store.root)
+        let mailbox = try other.account(AccountAddress(parsing: "alice@example.com")).mailbox(.inbox)
+        let message = try mailbox.stage()
+        try message.write(Array("Subject: x\r\n\r\ny\r\n".utf8))
+        try message.finish()
+        _ = try mailbox.append(message)
+        _ = try await client
         await harness.finish()
     }
 }

@@ -56,7 +56,8 @@ final class IMAPTestMail: Sendable {
     ) throws -> UInt32 {
         let mailbox = try mailbox(name)
         let staged = try mailbox.stage()
-        try staged.write(Array(text.split(separator: "\n", omittingEmptySubsequences: false).joined(separator: "\r\n").utf8))
+        try staged.write(
+            Array(text.split(separator: "\n", omittingEmptySubsequences: false).joined(separator: "\r\n").utf8))
         try staged.finish(internalDate: date)
         return try mailbox.append(staged, flags: flags).uid.rawValue
     }

@@ -38,7 +38,8 @@ extension IMAPFailure {
     init(_ error: StoreError, missing: IMAPResponseCode = .nonexistent) {
         self =
             switch error.code {
-            case .notFound: .no(missing, missing == .tryCreate ? "There is no such mailbox yet" : "There is no such mailbox")
+            case .notFound:
+                .no(missing, missing == .tryCreate ? "There is no such mailbox yet" : "There is no such mailbox")
             case .exists: .no(.alreadyExists, "A mailbox of that name exists already")
             case .invalidName: .no(.cannot, "That cannot be a mailbox name: \(error.message)")
             case .invalidArgument: .no(.cannot, "That is not possible: \(error.message)")

@@ -69,7 +69,9 @@ extension IMAPSession {
 
     /// Writes a piece of the message that came last; the client is not read from meanwhile.
     func appendChunk(_ chunk: ByteBuffer) async {
-        guard let command = appending, command.failure == nil, let staged = command.messages.last?.staged else { return }
+        guard let command = appending, command.failure == nil, let staged = command.messages.last?.staged else {
+            return
+        }
         do throws(IMAPFailure) {
             try await blocking { () throws(StoreError) in
                 let result: Result<Void, StoreError> = chunk.withUnsafeReadableBytes { bytes in

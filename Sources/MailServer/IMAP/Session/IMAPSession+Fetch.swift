@@ -29,7 +29,8 @@ extension IMAPSession {
         let limit = configuration.outputPiece
         while true {
             let before = producer
-            let step: Result<(FetchProducer, ByteBuffer, Bool), StoreError> = try await blocking { () throws(StoreError) in
+            let step: Result<(FetchProducer, ByteBuffer, Bool), StoreError> = try await blocking {
+                () throws(StoreError) in
                 var producer = before
                 var piece = ByteBuffer()
                 do throws(StoreError) {

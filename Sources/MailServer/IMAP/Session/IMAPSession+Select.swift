@@ -27,7 +27,7 @@ extension IMAPSession {
                 snapshot = mailbox.currentSnapshot()
             }
             return SelectedMailbox(
-                mailbox: mailbox, name: mailbox.id, isReadOnly: isReadOnly, snapshot: snapshot, recentFrom: recentFrom)
+                mailbox: mailbox, isReadOnly: isReadOnly, snapshot: snapshot, recentFrom: recentFrom)
         }
         let firstUnseen = try await blocking { () throws(StoreError) in view.firstUnseen }
         describe(view, firstUnseen: firstUnseen)

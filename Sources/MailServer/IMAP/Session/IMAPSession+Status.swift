@@ -26,7 +26,9 @@ extension IMAPSession {
             snapshot.messages.forEach { entry in
                 size += UInt64(entry.size)
                 if !entry.flags.contains(.seen) { unseen += 1 }
-                if entry.flags.contains(.deleted) { (deleted, deletedSize) = (deleted + 1, deletedSize + UInt64(entry.size)) }
+                if entry.flags.contains(.deleted) {
+                    (deleted, deletedSize) = (deleted + 1, deletedSize + UInt64(entry.size))
+                }
             }
         }
         let recent = snapshot.messages.count - snapshot.messages.count(below: snapshot.recentUID)

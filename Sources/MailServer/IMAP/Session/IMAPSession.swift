@@ -82,7 +82,8 @@ actor IMAPSession {
     private func step(_ input: IMAPSessionInput) async throws(IMAPFailure) -> IMAPSessionStep {
         switch input {
         case .start:
-            respond(.status(tag: nil, .ok, code: .capability(capabilities), text: "\(configuration.hostname) IMAP rmail"))
+            respond(
+                .status(tag: nil, .ok, code: .capability(capabilities), text: "\(configuration.hostname) IMAP rmail"))
         case .event(let event): return try await handle(event)
         case .wake: try await pushChanges()
         case .keepAlive: if idle != nil { respond(.status(tag: nil, .ok, text: "Still here")) }

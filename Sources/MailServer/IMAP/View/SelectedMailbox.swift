@@ -7,7 +7,6 @@ import ShardFS
 /// view costs no map. RFC 3501 sections 5.5 and 7.4.1.
 struct SelectedMailbox: Sendable {
     let mailbox: Mailbox
-    let name: String
     /// EXAMINE, or a store that takes no changes.
     let isReadOnly: Bool
     /// What the engine said last; all its messages have been told.
@@ -20,9 +19,8 @@ struct SelectedMailbox: Sendable {
     private(set) var recent: [ClosedRange<UInt32>] = []
 
     /// - Parameter recentFrom: first UID that is \Recent to this session.
-    init(mailbox: Mailbox, name: String, isReadOnly: Bool, snapshot: MailboxSnapshot, recentFrom: UInt32) {
+    init(mailbox: Mailbox, isReadOnly: Bool, snapshot: MailboxSnapshot, recentFrom: UInt32) {
         self.mailbox = mailbox
-        self.name = name
         self.isReadOnly = isReadOnly
         self.snapshot = snapshot
         lastUID = snapshot.messages.last?.uid.rawValue ?? 0

@@ -1,0 +1,84 @@
+import ShardFS
+import Testing
+
+@testable import MailServer
+
+@Suite struct IMAPSessionAppendTests {
+    @Test func append() async throws {
+        let mail = try IMAPTestMail()
+        let dialogue = await IMAPDialogue.alice(mail)
+        let validity = try mail.mailbox().snapshot().uidValidity
+        #expect(await dialogue.send("a APPEND INBOX (\\Seen $Note) \"14-Nov-2023 22:13:20 +0000\" {5}\r\n") == ["+ OK"])
+        #expect(await dialogue.send("he").isEmpty)
+        let lines = await dialogue.send("llo\r\n")
+        #expect(
+            lines.contains("* 1 EXISTS") && lines.last == "a OK [APPENDUID \(validity) 1] APPEND completed", "\(lines)")
+        #expect(
+            await dialogue.ok("FETCH 1 (FLAGS INTERNALDATE BODY.PEEK[])") == [
+                #"* 1 FETCH (FLAGS (\Seen \Recent $Note) INTERNALDATE "14-Nov-2023 22:13:20 +0000" BODY[] {5}"#,
+                "hello)",
+            ])
+        let (_, plus) = await dialogue.command("APPEND Sent {3+}\r\nabc")
+        #expect(plus.hasPrefix("OK [APPENDUID "))
+        #expect(await dialogue.ok("STATUS Sent (MESSAGES)") == ["* STATUS Sent (MESSAGES 1)"])
+    }
+
+    @Test func severalMessages() async throws {
+        let mail = try IMAPTestMail()
+        let dialogue = await IMAPDialogue.alice(mail)
+        let (lines, result) = await dialogue.command("APPEND INBOX {3+}\r\none (\\Flagged) {3+}\r\ntwo {5+}\r\nthree")
+        #expect(lines.contains("* 3 EXISTS") && result.contains(" 1:3] "))
+        #expect(await dialogue.ok("FETCH 2 (FLAGS BODY.PEEK[])").first?.contains("\\Flagged") == true)
+        // None, when one of them is refused.
+        #expect(await dialogue.fails("APPEND INBOX {3+}\r\none (").hasPrefix("BAD "))
+        #expect(await dialogue.fails("APPEND INBOX {3+}\r\none {0+}\r\n").hasPrefix("NO "))
+        #expect(try mail.mailbox().snapshot().messages.count == 3)
+    }
+
+    @Test func refusals() async throws {
+        let mail = try IMAPTestMail()
+        let dialogue = await IMAPDialogue(mail) { $0.maxLiteralSize = 1000 }
+        _ = dialogue.take()
+        await dialogue.ok("LOGIN alice@example.com \(IMAPTestMail.password)")
+        // Refused in front of the literal, which a synchronising client then does not send.
+        #expect(await dialogue.send("a APPEND nowhere {5}\r\n")[line: 0].hasPrefix("a NO [TRYCREATE]"))
+        #expect(await dialogue.fails("APPEND nowhere {5+}\r\nhello").hasPrefix("NO [TRYCREATE]"))
+        #expect(await dialogue.send("b APPEND INBOX {1001}\r\n")[line: 0].hasPrefix("b NO [TOOBIG]"))
+        #expect(
+            await dialogue.fails("APPEND INBOX \"31-Dec-1969 00:00:00 +0000\" {5+}\r\nhello").hasPrefix("NO [CANNOT]"))
+        #expect(await dialogue.ok("STATUS INBOX (MESSAGES)") == ["* STATUS INBOX (MESSAGES 0)"])
+    }
+
+    @Test func overQuota() async throws {
+        let mail = try IMAPTestMail()
+        try mail.limitAlice(toMiB: 1)
+        let dialogue = await IMAPDialogue.alice(mail)
+        let text = String(repeating: "x", count: 600_000)
+        await dialogue.ok("APPEND INBOX {600000+}\r\n\(text)")
+        #expect(await dialogue.fails("APPEND INBOX {600000+}\r\n\(text)").hasPrefix("NO [OVERQUOTA]"))
+        #expect(await dialogue.fails("COPY 1 Sent").hasPrefix("NO [OVERQUOTA]"))
+        #expect(await dialogue.ok("GETQUOTA \"\"") == [#"* QUOTA "" (STORAGE 586 1024)"#])
+    }
+
+    @Test func copyAndMove() async throws {
+        let mail = try IMAPTestMail()
+        try mail.fill(4)
+        let dialogue = await IMAPDialogue.alice(mail)
+        await dialogue.ok(#"STORE 2 +FLAGS.SILENT (\Flagged work)"#)
+        let sent = try mail.mailbox("Sent").snapshot().uidValidity
+        #expect(await dialogue.command("COPY 2:3 Sent").result == "OK [COPYUID \(sent) 2:3 1:2] COPY completed")
+        #expect(await dialogue.command("UID COPY 77 Sent").result == "OK COPY completed")
+        #expect(await dialogue.fails("COPY 1 nowhere").hasPrefix("NO [TRYCREATE]"))
+        let (lines, result) = await dialogue.command("MOVE 1,3 Sent")
+        #expect(
+            lines == ["* OK [COPYUID \(sent) 1,3 3:4] Moved", "* 3 EXPUNGE", "* 1 EXPUNGE"]
+                && result == "OK MOVE completed")
+        #expect(await dialogue.ok("UID MOVE 4 Trash").last == "* 2 EXPUNGE")
+        await dialogue.ok("SELECT Sent")
+        #expect(await dialogue.ok("FETCH 1:* (UID FLAGS)").map { $0.contains("work") } == [true, false, false, false])
+        let inbox = try mail.mailbox().snapshot().uidValidity
+        await dialogue.ok("SELECT INBOX")
+        // Into the same mailbox: a new UID.
+        #expect(await dialogue.command("COPY 1 INBOX").result == "OK [COPYUID \(inbox) 2 5] COPY completed")
+    }
+}

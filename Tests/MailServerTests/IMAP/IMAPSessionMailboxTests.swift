@@ -1,0 +1,126 @@
+import ShardFS
+import Testing
+
+@testable import MailServer
+
+@Suite struct IMAPSessionMailboxTests {
+    @Test func select() async throws {
+        let mail = try IMAPTestMail()
+        try mail.append("Subject: a\n\nx\n", .seen)
+        try mail.append("Subject: b\n\nx\n")
+        let dialogue = await IMAPDialogue.alice(mail, select: nil)
+        let (lines, result) = await dialogue.command("SELECT inbox")
+        #expect(result == "OK [READ-WRITE] SELECT completed")
+        let validity = try mail.mailbox().snapshot().uidValidity
+        for expected in [
+            #"* FLAGS (\Answered \Flagged \Deleted \Seen \Draft)"#, "* 2 EXISTS", "* 2 RECENT", "* OK [UNSEEN 2] ",
+            #"* OK [PERMANENTFLAGS (\Answered \Flagged \Deleted \Seen \Draft \*)] "#, "* OK [UIDNEXT 3] ",
+            "* OK [UIDVALIDITY \(validity)] ", "* OK [HIGHESTMODSEQ ",
+        ] {
+            #expect(lines.contains { $0.hasPrefix(expected) }, "\(expected) not in \(lines)")
+        }
+        // \Recent went to the first session.
+        #expect(await dialogue.ok("SELECT INBOX").contains("* 0 RECENT"))
+        let (again, readOnly) = await dialogue.command("EXAMINE INBOX")
+        #expect(readOnly == "OK [READ-ONLY] EXAMINE completed" && again.contains { $0.contains("PERMANENTFLAGS ()") })
+        for command in [#"STORE 1 +FLAGS \Seen"#, "EXPUNGE", "MOVE 1 Trash"] {
+            #expect(await dialogue.fails(command).hasPrefix("NO [READ-ONLY]"))
+        }
+        #expect(await dialogue.fails("SELECT nowhere").hasPrefix("NO [NONEXISTENT]"))
+        #expect(await dialogue.fails("FETCH 1 FLAGS").hasPrefix("BAD "), "the failed SELECT left no mailbox selected")
+    }
+
+    @Test func closeExpungesAndUnselectDoesNot() async throws {
+        let mail = try IMAPTestMail()
+        try mail.fill(3)
+        let dialogue = await IMAPDialogue.alice(mail)
+        await dialogue.ok(#"STORE 1 +FLAGS.SILENT \Deleted"#)
+        await dialogue.ok("UNSELECT")
+        #expect(await dialogue.fails("CHECK").hasPrefix("BAD "))
+        await dialogue.ok("EXAMINE INBOX")
+        await dialogue.ok("CLOSE")
+        #expect(await dialogue.ok("SELECT INBOX").contains("* 3 EXISTS"))
+        #expect(await dialogue.ok("CLOSE").isEmpty)
+        #expect(await dialogue.ok("SELECT INBOX").contains("* 2 EXISTS"))
+    }
+
+    @Test func theTree() async throws {
+        let dialogue = await IMAPDialogue.alice(try IMAPTestMail(), select: nil)
+        await dialogue.ok("CREATE work/2024/")
+        #expect(await dialogue.fails("CREATE work/2024").hasPrefix("NO [ALREADYEXISTS]"))
+        #expect(await dialogue.fails("CREATE inbox").hasPrefix("NO [ALREADYEXISTS]"))
+        #expect(await dialogue.fails("CREATE \"a/../b\"").hasPrefix("NO [CANNOT]"))
+        #expect(await dialogue.ok("LIST \"\" work/%") == [#"* LIST (\HasNoChildren) "/" work/2024"#])
+        await dialogue.ok("RENAME work job")
+        #expect(
+            await dialogue.ok("LIST job *").map { $0.hasSuffix("job/2024") || $0.hasSuffix("job") } == [true, true])
+        #expect(await dialogue.fails("RENAME nowhere x").hasPrefix("NO [NONEXISTENT]"))
+        #expect(await dialogue.fails("RENAME job Trash").hasPrefix("NO [ALREADYEXISTS]"))
+        await dialogue.ok("DELETE job/2024")
+        #expect(await dialogue.fails("DELETE job/2024").hasPrefix("NO [NONEXISTENT]"))
+        #expect(await dialogue.fails("DELETE INBOX").hasPrefix("NO [CANNOT]"))
+        #expect(await dialogue.ok("CREATE \"&AOQ-/x y\"").isEmpty)
+        #expect(await dialogue.ok("LIST \"\" \"&AOQ-/*\"")[line: 0].hasSuffix(#""&AOQ-/x y""#))
+        #expect(await dialogue.fails("CREATE x (USE (\\Nonsense))").hasPrefix("NO [USEATTR]"))
+        await dialogue.ok("CREATE starred (USE (\\Flagged))")
+        #expect(await dialogue.ok("LIST (SPECIAL-USE) \"\" starred")[line: 0].contains("\\Flagged"))
+    }
+
+    @Test func listForms() async throws {
+        let dialogue = await IMAPDialogue.alice(try IMAPTestMail(), select: nil)
+        #expect(await dialogue.ok("LIST \"\" \"\"") == [#"* LIST (\Noselect) "/" """#])
+        let all = await dialogue.ok("LIST \"\" %")
+        #expect(all.count == 3 && all[line: 0] == #"* LIST (\HasNoChildren) "/" INBOX"#)
+        #expect(all.contains(#"* LIST (\HasNoChildren \Sent) "/" Sent"#))
+        #expect(await dialogue.ok("LIST \"\" InBoX").count == 1)
+        await dialogue.ok("UNSUBSCRIBE Trash")
+        #expect(await dialogue.ok("LSUB \"\" *").count == 2)
+        await dialogue.ok("SUBSCRIBE lost/found")
+        #expect(await dialogue.ok("LSUB \"\" lost*").contains(#"* LSUB (\Noselect) "/" lost/found"#))
+        #expect(await dialogue.ok("LSUB \"\" %").contains(#"* LSUB (\Noselect) "/" lost"#))
+        #expect(
+            await dialogue.ok("LIST (SUBSCRIBED) \"\" lost/*") == [#"* LIST (\NonExistent \Subscribed) "/" lost/found"#]
+        )
+        let status = await dialogue.ok("LIST \"\" INBOX RETURN (STATUS (MESSAGES UNSEEN))")
+        #expect(status.count == 2 && status[line: 1] == "* STATUS INBOX (MESSAGES 0 UNSEEN 0)")
+    }
+
+    @Test(arguments: [
+        ("*", "a/b", true), ("%", "a/b", false), ("%", "ab", true), ("a/%", "a/b", true), ("a/%", "a/b/c", false),
+        ("a*c", "a/b/c", true), ("%/c", "a/b/c", false), ("inbox", "INBOX", true), ("INBOX/x", "INBOX/x", true),
+        ("iNbOx/x", "INBOX/x", true), ("inboxes", "INBOXes", false), ("*%*", "a", true), ("", "a", false),
+        ("a", "a/b", false), ("%%%", "ab", true), ("a%b*c", "axb/yc", true),
+    ]) func patterns(pattern: String, name: String, matches: Bool) {
+        #expect(ListPattern(reference: "", pattern).matches(name) == matches)
+    }
+
+    @Test func status() async throws {
+        let mail = try IMAPTestMail()
+        try mail.fill(3)
+        try mail.append("Subject: x\n\ny\n", [.seen, .deleted])
+        let dialogue = await IMAPDialogue.alice(mail, select: nil)
+        let sizes = try mail.mailbox().snapshot().messages
+        var size = 0
+        sizes.forEach { size += Int($0.size) }
+        #expect(
+            await dialogue.ok("STATUS INBOX (MESSAGES RECENT UIDNEXT UNSEEN DELETED SIZE)")
+                == ["* STATUS INBOX (MESSAGES 4 RECENT 4 UIDNEXT 5 UNSEEN 3 DELETED 1 SIZE \(size))"])
+        #expect(await dialogue.fails("STATUS nowhere (MESSAGES)").hasPrefix("NO [NONEXISTENT]"))
+        #expect(await dialogue.ok("GETQUOTAROOT INBOX") == [#"* QUOTAROOT INBOX """#, #"* QUOTA "" ()"#])
+    }
+
+    @Test func aDeletedMailboxEndsTheSessionsThatHaveItOpen() async throws {
+        let mail = try IMAPTestMail()
+        let other = await IMAPDialogue.alice(mail, select: nil)
+        await other.ok("CREATE gone")
+        let dialogue = await IMAPDialogue.alice(mail, select: "gone")
+        await other.ok("DELETE gone")
+        let lines = await dialogue.send("a NOOP\r\n")
+        #expect(lines.last?.hasPrefix("* BYE") == true && dialogue.isClosed)
+        // Whoever deletes its own is merely back outside.
+        await other.ok("CREATE own")
+        await other.ok("SELECT own")
+        await other.ok("DELETE own")
+        #expect(await other.fails("CHECK").hasPrefix("BAD "))
+    }
+}
