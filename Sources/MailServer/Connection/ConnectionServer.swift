@@ -30,6 +30,8 @@ public final class ConnectionServer: Sendable {
         /// The client's IP address; an IPv4 address on an IPv6 socket is given as IPv4.
         let remoteAddress: String
         let isTLS: Bool
+        /// What the listener was opened with.
+        let listener: Int
         /// To be called once, when the connection is gone and nothing of it is under way.
         let onFinish: @Sendable () -> Void
     }
@@ -77,9 +79,11 @@ public final class ConnectionServer: Sendable {
     func setMaxConnections(_ count: Int) { state.withLockedValue { $0.maxConnections = count } }
 
     /// Opens a listener; with `implicitTLS` connections begin with a handshake.
-    /// - Parameter port: 0 takes a free one.
+    /// - Parameters:
+    ///   - port: 0 takes a free one.
+    ///   - listener: told with each arrival, for protocols that treat their listeners differently.
     /// - Returns: the address that is listened on.
-    func listen(host: String, port: Int, implicitTLS: Bool) async throws -> SocketAddress {
+    func listen(host: String, port: Int, implicitTLS: Bool, listener: Int = 0) async throws -> SocketAddress {
         if implicitTLS && tls == nil { throw ConnectionServerError.noTLS }
         let channel = try await ServerBootstrap(group: group)
             .serverChannelOption(.backlog, value: 256)
@@ -91,7 +95,7 @@ public final class ConnectionServer: Sendable {
                 .recvAllocator, value: AdaptiveRecvByteBufferAllocator(minimum: 256, initial: 512, maximum: 65536)
             )
             .childChannelInitializer { channel in
-                channel.eventLoop.makeCompletedFuture { try self.accept(channel, isTLS: implicitTLS) }
+                channel.eventLoop.makeCompletedFuture { try self.accept(channel, isTLS: implicitTLS, listener) }
             }
             .bind(host: host, port: port).get()
         let isStopping = state.withLockedValue { state in
@@ -126,7 +130,7 @@ public final class ConnectionServer: Sendable {
 
     // MARK: - Connections
 
-    private func accept(_ channel: any Channel, isTLS: Bool) throws {
+    private func accept(_ channel: any Channel, isTLS: Bool, _ listener: Int) throws {
         let remoteAddress = Self.address(of: channel)
         guard admit(channel, remoteAddress) else {
             // In front of a TLS handshake there is nothing that a client would understand.
@@ -144,7 +148,9 @@ public final class ConnectionServer: Sendable {
                 try channel.pipeline.syncOperations.addHandler(NIOSSLServerHandler(context: context))
             }
             try service.install(
-                Arrival(channel: channel, remoteAddress: remoteAddress, isTLS: isTLS, onFinish: onFinish))
+                Arrival(
+                    channel: channel, remoteAddress: remoteAddress, isTLS: isTLS, listener: listener,
+                    onFinish: onFinish))
         } catch {
             onFinish()
             throw error

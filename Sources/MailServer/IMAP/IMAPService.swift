@@ -30,9 +30,9 @@ public final class IMAPService: MailService {
         session.maxLiteralSize = configuration.imap.maxLiteralSize
         session.maxLineLength = configuration.limits.imapLine
         session.maxLoginFailures = configuration.limits.loginFailuresPerConnection
-        session.parseLimits.headerBytes = configuration.limits.headerBytes
-        session.parseLimits.depth = configuration.limits.mimeDepth
-        session.parseLimits.parts = configuration.limits.mimeParts
+        session.parseLimits = ParseLimits(
+            depth: configuration.limits.mimeDepth, parts: configuration.limits.mimeParts,
+            headerBytes: configuration.limits.headerBytes)
         var settings = IMAPServerConfiguration(session: session)
         settings.maxConnections = configuration.imap.maxConnections
         settings.idleTimeout = .seconds(Int64(configuration.imap.idleTimeout))

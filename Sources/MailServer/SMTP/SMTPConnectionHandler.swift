@@ -2,9 +2,6 @@ import NIOCore
 import NIOSSL
 import SMTPCodec
 
-/// Stops a connection: see ``SMTPSession/stop()``.
-struct SMTPStopEvent: Sendable {}
-
 /// Runs one session on its event loop: bytes through the decoder into the session, and the session's actions out to the
 /// client and the backend.
 ///
@@ -19,7 +16,7 @@ final class SMTPConnectionHandler: ChannelInboundHandler {
         var configuration: SMTPServerConfiguration
         var backend: any SMTPBackend
         /// The certificate of the moment; asked for each handshake.
-        var tls: (@Sendable () throws -> NIOSSLContext)?
+        var tls: ConnectionServer.TLSProvider?
         var makeStamp: @Sendable () -> SMTPMessageStamp
         /// Told once the connection is gone and nothing of it is under way.
         var onFinish: @Sendable () -> Void
@@ -91,7 +88,7 @@ final class SMTPConnectionHandler: ChannelInboundHandler {
 
     func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
         switch event {
-        case is SMTPStopEvent:
+        case is ConnectionStopEvent:
             guard life == .open else { return }
             actions += session.stop()
             advance()

@@ -2,7 +2,7 @@ import NIOCore
 public import SMTPCodec
 
 /// Which of the three listeners a client came to.
-public enum SMTPRole: Hashable, Sendable {
+public enum SMTPRole: Hashable, Sendable, CaseIterable {
     /// Port 25: mail from other hosts, and from users who authenticate.
     case mx
     /// Port 587: authentication is required (RFC 6409).

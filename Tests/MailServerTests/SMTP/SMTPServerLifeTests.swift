@@ -59,7 +59,7 @@ import Testing
         await harness.finish()
         _ = try await output
         #expect(harness.backend.deliveries.count == 1)
-        await #expect(throws: SMTPServerError.shutDown) {
+        await #expect(throws: ConnectionServerError.shutDown) {
             try await harness.server.listen(host: "127.0.0.1", port: 0, role: .mx)
         }
     }
@@ -70,7 +70,7 @@ import Testing
         await #expect(throws: (any Error).self) {
             try await harness.server.listen(host: "127.0.0.1", port: address.port ?? 0, role: .mx)
         }
-        await #expect(throws: SMTPServerError.noTLS) {
+        await #expect(throws: ConnectionServerError.noTLS) {
             try await harness.server.listen(host: "127.0.0.1", port: 0, role: .smtps)
         }
         await harness.finish()

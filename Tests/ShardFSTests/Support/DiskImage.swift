@@ -129,7 +129,8 @@ struct DiskImage {
     func listing(_ node: Node = root, _ path: String = "") -> [String] {
         (directories[node] ?? [:]).sorted { $0.key < $1.key }.flatMap { name, child in
             directories[child] == nil
-                ? ["\(path)/\(name) (\(files[child]?.bytes.count ?? 0), node \(child))"] : listing(child, "\(path)/\(name)")
+                ? ["\(path)/\(name) (\(files[child]?.bytes.count ?? 0), node \(child))"]
+                : listing(child, "\(path)/\(name)")
         }
     }
 }
@@ -169,5 +170,6 @@ struct SeededRandom: RandomNumberGenerator {
     }
 
     /// `SHARDFS_SEED` of the environment, else one that differs from run to run.
-    static let seed: UInt64 = getenv("SHARDFS_SEED").flatMap { UInt64(String(cString: $0)) } ?? System.random(UInt64.self)
+    static let seed: UInt64 =
+        getenv("SHARDFS_SEED").flatMap { UInt64(String(cString: $0)) } ?? System.random(UInt64.self)
 }

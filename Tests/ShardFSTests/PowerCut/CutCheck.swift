@@ -1,0 +1,262 @@
+import Glibc
+
+@testable import ShardFS
+
+/// Replays a recording, cuts it at every point, and opens every state of the disk that the cut may leave.
+struct CutCheck {
+    struct Outcome {
+        var states = 0
+        var violations: [String] = []
+    }
+
+    let scenario: CutScenario
+    let events: [DiskEvent]
+    /// Random choices of entries, and random ways to lose data for each choice, where not all can be tried.
+    var samples = 8
+    var tears = 2
+    /// Stops after so many broken rules.
+    var enough = 5
+    var random: SeededRandom
+    private let scratch = FastScratch()
+
+    /// - Parameter mutate: what the engine is to have done instead of an event, given the one before; nil for nothing.
+    init(
+        _ scenario: CutScenario,
+        mutate: (DiskEvent, _ previous: DiskEvent?, RecordedNames) -> DiskEvent? = { event, _, _ in event }
+    ) {
+        self.scenario = scenario
+        let all = scenario.recorder.events
+        let names = RecordedNames(scenario.image, all)
+        events = all.indices.compactMap { mutate(all[$0], $0 > 0 ? all[$0 - 1] : nil, names) }
+        random = SeededRandom(SeededRandom.seed)
+    }
+
+    mutating func run() -> Outcome {
+        var outcome = Outcome()
+        var disk = CutDisk(scenario.image)
+        var live = LiveDisk(scenario.image)
+        var acknowledged = 0
+        var seen: Set<Int> = []
+        for index in 0...events.count {
+            if index > 0 {
+                disk.apply(events[index - 1])
+                live.apply(events[index - 1])
+                if case .mark(let step) = events[index - 1] {
+                    acknowledged = step
+                    seen = []
+                }
+            }
+            // A state is judged by the last moment that can leave it: syncs only take states away.
+            if index < events.count, !changesStates(events[index]) { continue }
+            for choice in disk.choices(samples, &random) {
+                let losses = [.all, .none, .last] + [CutDisk.DataLoss](repeating: .random, count: tears)
+                for loss in disk.changes.isEmpty ? [.none] : losses {
+                    let image = disk.image(choice, loss, &random)
+                    var hasher = Hasher()
+                    hasher.combine(image.signature)
+                    for marks in live.shown.values { hasher.combine(marks.highestModSeq) }
+                    guard seen.insert(hasher.finalize()).inserted else { continue }
+                    outcome.states += 1
+                    let wrong = check(image, acknowledged, live.shown)
+                    for violation in wrong {
+                        let step = acknowledged < scenario.steps.count ? scenario.steps[acknowledged].name : "the end"
+                        outcome.violations.append(
+                            "cut before call \(index) (in \(step)), entries \(choice.sorted()), "
+                                + "data \(loss): \(violation)")
+                    }
+                    if outcome.violations.count >= enough { return outcome }
+                }
+            }
+        }
+        return outcome
+    }
+
+    private func changesStates(_ event: DiskEvent) -> Bool {
+        switch event {
+        case .sync, .syncAll, .mark: true
+        // A cut between two calls that change something leaves nothing that the next cannot leave.
+        case .write, .truncate, .setTime, .add, .remove, .rename: false
+        }
+    }
+
+    // MARK: one state
+
+    private func check(_ image: DiskImage, _ acknowledged: Int, _ shown: [String: ShownMarks]) -> [String] {
+        let path = scratch.path + "/state"
+        image.materialise(in: path)
+        defer { TestStore.removeTree(path) }
+        do {
+            return try check(path, acknowledged, shown)
+        } catch {
+            return ["an error: \(error)\n" + image.listing().joined(separator: "\n")]
+        }
+    }
+
+    private func check(_ path: String, _ acknowledged: Int, _ shown: [String: ShownMarks]) throws -> [String] {
+        var options = scenario.options
+        options.bootID = "boot-cut-1"
+        let rules = rules(acknowledged)
+        var wrong: [String] = []
+        var store = try Store.open(path, options: options)
+        let found = try store.world(scenario.places)
+        wrong += rules.violations(found)
+        for (key, mailbox) in found {
+            if let old = rules.before[key] ?? rules.after[key], old.id == mailbox.id {
+                if old.uidValidity != mailbox.uidValidity { wrong.append("\(key): another UIDVALIDITY") }
+            }
+            if let old = rules.before.values.first(where: { $0.id == mailbox.id }), mailbox.uidNext < old.uidNext {
+                wrong.append("\(key): UIDNEXT went back from \(old.uidNext) to \(mailbox.uidNext)")
+            }
+            if let marks = shown[mailbox.id] {
+                if mailbox.highestModSeq < marks.highestModSeq {
+                    wrong.append(
+                        "\(key): HIGHESTMODSEQ went back from \(marks.highestModSeq) to \(mailbox.highestModSeq)")
+                }
+            }
+        }
+        // One more message each: its UID was never seen before.
+        var later = found
+        for place in scenario.places where found[place.key] != nil {
+            let mailbox = try place.open(store)
+            let uid = try mailbox.append("a later message").rawValue
+            if let marks = shown[mailbox.id], uid <= marks.highestUID {
+                wrong.append("\(place.key): UID \(uid) was given out before, up to \(marks.highestUID)")
+            }
+            later[place.key] = try MailboxWorld(mailbox)
+        }
+        for address in Set(scenario.places.map(\.address)) {
+            wrong += try quotaViolations(store, address, later)
+        }
+        // Another restart, with everything on the disk.
+        options.bootID = "boot-cut-2"
+        store = try Store.open(path, options: options)
+        let again = try store.world(scenario.places)
+        for (key, mailbox) in later {
+            guard let now = again[key] else {
+                wrong.append("\(key) is gone after a second recovery")
+                continue
+            }
+            if now.messages != mailbox.messages || now.uidValidity != mailbox.uidValidity {
+                wrong.append("\(key): a second recovery gives \(now.listing), not \(mailbox.listing)")
+            }
+            if now.highestModSeq < mailbox.highestModSeq || now.uidNext < mailbox.uidNext {
+                wrong.append("\(key): a second recovery goes back")
+            }
+        }
+        return wrong
+    }
+
+    private func quotaViolations(_ store: Store, _ address: String, _ world: World) throws -> [String] {
+        let known = try store.accounts().map(\.description)
+        guard known.contains(address) else { return [] }
+        let account = try store.account(AccountAddress(parsing: address))
+        let mine = world.filter { $0.key.hasPrefix(address + "/") }.values.flatMap { $0.messages.values }
+        let bytes = mine.reduce(0) { $0 + $1.text.utf8.count }
+        let quota = try account.quota()
+        if quota.bytes == UInt64(bytes), quota.messages == UInt64(mine.count) { return [] }
+        return [
+            "\(address): quota says \(quota.bytes) bytes and \(quota.messages) messages, not \(bytes) and \(mine.count)"
+        ]
+    }
+
+    private func rules(_ acknowledged: Int) -> Rules {
+        let steps = scenario.steps
+        let before = acknowledged == 0 ? scenario.start : steps[acknowledged - 1].after
+        let step = acknowledged < steps.count ? steps[acknowledged] : nil
+        var rules = Rules(before: before, after: step?.after ?? before, kind: step?.kind ?? .single)
+        var flags: [String: [UInt32: Set<UInt64>]] = [:]
+        for world in [scenario.start] + steps.prefix(acknowledged + 1).map(\.after) {
+            for mailbox in world.values {
+                for (uid, message) in mailbox.messages {
+                    rules.shown[mailbox.id, default: [:]][uid] = message.text
+                    flags[mailbox.id, default: [:]][uid, default: []].insert(message.flags.rawValue)
+                }
+            }
+        }
+        if scenario.options.durability != .full { rules.flagsShown = flags }
+        return rules
+    }
+}
+
+/// A disk as processes see it, and what they may have read from the change logs on it.
+struct LiveDisk {
+    private var image: DiskImage
+    private(set) var shown: [String: ShownMarks] = [:]
+
+    init(_ image: DiskImage) {
+        self.image = image
+        for entries in image.directories.values {
+            if let log = entries[LogFile.fileName] { look(log) }
+        }
+    }
+
+    mutating func apply(_ event: DiskEvent) {
+        switch event {
+        case .write(let node, let offset, let bytes, _):
+            var file = image.files[node]?.bytes ?? []
+            if file.count < offset + bytes.count {
+                file += [UInt8](repeating: 0, count: offset + bytes.count - file.count)
+            }
+            file.replaceSubrange(offset..<offset + bytes.count, with: bytes)
+            image.files[node, default: DiskFile()].bytes = file
+            if image.directories.values.contains(where: { $0[LogFile.fileName] == node }) { look(node) }
+        case .truncate(let node, let size):
+            let bytes = image.files[node]?.bytes ?? []
+            image.files[node]?.bytes = Array(bytes.prefix(size))
+        case .add(let directory, let name, let node, let isDirectory):
+            if isDirectory { image.directories[node] = [:] }
+            image.directories[directory, default: [:]][name] = node
+        case .remove(let directory, let name): image.directories[directory]?[name] = nil
+        case .rename(let from, let name, let to, let newName, let node, _):
+            image.directories[from]?[name] = nil
+            image.directories[to, default: [:]][newName] = node
+            if newName == LogFile.fileName { look(node) }
+        case .setTime, .sync, .syncAll, .mark: break
+        }
+    }
+
+    private mutating func look(_ log: DiskImage.Node) {
+        guard let bytes = image.files[log]?.bytes else { return }
+        var marks = ShownMarks()
+        guard let id = marks.add(log: bytes) else { return }
+        let known = shown[id] ?? ShownMarks()
+        shown[id] = ShownMarks(
+            highestUID: max(known.highestUID, marks.highestUID),
+            highestModSeq: max(known.highestModSeq, marks.highestModSeq))
+    }
+}
+
+/// Which nodes of a recording had which names at any time.
+struct RecordedNames {
+    private var names: [DiskImage.Node: Set<String>] = [:]
+    private var entries: [DiskImage.Node: Set<String>] = [:]
+
+    init(_ image: DiskImage, _ events: [DiskEvent]) {
+        func add(_ directory: DiskImage.Node, _ name: String, _ node: DiskImage.Node) {
+            names[node, default: []].insert(name)
+            entries[directory, default: []].insert(name)
+        }
+        for (directory, content) in image.directories { for (name, node) in content { add(directory, name, node) } }
+        for event in events {
+            switch event {
+            case .add(let directory, let name, let node, _): add(directory, name, node)
+            case .rename(_, _, let directory, let name, let node, _): add(directory, name, node)
+            default: break
+            }
+        }
+    }
+
+    func has(_ node: DiskImage.Node, _ test: (String) -> Bool) -> Bool { names[node]?.contains(where: test) ?? false }
+
+    func isMessage(_ node: DiskImage.Node) -> Bool { has(node) { MessageFileName.parse($0) != nil } }
+    func isShard(_ node: DiskImage.Node) -> Bool { has(node) { ShardName.parse($0) != nil } }
+    func isLog(_ node: DiskImage.Node) -> Bool { has(node) { $0 == LogFile.fileName } }
+    func isStatus(_ node: DiskImage.Node) -> Bool { has(node) { $0 == MailboxStatus.fileName } }
+    /// The directory of a mailbox.
+    func isMailbox(_ node: DiskImage.Node) -> Bool { entries[node]?.contains(LogFile.fileName) ?? false }
+    func isExpunged(_ node: DiskImage.Node) -> Bool {
+        has(node) {
+            $0 == ExpungedName.directory || ($0.utf8.count == 10 && $0.utf8.allSatisfy { (48...57).contains($0) })
+        }
+    }
+}

@@ -1,0 +1,292 @@
+import Glibc
+import Testing
+
+@testable import ShardFS
+
+/// The runs that are cut. Each is small: what matters is every order of calls, not many messages.
+enum CutRun: String, CaseIterable, Sendable, CustomTestStringConvertible {
+    case firstAppend, append, set, flags, flagsFull, expunge, copy, move, moveAcrossAccounts, createMailbox, compaction
+    case recovery, undelete, ceilings, cleanClose, withoutUnnamedFiles, rename, delete, deleteWithChild, deliver
+    case setBesideCompaction
+
+    var testDescription: String { rawValue }
+
+    /// Long enough for several blocks.
+    static func text(_ n: Int) -> String { "message \(n) " + String(repeating: "\(n % 10)", count: 1200) }
+
+    static func messages(_ count: Int, in mailbox: Mailbox) throws {
+        for n in 1...max(1, count) where n <= count { try mailbox.append(text(n), date: 1_600_000_000 + Int64(n)) }
+    }
+
+    /// A store with INBOX and Sent and some messages in INBOX.
+    static func store(_ path: String, _ options: StoreOptions, messages count: Int = 0, next: UInt32? = nil) throws {
+        let store = try Store.open(path, options: options)
+        let account = try store.createAccount(AccountAddress(parsing: Place.inbox.address))
+        try account.create(.inbox)
+        try account.create(MailboxName("Sent"))
+        let bob = try store.createAccount(AccountAddress(parsing: Place.bob.address))
+        try bob.create(.inbox)
+        if let next { try setNextUID(next, ceiling: UInt64(next) + 500, account.context, MailboxName.inbox) }
+        try messages(count, in: account.mailbox(.inbox))
+    }
+
+    /// Makes an empty mailbox go on at a UID.
+    static func setNextUID(_ next: UInt32, ceiling: UInt64, _ context: AccountContext, _ name: MailboxName) throws {
+        let system = System()
+        let fd = try system.openDirectory(context.directory, name.relativePath)
+        defer { system.close(fd) }
+        let bytes = try context.publisher.read(MailboxStatus.fileName, in: fd) ?? []
+        var status = try MailboxStatus(JSONValue.parse(bytes, name: MailboxStatus.fileName))
+        status.uidFloor = UInt64(next)
+        status.uidCeiling = ceiling
+        try context.publisher.publish(status.json.serialized(), as: MailboxStatus.fileName, in: fd)
+        guard var header = try LogFile.open(system, in: fd)?.header() else { return }
+        header.nextUID = UInt64(next)
+        header.uidCeiling = ceiling
+        try LogWriter(system: system, directory: fd).publish(header, [], floor: 1)
+    }
+
+    static func stage(_ numbers: [Int], in mailbox: Mailbox) throws -> [(message: StagedMessage, flags: MessageFlags)] {
+        try numbers.map { n in
+            let message = try mailbox.stage()
+            try message.write(Array(text(n).utf8))
+            try message.finish(internalDate: 1_600_000_000 + Int64(n))
+            return (message, n % 2 == 0 ? .seen : [])
+        }
+    }
+
+    func record() throws -> CutScenario {
+        switch self {
+        case .firstAppend: return try Self.firstAppend()
+        case .append, .withoutUnnamedFiles:
+            let s = try CutScenario(without: self == .append ? [] : [.unnamedFiles]) {
+                try Self.store($0, $1, next: 999)
+            }
+            for n in 1...3 {
+                try s.step("append \(n)") { try $0.mailbox().append(Self.text(n), .seen, date: 1_600_000_000) }
+            }
+            return s
+        case .set:
+            let s = try CutScenario { try Self.store($0, $1, next: 999) }
+            try s.step("set", .set) { try $0.mailbox().append(Self.stage([1, 2, 3], in: $0.mailbox())) }
+            try s.step("second set", .set) { try $0.mailbox().append(Self.stage([4, 5], in: $0.mailbox())) }
+            return s
+        case .flags, .flagsFull: return try Self.flags(self == .flags ? .messages : .full)
+        case .expunge: return try Self.expunge()
+        case .copy: return try Self.copy()
+        case .move: return try Self.move(to: .sent)
+        case .moveAcrossAccounts: return try Self.move(to: .bob)
+        case .createMailbox: return try Self.createMailbox()
+        case .compaction: return try Self.compaction()
+        case .recovery: return try Self.recovery()
+        case .undelete:
+            let s = try CutScenario { try Self.store($0, $1, messages: 3) }
+            try s.step("mark") { _ = try $0.mailbox().changeFlags([UID(2)], .add([.deleted, .flagged])) }
+            try s.step("expunge") { _ = try $0.mailbox().expunge() }
+            try s.step("undelete") { _ = try $0.mailbox().undelete($0.mailbox().expunged()[0]) }
+            return s
+        case .ceilings: return try Self.ceilings()
+        case .rename, .delete, .deleteWithChild: return try Self.tree(self)
+        case .deliver:
+            let s = try CutScenario([.inbox, .sent, .bob]) { try Self.store($0, $1, next: 999) }
+            for n in 1...2 {
+                try s.step("deliver \(n)", .set) {
+                    let message = try Self.stage([n], in: $0.mailbox())[0].message
+                    _ = try Delivery.deliver(message, to: [$0.mailbox(), $0.mailbox(.bob), $0.mailbox(.sent)])
+                }
+            }
+            return s
+        case .setBesideCompaction:
+            let s = try CutScenario { try Self.store($0, $1, messages: 2) }
+            try s.step("set", .set) {
+                // Another thread's compaction comes between the release of the lock and the sync of the log.
+                let inbox = try $0.mailbox()
+                let members = try Self.stage([3, 4], in: inbox).map { message, flags in
+                    let (size, digest) = try message.sealed()
+                    return SetMember(size: size, digest: digest, flags: flags, time: 0) { (shard, name) throws(Errno) in
+                        try message.link(shard.descriptor, name)
+                    }
+                }
+                let outcome = try inbox.locked(exclusive: true, uids: 2, records: 4) { () throws(StoreError) in
+                    try SetWriter(mailbox: inbox).run(members)
+                }
+                try inbox.compact()
+                _ = try inbox.finishSet(outcome)
+            }
+            return s
+        case .cleanClose:
+            let s = try CutScenario([.inbox, .sent]) { try Self.store($0, $1, messages: 2) }
+            try s.step("append") { try $0.mailbox().append(Self.text(3)) }
+            try s.step("close") { try $0.store.close() }
+            try s.step("append after") { try $0.mailbox().append(Self.text(4)) }
+            try s.step("close again") { try $0.store.close() }
+            return s
+        }
+    }
+
+    private static func firstAppend() throws -> CutScenario {
+        let s = try CutScenario(recordsOpening: true) { _, _ in }
+        try s.step("create the account") {
+            _ = try $0.store.createAccount(AccountAddress(parsing: Place.inbox.address))
+        }
+        try s.step("create INBOX") { try $0.store.account(AccountAddress(parsing: Place.inbox.address)).create(.inbox) }
+        try s.step("append") { try $0.mailbox().append(text(1), date: 1_500_000_000) }
+        try s.step("append again") { try $0.mailbox().append(text(2), .answered) }
+        return s
+    }
+
+    private static func flags(_ durability: StoreOptions.Durability) throws -> CutScenario {
+        let s = try CutScenario(durability: durability) { try store($0, $1, messages: 3) }
+        try s.step("one") { _ = try $0.mailbox().changeFlags([UID(2)], .add(.seen)) }
+        try s.step("the same again") {
+            _ = try $0.mailbox().changeFlags([UID(2)], FlagChange(add: .flagged, remove: .seen))
+        }
+        try s.step("keyword") {
+            let work = try $0.mailbox().keywords(["Work"], create: true)
+            _ = try $0.mailbox().changeFlags([UID(1), UID(2), UID(3)], .add(work))
+        }
+        try s.step("conditional") {
+            let now = try $0.mailbox().snapshot().highestModSeq
+            _ = try $0.mailbox().changeFlags([UID(1)], .add(.answered), unchangedSince: now)
+        }
+        try s.step("append") { try $0.mailbox().append(text(4)) }
+        return s
+    }
+
+    private static func expunge() throws -> CutScenario {
+        let s = try CutScenario {
+            try store($0, $1, next: 998)
+            let store = try Store.open($0, options: $1)
+            try messages(4, in: Place.inbox.open(store))
+        }
+        try s.step("mark") { _ = try $0.mailbox().changeFlags([UID(998), UID(1001)], .add(.deleted)) }
+        try s.step("expunge") { _ = try $0.mailbox().expunge() }
+        try s.step("remove") { _ = try $0.mailbox().remove([UID(999)]) }
+        try s.step("append") { try $0.mailbox().append(text(5)) }
+        return s
+    }
+
+    private static func copy() throws -> CutScenario {
+        let s = try CutScenario([.inbox, .sent]) {
+            try store($0, $1, next: 998)
+            let store = try Store.open($0, options: $1)
+            let inbox = try Place.inbox.open(store)
+            try messages(4, in: inbox)
+            try setNextUID(
+                999, ceiling: 1500, store.account(AccountAddress(parsing: Place.sent.address)).context,
+                MailboxName("Sent"))
+            _ = try inbox.changeFlags([UID(999)], .add(inbox.keywords(["Work"], create: true)))
+        }
+        try s.step("copy one", .set) { _ = try $0.mailbox().copy([UID(998)], to: $0.mailbox(.sent)) }
+        try s.step("copy three", .set) {
+            _ = try $0.mailbox().copy([UID(999), UID(1000), UID(1001)], to: $0.mailbox(.sent))
+        }
+        try s.step("copy within", .set) { _ = try $0.mailbox().copy([UID(998), UID(999)], to: $0.mailbox()) }
+        return s
+    }
+
+    private static func move(to target: Place) throws -> CutScenario {
+        let s = try CutScenario([.inbox, target]) {
+            try store($0, $1, next: 998)
+            let store = try Store.open($0, options: $1)
+            try messages(4, in: Place.inbox.open(store))
+            try Place.inbox.open(store).changeFlags([UID(1000)], .add(.flagged))
+        }
+        try s.step("move one", .move) { _ = try $0.mailbox().move([UID(998)], to: $0.mailbox(target)) }
+        try s.step("move two", .move) { _ = try $0.mailbox().move([UID(999), UID(1000)], to: $0.mailbox(target)) }
+        try s.step("append there") { try $0.mailbox(target).append(text(5)) }
+        return s
+    }
+
+    private static func createMailbox() throws -> CutScenario {
+        let deep = Place(mailbox: "Lists/Swift")
+        let s = try CutScenario([.inbox, Place(mailbox: "Lists"), deep]) { try store($0, $1, messages: 1) }
+        try s.step("create") {
+            try $0.store.account(AccountAddress(parsing: Place.inbox.address)).create(MailboxName("Lists/Swift"))
+        }
+        try s.step("append there") { try $0.mailbox(deep).append(text(2)) }
+        return s
+    }
+
+    private static func tree(_ run: CutRun) throws -> CutScenario {
+        let (a, b) = (Place(mailbox: "A"), Place(mailbox: "A/B"))
+        let s = try CutScenario([.inbox, a, b, Place(mailbox: "New/Level"), Place(mailbox: "New/Level/B")]) {
+            try store($0, $1, messages: 1)
+            let alice = try Store.open($0, options: $1).account(AccountAddress(parsing: a.address))
+            for place in run == .delete ? [a] : [a, b] {
+                try alice.create(MailboxName(place.mailbox))
+                try messages(2, in: alice.mailbox(MailboxName(place.mailbox)))
+            }
+        }
+        let alice = try s.store.account(AccountAddress(parsing: a.address))
+        if run == .rename {
+            try s.step("rename") { _ in try alice.rename(MailboxName("A"), to: MailboxName("New/Level")) }
+            try s.step("append there") { try $0.mailbox(Place(mailbox: "New/Level/B")).append(text(3)) }
+        } else {
+            try s.step("delete") { _ in try alice.delete(MailboxName("A")) }
+        }
+        try s.step("append") { try $0.mailbox().append(text(4)) }
+        return s
+    }
+
+    private static func compaction() throws -> CutScenario {
+        let s = try CutScenario { try store($0, $1, messages: 3) }
+        try s.step("flags") { _ = try $0.mailbox().changeFlags([UID(1), UID(2)], .add([.seen, .deleted])) }
+        try s.step("expunge") { _ = try $0.mailbox().expunge([UID(2)]) }
+        try s.step("compact") { try $0.mailbox().compact() }
+        try s.step("set", .set) { try $0.mailbox().append(stage([4, 5], in: $0.mailbox())) }
+        try s.step("compact again") { try $0.mailbox().compact() }
+        try s.step("append") { try $0.mailbox().append(text(6)) }
+        return s
+    }
+
+    /// What a cut left: a message with two names, one in its shard and in `.expunged/`, half a set.
+    private static func recovery() throws -> CutScenario {
+        let copy = FastScratch()
+        let path = copy.next()
+        let s = try CutScenario(boot: "boot-2", recordsOpening: true) { root, options in
+            try store(root, options, messages: 5)
+            try damage(root, options)
+            DiskImage(of: root).materialise(in: path)
+        }
+        var options = s.options
+        options.bootID = "boot-other"
+        try s.began(with: Store.open(path, options: options).world(s.places))
+        try s.step("recovery") { _ = try $0.mailbox() }
+        try s.step("append") { try $0.mailbox().append(text(6)) }
+        try s.step("remove") { _ = try $0.mailbox().remove([try $0.mailbox().snapshot().messages.last?.uid ?? UID(1)]) }
+        try s.step("flags") { _ = try $0.mailbox().changeFlags([UID(1)], .add(.seen)) }
+        return s
+    }
+
+    static func damage(_ root: String, _ options: StoreOptions) throws {
+        let store = try Store.open(root, options: options)
+        let inbox = try Place.inbox.open(store)
+        let directory = "\(root)/\(Store.path(try AccountAddress(parsing: Place.inbox.address)))/mailboxes/INBOX"
+        precondition(link("\(directory)/0000/00000002_.eml", "\(directory)/0000/00000002_FS.eml") == 0)
+        _ = try inbox.remove([UID(4)])
+        let gone = try inbox.expunged()[0]
+        let bin = "\(directory)/.expunged/\(gone.hour)/\(ExpungedName.string(gone.uidValidity, gone.uid, gone.flags))"
+        precondition(link(bin, "\(directory)/0000/00000004_.eml") == 0)
+        let log = inbox.state.withLock { $0.log }
+        try log.append(LogRecord(.set, done: false, uid: 6, token: 77, size: 3))
+        let half = try inbox.stage()
+        try half.write(Array("half a set".utf8))
+        try half.finish()
+        try half.link(System().openDirectory(AT_FDCWD, "\(directory)/0000"), "00000007_.eml")
+    }
+
+    /// UIDs past the ceiling that the mailbox began with.
+    private static func ceilings() throws -> CutScenario {
+        let s = try CutScenario { path, options in
+            try store(path, options)
+            let store = try Store.open(path, options: options)
+            try setNextUID(
+                999, ceiling: 1000, store.account(AccountAddress(parsing: Place.inbox.address)).context, .inbox)
+        }
+        try s.step("append") { try $0.mailbox().append(text(1)) }
+        try s.step("append past the ceiling") { try $0.mailbox().append(text(2)) }
+        try s.step("expunge") { _ = try $0.mailbox().remove([UID(999), UID(1000)]) }
+        return s
+    }
+}
