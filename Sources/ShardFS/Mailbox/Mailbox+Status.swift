@@ -184,6 +184,8 @@ extension Mailbox {
             }
         } catch {
             if error.code == .gone { return }
+            // A sync that failed once would succeed the next time, and the mark would vouch for what is lost.
+            if error.errno != nil, error.code != .busy { throw breakMailbox(error) }
             throw error
         }
     }

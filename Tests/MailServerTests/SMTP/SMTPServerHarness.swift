@@ -26,7 +26,7 @@ final class SMTPServerHarness: Sendable {
         change(&configuration)
         directory = try TemporaryDirectory()
         try Data(TestCertificate.certificatePEM.utf8).write(to: URL(filePath: "\(directory.path)/cert.pem"))
-        let provider: SMTPServer.TLSProvider = {
+        let provider: ConnectionServer.TLSProvider = {
             let certificates = try NIOSSLCertificate.fromPEMBytes(Array(TestCertificate.certificatePEM.utf8))
             let key = try NIOSSLPrivateKey(bytes: Array(TestCertificate.privateKeyPEM.utf8), format: .pem)
             return try NIOSSLContext(
