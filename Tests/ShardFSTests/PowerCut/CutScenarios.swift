@@ -68,8 +68,8 @@ enum CutRun: String, CaseIterable, Sendable, CustomTestStringConvertible {
             return s
         case .set:
             let s = try CutScenario { try Self.store($0, $1, next: 999) }
-            try s.step("set", .set) { try $0.mailbox().append(Self.stage([1, 2, 3], in: $0.mailbox())) }
-            try s.step("second set", .set) { try $0.mailbox().append(Self.stage([4, 5], in: $0.mailbox())) }
+            try s.step("set", .set) { _ = try $0.mailbox().append(Self.stage([1, 2, 3], in: $0.mailbox())) }
+            try s.step("second set", .set) { _ = try $0.mailbox().append(Self.stage([4, 5], in: $0.mailbox())) }
             return s
         case .flags, .flagsFull: return try Self.flags(self == .flags ? .messages : .full)
         case .expunge: return try Self.expunge()
@@ -190,7 +190,7 @@ enum CutRun: String, CaseIterable, Sendable, CustomTestStringConvertible {
             try store($0, $1, next: 998)
             let store = try Store.open($0, options: $1)
             try messages(4, in: Place.inbox.open(store))
-            try Place.inbox.open(store).changeFlags([UID(1000)], .add(.flagged))
+            _ = try Place.inbox.open(store).changeFlags([UID(1000)], .add(.flagged))
         }
         try s.step("move one", .move) { _ = try $0.mailbox().move([UID(998)], to: $0.mailbox(target)) }
         try s.step("move two", .move) { _ = try $0.mailbox().move([UID(999), UID(1000)], to: $0.mailbox(target)) }
@@ -234,7 +234,7 @@ enum CutRun: String, CaseIterable, Sendable, CustomTestStringConvertible {
         try s.step("flags") { _ = try $0.mailbox().changeFlags([UID(1), UID(2)], .add([.seen, .deleted])) }
         try s.step("expunge") { _ = try $0.mailbox().expunge([UID(2)]) }
         try s.step("compact") { try $0.mailbox().compact() }
-        try s.step("set", .set) { try $0.mailbox().append(stage([4, 5], in: $0.mailbox())) }
+        try s.step("set", .set) { _ = try $0.mailbox().append(stage([4, 5], in: $0.mailbox())) }
         try s.step("compact again") { try $0.mailbox().compact() }
         try s.step("append") { try $0.mailbox().append(text(6)) }
         return s
