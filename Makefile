@@ -19,11 +19,13 @@ run:
 	$(SWIFT) build -c release --product rmail
 	@scripts/demo "$$($(SWIFT) build -c release --show-bin-path)/rmail"
 
-# One debug build serves the unit tests, the interop tests and the short stress run.
+# One debug build serves the unit tests, the interop tests and the short stress run. The engine's tests block their
+# threads, so they have a run of their own: beside them, servers would be starved.
 test:
 	@scripts/install-packages $(TEST_PACKAGES)
 	$(SWIFT) build --build-tests
-	$(SWIFT) test --skip-build
+	$(SWIFT) test --skip-build --skip ShardFSTests
+	$(SWIFT) test --skip-build --filter ShardFSTests
 	python3 Tests/Interop/usage_sessions.py "$$($(SWIFT) build --show-bin-path)/rmail"
 	"$$($(SWIFT) build --show-bin-path)/shardfs-stress" --seconds 10
 

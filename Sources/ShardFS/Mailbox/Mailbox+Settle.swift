@@ -5,34 +5,25 @@ import Glibc
 extension Mailbox {
     /// Writes records under the mailbox's lock and takes them, and all before them, into the view.
     func write(_ records: [LogRecord]) throws(StoreError) {
+        try write(records.count, { (log) throws(StoreError) in try log.append(records) }) { records[$0] }
+    }
+
+    func write(_ record: LogRecord) throws(StoreError) {
+        try write(1, { (log) throws(StoreError) in try log.append(record) }) { _ in record }
+    }
+
+    private func write(
+        _ count: Int, _ append: (LogFile) throws(StoreError) -> Void, _ record: (Int) -> LogRecord
+    ) throws(StoreError) {
         let (log, start) = state.withLock { ($0.log, $0.soleRecords) }
         do {
-            try log.append(records)
+            try append(log)
         } catch {
             // A part of a record at the end would hide all that follow it.
             if let start { try? log.truncate(records: start) }
             throw error
         }
-        guard let start else {
-            try catchUp(to: .max)
-            return
-        }
-        take(start, records.count) { records[$0] }
-    }
-
-    func write(_ record: LogRecord) throws(StoreError) {
-        let (log, start) = state.withLock { ($0.log, $0.soleRecords) }
-        do {
-            try log.append(record)
-        } catch {
-            if let start { try? log.truncate(records: start) }
-            throw error
-        }
-        guard let start else {
-            try catchUp(to: .max)
-            return
-        }
-        take(start, 1) { _ in record }
+        if let start { take(start, count, record) } else { try catchUp(to: .max) }
     }
 
     /// The only writer knows what stands in the log without reading it back; a reader may have been quicker.

@@ -58,6 +58,17 @@ import Testing
         #expect(lines.joined(separator: "|").lowercased() == answer.lowercased())
     }
 
+    /// The file keeps its NULs; a literal may not have them, and no octet moves.
+    @Test(arguments: ["BODY.PEEK[]", "BODY.PEEK[TEXT]", "BODY.PEEK[HEADER]", "BODY.PEEK[HEADER.FIELDS (Subject)]"])
+    func literalsHaveNoNUL(item: String) async throws {
+        let mail = try IMAPTestMail()
+        try mail.append("Subject: o\0ne\n\n\0body\0\n\0")
+        let dialogue = await IMAPDialogue.alice(mail)
+        let answer = await dialogue.ok("FETCH 1 (RFC822.SIZE \(item))").joined(separator: "\r\n")
+        #expect(!answer.utf8.contains(0) && answer.contains("RFC822.SIZE 26 "))
+        #expect(try mail.mailbox().open(UID(1)).read().filter { $0 == 0 }.count == 4)
+    }
+
     @Test func partsOfAMultipart() async throws {
         let mail = try IMAPTestMail()
         try mail.append(Self.multipart)

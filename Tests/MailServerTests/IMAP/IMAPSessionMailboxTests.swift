@@ -81,6 +81,13 @@ import Testing
         #expect(
             await dialogue.ok("LIST (SUBSCRIBED) \"\" lost/*") == [#"* LIST (\NonExistent \Subscribed) "/" lost/found"#]
         )
+        // The level above is told though it is not there; the one below it is subscribed itself and has something below.
+        await dialogue.ok("SUBSCRIBE lost/found/again")
+        #expect(
+            await dialogue.ok("LIST (SUBSCRIBED RECURSIVEMATCH) \"\" (lost lost/%)") == [
+                #"* LIST (\NonExistent) "/" lost ("CHILDINFO" ("SUBSCRIBED"))"#,
+                #"* LIST (\NonExistent \Subscribed) "/" lost/found ("CHILDINFO" ("SUBSCRIBED"))"#,
+            ])
         let status = await dialogue.ok("LIST \"\" INBOX RETURN (STATUS (MESSAGES UNSEEN))")
         #expect(status.count == 2 && status[line: 1] == "* STATUS INBOX (MESSAGES 0 UNSEEN 0)")
     }

@@ -35,7 +35,8 @@ final class AccountScratch: Sendable {
 
     /// Descriptors that this process has open for files below the directory.
     func openDescriptors() -> [String] {
-        (3..<256).compactMap { fd in
+        let descriptors = (try? DirectoryListing.names(System(), AT_FDCWD, "/proc/self/fd")) ?? []
+        return descriptors.compactMap { fd in
             var target = [CChar](repeating: 0, count: 4096)
             guard readlink("/proc/self/fd/\(fd)", &target, 4095) > 0 else { return nil }
             let name = String(decoding: target.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)

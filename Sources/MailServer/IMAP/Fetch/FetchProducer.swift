@@ -1,3 +1,4 @@
+import Glibc
 import IMAPCodec
 import MIME
 import NIOCore
@@ -140,7 +141,10 @@ struct FetchProducer: Sendable {
         var failure: StoreError?
         let written = buffer.writeWithUnsafeMutableBytes(minimumWritableBytes: count) { space in
             do throws(StoreError) {
-                return try file.read(into: UnsafeMutableRawBufferPointer(rebasing: space[..<count]), at: Int64(offset))
+                let piece = UnsafeMutableRawBufferPointer(rebasing: space[..<count])
+                let written = try file.read(into: piece, at: Int64(offset))
+                hideNULs(in: UnsafeMutableRawBufferPointer(rebasing: piece[..<written]))
+                return written
             } catch {
                 failure = error
                 return 0
@@ -149,6 +153,16 @@ struct FetchProducer: Sendable {
         if let failure { throw failure }
         // Messages never change; a file that a foreign hand cut short leaves a literal that cannot be filled.
         guard written == count else { throw StoreError(.damaged, "a message's file is shorter than it was") }
+    }
+
+    /// No literal but a literal8 may hold NUL (RFC 9051 section 4.3), and every octet must stay in its place: one that
+    /// no charset has as a letter stands for it.
+    private static func hideNULs(in bytes: UnsafeMutableRawBufferPointer) {
+        var rest = bytes
+        while let start = rest.baseAddress, let found = memchr(start, 0, rest.count) {
+            found.storeBytes(of: 0x80, as: UInt8.self)
+            rest = UnsafeMutableRawBufferPointer(rebasing: rest[(start.distance(to: found) + 1)...])
+        }
     }
 
     // MARK: Items
@@ -219,9 +233,10 @@ struct FetchProducer: Sendable {
         _ selection: HeaderSelection, _ path: [UInt32], _ partial: IMAPPartial?, _ name: IMAPFetchLiteral,
         _ answer: inout Answer, _ buffer: inout ByteBuffer
     ) throws(StoreError) {
-        guard let bytes = try answer.reader.fields(selection, at: path) else {
+        guard var bytes = try answer.reader.fields(selection, at: path) else {
             return answer.writer.write(.noBody(name), into: &buffer)
         }
+        bytes.withUnsafeMutableBytes(Self.hideNULs)
         let range = Self.range(0..<bytes.count, partial)
         answer.writer.beginLiteral(name, size: range.count, into: &buffer)
         buffer.writeBytes(bytes[range])

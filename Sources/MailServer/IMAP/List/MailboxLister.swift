@@ -18,22 +18,28 @@ struct MailboxLister {
         for listing in try mail.list() { known[listing.name.description] = listing }
 
         var answers: [IMAPResponse] = []
-        let candidates = selection.contains(.subscribed) ? subscribed.union(known.keys) : Set(known.keys)
+        var candidates = Set(known.keys)
+        // What has something subscribed below it (RFC 5258 section 3.5), be it there or not.
+        var parents: Set<String> = []
+        if selection.contains(.subscribed) {
+            candidates.formUnion(subscribed)
+            if selection.contains(.recursiveMatch) {
+                for name in subscribed { parents.formUnion(Self.ancestors(of: name)) }
+                candidates.formUnion(parents)
+            }
+        }
         for name in candidates.sorted(by: Self.precedes) where patterns.contains(where: { $0.matches(name) }) {
             let listing = known[name]
             if selection.contains(.specialUse), listing?.specialUse == nil { continue }
-            var childInfo: [String] = []
-            if selection.contains(.subscribed), !subscribed.contains(name) {
-                guard selection.contains(.recursiveMatch), subscribed.contains(where: { $0.hasPrefix(name + "/") })
-                else { continue }
-                childInfo = ["SUBSCRIBED"]
-            }
+            let isParent = parents.contains(name)
+            let isSelected = !selection.contains(.subscribed) || subscribed.contains(name)
+            guard isSelected || isParent else { continue }
             answers.append(
                 .list(
                     IMAPListEntry(
                         attributes: attributes(listing, isSubscribed: subscribed.contains(name)), mailbox: name,
-                        childInfo: childInfo)))
-            if let items = wanted.status, let listing, listing.isSelectable, childInfo.isEmpty,
+                        childInfo: isParent ? ["SUBSCRIBED"] : [])))
+            if let items = wanted.status, let listing, listing.isSelectable, isSelected,
                 // A mailbox that cannot be opened has no STATUS; the listing goes on (RFC 5819 section 2).
                 let mailbox = try? mail.mailbox(listing.name),
                 let values = try? IMAPSession.statusValues(of: mailbox, items, appendLimit: appendLimit)
@@ -55,6 +61,10 @@ struct MailboxLister {
         }
         if isSubscribed { attributes.append("\\Subscribed") }
         return attributes
+    }
+
+    private static func ancestors(of name: String) -> [String] {
+        name.utf8.indices.filter { name.utf8[$0] == UInt8(ascii: "/") }.map { String(name[..<$0]) }
     }
 
     /// INBOX first, the rest by name.
