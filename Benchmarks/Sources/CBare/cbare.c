@@ -42,9 +42,9 @@ double bare_rename(const char *dir, int files, int count) {
     return seconds;
 }
 
-static int append_one(int d, int n, const char *bytes, int size, int sync) {
+static int append_one(int s, int d, int n, const char *bytes, int size, int sync) {
     char name[32], path[40];
-    int fd = openat(d, ".", O_TMPFILE | O_RDWR, 0600);
+    int fd = openat(s, ".", O_TMPFILE | O_RDWR, 0600);
     if (fd < 0 || write(fd, bytes, (size_t)size) != size) return -1;
     if (sync && fsync(fd) != 0) return -1;
     snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
@@ -54,37 +54,38 @@ static int append_one(int d, int n, const char *bytes, int size, int sync) {
     return close(fd);
 }
 
-double bare_append(const char *dir, int first, int count, int size, int sync) {
+double bare_append(const char *stage, const char *dir, int first, int count, int size, int sync) {
     char *bytes = malloc((size_t)size);
     memset(bytes, 'x', (size_t)size);
-    int d = open(dir, O_RDONLY | O_DIRECTORY);
-    if (d < 0) return -1;
+    int s = open(stage, O_RDONLY | O_DIRECTORY), d = open(dir, O_RDONLY | O_DIRECTORY);
+    if (s < 0 || d < 0) return -1;
     double start = bare_now();
     for (int i = 0; i < count; i++)
-        if (append_one(d, first + i, bytes, size, sync) != 0) return -1;
+        if (append_one(s, d, first + i, bytes, size, sync) != 0) return -1;
     double seconds = bare_now() - start;
+    close(s);
     close(d);
     free(bytes);
     return seconds;
 }
 
 struct job {
-    const char *dir;
+    const char *stage, *dir;
     int first, count, size, failed;
 };
 
 static void *append_thread(void *argument) {
     struct job *job = argument;
-    job->failed = bare_append(job->dir, job->first, job->count, job->size, 1) < 0;
+    job->failed = bare_append(job->stage, job->dir, job->first, job->count, job->size, 1) < 0;
     return NULL;
 }
 
-double bare_append_threads(const char *const *dirs, int threads, int count, int size) {
+double bare_append_threads(const char *const *stages, const char *const *dirs, int threads, int count, int size) {
     pthread_t ids[64];
     struct job jobs[64];
     double start = bare_now();
     for (int i = 0; i < threads; i++) {
-        jobs[i] = (struct job){dirs[i], 1 + i * 1000000, count, size, 0};
+        jobs[i] = (struct job){stages[i], dirs[i], 1 + i * 1000000, count, size, 0};
         pthread_create(&ids[i], NULL, append_thread, &jobs[i]);
     }
     int failed = 0;

@@ -133,7 +133,7 @@ final class Benchmark {
         let beside = "\(path)/domains/example.com/users/bench/mailboxes/INBOX"
         for _ in 0..<rounds {
             row.bare.append(
-                try check(bare_append(directory("bare", in: beside), 1, Int32(count), 4096, durability == .none ? 0 : 1))
+                try check(bare_append(beside, directory("bare", in: beside), 1, Int32(count), 4096, durability == .none ? 0 : 1))
                     / Double(count) * 1e6)
             let start = bare_now()
             for _ in 0..<count { try append(mailbox) }
@@ -146,15 +146,17 @@ final class Benchmark {
         var row = Row(name: name + " (per s)", unit: "/s", goal: 0.8, isRate: true)
         let count = 100
         let (account, path) = try store(.messages)
-        let beside = "\(path)/domains/example.com/users/bench/mailboxes/box0"
+        let parent = "\(path)/domains/example.com/users/bench/mailboxes"
         let boxes = try (0..<mailboxes).map { try mailbox(account, "box\($0)") }
         for box in boxes { try append(box) }
         for _ in 0..<rounds {
-            let shared = directory("bare", in: beside)
-            let dirs = (0..<8).map { _ in mailboxes == 1 ? shared : directory("bare", in: beside) }
+            let stages = (0..<8).map { "\(parent)/box\($0 % mailboxes)" }
+            let shared = directory("bare", in: stages[0])
+            let dirs = stages.map { mailboxes == 1 ? shared : directory("bare", in: $0) }
+            var from = stages.map { UnsafePointer(strdup($0)) }
             var pointers = dirs.map { UnsafePointer(strdup($0)) }
-            let bare = try check(bare_append_threads(&pointers, 8, Int32(count), 4096))
-            for p in pointers { free(UnsafeMutablePointer(mutating: p)) }
+            let bare = try check(bare_append_threads(&from, &pointers, 8, Int32(count), 4096))
+            for p in from + pointers { free(UnsafeMutablePointer(mutating: p)) }
             row.bare.append(Double(8 * count) / bare)
             let start = bare_now()
             try inThreads(8) { i in
@@ -186,7 +188,7 @@ final class Benchmark {
             staged = []
             let uids = (1...count).map { UID(UInt32($0)) }
             let from = directory("bare")
-            _ = try check(bare_append(from, 1, Int32(count), 4096, 0))
+            _ = try check(bare_append(from, from, 1, Int32(count), 4096, 0))
             sync()
 
             copy.bare.append(try check(bare_copy(from, directory("bare"), 1, Int32(count))) * 1e3)
@@ -194,7 +196,7 @@ final class Benchmark {
             move.bare.append(try check(bare_move(from, directory("bare"), 1, Int32(count))) * 1e3)
             move.engine.append(try timed { _ = try source.move(uids, to: target) })
             let again = directory("bare")
-            _ = try check(bare_append(again, 1, Int32(count), 4096, 0))
+            _ = try check(bare_append(again, again, 1, Int32(count), 4096, 0))
             sync()
             expunge.bare.append(try check(bare_move(again, directory("bare"), 1, Int32(count))) * 1e3)
             expunge.engine.append(try timed { _ = try target.remove(uids) })

@@ -47,7 +47,8 @@ public final class Account: Sendable {
     /// Whether a message of `size` bytes would fit now. A hint: only an append decides.
     public func hasRoom(for size: UInt64) throws(StoreError) -> Bool {
         let now = try quota()
-        return now.limit == 0 || now.bytes.addingReportingOverflow(size).partialValue <= now.limit
+        let (after, isTooMuch) = now.bytes.addingReportingOverflow(size)
+        return now.limit == 0 || !isTooMuch && after <= now.limit
     }
 
     /// Marks every open mailbox and the ledger as closed in good order, and lets go of them.

@@ -5,27 +5,29 @@ import Glibc
 /// The kernel tells a failed write-back once per descriptor. Apart, one caller would learn of it and the next would be
 /// told that all is well; here a failure is everybody's, and for good.
 final class SharedSync: @unchecked Sendable {
-    // Proof for @unchecked: the variables are reached only between lock and unlock of `mutex`; mutex and condition live
+    // Proof for @unchecked: the variables are reached only between lock and unlock of `mutex`; mutex and conditions live
     // at fixed addresses for as long as this object does.
-    private var requested: UInt64 = 0
+    /// The round that runs or ran last; who asks meanwhile is served by the next.
+    private var round: UInt64 = 0
     private var covered: UInt64 = 0
     private var isRunning = false
     private var failure: Errno?
     private let mutex: UnsafeMutablePointer<pthread_mutex_t>
-    private let condition: UnsafeMutablePointer<pthread_cond_t>
+    /// For rounds of even and of odd number: those whose round has ended are woken together, of the others one.
+    private let conditions: UnsafeMutablePointer<pthread_cond_t>
 
     init() {
         mutex = .allocate(capacity: 1)
         mutex.initialize(to: pthread_mutex_t())
         pthread_mutex_init(mutex, nil)
-        condition = .allocate(capacity: 1)
-        condition.initialize(to: pthread_cond_t())
-        pthread_cond_init(condition, nil)
+        conditions = .allocate(capacity: 2)
+        conditions.initialize(repeating: pthread_cond_t(), count: 2)
+        for i in 0..<2 { pthread_cond_init(conditions + i, nil) }
     }
 
     deinit {
-        pthread_cond_destroy(condition)
-        condition.deallocate()
+        for i in 0..<2 { pthread_cond_destroy(conditions + i) }
+        conditions.deallocate()
         pthread_mutex_destroy(mutex)
         mutex.deallocate()
     }
@@ -33,25 +35,28 @@ final class SharedSync: @unchecked Sendable {
     /// Returns when an fsync that began after this call has succeeded.
     func sync(_ system: System, _ descriptor: Int32) throws(Errno) {
         pthread_mutex_lock(mutex)
-        requested += 1
-        let mine = requested
+        let mine = round + 1
         while failure == nil, covered < mine {
             if isRunning {
-                pthread_cond_wait(condition, mutex)
+                pthread_cond_wait(conditions + Int(mine % 2), mutex)
                 continue
             }
             isRunning = true
-            let covers = requested
+            round = mine
             pthread_mutex_unlock(mutex)
             let result: Result<Void, Errno>
             do throws(Errno) { result = .success(try system.sync(descriptor)) } catch { result = .failure(error) }
             pthread_mutex_lock(mutex)
             isRunning = false
+            pthread_cond_broadcast(conditions + Int(mine % 2))
             switch result {
-            case .success: covered = max(covered, covers)
-            case .failure(let error): failure = error
+            case .success:
+                covered = mine
+                pthread_cond_signal(conditions + Int((mine + 1) % 2))
+            case .failure(let error):
+                failure = error
+                pthread_cond_broadcast(conditions + Int((mine + 1) % 2))
             }
-            pthread_cond_broadcast(condition)
         }
         let failed = covered < mine ? failure : nil
         pthread_mutex_unlock(mutex)
