@@ -9,14 +9,15 @@ public struct IPAddress: Sendable, Hashable, CustomStringConvertible {
     public init?(_ text: String) {
         guard !text.utf8.contains(0) else { return nil }
         let address = text.firstIndex(of: "%").map { String(text[..<$0]) } ?? text
-        var v4 = in_addr()
+        // Bytes rather than in_addr and in6_addr: several C modules claim those types, and which one wins depends on the
+        // order of compilation.
+        var v4 = [UInt8](repeating: 0, count: 4)
         if inet_pton(AF_INET, address, &v4) == 1 {
-            bytes = withUnsafeBytes(of: v4) { Array($0) }
+            bytes = v4
             return
         }
-        var v6 = in6_addr()
-        guard inet_pton(AF_INET6, address, &v6) == 1 else { return nil }
-        let all = withUnsafeBytes(of: v6) { Array($0) }
+        var all = [UInt8](repeating: 0, count: 16)
+        guard inet_pton(AF_INET6, address, &all) == 1 else { return nil }
         let isMapped = all[..<10].allSatisfy { $0 == 0 } && all[10] == 0xFF && all[11] == 0xFF
         bytes = isMapped ? Array(all[12...]) : all
     }
@@ -30,12 +31,10 @@ public struct IPAddress: Sendable, Hashable, CustomStringConvertible {
 
     public var description: String {
         if bytes.count == 4 { return bytes.map(String.init).joined(separator: ".") }
-        var address = in6_addr()
-        withUnsafeMutableBytes(of: &address) { $0.copyBytes(from: bytes) }
         var text = [UInt8](repeating: 0, count: Int(INET6_ADDRSTRLEN))
         let done = text.withUnsafeMutableBytes { buffer in
             inet_ntop(
-                AF_INET6, &address, buffer.baseAddress?.assumingMemoryBound(to: CChar.self), socklen_t(buffer.count))
+                AF_INET6, bytes, buffer.baseAddress?.assumingMemoryBound(to: CChar.self), socklen_t(buffer.count))
         }
         guard done != nil else { return "" }
         return String(decoding: text.prefix { $0 != 0 }, as: UTF8.self)
