@@ -6,7 +6,7 @@ STRESS_SECONDS ?= 60
 
 BUILD_PACKAGES = libssl-dev libunistring-dev pkg-config
 RUN_PACKAGES = $(BUILD_PACKAGES) python3
-TEST_PACKAGES = $(RUN_PACKAGES) openssl
+TEST_PACKAGES = $(RUN_PACKAGES) openssl isync curl swaks libnet-ssleay-perl mutt bsdutils
 
 .PHONY: run test build bench stress fuzz format lint docs install clean
 
@@ -27,6 +27,7 @@ test:
 	$(SWIFT) test --skip-build --skip ShardFSTests
 	$(SWIFT) test --skip-build --filter ShardFSTests
 	python3 Tests/Interop/usage_sessions.py "$$($(SWIFT) build --show-bin-path)/rmail"
+	python3 Tests/Interop/clients.py "$$($(SWIFT) build --show-bin-path)/rmail"
 	"$$($(SWIFT) build --show-bin-path)/shardfs-stress" --seconds 10
 
 stress:

@@ -86,7 +86,8 @@ public final class Store: Sendable {
         }
         do throws(StoreError) {
             let capabilities =
-                options.readOnly ? [.locks] : try Capability.probe(system, directory, without: options.withoutCapabilities)
+                options.readOnly
+                ? [.locks] : try Capability.probe(system, directory, without: options.withoutCapabilities)
             if !capabilities.contains(.locks) { options.readOnly = true }
             let id = try format(system, directory, readOnly: options.readOnly)
             return Store(

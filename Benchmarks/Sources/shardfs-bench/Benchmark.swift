@@ -78,7 +78,9 @@ final class Benchmark {
     }
 
     func check(_ seconds: Double) throws -> Double {
-        guard seconds >= 0 else { throw Failure(description: "a bare call failed: \(String(cString: strerror(errno)))") }
+        guard seconds >= 0 else {
+            throw Failure(description: "a bare call failed: \(String(cString: strerror(errno)))")
+        }
         return seconds
     }
 
@@ -133,7 +135,9 @@ final class Benchmark {
         let beside = "\(path)/domains/example.com/users/bench/mailboxes/INBOX"
         for _ in 0..<rounds {
             row.bare.append(
-                try check(bare_append(beside, directory("bare", in: beside), 1, Int32(count), 4096, durability == .none ? 0 : 1))
+                try check(
+                    bare_append(
+                        beside, directory("bare", in: beside), 1, Int32(count), 4096, durability == .none ? 0 : 1))
                     / Double(count) * 1e6)
             let start = bare_now()
             for _ in 0..<count { try append(mailbox) }
@@ -259,7 +263,8 @@ final class Benchmark {
             }
             if row.engine.count == 1 {
                 let used = residentKiB() - before
-                print("memory of the open mailbox: \(used) KiB, \(used * 1024 / large) bytes a message (goal 32 + 1 MiB)")
+                print(
+                    "memory of the open mailbox: \(used) KiB, \(used * 1024 / large) bytes a message (goal 32 + 1 MiB)")
             }
         }
         row.print()

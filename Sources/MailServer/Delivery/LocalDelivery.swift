@@ -60,7 +60,7 @@ public final class LocalDelivery: SMTPBackend {
         let environment = environment
         do {
             return try await environment.filePool.run { () throws(DeliveryFailure) in
-                try Self.judge(path, environment)
+                try Self.judge(path, size: envelope.parameters.size ?? 1, environment)
             }
         } catch {
             logger.error("recipient \(path): \(error)")
@@ -68,8 +68,9 @@ public final class LocalDelivery: SMTPBackend {
         }
     }
 
+    /// A size that the client declared counts (RFC 1870 section 6.1): who is refused here stops no other recipient.
     private static func judge(
-        _ path: SMTPForwardPath, _ environment: ServerEnvironment
+        _ path: SMTPForwardPath, size: Int, _ environment: ServerEnvironment
     ) throws(DeliveryFailure) -> SMTPRecipientVerdict {
         let (local, domain): (String, String)
         switch path {
@@ -82,7 +83,7 @@ public final class LocalDelivery: SMTPBackend {
             guard let found = try environment.accounts.find(address) else { return .unknownUser }
             guard found.account.enabled else { return .disabled }
             let account = try environment.store.account(address)
-            guard try account.hasRoom(for: 1) else { return .overQuota }
+            guard try account.hasRoom(for: UInt64(max(size, 1))) else { return .overQuota }
             return .accepted(mailbox: address.description)
         } catch {
             throw DeliveryFailure(error)

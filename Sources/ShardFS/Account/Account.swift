@@ -104,7 +104,8 @@ extension AccountContext {
         var ready: [Mailbox] = []
         for path in try mailboxPaths() { ready.append(try mailbox(path: path)) }
         defer { withExtendedLifetime(ready) {} }
-        try LockFile.hold(system, in: directory, UIDValidityCounter.lockName, until: deadline) { () throws(StoreError) in
+        try LockFile.hold(system, in: directory, UIDValidityCounter.lockName, until: deadline) {
+            () throws(StoreError) in
             var mailboxes: [Mailbox] = []
             for path in try mailboxPaths() { mailboxes.append(try mailbox(path: path)) }
             mailboxes.sort { $0.id < $1.id }
@@ -156,7 +157,9 @@ extension AccountContext {
             }
             defer { system.close(fd) }
             // What means nothing has no value; what cannot be read may have the highest.
-            do { highest = max(highest, try LogFile.open(system, in: fd, readOnly: true)?.openedHeader.uidValidity ?? 0) } catch {
+            do {
+                highest = max(highest, try LogFile.open(system, in: fd, readOnly: true)?.openedHeader.uidValidity ?? 0)
+            } catch {
                 if error.code != .damaged { throw error }
             }
             do {
@@ -187,7 +190,8 @@ extension AccountContext {
         try publisher.publish(status.json.serialized(), as: MailboxStatus.fileName, in: fd)
         for name in [MailboxLocks.gateName, MailboxLocks.lockName, Mailbox.statusLockName] {
             system.close(
-                try doing("make \(name)") { () throws(Errno) in try system.open(fd, name, O_RDWR | O_CREAT | O_NOFOLLOW) })
+                try doing("make \(name)") { () throws(Errno) in try system.open(fd, name, O_RDWR | O_CREAT | O_NOFOLLOW)
+                })
         }
         try LogWriter(system: system, directory: fd).publish(
             LogHeader(

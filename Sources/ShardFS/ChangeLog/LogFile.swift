@@ -84,9 +84,13 @@ final class LogFile: Sendable {
     }
 
     /// How many whole records a log of `size` bytes has.
-    static func records(in size: Int64) -> Int { size <= Int64(LogHeader.size) ? 0 : Int(size - Int64(LogHeader.size)) / LogRecord.size }
+    static func records(in size: Int64) -> Int {
+        size <= Int64(LogHeader.size) ? 0 : Int(size - Int64(LogHeader.size)) / LogRecord.size
+    }
     /// Whether a log of `size` bytes ends in a part of a record.
-    static func isTorn(_ size: Int64) -> Bool { size < Int64(LogHeader.size) || (size - Int64(LogHeader.size)) % Int64(LogRecord.size) != 0 }
+    static func isTorn(_ size: Int64) -> Bool {
+        size < Int64(LogHeader.size) || (size - Int64(LogHeader.size)) % Int64(LogRecord.size) != 0
+    }
     static func offset(of record: Int) -> Int64 { Int64(LogHeader.size + record * LogRecord.size) }
 
     func size() throws(StoreError) -> Int64 {

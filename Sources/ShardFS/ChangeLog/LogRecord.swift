@@ -113,7 +113,9 @@ extension UnsafeMutableRawPointer {
 
 extension UnsafeRawPointer {
     @inline(__always)
-    func unaligned(_ offset: Int) -> UInt64 { UInt64(littleEndian: loadUnaligned(fromByteOffset: offset, as: UInt64.self)) }
+    func unaligned(_ offset: Int) -> UInt64 {
+        UInt64(littleEndian: loadUnaligned(fromByteOffset: offset, as: UInt64.self))
+    }
 }
 
 /// The first 16 bytes of the SHA-256 of a message: RFC 8474's EMAILID, and what bit rot is found by.

@@ -98,7 +98,8 @@ extension Mailbox {
         } catch {
             // No done record, so nobody has seen the name: take it back, and the intent is settled as void.
             do {
-                try MessageFileName.with(uid, flags) { (name) throws(Errno) in try system.unlink(shard.descriptor, name) }
+                try MessageFileName.with(uid, flags) { (name) throws(Errno) in try system.unlink(shard.descriptor, name)
+                }
                 try? context.ledger.giveBack(bytes: UInt64(size), messages: 1)
             } catch {}
             throw error

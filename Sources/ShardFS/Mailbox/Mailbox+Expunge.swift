@@ -138,7 +138,8 @@ extension Mailbox {
             odd = now.name
         }
         // It has a name, so no record may say that it went.
-        throw StoreError(.system, "could not expunge message \(record.uid): its way to \(ExpungedName.directory) keeps vanishing")
+        throw StoreError(
+            .system, "could not expunge message \(record.uid): its way to \(ExpungedName.directory) keeps vanishing")
     }
 
     /// The directory of this hour, made when it is missing.
@@ -215,7 +216,9 @@ extension Mailbox {
         let name = ExpungedName.string(message.uidValidity, message.uid, message.flags)
         let source = "\(ExpungedName.directory)/\(message.hour)/\(name)"
         let file = try MessageFile.open(system, directory, source, uid: message.uid)
-        guard let file else { throw StoreError(.notFound, "message \(message.uid) is not in \(ExpungedName.directory)") }
+        guard let file else {
+            throw StoreError(.notFound, "message \(message.uid) is not in \(ExpungedName.directory)")
+        }
         let digest = try file.digest()
         let copy = context.can(.hardLinks) ? nil : try stage(copyOf: file)
         let result: AppendResult

@@ -122,7 +122,8 @@ extension Mailbox {
     }
 
     /// Logs what was changed behind the engine's back: the names win, with fresh mod-sequences. Exclusive lock.
-    private func reconcile(_ number: UInt32, _ listing: ShardListing?, _ known: ShardTable?) throws(StoreError) -> Bool {
+    private func reconcile(_ number: UInt32, _ listing: ShardListing?, _ known: ShardTable?) throws(StoreError) -> Bool
+    {
         var records: [LogRecord] = []
         var strays: [ListedMessage] = listing?.odd ?? []
         var uids: Set<UInt32> = []
@@ -183,8 +184,10 @@ extension Mailbox {
             }
             guard status.isRegularFile, status.size <= Int64(UInt32.max) else { continue }
             if let twin = try shard.names(of: stray.uid).first(where: { $0.name != stray.name }),
-                try doing("look at \(twin.name)", { () throws(Errno) in try system.status(shard.descriptor, twin.name) })
-                    .identity == status.identity
+                try doing(
+                    "look at \(twin.name)", { () throws(Errno) in try system.status(shard.descriptor, twin.name) }
+                )
+                .identity == status.identity
             {
                 // A second name of the same message: the rename that left it is over.
                 try remove(stray.name, in: shard.descriptor)

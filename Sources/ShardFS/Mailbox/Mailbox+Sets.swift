@@ -12,7 +12,8 @@ struct SetMember {
 extension Mailbox {
     /// Appends several finished messages under consecutive UIDs: all or none, through errors, kills and power cuts.
     /// - Throws: as `append`; nothing was added then.
-    public func append(_ messages: [(message: StagedMessage, flags: MessageFlags)]) throws(StoreError) -> [AppendResult] {
+    public func append(_ messages: [(message: StagedMessage, flags: MessageFlags)]) throws(StoreError) -> [AppendResult]
+    {
         if messages.count == 1 { return [try append(messages[0].message, flags: messages[0].flags)] }
         var members: [SetMember] = []
         let now = context.now

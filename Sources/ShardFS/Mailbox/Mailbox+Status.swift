@@ -14,7 +14,8 @@ extension Mailbox {
     /// Reads, changes and replaces status.json under its own lock; durable when it returns.
     @discardableResult
     func updateStatus(_ change: (inout MailboxStatus) throws(StoreError) -> Void) throws(StoreError) -> MailboxStatus {
-        try LockFile.hold(system, in: directory, Self.statusLockName, until: context.deadline) { () throws(StoreError) in
+        try LockFile.hold(system, in: directory, Self.statusLockName, until: context.deadline) {
+            () throws(StoreError) in
             var status = try readStatus()
             guard status.mailboxID == id else {
                 throw StoreError(.gone, "the mailbox was replaced by another of the same name")
@@ -53,7 +54,8 @@ extension Mailbox {
         let modSeqShort = wantedModSeq > status.modSeqCeiling && status.modSeqCeiling < MailboxStatus.modSeqEnd
         if always {
             if nextUID + UInt64(uids) > MailboxStatus.uidEnd {
-                throw StoreError(.exhausted, "the mailbox has no UIDs left: the last one, \(UID.lastGiven), is given out")
+                throw StoreError(
+                    .exhausted, "the mailbox has no UIDs left: the last one, \(UID.lastGiven), is given out")
             }
             if wantedModSeq > MailboxStatus.modSeqEnd {
                 throw StoreError(.exhausted, "the mailbox has no mod-sequences left")

@@ -58,7 +58,9 @@ struct MailboxView: Sendable {
             put(record, index, modSeq)
         case .set:
             guard let set = pending.removeValue(forKey: record.token) else { break }
-            for (held, place) in set.held { put(held, place, held.modSeq != 0 ? held.modSeq : base + UInt64(place) + 1) }
+            for (held, place) in set.held {
+                put(held, place, held.modSeq != 0 ? held.modSeq : base + UInt64(place) + 1)
+            }
             // Its own record is not kept by compaction, so it must not count: the highest never goes down.
             return
         case .flags:

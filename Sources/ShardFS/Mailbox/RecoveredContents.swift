@@ -140,7 +140,9 @@ struct RecoveredContents {
         for odd in listing.odd { names[odd.uid, default: []].append(odd) }
         for uid in UID.inShard(number) {
             var all = names[uid] ?? []
-            if let flags = listing.flags(Int(uid % UID.perShard)) { all.insert(ListedMessage(uid: uid, flags: flags), at: 0) }
+            if let flags = listing.flags(Int(uid % UID.perShard)) {
+                all.insert(ListedMessage(uid: uid, flags: flags), at: 0)
+            }
             guard !all.isEmpty else { continue }
             var kept: (message: ListedMessage, status: FileStatus)?
             for candidate in all {

@@ -156,7 +156,8 @@ struct Recovery {
 
     /// Replaces status.json under its lock, with what others added to it since it was read. Ceilings never go down.
     private func publish(_ status: MailboxStatus) throws(StoreError) -> MailboxStatus {
-        try LockFile.hold(system, in: directory, Mailbox.statusLockName, until: context.deadline) { () throws(StoreError) in
+        try LockFile.hold(system, in: directory, Mailbox.statusLockName, until: context.deadline) {
+            () throws(StoreError) in
             var status = status
             if let now = try self.status(), now.uidValidity == status.uidValidity {
                 status.keywords.merge(now.keywords)

@@ -118,7 +118,9 @@ struct ShardListing {
         guard odd.isEmpty, count == shard?.count ?? 0 else { return false }
         guard let shard else { return true }
         return table.withUnsafeBufferPointer { slots in
-            for i in 0..<shard.count where slots[Int(shard.offsets[i])] != shard.flags[i] | Self.present { return false }
+            for i in 0..<shard.count where slots[Int(shard.offsets[i])] != shard.flags[i] | Self.present {
+                return false
+            }
             return true
         }
     }

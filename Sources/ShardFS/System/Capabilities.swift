@@ -62,7 +62,9 @@ extension Capability {
             defer { system.close(b) }
             guard try system.tryLock(a, exclusive: true) else { return false }
             return try !system.tryLock(b, exclusive: true)
-        } catch .notSupported { return false } catch .invalid { return false } catch .noSystemCall { return false } catch {
+        } catch .notSupported { return false } catch .invalid { return false } catch .noSystemCall {
+            return false
+        } catch {
             // No answer: a store opened read-only for want of descriptors would surprise everybody.
             if error.rawValue == ENOLCK { return false }
             throw StoreError.system(error, "lock a file in the store")

@@ -109,7 +109,9 @@ struct System: Sendable {
 
     // MARK: descriptors
 
-    func open(_ directory: Int32, _ path: UnsafePointer<CChar>, _ flags: Int32, mode: mode_t = 0o600) throws(Errno) -> Int32 {
+    func open(_ directory: Int32, _ path: UnsafePointer<CChar>, _ flags: Int32, mode: mode_t = 0o600) throws(Errno)
+        -> Int32
+    {
         Int32(
             try call(.open(directory: directory, path: String(cString: path), flags: flags)) {
                 Int(Glibc.openat(directory, path, flags | O_CLOEXEC, mode))

@@ -109,8 +109,10 @@ import Testing
             let account = thread == 1 ? other : account
             do {
                 if thread == 0 {
-                    while try account.mailbox(.inbox).snapshot().messages.count + account.mailbox(
-                        MailboxName("Work")).snapshot().messages.count < 40
+                    while try account.mailbox(.inbox).snapshot().messages.count
+                        + account.mailbox(
+                            MailboxName("Work")
+                        ).snapshot().messages.count < 40
                     {}
                     try account.delete(MailboxName("Work"))
                     return
@@ -239,7 +241,9 @@ import Testing
                     defer { pause.resume() }
                     // It cannot end while the other writes; what it has done by then is for `resume` to show.
                     onThreads(2) { inner in
-                        if inner == 0 { try? account.delete(MailboxName("Work")) } else {
+                        if inner == 0 {
+                            try? account.delete(MailboxName("Work"))
+                        } else {
                             while account.context.known(at: "mailboxes/Work") != nil {}
                             System.pause(nanoseconds: 20_000_000)
                             pause.resume()

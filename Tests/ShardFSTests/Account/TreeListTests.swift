@@ -106,11 +106,12 @@ import Testing
 
     // MARK: special use
 
-    @Test(arguments: [
-        (#"\Sent"#, #"\Sent"#), ("sent", #"\Sent"#), (#"\JUNK"#, #"\Junk"#), (#"\All"#, #"\All"#),
-        (#"\Flagged"#, #"\Flagged"#), (#"\Archive"#, #"\Archive"#), (#"\Inbox"#, nil), ("", nil), (#"\"#, nil),
-        (#"\Sent "#, nil), (#"\\Sent"#, nil),
-    ] as [(String, String?)])
+    @Test(
+        arguments: [
+            (#"\Sent"#, #"\Sent"#), ("sent", #"\Sent"#), (#"\JUNK"#, #"\Junk"#), (#"\All"#, #"\All"#),
+            (#"\Flagged"#, #"\Flagged"#), (#"\Archive"#, #"\Archive"#), (#"\Inbox"#, nil), ("", nil), (#"\"#, nil),
+            (#"\Sent "#, nil), (#"\\Sent"#, nil),
+        ] as [(String, String?)])
     func parsesSpecialUse(_ text: String, _ use: String?) { #expect(SpecialUse(parsing: text)?.description == use) }
 
     private func uses(_ t: TreeScratch) throws -> [String] {

@@ -12,16 +12,22 @@ import Testing
     @Test(arguments: [
         ("Work", "Play", ["Other=g", "Play=c,d", "Play/2024=e", "Play/2024/May=f"]),
         ("Work", "work", ["Other=g", "work=c,d", "work/2024=e", "work/2024/May=f"]),
-        ("Work", "New/Deep/Work", [
-            "New=", "New/Deep=", "New/Deep/Work=c,d", "New/Deep/Work/2024=e", "New/Deep/Work/2024/May=f", "Other=g",
-        ]),
+        (
+            "Work", "New/Deep/Work",
+            [
+                "New=", "New/Deep=", "New/Deep/Work=c,d", "New/Deep/Work/2024=e", "New/Deep/Work/2024/May=f", "Other=g",
+            ]
+        ),
         ("Work/2024", "2024", ["2024=e", "2024/May=f", "Other=g", "Work=c,d"]),
         ("Work/2024/May", "Work/May", ["Other=g", "Work=c,d", "Work/2024=e", "Work/May=f"]),
         ("Work/2024", "INBOX/2024", ["Other=g", "Work=c,d"]),
         ("Work", "0000", ["0000=c,d", "0000/2024=e", "0000/2024/May=f", "Other=g"]),
-        ("Work", "100% .x/..y", [
-            "100% .x=", "100% .x/..y=c,d", "100% .x/..y/2024=e", "100% .x/..y/2024/May=f", "Other=g",
-        ]),
+        (
+            "Work", "100% .x/..y",
+            [
+                "100% .x=", "100% .x/..y=c,d", "100% .x/..y/2024=e", "100% .x/..y/2024/May=f", "Other=g",
+            ]
+        ),
     ])
     func moves(_ old: String, _ new: String, _ tree: [String]) throws {
         let t = try TreeScratch()

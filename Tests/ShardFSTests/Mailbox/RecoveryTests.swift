@@ -19,7 +19,9 @@ import Testing
         for path in ["\(t.path)/domains/example.com/users/alice/mailboxes", inbox, "\(inbox)/0000"] {
             mkdir(path, 0o700)
         }
-        try write("{\"uid_validity\": 1700000000, \"uid_next\": \(uidNext), \"colour\": \"blue\"}", to: "\(inbox)/status.json")
+        try write(
+            "{\"uid_validity\": 1700000000, \"uid_next\": \(uidNext), \"colour\": \"blue\"}", to: "\(inbox)/status.json"
+        )
         for name in names { try write("Subject: \(name)\r\n\r\n", to: "\(inbox)/\(name)") }
     }
 
@@ -202,7 +204,8 @@ import Testing
             try inbox.append("one")
             _ = try inbox.remove([UID(1)])
             let gone = try #require(inbox.expunged().first)
-            let from = "\(try t.directory())/.expunged/\(gone.hour)/\(ExpungedName.string(gone.uidValidity, gone.uid, gone.flags))"
+            let from =
+                "\(try t.directory())/.expunged/\(gone.hour)/\(ExpungedName.string(gone.uidValidity, gone.uid, gone.flags))"
             mkdir("\(try t.directory())/0000", 0o700)
             try #require(link(from, "\(try t.directory())/0000/00000001_.eml") == 0)
         }
