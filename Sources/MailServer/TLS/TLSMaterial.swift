@@ -1,5 +1,6 @@
 import FoundationEssentials
 public import Logging
+import NIOCore
 public import NIOSSL
 import SwiftASN1
 import X509
@@ -66,6 +67,8 @@ public struct TLSMaterial: Sendable {
         var settings = TLSConfiguration.makeServerConfiguration(
             certificateChain: chain.map { .certificate($0) }, privateKey: .privateKey(privateKey))
         settings.minimumTLSVersion = .tlsv12
+        // A client that reads no more would hold up the end of its connection, and of the server.
+        settings.shutdownTimeout = .seconds(2)
         do {
             return try NIOSSLContext(configuration: settings)
         } catch {
