@@ -7,7 +7,6 @@
 #include <string.h>
 #include <sys/file.h>
 #include <sys/random.h>
-#include <sys/statfs.h>
 #include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
@@ -15,9 +14,6 @@
 #if defined(__x86_64__)
 #include <nmmintrin.h>
 #endif
-
-const int cposix_o_path = O_PATH;
-const int cposix_o_tmpfile = O_TMPFILE;
 
 int cposix_rename_noreplace(int old_dir, const char *old_name, int new_dir, const char *new_name) {
     return renameat2(old_dir, old_name, new_dir, new_name, RENAME_NOREPLACE);
@@ -36,11 +32,6 @@ int64_t cposix_getdents64(int fd, void *buffer, size_t size) { return syscall(SY
 int cposix_flock(int fd, int operation) { return flock(fd, operation); }
 
 int cposix_syncfs(int fd) { return syncfs(fd); }
-
-int64_t cposix_fs_type(int fd) {
-    struct statfs s;
-    return fstatfs(fd, &s) == 0 ? (int64_t)s.f_type : -1;
-}
 
 int cposix_random(void *buffer, size_t size) {
     unsigned char *p = buffer;

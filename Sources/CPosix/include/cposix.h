@@ -24,9 +24,6 @@ int cposix_flock(int fd, int operation);
 /// syncfs(2) of the file system that holds `fd`.
 int cposix_syncfs(int fd);
 
-/// f_type of fstatfs(2); -1 on failure.
-int64_t cposix_fs_type(int fd);
-
 /// getrandom(2), looped until `size` bytes are there; -1 on failure.
 int cposix_random(void *buffer, size_t size);
 
@@ -42,8 +39,5 @@ void cposix_pause(uint64_t nanoseconds);
 /// Monotonic and wall clocks in nanoseconds.
 uint64_t cposix_monotonic_ns(void);
 int64_t cposix_realtime_ns(void);
-
-extern const int cposix_o_path;
-extern const int cposix_o_tmpfile;
 
 #endif

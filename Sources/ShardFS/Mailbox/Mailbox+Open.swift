@@ -40,9 +40,12 @@ extension Mailbox {
             waiters: context.options.lockWaiters)
         let recovery = Recovery(context: context, directory: directory, path: path)
         var found = try recovery.inspect()
-        if case .needed(let why) = found {
-            if context.options.readOnly { return try recovery.readOnlyMailbox(locks) }
-            try recovery.run(why, locks)
+        if case .needed = found {
+            if context.options.readOnly {
+                throw StoreError(
+                    .readOnly, "the mailbox at \(path) has to be recovered first; open the store for writing once")
+            }
+            try recovery.run(locks)
             found = try recovery.inspect()
         }
         guard case .current(let status, let log) = found else {

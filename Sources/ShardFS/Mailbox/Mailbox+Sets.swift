@@ -185,6 +185,4 @@ struct SetWriter {
             try mailbox.write(void)
         } catch {}
     }
-
-    var touched: [ShardDirectory] { shards }
 }

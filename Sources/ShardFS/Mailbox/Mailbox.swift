@@ -173,7 +173,7 @@ public final class Mailbox: Sendable {
             }
         }
         if rightAfter {
-            try Recovery(context: context, directory: directory, path: path).rebuild(.mismatch)
+            try Recovery(context: context, directory: directory, path: path).rebuild()
             let status = try doing("look at the new log") { () throws(Errno) in
                 try system.status(directory, LogFile.fileName)
             }

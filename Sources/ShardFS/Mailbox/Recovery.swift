@@ -74,7 +74,7 @@ struct Recovery {
     }
 
     /// Recovers under the exclusive lock, unless somebody else did meanwhile.
-    func run(_ reason: Reason, _ locks: MailboxLocks) throws(StoreError) {
+    func run(_ locks: MailboxLocks) throws(StoreError) {
         // The account's lock comes before a mailbox's: a new UIDVALIDITY is fetched first, used or not.
         var spare: UInt32?
         if try status() == nil, try LogFile.open(system, in: directory) == nil {
@@ -84,7 +84,7 @@ struct Recovery {
         defer { locks.release(hold) }
         guard case .needed(let reason) = try inspect() else { return }
         if reason == .restart, try resumeClean() { return }
-        try rebuild(reason, spareUIDValidity: spare)
+        try rebuild(spareUIDValidity: spare)
     }
 
     /// A mailbox closed in good order goes on with its log.
@@ -103,7 +103,7 @@ struct Recovery {
     }
 
     /// Makes a new epoch from the names. Exclusive lock.
-    func rebuild(_ reason: Reason, spareUIDValidity: UInt32? = nil) throws(StoreError) {
+    func rebuild(spareUIDValidity: UInt32? = nil) throws(StoreError) {
         let oldStatus = try status()
         var oldLog = try LogFile.open(system, in: directory)
         // Its records may be of no account, but what its head says was given out was given out.
@@ -167,11 +167,5 @@ struct Recovery {
             try context.publisher.publish(status.json.serialized(), as: MailboxStatus.fileName, in: directory)
             return status
         }
-    }
-
-    /// The view of a store that is only read, when status and log do not fit: the names alone.
-    func readOnlyMailbox(_ locks: MailboxLocks) throws(StoreError) -> Mailbox {
-        throw StoreError(
-            .readOnly, "the mailbox at \(path) has to be recovered first; open the store for writing once")
     }
 }

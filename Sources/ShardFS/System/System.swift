@@ -25,7 +25,6 @@ public enum SystemCall {
     case syncFileSystem(Int32)
     case lock(Int32, operation: Int32)
     case list(Int32)
-    case fileSystemType(Int32)
 }
 
 /// The seam for fault injection and recording. Both methods run on the thread that makes the call.
@@ -285,13 +284,6 @@ struct System: Sendable {
         try call(.list(fd)) { Int(cposix_getdents64(fd, buffer.baseAddress, buffer.count)) }
     }
 
-    /// Back to a directory's first entry.
-    func rewind(_ fd: Int32) { _ = Glibc.lseek(fd, 0, SEEK_SET) }
-
-    func fileSystemType(_ fd: Int32) throws(Errno) -> Int64 {
-        Int64(try call(.fileSystemType(fd)) { Int(cposix_fs_type(fd)) })
-    }
-
     static func random<T: FixedWidthInteger>(_ type: T.Type) -> T {
         var value: T = 0
         withUnsafeMutableBytes(of: &value) { bytes in
@@ -305,5 +297,4 @@ struct System: Sendable {
     static func monotonicNanoseconds() -> UInt64 { cposix_monotonic_ns() }
     static func wallSeconds() -> Int64 { cposix_realtime_ns() / 1_000_000_000 }
     static var processID: Int32 { getpid() }
-    static var isRoot: Bool { geteuid() == 0 }
 }
