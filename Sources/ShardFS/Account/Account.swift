@@ -114,7 +114,7 @@ extension AccountContext {
                 var messages = 0
                 for mailbox in mailboxes {
                     let list = mailbox.state.withLock { $0.view.list }
-                    for shard in list.shards { bytes += shard.sizes.reduce(0) { $0 + UInt64($1) } }
+                    bytes += list.totals.octets
                     messages += list.count
                 }
                 try ledger.set(bytes: bytes, messages: messages)

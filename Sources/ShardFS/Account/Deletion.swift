@@ -202,7 +202,6 @@ extension Mailbox {
     /// What the messages count for in the account's quota. Exclusive lock.
     func used() -> (bytes: UInt64, messages: Int) {
         let list = state.withLock { $0.view.list }
-        let bytes = list.shards.reduce(UInt64(0)) { sum, shard in shard.sizes.reduce(sum) { $0 + UInt64($1) } }
-        return (bytes, list.count)
+        return (list.totals.octets, list.count)
     }
 }

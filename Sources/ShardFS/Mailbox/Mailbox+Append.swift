@@ -15,9 +15,11 @@ extension Mailbox {
     /// - Throws: `overQuota`, `noSpace`, `busy`, `gone`, `exhausted`, `needsReopen`, `system`.
     public func append(_ message: StagedMessage, flags: MessageFlags = []) throws(StoreError) -> AppendResult {
         let (size, digest) = try message.sealed()
-        return try append(size: size, digest: digest, flags: flags) { (shard, name) throws(Errno) in
+        let result = try append(size: size, digest: digest, flags: flags) { (shard, name) throws(Errno) in
             try message.link(shard.descriptor, name)
         }
+        noteDates([(result.uid, message.date)])
+        return result
     }
 
     /// One message whose bytes are durable already: `link` gives them their name.

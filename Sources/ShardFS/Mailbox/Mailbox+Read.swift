@@ -34,7 +34,7 @@ public final class MessageFile: Sendable {
         self.descriptor = descriptor
         self.uid = uid
         size = UInt32(clamping: status.size)
-        internalDate = status.modified >= 0 ? status.modified / 1_000_000_000 : 0
+        internalDate = status.modifiedSeconds
         identity = status.identity
     }
 

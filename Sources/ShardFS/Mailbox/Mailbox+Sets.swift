@@ -31,6 +31,7 @@ extension Mailbox {
                 () throws(StoreError) in try SetWriter(mailbox: self).run(members)
             }
             guard let results = try finishSet(outcome) else { continue }
+            noteDates(zip(results, messages).map { ($0.uid, $1.message.date) })
             return results
         }
     }

@@ -116,9 +116,9 @@ struct ShardListing {
     /// Whether the shard holds exactly the messages and flags of `shard`.
     func agrees(with shard: ShardTable?) -> Bool {
         guard odd.isEmpty, count == shard?.count ?? 0 else { return false }
-        guard let shard else { return true }
+        guard let shard = shard?.columns else { return true }
         return table.withUnsafeBufferPointer { slots in
-            for i in 0..<shard.count where slots[Int(shard.offsets[i])] != shard.flags[i] | Self.present {
+            for i in shard.offsets.indices where slots[Int(shard.offsets[i])] != shard.flags[i] | Self.present {
                 return false
             }
             return true
@@ -127,7 +127,7 @@ struct ShardListing {
 
     /// Of two canonical names of one UID, the one that the log knows is the message's; the other is a stray.
     mutating func prefer(_ known: ShardTable?) {
-        guard let known else { return }
+        guard let known = known?.columns else { return }
         for i in odd.indices {
             let (index, found) = known.find(odd[i].uid)
             guard found, odd[i].flags.rawValue == known.flags[index],

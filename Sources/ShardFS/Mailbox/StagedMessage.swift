@@ -15,6 +15,7 @@ public final class StagedMessage: Sendable {
         var finished = false
         var failed: StoreError?
         var digest = ContentDigest.unknown
+        var date: Int64?
     }
 
     let descriptor: Int32
@@ -105,6 +106,7 @@ public final class StagedMessage: Sendable {
                 s.failed = error
                 return .failure(error)
             }
+            s.date = internalDate ?? (try? system.status(descriptor))?.modifiedSeconds
             var bytes = [UInt8](repeating: 0, count: 32)
             EVP_DigestFinal_ex(s.hash, &bytes, nil)
             s.digest = ContentDigest(sha256: bytes)
@@ -115,6 +117,9 @@ public final class StagedMessage: Sendable {
     }
 
     /// Size and digest of a finished message.
+    /// INTERNALDATE of the finished message; nil when it is not known here.
+    var date: Int64? { state.withLock { $0.date } }
+
     func sealed() throws(StoreError) -> (size: UInt32, digest: ContentDigest) {
         let result: Result<(UInt32, ContentDigest), StoreError> = state.withLock { s in
             if let failed = s.failed { return .failure(failed) }

@@ -62,8 +62,19 @@ struct FileStatus: Sendable {
         size = Int64(s.st_size)
         links = UInt64(s.st_nlink)
         mode = s.st_mode
-        modified = Int64(s.st_mtim.tv_sec) * 1_000_000_000 + Int64(s.st_mtim.tv_nsec)
-        changed = Int64(s.st_ctim.tv_sec) * 1_000_000_000 + Int64(s.st_ctim.tv_nsec)
+        modified = Self.nanoseconds(s.st_mtim)
+        changed = Self.nanoseconds(s.st_ctim)
+    }
+
+    /// Seconds since 1970; 0 for a file from before.
+    var modifiedSeconds: Int64 { max(0, modified / 1_000_000_000) }
+
+    /// A file system can hold times beyond the 292 years that nanoseconds reach: they count as the last moment.
+    private static func nanoseconds(_ time: timespec) -> Int64 {
+        let (product, overflow) = Int64(time.tv_sec).multipliedReportingOverflow(by: 1_000_000_000)
+        if overflow { return time.tv_sec < 0 ? .min : .max }
+        let (sum, beyond) = product.addingReportingOverflow(Int64(time.tv_nsec))
+        return beyond ? .max : sum
     }
 }
 

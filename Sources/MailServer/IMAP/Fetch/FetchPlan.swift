@@ -8,6 +8,7 @@ struct FetchPlan: Sendable {
     var marksSeen: Bool
     /// The message's file must be there.
     let needsFile: Bool
+    let needsDate: Bool
 
     /// - Parameters:
     ///   - withUID: the command was UID FETCH, so that the UID is in every answer (RFC 9051 section 6.4.9).
@@ -20,6 +21,7 @@ struct FetchPlan: Sendable {
         self.items = kept
         marksSeen = !isReadOnly && items.contains { $0.setsSeen }
         needsFile = items.contains { $0.needsFile }
+        needsDate = items.contains(.internalDate)
     }
 }
 
@@ -34,7 +36,7 @@ extension IMAPFetchItem {
 
     var needsFile: Bool {
         switch self {
-        case .flags, .uid, .size, .modSeq, .threadID, .emailID, .saveDate: false
+        case .flags, .uid, .size, .internalDate, .modSeq, .threadID, .emailID, .saveDate: false
         default: true
         }
     }

@@ -35,6 +35,8 @@ struct FetchProducer: Sendable {
         var reader: MessageReader
         var number: UInt32
         var entry: MessageEntry
+        /// INTERNALDATE, when it is asked for.
+        var date: Int64
         /// The items to come.
         var items: ArraySlice<IMAPFetchItem>
         /// The bytes of the literal whose header is written.
@@ -101,21 +103,21 @@ struct FetchProducer: Sendable {
         _ number: UInt32, _ entry: MessageEntry, into buffer: inout ByteBuffer
     ) throws(StoreError) {
         var reader = MessageReader(mailbox: view.mailbox, uid: entry.uid, limits: limits)
-        if plan.needsFile {
-            do throws(StoreError) {
-                _ = try reader.file()
-            } catch {
-                guard error.code == .notFound else { throw error }
-                isIncomplete = true
-                return
-            }
+        var date: Int64 = 0
+        do throws(StoreError) {
+            if plan.needsFile { _ = try reader.file() }
+            if plan.needsDate { date = try view.mailbox.internalDate(of: entry) }
+        } catch {
+            guard error.code == .notFound else { throw error }
+            isIncomplete = true
+            return
         }
         var items = plan.items
         let now = changed[entry.uid.rawValue]
         if now != nil, !items.contains(.flags) { items.append(.flags) }
         current = Answer(
             writer: IMAPFetchWriter(sequenceNumber: number, utf8: utf8, into: &buffer), reader: reader,
-            number: number, entry: now ?? entry, items: items[...])
+            number: number, entry: now ?? entry, date: date, items: items[...])
     }
 
     /// False when the piece is full and the answer is not complete.
@@ -181,8 +183,7 @@ struct FetchProducer: Sendable {
         case .modSeq: answer.writer.write(.modSeq(entry.modSeq), into: &buffer)
         case .threadID: answer.writer.write(.threadID(nil), into: &buffer)
         case .internalDate:
-            let date = try answer.reader.file().internalDate
-            answer.writer.write(.internalDate(IMAPDateTime(secondsSince1970: date)), into: &buffer)
+            answer.writer.write(.internalDate(IMAPDateTime(secondsSince1970: answer.date)), into: &buffer)
         case .emailID:
             let digest = try? view.mailbox.details(entry).digest
             answer.writer.write(.emailID((digest ?? .unknown).description), into: &buffer)

@@ -29,14 +29,13 @@ indirect enum SearchNode: Sendable {
     /// Cheapest first.
     case every([SearchNode])
 
-    /// What it costs to look: 0 the list, 1 the log, 2 the file's date, 3 its header, 4 all of it.
+    /// What it costs to look: 0 the list, 1 the log or the file's date, 2 its header, 3 all of it.
     var cost: Int {
         switch self {
         case .always, .flags, .recent, .numbers, .uids, .largerThan, .smallerThan, .modSeq: 0
-        case .emailID, .saved: 1
-        case .received, .receivedUntil, .receivedFrom: 2
-        case .sent, .header: 3
-        case .body, .text: 4
+        case .received, .receivedUntil, .receivedFrom, .emailID, .saved: 1
+        case .sent, .header: 2
+        case .body, .text: 3
         case .not(let node): node.cost
         case .any(let nodes), .every(let nodes): nodes.map(\.cost).max() ?? 0
         }

@@ -24,7 +24,7 @@ struct SearchRun: Sendable {
     }
 
     /// Messages looked at under one turn on the pool, by what a look costs.
-    private var turn: Int { node.cost == 0 ? 32_768 : node.cost == 1 ? 2_048 : node.cost < 4 ? 256 : 32 }
+    private var turn: Int { node.cost == 0 ? 32_768 : node.cost == 1 ? 4_096 : node.cost == 2 ? 256 : 32 }
 
     /// Looks at the next messages.
     ///
@@ -93,9 +93,9 @@ struct SearchRun: Sendable {
                 guard let saved = try view.mailbox.details(entry).saved else { return false }
                 return comparison.holds(Self.day(saved), day)
             case .received(let comparison, let day):
-                return comparison.holds(Self.day(try reader.file().internalDate), day)
-            case .receivedUntil(let time): return try reader.file().internalDate <= time
-            case .receivedFrom(let time): return try reader.file().internalDate >= time
+                return comparison.holds(Self.day(try view.mailbox.internalDate(of: entry)), day)
+            case .receivedUntil(let time): return try view.mailbox.internalDate(of: entry) <= time
+            case .receivedFrom(let time): return try view.mailbox.internalDate(of: entry) >= time
             case .sent(let comparison, let day):
                 let (bytes, block) = try reader.header()
                 guard let value = block.value(of: "date", in: bytes.span), let date = HeaderDate(parsing: value) else {

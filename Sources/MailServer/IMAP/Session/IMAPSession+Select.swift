@@ -29,23 +29,23 @@ extension IMAPSession {
             return SelectedMailbox(
                 mailbox: mailbox, isReadOnly: isReadOnly, snapshot: snapshot, recentFrom: recentFrom)
         }
-        let firstUnseen = try await blocking { () throws(StoreError) in view.firstUnseen }
-        describe(view, firstUnseen: firstUnseen)
+        describe(view)
         state = .selected(try account(), view)
         return view.isReadOnly
             ? Completion(readOnly ? "EXAMINE completed" : "SELECT completed", code: .readOnly)
             : Completion("SELECT completed", code: .readWrite)
     }
 
-    private func describe(_ view: SelectedMailbox, firstUnseen: UInt32?) {
+    private func describe(_ view: SelectedMailbox) {
         let snapshot = view.snapshot
         respond(.flags(snapshot.keywords.flags))
         let permanent = view.isReadOnly ? [] : snapshot.keywords.permanentFlags
         respond(.status(tag: nil, .ok, code: .permanentFlags(permanent), text: "Flags that stay"))
         respond(.exists(UInt32(clamping: view.count)))
         respond(.recent(view.recentCount))
-        if let firstUnseen {
-            respond(.status(tag: nil, .ok, code: .unseen(firstUnseen), text: "First unseen message"))
+        if let unseen = snapshot.messages.firstUnseen {
+            let number = UInt32(clamping: unseen + 1)
+            respond(.status(tag: nil, .ok, code: .unseen(number), text: "First unseen message"))
         }
         respond(.status(tag: nil, .ok, code: .uidValidity(snapshot.uidValidity), text: "UIDs are valid"))
         respond(.status(tag: nil, .ok, code: .uidNext(snapshot.uidNext), text: "Predicted next UID"))
@@ -70,22 +70,5 @@ extension IMAPSession {
             try view.mailbox.expunge(ranges.map { view.uids(in: $0) })
         }
         return Completion("EXPUNGE completed")
-    }
-}
-
-extension SelectedMailbox {
-    /// The number of the first message without \Seen.
-    var firstUnseen: UInt32? {
-        struct Found: Error {}
-        var number: UInt32 = 0
-        do throws(Found) {
-            try snapshot.messages.forEach { entry throws(Found) in
-                number += 1
-                if !entry.flags.contains(.seen) { throw Found() }
-            }
-        } catch {
-            return number
-        }
-        return nil
     }
 }

@@ -20,17 +20,7 @@ extension IMAPSession {
         of mailbox: Mailbox, _ items: [IMAPStatusItem], appendLimit: UInt64
     ) throws(StoreError) -> [IMAPStatusValue] {
         let snapshot = try mailbox.snapshot()
-        var (unseen, deleted, size, deletedSize): (UInt64, UInt64, UInt64, UInt64) = (0, 0, 0, 0)
-        let counted: Set<IMAPStatusItem> = [.unseen, .deleted, .size, .deletedStorage]
-        if !counted.isDisjoint(with: items) {
-            snapshot.messages.forEach { entry in
-                size += UInt64(entry.size)
-                if !entry.flags.contains(.seen) { unseen += 1 }
-                if entry.flags.contains(.deleted) {
-                    (deleted, deletedSize) = (deleted + 1, deletedSize + UInt64(entry.size))
-                }
-            }
-        }
+        let totals = snapshot.messages.totals
         let recent = snapshot.messages.count - snapshot.messages.count(below: snapshot.recentUID)
         return items.map { item in
             switch item {
@@ -38,10 +28,10 @@ extension IMAPSession {
             case .recent: .number(item, UInt64(recent))
             case .uidNext: .number(item, UInt64(snapshot.uidNext))
             case .uidValidity: .number(item, UInt64(snapshot.uidValidity))
-            case .unseen: .number(item, unseen)
-            case .deleted: .number(item, deleted)
-            case .size: .number(item, size)
-            case .deletedStorage: .number(item, deletedSize)
+            case .unseen: .number(item, UInt64(totals.unseen))
+            case .deleted: .number(item, UInt64(totals.deleted))
+            case .size: .number(item, totals.octets)
+            case .deletedStorage: .number(item, totals.deletedOctets)
             case .highestModSeq: .number(item, snapshot.highestModSeq)
             case .appendLimit: .appendLimit(appendLimit)
             case .mailboxID: .mailboxID(snapshot.mailboxID)

@@ -202,11 +202,8 @@ struct SelectedMailbox: Sendable {
         snapshot = new
         if new.highestModSeq > old.highestModSeq {
             let told = lastUID
-            if told > 0 {
-                new.messages.forEach(in: 1...told) { entry in
-                    guard entry.modSeq > old.highestModSeq, known[entry.uid.rawValue] != entry.modSeq else { return }
-                    news.changed.append(entry)
-                }
+            new.messages.forEachChanged(since: old.highestModSeq, upTo: told) { entry in
+                if known[entry.uid.rawValue] != entry.modSeq { news.changed.append(entry) }
             }
         }
         if arrived > 0 {
@@ -231,8 +228,7 @@ struct SelectedMailbox: Sendable {
     /// Messages of `old` that `new` lacks; nil when `new` has others than `old` up to `last`, which no engine that
     /// gives UIDs in ascending order shows.
     private static func difference(_ old: MessageList, _ new: MessageList, upTo last: UInt32) -> [MessageEntry]? {
-        var gone: [MessageEntry] = []
-        old.forEach { if new.entry(of: $0.uid) == nil { gone.append($0) } }
+        let gone = old.missing(from: new)
         let kept = last == 0 ? 0 : new.count(below: last) + (new.entry(of: UID(last)) == nil ? 0 : 1)
         return old.count - gone.count == kept ? gone : nil
     }

@@ -1,0 +1,120 @@
+import Glibc
+import Testing
+
+@testable import ShardFS
+
+/// The packed list against a plain dictionary.
+@Suite struct MessageListTests {
+    private struct Model {
+        var messages: [UInt32: (flags: UInt64, modSeq: ModSeq, size: UInt32)] = [:]
+        var uids: [UInt32] { messages.keys.sorted() }
+    }
+
+    @Test func randomChangesAgreeWithAPlainDictionary() {
+        var random = SystemRandomNumberGenerator()
+        var list = MessageList()
+        var model = Model()
+        var old: [(list: MessageList, model: Model, modSeq: ModSeq)] = []
+        for step in 1...6_000 {
+            let uid = UInt32.random(in: 1...4_500, using: &random)
+            let modSeq = ModSeq(step)
+            switch Int.random(in: 0..<10, using: &random) {
+            case 0..<5:
+                let flags = UInt64.random(in: 0..<32, using: &random)
+                let size = UInt32.random(in: 0..<10_000, using: &random)
+                list.put(uid, flags: flags, modSeq: modSeq, size: size, record: 0)
+                model.messages[uid] = (flags, modSeq, size)
+            case 5..<8:
+                let flags = UInt64.random(in: 0..<32, using: &random)
+                #expect(list.setFlags(uid, flags, modSeq) == (model.messages[uid] != nil))
+                if let size = model.messages[uid]?.size { model.messages[uid] = (flags, modSeq, size) }
+            default:
+                #expect((list.remove(uid) != nil) == (model.messages.removeValue(forKey: uid) != nil))
+            }
+            if step % 1_000 == 0 { old.append((list, model, modSeq)) }
+        }
+        check(list, model)
+        for (before, then, modSeq) in old {
+            // A copy stays as it was.
+            check(before, then)
+            var changed: [UInt32] = []
+            list.forEachChanged(since: modSeq, upTo: 4_000) { changed.append($0.uid.rawValue) }
+            #expect(changed == model.uids.filter { $0 <= 4_000 && model.messages[$0]!.modSeq > modSeq })
+            let missing = before.missing(from: list).map(\.uid.rawValue)
+            #expect(missing == then.uids.filter { model.messages[$0] == nil })
+        }
+    }
+
+    private func check(_ list: MessageList, _ model: Model) {
+        let uids = model.uids
+        #expect(list.count == uids.count)
+        var listed: [UInt32] = []
+        list.forEach { listed.append($0.uid.rawValue) }
+        #expect(listed == uids)
+        let seen = MessageFlags.seen.rawValue
+        let deleted = MessageFlags.deleted.rawValue
+        let all = model.messages.values
+        #expect(list.totals.unseen == all.count { $0.flags & seen == 0 })
+        #expect(list.totals.deleted == all.count { $0.flags & deleted != 0 })
+        #expect(list.totals.octets == all.reduce(0) { $0 + UInt64($1.size) })
+        #expect(list.totals.deletedOctets == all.reduce(0) { $0 + ($1.flags & deleted != 0 ? UInt64($1.size) : 0) })
+        #expect(list.firstUnseen == uids.firstIndex { model.messages[$0]!.flags & seen == 0 })
+        for (place, uid) in uids.enumerated() where place % 97 == 0 {
+            #expect(list.index(of: UID(uid)) == place)
+            #expect(list[place].uid.rawValue == uid)
+            #expect(list.count(below: uid) == place)
+        }
+    }
+}
+
+/// INTERNALDATE as the list keeps it.
+@Suite struct InternalDateTests {
+    @Test func datesAreTheFilesTimesHoweverTheyBecameKnown() throws {
+        let t = try TestStore()
+        defer { t.check() }
+        let inbox = try t.mailbox()
+        let first = try inbox.append("a", date: 1_000_000_000)
+        let second = try inbox.append("b", [.seen])
+        func entry(_ uid: UID, _ mailbox: Mailbox) throws -> MessageEntry {
+            try #require(try mailbox.snapshot().messages.entry(of: uid))
+        }
+        // Known from the append, without a look at the file.
+        #expect(try entry(first, inbox).knownInternalDate == 1_000_000_000)
+        #expect(try entry(second, inbox).knownInternalDate == inbox.open(second).internalDate)
+        // Known to nobody after a start: looked up for the whole shard at once.
+        try t.reopen()
+        let again = try t.mailbox()
+        #expect(try entry(first, again).knownInternalDate == nil)
+        #expect(try again.internalDate(of: entry(second, again)) == again.open(second).internalDate)
+        #expect(try entry(first, again).knownInternalDate == 1_000_000_000)
+        // One that came by another process, whose shard has its dates already.
+        let other = try TestStore.second(t).account(AccountAddress(parsing: "alice@example.com")).mailbox(.inbox)
+        let third = try other.append("c", date: 2_000_000_000)
+        #expect(try entry(third, again).knownInternalDate == nil)
+        #expect(try again.internalDate(of: entry(third, again)) == 2_000_000_000)
+        #expect(try entry(third, again).knownInternalDate == 2_000_000_000)
+        // A new name is no other message.
+        _ = try again.changeFlags([third], .add([.flagged]))
+        #expect(try entry(third, again).knownInternalDate == 2_000_000_000)
+        // Expunged: the file waits, its date is told; the entry of an older snapshot still finds it.
+        let ghost = try entry(second, again)
+        let date = try again.open(second).internalDate
+        _ = try again.remove([second])
+        #expect(try again.internalDate(of: ghost) == date)
+        #expect(try entry(first, again).knownInternalDate == 1_000_000_000)
+    }
+
+    @Test(arguments: [(-5, 0), (4_294_967_295, 4_294_967_295), (9_000_000_000, 9_000_000_000)] as [(Int, Int64)])
+    func aFilesOddTimeIsTold(_ time: Int, _ told: Int64) throws {
+        let t = try TestStore()
+        defer { t.check() }
+        let uid = try t.mailbox().append("a")
+        let name = "\(try t.directory())/0000/\(MessageFileName.string(uid, []))"
+        var times = [timespec(tv_sec: time, tv_nsec: 0), timespec(tv_sec: time, tv_nsec: 0)]
+        try #require(utimensat(AT_FDCWD, name, &times, 0) == 0)
+        try t.reopen()
+        let inbox = try t.mailbox()
+        let entry = try #require(try inbox.snapshot().messages.entry(of: uid))
+        #expect(try inbox.internalDate(of: entry) == told)
+    }
+}
