@@ -2,6 +2,24 @@ import NIOCore
 
 // ENVELOPE and BODYSTRUCTURE. RFC 9051 section 7.5.2.
 
+extension IMAPEnvelope {
+    /// As it is sent, in a form that every client reads: text that is not ASCII in literals.
+    public func rendered() -> [UInt8] {
+        var buffer = ByteBuffer()
+        buffer.write(self, utf8: false)
+        return Array(buffer.readableBytesView)
+    }
+}
+
+extension IMAPBodyStructure {
+    /// As it is sent, in a form that every client reads; `extensible` for BODYSTRUCTURE, without for BODY.
+    public func rendered(extensible: Bool) -> [UInt8] {
+        var buffer = ByteBuffer()
+        buffer.write(self, extensible: extensible, utf8: false)
+        return Array(buffer.readableBytesView)
+    }
+}
+
 extension ByteBuffer {
     /// Parts nested deeper than this are sent as an empty text, so that no message can exhaust the stack.
     private static let maximumStructureDepth = 200

@@ -51,6 +51,14 @@ public struct IMAPFetchWriter: Sendable {
         }
     }
 
+    /// Writes an item whose value was rendered before (``IMAPEnvelope/rendered()``).
+    public mutating func write(_ name: String, rendered: UnsafeRawBufferPointer, into buffer: inout ByteBuffer) {
+        separate(&buffer)
+        buffer.writeString(name)
+        buffer.writeInteger(UInt8.space)
+        buffer.writeBytes(rendered)
+    }
+
     /// Writes the name of a body and its literal header; exactly `size` octets must follow in the stream.
     public mutating func beginLiteral(_ name: IMAPFetchLiteral, size: Int, into buffer: inout ByteBuffer) {
         separate(&buffer)

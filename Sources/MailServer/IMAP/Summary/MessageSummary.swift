@@ -1,0 +1,90 @@
+import MIME
+
+/// What mail programs ask for most of a message, ready to be sent: the value that the read cache keeps for it.
+///
+/// Borrowed bytes; valid as long as they are. Layout, little-endian: version 1, three octets of zero, a fingerprint of
+/// the parser's limits 4, five lengths 4 (all ones: absent), then the sections in that order. Whoever changes the form
+/// of any section raises the version: values of another are not used, and are written anew.
+struct MessageSummary {
+    enum Section: Int, CaseIterable {
+        /// ENVELOPE as it is sent.
+        case envelope
+        /// BODY as it is sent.
+        case body
+        /// BODYSTRUCTURE as it is sent.
+        case bodyStructure
+        /// The header fields of ``SummaryFields`` as they stand, and a blank line.
+        case fields
+        /// PREVIEW in UTF-8.
+        case preview
+    }
+
+    static let version: UInt8 = 1
+    static let headSize = 8 + 4 * Section.allCases.count
+    static let absent = UInt32.max
+
+    private let bytes: UnsafeRawBufferPointer
+
+    /// Nil for what is no summary of this version made under these limits.
+    init?(_ bytes: UnsafeRawBufferPointer, limits: ParseLimits) {
+        guard bytes.count >= Self.headSize, bytes[0] == Self.version,
+            UInt32(littleEndian: bytes.loadUnaligned(fromByteOffset: 4, as: UInt32.self)) == limits.fingerprint
+        else { return nil }
+        self.bytes = bytes
+        var end = UInt64(Self.headSize)
+        for section in Section.allCases {
+            let length = length(section)
+            if length != Self.absent { end += UInt64(length) }
+        }
+        guard end == UInt64(bytes.count) else { return nil }
+    }
+
+    private func length(_ section: Section) -> UInt32 {
+        UInt32(littleEndian: bytes.loadUnaligned(fromByteOffset: 8 + 4 * section.rawValue, as: UInt32.self))
+    }
+
+    /// Nil when the summary was made without it.
+    subscript(_ section: Section) -> UnsafeRawBufferPointer? {
+        var start = Self.headSize
+        for other in Section.allCases {
+            let length = length(other)
+            if other == section {
+                guard length != Self.absent else { return nil }
+                return UnsafeRawBufferPointer(rebasing: bytes[start..<start + Int(length)])
+            }
+            if length != Self.absent { start += Int(length) }
+        }
+        return nil
+    }
+
+    /// The form that is kept; a section that is nil is absent. Nil when it would be too large to keep.
+    static func encode(limits: ParseLimits, _ section: (Section) -> [UInt8]?) -> [UInt8]? {
+        var head: [UInt8] = [version, 0, 0, 0]
+        withUnsafeBytes(of: limits.fingerprint.littleEndian) { head.append(contentsOf: $0) }
+        var sections: [UInt8] = []
+        for kind in Section.allCases {
+            let value = section(kind)
+            let length = value.map { UInt32(clamping: $0.count) } ?? absent
+            withUnsafeBytes(of: length.littleEndian) { head.append(contentsOf: $0) }
+            sections += value ?? []
+        }
+        guard sections.count <= maximumSize else { return nil }
+        return head + sections
+    }
+
+    /// Larger ones are not worth their place: such messages are read when somebody asks.
+    static let maximumSize = 16_384
+}
+
+extension ParseLimits {
+    /// Tells limits apart: what a message looks like depends on them.
+    var fingerprint: UInt32 {
+        var hash: UInt32 = 2_166_136_261
+        for value in [depth, parts, headerBytes, addresses, parameters, entries] {
+            for shift in stride(from: 0, to: 64, by: 8) {
+                hash = (hash ^ UInt32(truncatingIfNeeded: value >> shift) & 0xFF) &* 16_777_619
+            }
+        }
+        return hash
+    }
+}

@@ -1,0 +1,165 @@
+public import NIOCore
+
+/// Writes FETCH answers that hold numbers, flags and dates alone: what a client asks of every message of a mailbox.
+/// The same octets as ``IMAPFetchWriter``, an order of magnitude faster. RFC 9051 section 7.5.2.
+public struct IMAPFetchRows: Sendable {
+    public enum Column: Sendable {
+        case flags, uid, size, internalDate, modSeq
+    }
+
+    /// One message's values; those of columns that are not asked for are passed over.
+    public struct Row: Sendable {
+        public var number: UInt32
+        public var uid: UInt32
+        /// Tells sets of flags apart.
+        public var flagsKey: UInt64
+        public var size: UInt32
+        /// Seconds since 1970 UTC.
+        public var internalDate: Int64
+        public var modSeq: UInt64
+
+        public init(
+            number: UInt32, uid: UInt32, flagsKey: UInt64, size: UInt32, internalDate: Int64 = 0, modSeq: UInt64
+        ) {
+            self.number = number
+            self.uid = uid
+            self.flagsKey = flagsKey
+            self.size = size
+            self.internalDate = internalDate
+            self.modSeq = modSeq
+        }
+    }
+
+    private let columns: [Column]
+    /// Renderings of flags that were met lately.
+    private var flagTexts: [UInt64: [UInt8]] = [:]
+    private var lastFlags: (key: UInt64, text: [UInt8])?
+    /// The rendering of the last day, `17-Jul-1996 `.
+    private var lastDay: (day: Int64, text: [UInt8])?
+
+    /// Renderings that are kept; a client can make as many sets of flags as it likes.
+    private static let maximumFlagTexts = 256
+    /// `* 4294967295 FETCH ()` and a line end, and the most that a column takes without its flags.
+    private static let rowOverhead = 24
+    private static let columnOverhead = 44
+
+    public init(_ columns: [Column]) { self.columns = columns }
+
+    /// Adds one answer; `flags` is called for a set of flags whose rendering is not at hand.
+    public mutating func write(_ row: Row, into buffer: inout ByteBuffer, flags: (UInt64) -> [IMAPFlag]) {
+        let flagText = columns.contains(.flags) ? text(ofFlags: row.flagsKey, flags) : []
+        let dateText = columns.contains(.internalDate) ? text(ofDay: row.internalDate) : []
+        let most = Self.rowOverhead + columns.count * Self.columnOverhead + flagText.count
+        buffer.writeWithUnsafeMutableBytes(minimumWritableBytes: most) { space in
+            var out = RawWriter(space)
+            out.write("* ")
+            out.write(UInt64(row.number))
+            out.write(" FETCH (")
+            var isFirst = true
+            for column in columns {
+                if !isFirst { out.write(" ") }
+                isFirst = false
+                switch column {
+                case .flags:
+                    out.write("FLAGS ")
+                    out.write(flagText)
+                case .uid:
+                    out.write("UID ")
+                    out.write(UInt64(row.uid))
+                case .size:
+                    out.write("RFC822.SIZE ")
+                    out.write(UInt64(row.size))
+                case .modSeq:
+                    out.write("MODSEQ (")
+                    out.write(row.modSeq)
+                    out.write(")")
+                case .internalDate:
+                    out.write("INTERNALDATE \"")
+                    out.write(dateText)
+                    let second = Int(row.internalDate - Self.day(of: row.internalDate) * 86_400)
+                    out.writeTwoDigits(second / 3_600)
+                    out.write(":")
+                    out.writeTwoDigits(second / 60 % 60)
+                    out.write(":")
+                    out.writeTwoDigits(second % 60)
+                    out.write(" +0000\"")
+                }
+            }
+            out.write(")\r\n")
+            return out.count
+        }
+    }
+
+    private static func day(of seconds: Int64) -> Int64 { seconds >= 0 ? seconds / 86_400 : (seconds - 86_399) / 86_400 }
+
+    private mutating func text(ofFlags key: UInt64, _ flags: (UInt64) -> [IMAPFlag]) -> [UInt8] {
+        if let lastFlags, lastFlags.key == key { return lastFlags.text }
+        var text = flagTexts[key]
+        if text == nil {
+            var buffer = ByteBuffer()
+            buffer.writeIMAPFlags(flags(key))
+            text = Array(buffer.readableBytesView)
+            if flagTexts.count < Self.maximumFlagTexts { flagTexts[key] = text }
+        }
+        lastFlags = (key, text ?? [])
+        return text ?? []
+    }
+
+    private mutating func text(ofDay seconds: Int64) -> [UInt8] {
+        let day = Self.day(of: seconds)
+        if let lastDay, lastDay.day == day { return lastDay.text }
+        var buffer = ByteBuffer()
+        buffer.writeIMAPDateTime(IMAPDateTime(secondsSince1970: day * 86_400))
+        // `"17-Jul-1996 ` without its quote.
+        let text = Array(buffer.readableBytesView.dropFirst().prefix(12))
+        lastDay = (day, text)
+        return text
+    }
+}
+
+/// Writes forward into space that is known to be enough.
+private struct RawWriter {
+    private let space: UnsafeMutableRawBufferPointer
+    private(set) var count = 0
+
+    init(_ space: UnsafeMutableRawBufferPointer) { self.space = space }
+
+    @inline(__always)
+    mutating func write(_ text: StaticString) {
+        let size = text.utf8CodeUnitCount
+        UnsafeMutableRawBufferPointer(rebasing: space[count..<count + size])
+            .copyMemory(from: UnsafeRawBufferPointer(start: text.utf8Start, count: size))
+        count += size
+    }
+
+    @inline(__always)
+    mutating func write(_ bytes: [UInt8]) {
+        bytes.withUnsafeBytes { UnsafeMutableRawBufferPointer(rebasing: space[count..<count + $0.count]).copyMemory(from: $0) }
+        count += bytes.count
+    }
+
+    @inline(__always)
+    mutating func write(_ number: UInt64) {
+        var digits = 1
+        var rest = number
+        while rest >= 10 {
+            rest /= 10
+            digits += 1
+        }
+        rest = number
+        var at = count + digits
+        repeat {
+            at -= 1
+            space[at] = UInt8(ascii: "0") + UInt8(truncatingIfNeeded: rest % 10)
+            rest /= 10
+        } while rest > 0
+        count += digits
+    }
+
+    @inline(__always)
+    mutating func writeTwoDigits(_ number: Int) {
+        space[count] = UInt8(ascii: "0") + UInt8(truncatingIfNeeded: number / 10)
+        space[count + 1] = UInt8(ascii: "0") + UInt8(truncatingIfNeeded: number % 10)
+        count += 2
+    }
+}
