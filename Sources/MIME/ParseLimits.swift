@@ -8,6 +8,8 @@ public struct ParseLimits: Sendable, Equatable {
     public let parts: Int
     /// Bytes of one header block, the blank line counted.
     public let headerBytes: Int
+    /// Bytes of all header blocks of one message together, of which parts keep copies; at least `headerBytes`.
+    public let allHeaderBytes: Int
     /// Entries taken from one kind of address field, group markers counted but for the last one.
     public let addresses: Int
     /// Parameters of one field, each segment of an RFC 2231 continuation counted.
@@ -22,12 +24,14 @@ public struct ParseLimits: Sendable, Equatable {
         headerBytes: Int = 1 << 20,
         addresses: Int = 10_000,
         parameters: Int = 256,
-        entries: Int = 100_000
+        entries: Int = 100_000,
+        allHeaderBytes: Int = 16 << 20
     ) {
         // A tree is a recursive value: freeing it and walking it use stack in proportion to its depth.
         self.depth = min(max(depth, 1), 1000)
         self.parts = max(parts, 1)
         self.headerBytes = min(max(headerBytes, 1), 1 << 30)
+        self.allHeaderBytes = max(allHeaderBytes, self.headerBytes)
         self.addresses = max(addresses, 1)
         self.parameters = max(parameters, 1)
         self.entries = max(entries, 1)

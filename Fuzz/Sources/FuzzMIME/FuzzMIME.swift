@@ -11,6 +11,7 @@ public func fuzzMIME(_ start: UnsafePointer<UInt8>?, _ count: Int) -> CInt {
         var parts = 0
         check(message.root, inside: 0..<bytes.count, depth: 1, parts: &parts, limits)
         precondition(parts <= limits.parts, "too many parts")
+        checkScanner(bytes, message, limits)
         let header = HeaderBlock(scanning: bytes.span, limits: limits)
         precondition(header.range == message.root.header, "tree and header block disagree")
         _ = header.raw(.only([Array("to".utf8), Array("subject".utf8)]), in: bytes.span)
@@ -40,6 +41,21 @@ private func check(_ part: Part, inside outer: Range<Int>, depth: Int, parts: in
     case .message(let message):
         precondition(message.range == part.body, "embedded message is not the body")
         check(message.root, inside: part.body, depth: depth + 1, parts: &parts, limits)
+    }
+}
+
+/// Scanning in pieces must give the tree of the whole; the bytes themselves choose the sizes.
+private func checkScanner(_ bytes: [UInt8], _ whole: Message, _ limits: ParseLimits) {
+    for largest in [1, 7, 64] {
+        var scanner = MessageScanner(limits: limits)
+        var start = 0
+        while start < bytes.count {
+            let end = min(start + 1 + Int(bytes[start]) % largest, bytes.count)
+            scanner.feed(bytes.span.extracting(start..<end))
+            start = end
+        }
+        precondition(scanner.finish() == whole, "pieces give another tree")
+        precondition(scanner.topHeader == Array(bytes[whole.root.header]), "pieces give another header")
     }
 }
 

@@ -8,6 +8,13 @@ struct Line {
     /// Whether a line feed ends it; only the last line of a range can lack one.
     let isEnded: Bool
 
+    init(start: Int, end: Int, next: Int, isEnded: Bool) {
+        self.start = start
+        self.end = end
+        self.next = next
+        self.isEnded = isEnded
+    }
+
     /// Reads the line at `start`; `start < limit <= bytes.count`.
     init(in bytes: Span<UInt8>, at start: Int, limit: Int) {
         self.start = start
@@ -35,6 +42,16 @@ extension Span<UInt8> {
         }
     }
 
+    /// How often `byte` is in the bytes from `from` on.
+    func count(of byte: UInt8, from: Int) -> Int {
+        guard from < count else { return 0 }
+        return withUnsafeBufferPointer { buffer in
+            var found = 0
+            for index in max(from, 0)..<buffer.count where buffer[index] == byte { found += 1 }
+            return found
+        }
+    }
+
     /// The bytes of `range` as an array; the part of the range outside the span is left out.
     func array(_ range: Range<Int>) -> [UInt8] {
         let clamped = range.clamped(to: 0..<count)
@@ -51,5 +68,13 @@ extension Span<UInt8> {
                 return memcmp(base + range.lowerBound, start, wanted.count) == 0
             }
         }
+    }
+}
+
+extension [UInt8] {
+    /// Appends the bytes of `range`; the part of the range outside the span is left out.
+    mutating func append(_ bytes: Span<UInt8>, _ range: Range<Int>) {
+        let clamped = range.clamped(to: 0..<bytes.count)
+        bytes.withUnsafeBufferPointer { append(contentsOf: UnsafeBufferPointer(rebasing: $0[clamped])) }
     }
 }

@@ -15,13 +15,22 @@ struct HeaderScanner {
     }
 
     private let start: Int
-    private let limit: Int
+    private(set) var limit: Int
     private var skipsContinuations = false
     private(set) var fields: [HeaderField] = []
 
-    init(start: Int, limit: Int) {
+    /// - Parameter start: where the header begins in the bytes that its lines are in.
+    init(start: Int = 0, limit: Int) {
         self.start = start
         self.limit = limit
+    }
+
+    /// Begins another header.
+    mutating func reset(limit: Int) {
+        self.limit = limit
+        skipsContinuations = false
+        // A large list of fields is not worth keeping.
+        fields.removeAll(keepingCapacity: fields.count < 256)
     }
 
     mutating func take(_ line: Line, in bytes: Span<UInt8>) -> Verdict {

@@ -1,41 +1,48 @@
-/// The boundaries of the multiparts that are open, found by their text: a line costs the same at any depth.
+/// The boundaries of the multiparts that are open, the innermost last.
 struct OpenBoundaries {
-    /// For each boundary the multiparts that have it, the innermost last.
-    private var owners: [[UInt8]: [Int]] = [:]
-    /// The length of the longest boundary so far; longer lines are content.
-    private var longest = 0
+    private struct Entry {
+        let text: [UInt8]
+        let length: Int
+        let owner: Int
+    }
 
-    /// Opens the boundary of a multipart inside of all that are open; nil if it is blank and cannot be used.
+    private var entries: [Entry] = []
+    /// The length of the longest boundary so far; longer lines are content.
+    private(set) var longest = 0
+
+    /// A boundary line is a line, which has 998 octets at most (RFC 5322 section 2.1.1). RFC 2046 allows 70 of them.
+    static let longestUsable = 996
+
+    var isEmpty: Bool { entries.isEmpty }
+
+    /// Opens the boundary of a multipart inside of all that are open; one that is blank or too long is never found.
     ///
     /// Blanks at the end do not count, since a boundary line may gain some in transit (RFC 2046 section 5.1.1).
-    mutating func open(_ boundary: [UInt8], of owner: Int) -> [UInt8]? {
-        guard let last = boundary.lastIndex(where: { !$0.isBlank }) else { return nil }
-        let boundary = Array(boundary[...last])
-        owners[boundary, default: []].append(owner)
-        longest = max(longest, boundary.count)
-        return boundary
+    mutating func open(_ boundary: [UInt8], of owner: Int) {
+        guard let last = boundary.lastIndex(where: { !$0.isBlank }), last < Self.longestUsable else { return }
+        let text = last + 1 == boundary.count ? boundary : Array(boundary[...last])
+        entries.append(Entry(text: text, length: text.count, owner: owner))
+        longest = max(longest, text.count)
     }
 
-    /// Forgets the innermost multipart that has this boundary.
-    mutating func close(_ boundary: [UInt8]) {
-        owners[boundary]?.removeLast()
-        if owners[boundary]?.isEmpty == true { owners[boundary] = nil }
+    /// Forgets the boundaries of this multipart and of those inside of it.
+    mutating func close(from owner: Int) {
+        while let last = entries.last, last.owner >= owner { entries.removeLast() }
     }
 
-    /// The innermost open multipart for which `line`, which begins with "--", is a boundary line.
-    func match(_ line: Line, in bytes: Span<UInt8>) -> (owner: Int, isClosing: Bool)? {
-        var end = line.end
-        while end > line.start + 2, bytes[end - 1].isBlank { end -= 1 }
-        let length = end - line.start - 2
-        guard !owners.isEmpty, length > 0, length <= longest + 2 else { return nil }
-        var text = bytes.array(line.start + 2..<end)
-        let opening = owners[text]?.last
-        var closing: Int?
-        if length > 2, text[length - 1] == ASCII.hyphen, text[length - 2] == ASCII.hyphen {
-            text.removeLast(2)
-            closing = owners[text]?.last
+    /// The innermost open multipart for which "--" and then `text` is a boundary line.
+    func match(_ text: Span<UInt8>) -> (owner: Int, isClosing: Bool)? {
+        var length = text.count
+        while length > 0, text[length - 1].isBlank { length -= 1 }
+        guard length > 0, length <= longest + 2 else { return nil }
+        let isDashed = length > 2 && text[length - 1] == ASCII.hyphen && text[length - 2] == ASCII.hyphen
+        for entry in entries.reversed() {
+            if entry.length == length {
+                if text.holds(entry.text, at: 0..<length) { return (entry.owner, false) }
+            } else if isDashed, entry.length == length - 2, text.holds(entry.text, at: 0..<length - 2) {
+                return (entry.owner, true)
+            }
         }
-        if let closing, closing > opening ?? -1 { return (closing, true) }
-        return opening.map { ($0, false) }
+        return nil
     }
 }

@@ -31,20 +31,3 @@ public struct Message: Sendable, Equatable {
     /// The whole message, header and body.
     public var range: Range<Int> { root.header.lowerBound..<root.body.upperBound }
 }
-
-extension Message {
-    /// Parses a message; whatever the bytes are, the result covers them all.
-    ///
-    /// Time is linear in the bytes, memory in the headers and the number of parts.
-    /// - Parameter range: offsets into `bytes`, clamped to them; nil is all of `bytes`.
-    public init(parsing bytes: Span<UInt8>, in range: Range<Int>? = nil, limits: ParseLimits = .standard) {
-        let range = (range ?? 0..<bytes.count).clamped(to: 0..<bytes.count)
-        var builder = TreeBuilder(range: range, limits: limits)
-        self = builder.build(bytes)
-    }
-
-    /// Parses a message held in an array.
-    public init(parsing bytes: [UInt8], limits: ParseLimits = .standard) {
-        self.init(parsing: bytes.span, limits: limits)
-    }
-}

@@ -1,133 +1,104 @@
-/// Builds the tree of parts in one pass over the lines, with a stack of the parts that are open.
+/// Builds the tree of parts out of headers and boundary lines, with a stack of the parts that are open.
 struct TreeBuilder {
-    private let range: Range<Int>
     private let limits: ParseLimits
     private var frames: [TreeFrame]
     private var boundaries = OpenBoundaries()
     private var partCount = 1
     private var entries: Int
-    /// Set when no more parts are allowed: from there on boundary lines are content.
-    private var ignoresBoundaries = false
-    /// Line feeds before the current line.
-    private var lines = 0
+    private var headerBytes: Int
 
-    init(range: Range<Int>, limits: ParseLimits) {
-        self.range = range
+    /// Whether the innermost part's header is open, and its fields so far.
+    private(set) var isInHeader = true
+    var header: HeaderScanner
+
+    /// Where the current line begins, the length of the line end before it, and the line feeds before it.
+    private(set) var lineStart: Int
+    private var breakBefore = 0
+    var lines = 0
+
+    init(start: Int, limits: ParseLimits) {
         self.limits = limits
         entries = limits.entries
-        frames = [TreeFrame(start: range.lowerBound, isMessageRoot: true, isInDigest: false, limits: limits)]
+        headerBytes = limits.allHeaderBytes
+        lineStart = start
+        frames = [TreeFrame(start: start, isMessageRoot: true, isInDigest: false)]
+        header = HeaderScanner(limit: limits.headerBytes)
     }
 
-    mutating func build(_ bytes: Span<UInt8>) -> Message {
-        var position = range.lowerBound
-        while position < range.upperBound {
-            let line = Line(in: bytes, at: position, limit: range.upperBound)
-            take(line, bytes)
-            if line.isEnded { lines += 1 }
-            position = line.next
-        }
-        finishHeaders(at: range.upperBound, bytes)
-        closeParts(above: 0, end: range.upperBound, lines: lines)
-        let root = frames[0]
-        // The headers are finished, so both are there; the empty ones only satisfy the types.
-        let fields = root.fields ?? ContentFields([], in: bytes, isInDigest: false, limits: limits, entries: &entries)
-        let envelope = root.envelope ?? Envelope([], in: bytes, limits: limits, entries: &entries)
-        return Message(envelope: envelope, root: root.part(end: range.upperBound, lines: lines, fields: fields))
-    }
+    /// How long the open header may become.
+    var headerLimit: Int { header.limit }
+    /// Whether boundary lines can still come; if not, all of the rest is body.
+    var seesBoundaries: Bool { !boundaries.isEmpty }
+    var longestBoundary: Int { boundaries.longest }
 
-    private mutating func take(_ line: Line, _ bytes: Span<UInt8>) {
-        let isDashed =
-            line.end - line.start > 2 && bytes[line.start] == ASCII.hyphen
-            && bytes[line.start + 1] == ASCII.hyphen
-        if isDashed, !ignoresBoundaries, takeBoundary(line, bytes) { return }
-        // More than one round only if an embedded message begins with this very line.
-        while frames[frames.count - 1].isInHeader {
-            switch frames[frames.count - 1].scanner.take(line, in: bytes) {
-            case .inside:
-                return
-            case .blankLine:
-                finishHeader(at: line.next, linesBefore: lines + (line.isEnded ? 1 : 0), bytes)
-                return
-            case .body:
-                finishHeader(at: line.start, linesBefore: lines, bytes)
-            case .limit:
-                frames[frames.count - 1].isBeyondLimit = true
-                finishHeader(at: line.start, linesBefore: lines, bytes)
-            }
-        }
+    /// The multipart for which "--" and then `text` is a boundary line.
+    func match(_ text: Span<UInt8>) -> (owner: Int, isClosing: Bool)? { boundaries.match(text) }
+
+    /// Counts a line feed; the next line begins at `next`.
+    mutating func endLine(at next: Int, breakLength: Int) {
+        lineStart = next
+        breakBefore = breakLength
+        if breakLength > 0 { lines += 1 }
     }
 
     // MARK: - Headers
 
-    private mutating func finishHeaders(at end: Int, _ bytes: Span<UInt8>) {
-        while frames[frames.count - 1].isInHeader { finishHeader(at: end, linesBefore: lines, bytes) }
+    private mutating func open(at start: Int, isMessageRoot: Bool, isInDigest: Bool) {
+        partCount += 1
+        frames.append(TreeFrame(start: start, isMessageRoot: isMessageRoot, isInDigest: isInDigest))
+        header.reset(limit: min(limits.headerBytes, headerBytes))
+        isInHeader = true
     }
 
-    /// Ends the header of the top part and decides what its body is.
-    private mutating func finishHeader(at end: Int, linesBefore: Int, _ bytes: Span<UInt8>) {
+    /// Ends the header of the innermost part and decides what its body is.
+    ///
+    /// - Parameters:
+    ///   - bytes: what the fields of `header` are offsets into.
+    ///   - lines: the line feeds before the body.
+    mutating func endHeader(_ bytes: Span<UInt8>, at end: Int, lines: Int, isBeyondLimit: Bool) {
         let top = frames.count - 1
-        let found = frames[top].scanner.fields
-        // Frees the list of fields, which can be large, while the body is read.
-        frames[top].scanner = HeaderScanner(start: end, limit: 0)
+        headerBytes -= end - frames[top].start
         let fields = ContentFields(
-            found, in: bytes, isInDigest: frames[top].isInDigest, limits: limits, entries: &entries)
-        frames[top].isInHeader = false
+            header.fields, in: bytes, isInDigest: frames[top].isInDigest, limits: limits, entries: &entries)
+        isInHeader = false
         frames[top].headerEnd = end
-        frames[top].linesBeforeBody = linesBefore
+        frames[top].linesBeforeBody = lines
         frames[top].fields = fields
         if frames[top].isMessageRoot {
-            frames[top].envelope = Envelope(found, in: bytes, limits: limits, entries: &entries)
+            frames[top].envelope = Envelope(header.fields, in: bytes, limits: limits, entries: &entries)
         }
 
         let isMultipart = fields.type.isType("multipart")
-        let holdsMessage = fields.type.holdsMessage
-        guard isMultipart || holdsMessage else {
-            frames[top].isBeyondLimit = false
-            return
-        }
-        if frames.count >= limits.depth { frames[top].isBeyondLimit = true }
-        if frames[top].isBeyondLimit { return }
-        if isMultipart {
+        guard isMultipart || fields.type.holdsMessage else { return }
+        if isBeyondLimit || frames.count >= limits.depth || !isMultipart && partCount >= limits.parts {
+            frames[top].isBeyondLimit = true
+        } else if isMultipart {
             frames[top].isMultipart = true
             let boundary =
                 fields.type.parameters.value(named: "boundary")
                 ?? fields.type.parameters.text(named: "boundary") ?? []
-            frames[top].boundary = boundaries.open(boundary, of: top)
-        } else if partCount >= limits.parts {
-            frames[top].isBeyondLimit = true
+            boundaries.open(boundary, of: top)
         } else {
-            partCount += 1
-            frames.append(TreeFrame(start: end, isMessageRoot: true, isInDigest: false, limits: limits))
+            open(at: end, isMessageRoot: true, isInDigest: false)
         }
     }
 
     // MARK: - Boundaries
 
-    /// Handles a line that begins with "--"; false if it is no boundary line of an open multipart.
-    private mutating func takeBoundary(_ line: Line, _ bytes: Span<UInt8>) -> Bool {
-        guard let (index, isClosing) = boundaries.match(line, in: bytes) else { return false }
-        // First, since an embedded message that begins here is a part too.
-        finishHeaders(at: line.start, bytes)
-        if !isClosing, partCount >= limits.parts {
-            ignoresBoundaries = true
-            return false
+    /// Takes the current line as a boundary line of `owner`; no header is open.
+    mutating func takeBoundary(_ line: (owner: Int, isClosing: Bool), next: Int) {
+        if !line.isClosing, partCount >= limits.parts {
+            // No more parts: from here on boundary lines are content.
+            boundaries.close(from: 0)
+            return
         }
-        var bodyEnd = line.start
-        if bodyEnd > range.lowerBound, bytes[bodyEnd - 1] == ASCII.lf {
-            bodyEnd -= 1
-            if bodyEnd > range.lowerBound, bytes[bodyEnd - 1] == ASCII.cr { bodyEnd -= 1 }
-        }
-        closeParts(above: index, end: bodyEnd, lines: bodyEnd < line.start ? lines - 1 : lines)
-        if isClosing {
-            if let boundary = frames[index].boundary { boundaries.close(boundary) }
-            frames[index].boundary = nil
+        closeParts(above: line.owner, end: lineStart - breakBefore, lines: breakBefore > 0 ? lines - 1 : lines)
+        if line.isClosing {
+            boundaries.close(from: line.owner)
         } else {
-            partCount += 1
-            let isInDigest = frames[index].fields?.type.isType("multipart", "digest") ?? false
-            frames.append(
-                TreeFrame(start: line.next, isMessageRoot: false, isInDigest: isInDigest, limits: limits))
+            let isInDigest = frames[line.owner].fields?.type.isType("multipart", "digest") ?? false
+            open(at: next, isMessageRoot: false, isInDigest: isInDigest)
         }
-        return true
     }
 
     // MARK: - Closing
@@ -136,9 +107,9 @@ struct TreeBuilder {
     private mutating func closeParts(above index: Int, end: Int, lines: Int) {
         var end = end
         var lines = lines
+        boundaries.close(from: index + 1)
         while frames.count - 1 > index {
             let frame = frames.removeLast()
-            if let boundary = frame.boundary { boundaries.close(boundary) }
             guard let fields = frame.fields else { continue }
             // A part that begins at the boundary line has nothing to give up; then those around it have it whole.
             if frame.headerEnd > end {
@@ -152,5 +123,17 @@ struct TreeBuilder {
                 frames[frames.count - 1].children.append(part)
             }
         }
+    }
+
+    /// The message, which ends at `end`; no header is open.
+    mutating func finish(at end: Int) -> Message {
+        closeParts(above: 0, end: end, lines: lines)
+        let root = frames[0]
+        // The header is ended, so both are there; the empty ones only satisfy the types.
+        let none = [UInt8]()
+        let fields =
+            root.fields ?? ContentFields([], in: none.span, isInDigest: false, limits: limits, entries: &entries)
+        let envelope = root.envelope ?? Envelope([], in: none.span, limits: limits, entries: &entries)
+        return Message(envelope: envelope, root: root.part(end: end, lines: lines, fields: fields))
     }
 }

@@ -3,26 +3,21 @@ struct TreeFrame {
     let start: Int
     let isMessageRoot: Bool
     let isInDigest: Bool
-    var scanner: HeaderScanner
-    var isInHeader = true
     var headerEnd: Int
     /// Line feeds in the message before the body.
     var linesBeforeBody = 0
     var fields: ContentFields?
     var envelope: Envelope?
-    /// The boundary while the multipart is open; nil for any other part and after its closing line.
-    var boundary: [UInt8]?
     var isMultipart = false
     var isBeyondLimit = false
     var children: [Part] = []
     var embedded: Message?
 
-    init(start: Int, isMessageRoot: Bool, isInDigest: Bool, limits: ParseLimits) {
+    init(start: Int, isMessageRoot: Bool, isInDigest: Bool) {
         self.start = start
         self.isMessageRoot = isMessageRoot
         self.isInDigest = isInDigest
         headerEnd = start
-        scanner = HeaderScanner(start: start, limit: limits.headerBytes)
     }
 
     /// The finished part; `end` is not before the body, and `lines` are the line feeds in the message before `end`.

@@ -12,6 +12,8 @@ struct MessageReader {
 
     /// How much is read at first in search of the header's end.
     private static let firstRead = 8_192
+    /// How much of a message is in memory at a time.
+    private static let pieceSize = 65_536
 
     init(mailbox: Mailbox, uid: UID, limits: ParseLimits) {
         self.mailbox = mailbox
@@ -47,10 +49,22 @@ struct MessageReader {
         }
     }
 
-    /// The structure; the message's bytes are in memory only while it is made.
+    /// The structure, for which the message is read piece by piece.
     mutating func structure() throws(StoreError) -> Message {
         if let parsed { return parsed }
-        let message = Message(parsing: try file().read(), limits: limits)
+        let file = try file()
+        var scanner = MessageScanner(limits: limits)
+        var offset = 0
+        while offset < Int(file.size) {
+            let piece = try file.read(at: Int64(offset), count: Self.pieceSize)
+            if piece.isEmpty { break }
+            scanner.feed(piece.span)
+            offset += piece.count
+        }
+        let message = scanner.finish()
+        if head == nil, let bytes = scanner.topHeader {
+            head = (bytes, HeaderBlock(scanning: bytes.span, limits: limits))
+        }
         parsed = message
         return message
     }
