@@ -18,8 +18,7 @@ extension IMAPSession {
         case .idle:
             return try await beginIdle(tag)
         case .enable(let names):
-            try await answer(tag) { session throws(IMAPFailure) in try session.enable(names) }
-            return .resolve(.resume)
+            return try await enable(tag, names)
         case .compress:
             respond(.status(tag: tag, .no, code: .cannot, text: "COMPRESS is not offered"))
             return .resolve(.resume)
@@ -124,7 +123,7 @@ extension IMAPSession {
     // MARK: What the server can
 
     var capabilities: [String] {
-        var names = ["IMAP4rev1", "LITERAL+", "SASL-IR", "ID", "ENABLE"]
+        var names = ["IMAP4rev1", "IMAP4rev2", "LITERAL+", "SASL-IR", "ID", "ENABLE"]
         switch state {
         case .notAuthenticated, .logout:
             if mayLogIn {
@@ -136,8 +135,8 @@ extension IMAPSession {
         case .authenticated, .selected:
             names += [
                 "IDLE", "NAMESPACE", "UNSELECT", "UIDPLUS", "MOVE", "MULTIAPPEND", "CHILDREN", "LIST-EXTENDED",
-                "LIST-STATUS", "SPECIAL-USE", "CREATE-SPECIAL-USE", "ESEARCH", "SEARCHRES", "WITHIN", "CONDSTORE",
-                "STATUS=SIZE", "OBJECTID", "SAVEDATE", "QUOTA", "QUOTA=RES-STORAGE",
+                "LIST-STATUS", "SPECIAL-USE", "CREATE-SPECIAL-USE", "ESEARCH", "SEARCHRES", "WITHIN", "CONDSTORE", "QRESYNC",
+                "STATUS=SIZE", "OBJECTID", "SAVEDATE", "QUOTA", "QUOTA=RES-STORAGE", "UTF8=ACCEPT",
                 "APPENDLIMIT=\(configuration.maxLiteralSize)",
             ]
         }
@@ -154,17 +153,6 @@ extension IMAPSession {
         }
         respond(.id(fields))
         return Completion("ID completed")
-    }
-
-    private func enable(_ names: [String]) throws(IMAPFailure) -> Completion {
-        _ = try account()
-        var enabled: [String] = []
-        if names.contains("CONDSTORE") {
-            usesModSeq = true
-            enabled.append("CONDSTORE")
-        }
-        respond(.enabled(enabled))
-        return Completion("ENABLE completed")
     }
 }
 

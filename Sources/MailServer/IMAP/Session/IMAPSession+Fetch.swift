@@ -12,12 +12,12 @@ extension IMAPSession {
         for item in items {
             switch item {
             case .binary, .binarySize, .preview: throw .bad("This item of FETCH is not offered")
-            case .modSeq: usesModSeq = true
+            case .modSeq: enableModSeq()
             default: break
             }
         }
         if command.changedSince != nil {
-            usesModSeq = true
+            enableModSeq()
             // RFC 7162 section 3.1.4.1: as if MODSEQ had been asked for.
             items.append(.modSeq)
         }

@@ -13,7 +13,7 @@ extension IMAPSession {
         if command.returnOptions?.save == true { savedSearch = [] }
         let charset = try charset(named: command.charset)
         let asksModSeq = command.key.asksModSeq
-        if asksModSeq { usesModSeq = true }
+        if asksModSeq { enableModSeq() }
         let compiler = SearchCompiler(view: view, charset: charset, savedResult: before, now: now())
         var run = SearchRun(compiler.compile(command.key), in: view, limits: configuration.parseLimits)
         while true {

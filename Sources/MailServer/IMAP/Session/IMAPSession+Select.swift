@@ -11,7 +11,7 @@ extension IMAPSession {
         // The former mailbox is left even when the new one cannot be selected.
         deselect()
         if parameters.qresync != nil { throw .bad("QRESYNC is not offered") }
-        if parameters.condstore { usesModSeq = true }
+        if parameters.condstore { enableModSeq() }
         let view = try await blocking { () throws(StoreError) in
             let mailbox = try mail.mailbox(MailboxName(mailbox))
             var snapshot = try mailbox.snapshot()

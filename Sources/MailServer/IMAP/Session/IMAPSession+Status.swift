@@ -10,7 +10,7 @@ extension IMAPSession {
         let values = try await blocking { () throws(StoreError) in
             try Self.statusValues(of: mail.mailbox(MailboxName(mailbox)), items, appendLimit: limit)
         }
-        if items.contains(.highestModSeq) { usesModSeq = true }
+        if items.contains(.highestModSeq) { enableModSeq() }
         respond(.mailboxStatus(mailbox: mailbox, values))
         return Completion("STATUS completed")
     }

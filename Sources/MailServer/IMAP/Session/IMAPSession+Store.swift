@@ -14,7 +14,7 @@ extension IMAPSession {
             }
         }
         if unknown { throw .bad("A flag of that name cannot be stored") }
-        if command.unchangedSince != nil { usesModSeq = true }
+        if command.unchangedSince != nil { enableModSeq() }
         let (change, result) = try await blocking { () throws(StoreError) -> (FlagChange, FlagResult) in
             let bits = try view.mailbox.bits(of: command.flags, create: command.operation != .remove)
             let change: FlagChange =

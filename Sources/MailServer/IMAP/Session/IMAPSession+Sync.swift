@@ -9,6 +9,7 @@ extension IMAPSession {
     /// - Parameter known: changes that the client has been told of or made itself, by UID.
     func sync(expunges: Bool, known: [UInt32: ModSeq] = [:]) async throws(IMAPFailure) {
         guard case .selected(_, let view) = state else { return }
+        let knowsRecent = !isRev2
         let result = try await blocking { () throws(StoreError) -> (SelectedMailbox, ViewNews)? in
             var view = view
             var new: MailboxSnapshot
@@ -26,6 +27,7 @@ extension IMAPSession {
                     new = view.mailbox.currentSnapshot()
                 }
             }
+            if !knowsRecent { recentFrom = .max }
             return view.update(to: new, expunges: expunges, known: known, recentFrom: recentFrom).map { (view, $0) }
         }
         guard let (newView, news) = result else {
@@ -44,11 +46,31 @@ extension IMAPSession {
         }
     }
 
-    private func tell(_ news: ViewNews, of view: SelectedMailbox) async throws(IMAPFailure) {
-        // From the last to the first, so that each number is still the one that it was.
-        for (number, _) in news.expunged.reversed() {
-            respond(.expunge(number))
+    /// Tells UIDs that are gone, in answers of bounded length. RFC 7162 section 3.2.10.
+    ///
+    /// - Parameter earlier: they were gone before the client's view of the mailbox began, so no numbers change.
+    func tellVanished(_ uids: [ClosedRange<UInt32>], earlier: Bool) async throws(IMAPFailure) {
+        var rest = uids[...]
+        while !rest.isEmpty {
+            respond(.vanished(earlier: earlier, Array(rest.prefix(Self.vanishedRanges))))
+            rest = rest.dropFirst(Self.vanishedRanges)
             try await flushIfLarge()
+        }
+    }
+
+    /// Ranges in one VANISHED answer: a line of 8,800 octets at most, near what RFC 7162 section 4 wants of clients.
+    private static let vanishedRanges = 400
+
+    private func tell(_ news: ViewNews, of view: SelectedMailbox) async throws(IMAPFailure) {
+        if !news.expunged.isEmpty { hasToldExpunges = true }
+        if usesVanished {
+            try await tellVanished(.init(ascending: news.expunged.map(\.uid)), earlier: false)
+        } else {
+            // From the last to the first, so that each number is still the one that it was.
+            for (number, _) in news.expunged.reversed() {
+                respond(.expunge(number))
+                try await flushIfLarge()
+            }
         }
         if let keywords = news.keywords {
             respond(.flags(keywords.flags))
@@ -57,7 +79,7 @@ extension IMAPSession {
             }
         }
         if let exists = news.exists { respond(.exists(exists)) }
-        if let recent = news.recent { respond(.recent(recent)) }
+        if let recent = news.recent, !isRev2 { respond(.recent(recent)) }
         for entry in news.changed {
             tellFlags(of: entry, in: view, withUID: false)
             try await flushIfLarge()

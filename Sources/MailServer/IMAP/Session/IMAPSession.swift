@@ -36,8 +36,10 @@ actor IMAPSession {
     var idle: IdleCommand?
     /// The result that `$` stands for (RFC 5182).
     var savedSearch: [ClosedRange<UInt32>] = []
-    /// The client asked for mod-sequences (RFC 7162 section 3.1).
-    var usesModSeq = false
+    /// What the client has turned on.
+    var enabled: IMAPEnabledFeatures = []
+    /// The command under way has told of expunged messages.
+    var hasToldExpunges = false
     /// Called on any thread when the mailbox of an IDLE has changed.
     var onChange: @Sendable () -> Void = {}
     private var loginFailures = 0

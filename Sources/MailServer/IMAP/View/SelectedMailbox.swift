@@ -15,6 +15,9 @@ struct SelectedMailbox: Sendable {
     private(set) var ghosts: [MessageEntry] = []
     /// Highest UID ever told.
     private(set) var lastUID: UInt32
+    /// The client has been told of everything up to this mod-sequence: it stays behind while expunges are held back, so
+    /// that a client which comes back with it misses none of them (RFC 7162 section 3.2).
+    private(set) var toldModSeq: ModSeq
     /// UIDs that are \Recent to this session: ascending and disjoint.
     private(set) var recent: [ClosedRange<UInt32>] = []
 
@@ -23,6 +26,7 @@ struct SelectedMailbox: Sendable {
         self.mailbox = mailbox
         self.isReadOnly = isReadOnly
         self.snapshot = snapshot
+        toldModSeq = snapshot.highestModSeq
         lastUID = snapshot.messages.last?.uid.rawValue ?? 0
         if recentFrom <= lastUID, lastUID > 0 { recent = [recentFrom...lastUID] }
     }
@@ -96,6 +100,9 @@ struct SelectedMailbox: Sendable {
         }
         return UInt32(clamping: total)
     }
+
+    /// No message is \Recent any more: the client has no such flag.
+    mutating func forgetRecent() { recent = [] }
 
     // MARK: Sets
 
@@ -198,6 +205,7 @@ struct SelectedMailbox: Sendable {
             }
             ghosts = []
         }
+        if ghosts.isEmpty { toldModSeq = new.highestModSeq }
         if new.keywords != old.keywords { news.keywords = new.keywords }
         snapshot = new
         if new.highestModSeq > old.highestModSeq {
