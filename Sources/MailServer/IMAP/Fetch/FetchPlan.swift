@@ -9,11 +9,16 @@ struct FetchPlan: Sendable {
     /// The message's file must be there.
     let needsFile: Bool
     let needsDate: Bool
+    /// Parts are to be decoded.
+    let needsBinary: Bool
+    /// The client follows mod-sequences: told of \Seen, it is told of these too (RFC 7162 section 3.1).
+    let tellsModSeq: Bool
 
     /// - Parameters:
     ///   - withUID: the command was UID FETCH, so that the UID is in every answer (RFC 9051 section 6.4.9).
     ///   - isReadOnly: the mailbox takes no flags.
-    init(_ items: [IMAPFetchItem], withUID: Bool, isReadOnly: Bool) {
+    init(_ items: [IMAPFetchItem], withUID: Bool, isReadOnly: Bool, tellsModSeq: Bool) {
+        self.tellsModSeq = tellsModSeq
         var kept: [IMAPFetchItem] = withUID ? [.uid] : []
         // The same item twice gets one answer.
         var seen = Set(kept)
@@ -22,6 +27,12 @@ struct FetchPlan: Sendable {
         marksSeen = !isReadOnly && items.contains { $0.setsSeen }
         needsFile = items.contains { $0.needsFile }
         needsDate = items.contains(.internalDate)
+        needsBinary = items.contains { item in
+            switch item {
+            case .binary, .binarySize: true
+            default: false
+            }
+        }
     }
 }
 

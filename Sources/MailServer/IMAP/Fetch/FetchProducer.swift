@@ -1,4 +1,3 @@
-import Glibc
 import IMAPCodec
 import MIME
 import NIOCore
@@ -19,29 +18,17 @@ struct FetchProducer: Sendable {
     private var next: UInt32 = 1
     private var page: ArraySlice<(number: UInt32, entry: MessageEntry)> = []
     private var isLastPage = false
-    private var current: Answer?
+    private var current: FetchAnswer?
 
     /// Messages whose \Seen was set on the way.
     private(set) var changed: [UInt32: MessageEntry] = [:]
     /// Messages were asked for that are nowhere any more.
     private(set) var isIncomplete = false
+    /// Why an item was left out of an answer.
+    private(set) var refusal: BinarySection.Refusal?
 
     /// Messages that get \Seen under one hold of the mailbox's lock.
     private static let pageSize = 256
-
-    /// An answer that is not complete.
-    private struct Answer: Sendable {
-        var writer: IMAPFetchWriter
-        var reader: MessageReader
-        var number: UInt32
-        var entry: MessageEntry
-        /// INTERNALDATE, when it is asked for.
-        var date: Int64
-        /// The items to come.
-        var items: ArraySlice<IMAPFetchItem>
-        /// The bytes of the literal whose header is written.
-        var literal: Range<Int> = 0..<0
-    }
 
     /// - Parameter changedSince: passes over messages without later changes (RFC 7162 section 3.1.4); 0 for none.
     init(
@@ -64,7 +51,7 @@ struct FetchProducer: Sendable {
         while buffer.readableBytes < limit {
             if var answer = current {
                 current = nil
-                if try write(&answer, into: &buffer, limit: limit) {
+                if try answer.write(into: &buffer, limit: limit) {
                     answer.writer.end(into: &buffer)
                 } else {
                     current = answer
@@ -113,150 +100,32 @@ struct FetchProducer: Sendable {
             return
         }
         var items = plan.items
+        if plan.needsBinary {
+            items = []
+            for item in plan.items where try isPossible(item, &reader) { items.append(item) }
+            // An answer without items is none.
+            if items.isEmpty { return }
+        }
         let now = changed[entry.uid.rawValue]
-        if now != nil, !items.contains(.flags) { items.append(.flags) }
-        current = Answer(
-            writer: IMAPFetchWriter(sequenceNumber: number, utf8: utf8, into: &buffer), reader: reader,
-            number: number, entry: now ?? entry, date: date, items: items[...])
-    }
-
-    /// False when the piece is full and the answer is not complete.
-    private func write(
-        _ answer: inout Answer, into buffer: inout ByteBuffer, limit: Int
-    ) throws(StoreError) -> Bool {
-        while true {
-            while !answer.literal.isEmpty {
-                let room = limit - buffer.readableBytes
-                guard room > 0 else { return false }
-                let count = min(room, answer.literal.count)
-                try Self.copy(answer.reader.file(), answer.literal.lowerBound, count, into: &buffer)
-                answer.literal = answer.literal.lowerBound + count..<answer.literal.upperBound
-            }
-            guard let item = answer.items.popFirst() else { return true }
-            try write(item, of: &answer, into: &buffer)
+        if now != nil {
+            let news: [IMAPFetchItem] = plan.tellsModSeq ? [.uid, .flags, .modSeq] : [.flags]
+            for item in news where !items.contains(item) { items.append(item) }
         }
+        current = FetchAnswer(
+            writer: IMAPFetchWriter(sequenceNumber: number, utf8: utf8, into: &buffer), reader: reader, view: view,
+            entry: now ?? entry, date: date, items: items[...])
     }
 
-    private static func copy(
-        _ file: MessageFile, _ offset: Int, _ count: Int, into buffer: inout ByteBuffer
-    ) throws(StoreError) {
-        var failure: StoreError?
-        let written = buffer.writeWithUnsafeMutableBytes(minimumWritableBytes: count) { space in
-            do throws(StoreError) {
-                let piece = UnsafeMutableRawBufferPointer(rebasing: space[..<count])
-                let written = try file.read(into: piece, at: Int64(offset))
-                hideNULs(in: UnsafeMutableRawBufferPointer(rebasing: piece[..<written]))
-                return written
-            } catch {
-                failure = error
-                return 0
-            }
-        }
-        if let failure { throw failure }
-        // Messages never change; a file that a foreign hand cut short leaves a literal that cannot be filled.
-        guard written == count else { throw StoreError(.damaged, "a message's file is shorter than it was") }
-    }
-
-    /// No literal but a literal8 may hold NUL (RFC 9051 section 4.3), and every octet must stay in its place: one that
-    /// no charset has as a letter stands for it.
-    private static func hideNULs(in bytes: UnsafeMutableRawBufferPointer) {
-        var rest = bytes
-        while let start = rest.baseAddress, let found = memchr(start, 0, rest.count) {
-            found.storeBytes(of: 0x80, as: UInt8.self)
-            rest = UnsafeMutableRawBufferPointer(rebasing: rest[(start.distance(to: found) + 1)...])
-        }
-    }
-
-    // MARK: Items
-
-    private func write(
-        _ item: IMAPFetchItem, of answer: inout Answer, into buffer: inout ByteBuffer
-    ) throws(StoreError) {
-        let entry = answer.entry
+    /// Whether an item can be had of a message; what is left out makes the command fail when it has answered the rest
+    /// (RFC 3516 section 4.3).
+    private mutating func isPossible(_ item: IMAPFetchItem, _ reader: inout MessageReader) throws(StoreError) -> Bool {
+        let part: [UInt32]
         switch item {
-        case .flags:
-            let isRecent = view.isRecent(entry.uid.rawValue)
-            answer.writer.write(
-                .flags(entry.flags.imapFlags(view.snapshot.keywords, isRecent: isRecent)), into: &buffer)
-        case .uid: answer.writer.write(.uid(entry.uid.rawValue), into: &buffer)
-        case .size: answer.writer.write(.size(UInt64(entry.size)), into: &buffer)
-        case .modSeq: answer.writer.write(.modSeq(entry.modSeq), into: &buffer)
-        case .threadID: answer.writer.write(.threadID(nil), into: &buffer)
-        case .internalDate:
-            answer.writer.write(.internalDate(IMAPDateTime(secondsSince1970: answer.date)), into: &buffer)
-        case .emailID:
-            let digest = try? view.mailbox.details(entry).digest
-            answer.writer.write(.emailID((digest ?? .unknown).description), into: &buffer)
-        case .saveDate:
-            let saved = (try? view.mailbox.details(entry))?.saved
-            answer.writer.write(.saveDate(saved.map { IMAPDateTime(secondsSince1970: $0) }), into: &buffer)
-        case .envelope:
-            answer.writer.write(.envelope(IMAPEnvelope(try answer.reader.envelope())), into: &buffer)
-        case .bodyStructure(let extensible):
-            let structure = IMAPBodyStructure(try answer.reader.structure().root)
-            answer.writer.write(.bodyStructure(structure, extensible: extensible), into: &buffer)
-        case .preview: answer.writer.write(.preview(nil), into: &buffer)
-        case .body(let section, let partial, _): try writeBody(section, partial, of: &answer, into: &buffer)
-        case .rfc822:
-            begin(.rfc822, 0..<Int(try answer.reader.file().size), partial: nil, of: &answer, into: &buffer)
-        case .rfc822Header:
-            let range = try answer.reader.range(of: .header, at: []) ?? 0..<0
-            begin(.rfc822Header, range, partial: nil, of: &answer, into: &buffer)
-        case .rfc822Text:
-            let range = try answer.reader.range(of: .text, at: []) ?? 0..<0
-            begin(.rfc822Text, range, partial: nil, of: &answer, into: &buffer)
-        case .binary, .binarySize:
-            // The session refuses them: BINARY is not offered.
-            break
+        case .binary(let path, _, _), .binarySize(let path): part = path
+        default: return true
         }
-    }
-
-    private func writeBody(
-        _ section: IMAPSection, _ partial: IMAPPartial?, of answer: inout Answer, into buffer: inout ByteBuffer
-    ) throws(StoreError) {
-        let name = IMAPFetchLiteral.body(section, offset: partial?.offset)
-        let range: Range<Int>?
-        switch section.specifier {
-        case .all: range = try answer.reader.range(of: .body, at: section.part)
-        case .header: range = try answer.reader.range(of: .header, at: section.part)
-        case .text: range = try answer.reader.range(of: .text, at: section.part)
-        case .mime: range = try answer.reader.range(of: .mime, at: section.part)
-        case .headerFields(let names):
-            return try writeFields(.only(names.map { Array($0.utf8) }), section.part, partial, name, &answer, &buffer)
-        case .headerFieldsNot(let names):
-            return try writeFields(.except(names.map { Array($0.utf8) }), section.part, partial, name, &answer, &buffer)
-        }
-        guard let range else { return answer.writer.write(.noBody(name), into: &buffer) }
-        begin(name, range, partial: partial, of: &answer, into: &buffer)
-    }
-
-    private func writeFields(
-        _ selection: HeaderSelection, _ path: [UInt32], _ partial: IMAPPartial?, _ name: IMAPFetchLiteral,
-        _ answer: inout Answer, _ buffer: inout ByteBuffer
-    ) throws(StoreError) {
-        guard var bytes = try answer.reader.fields(selection, at: path) else {
-            return answer.writer.write(.noBody(name), into: &buffer)
-        }
-        bytes.withUnsafeMutableBytes(Self.hideNULs)
-        let range = Self.range(0..<bytes.count, partial)
-        answer.writer.beginLiteral(name, size: range.count, into: &buffer)
-        buffer.writeBytes(bytes[range])
-    }
-
-    /// Writes a literal's header; the octets follow in the pieces to come.
-    private func begin(
-        _ name: IMAPFetchLiteral, _ range: Range<Int>, partial: IMAPPartial?, of answer: inout Answer,
-        into buffer: inout ByteBuffer
-    ) {
-        let range = Self.range(range, partial)
-        answer.writer.beginLiteral(name, size: range.count, into: &buffer)
-        answer.literal = range
-    }
-
-    /// A partial that begins beyond the end gives nothing (RFC 9051 section 6.4.5).
-    private static func range(_ range: Range<Int>, _ partial: IMAPPartial?) -> Range<Int> {
-        guard let partial else { return range }
-        let start = range.lowerBound + Int(min(partial.offset, UInt64(range.count)))
-        return start..<start + Int(min(partial.count, UInt64(range.upperBound - start)))
+        guard case .refused(let reason) = try reader.binarySection(part) else { return true }
+        if refusal != .unknownEncoding { refusal = reason }
+        return false
     }
 }

@@ -120,29 +120,6 @@ extension IMAPSession {
         savedSearch = []
     }
 
-    // MARK: What the server can
-
-    var capabilities: [String] {
-        var names = ["IMAP4rev1", "IMAP4rev2", "LITERAL+", "SASL-IR", "ID", "ENABLE"]
-        switch state {
-        case .notAuthenticated, .logout:
-            if mayLogIn {
-                names.append("AUTH=PLAIN")
-                names.append("AUTH=LOGIN")
-            } else {
-                names += ["STARTTLS", "LOGINDISABLED"]
-            }
-        case .authenticated, .selected:
-            names += [
-                "IDLE", "NAMESPACE", "UNSELECT", "UIDPLUS", "MOVE", "MULTIAPPEND", "CHILDREN", "LIST-EXTENDED",
-                "LIST-STATUS", "SPECIAL-USE", "CREATE-SPECIAL-USE", "ESEARCH", "SEARCHRES", "WITHIN", "CONDSTORE", "QRESYNC",
-                "STATUS=SIZE", "OBJECTID", "SAVEDATE", "QUOTA", "QUOTA=RES-STORAGE", "UTF8=ACCEPT",
-                "APPENDLIMIT=\(configuration.maxLiteralSize)",
-            ]
-        }
-        return names
-    }
-
     /// Credentials wait for TLS where TLS is configured.
     var mayLogIn: Bool { isTLS || !configuration.offersTLS }
 

@@ -9,20 +9,15 @@ extension IMAPSession {
         let view = try selected()
         if command.vanished || command.partial != nil { throw .bad("This form of FETCH is not offered") }
         var items = command.items
-        for item in items {
-            switch item {
-            case .binary, .binarySize, .preview: throw .bad("This item of FETCH is not offered")
-            case .modSeq: enableModSeq()
-            default: break
-            }
-        }
+        if items.contains(.modSeq) { enableModSeq() }
         if command.changedSince != nil {
             enableModSeq()
             // RFC 7162 section 3.1.4.1: as if MODSEQ had been asked for.
             items.append(.modSeq)
         }
         let ranges = try uidRanges(command.set, byUID: command.byUID, in: view)
-        let plan = FetchPlan(items, withUID: command.byUID, isReadOnly: view.isReadOnly)
+        let plan = FetchPlan(
+            items, withUID: command.byUID, isReadOnly: view.isReadOnly, tellsModSeq: usesModSeq)
         var producer = FetchProducer(
             plan, of: ranges, in: view, utf8: encoder.utf8, changedSince: command.changedSince ?? 0,
             limits: configuration.parseLimits)
@@ -53,6 +48,17 @@ extension IMAPSession {
             try await sync(expunges: command.byUID, known: producer.changed.mapValues(\.modSeq))
         }
         if producer.isIncomplete { throw .expungeIssued }
+        if let refusal = producer.refusal { throw IMAPFailure(refusal) }
         return Completion("FETCH completed")
+    }
+}
+
+extension IMAPFailure {
+    fileprivate init(_ refusal: BinarySection.Refusal) {
+        self =
+            switch refusal {
+            case .unknownEncoding: .no(.unknownCTE, "The encoding of a part is not known")
+            case .notLeaf: .no(.cannot, "BINARY is for parts that have no parts of their own")
+            }
     }
 }

@@ -1,0 +1,29 @@
+import MIME
+import ShardFS
+
+/// What BINARY means by a section. RFC 9051 section 6.4.5.
+enum BinarySection {
+    enum Refusal: Sendable, Equatable {
+        /// Nobody here can undo the part's transfer encoding.
+        case unknownEncoding
+        /// The section is a multipart or a message, which are not encoded as a whole.
+        case notLeaf
+    }
+
+    /// Bytes of the file and how they are encoded.
+    case body(Range<Int>, TransferEncoding)
+    /// There is no such part.
+    case missing
+    case refused(Refusal)
+}
+
+extension MessageReader {
+    mutating func binarySection(_ path: [UInt32]) throws(StoreError) -> BinarySection {
+        // A message as a whole has no transfer encoding.
+        guard !path.isEmpty else { return .body(0..<Int(try file().size), .identity) }
+        guard let part = try structure().part(at: path.map { Int($0) }) else { return .missing }
+        guard case .single = part.structure else { return .refused(.notLeaf) }
+        let encoding = TransferEncoding(named: part.fields.encoding)
+        return encoding == .unknown ? .refused(.unknownEncoding) : .body(part.body, encoding)
+    }
+}

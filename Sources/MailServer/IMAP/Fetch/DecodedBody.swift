@@ -1,0 +1,89 @@
+import IMAPCodec
+import MIME
+import NIOCore
+import ShardFS
+
+/// The octets of a part without its transfer encoding (RFC 3516), or of a window of them: counted first, since a
+/// literal begins with its size, then decoded once more to be written. Only pieces are ever in memory.
+struct DecodedBody: Sendable {
+    /// Where a decoder stands.
+    private struct Place: Sendable {
+        var decoder: TransferDecoder
+        /// The next byte of the file.
+        var position: Int
+        /// Octets decoded so far.
+        var decoded = 0
+        var isAtEnd = false
+    }
+
+    private let end: Int
+    private let window: Range<Int>
+    private var place: Place
+    /// The last place in front of the window, from which it is decoded once more.
+    private var start: Place
+
+    /// Octets in the window; known when all are counted.
+    private(set) var size = 0
+    /// One of the octets in the window is NUL, which only a literal8 may hold.
+    private(set) var containsNUL = false
+
+    /// Bytes of the file that are decoded at a time.
+    private static let pieceSize = 32 << 10
+
+    /// - Parameter range: the encoded bytes in the file.
+    init(_ range: Range<Int>, _ encoding: TransferEncoding, partial: IMAPPartial?) {
+        end = range.upperBound
+        // Decoding never makes more of the bytes.
+        window = IMAPPartial.range(of: partial, in: 0..<range.count)
+        place = Place(decoder: TransferDecoder(encoding), position: range.lowerBound)
+        start = place
+    }
+
+    /// Counts on, over about `turn` bytes of the file.
+    ///
+    /// - Returns: True when all are counted.
+    mutating func count(in file: MessageFile, turn: Int) throws(StoreError) -> Bool {
+        let stop = place.position + turn
+        while !isThrough {
+            guard place.position < stop else { return false }
+            let piece = try step(file)
+            if place.decoded <= window.lowerBound { start = place }
+            size += piece.count
+            if !containsNUL { containsNUL = piece.contains(0) }
+        }
+        place = start
+        return true
+    }
+
+    /// Writes the next octets of the window.
+    ///
+    /// - Returns: True when they were the last.
+    mutating func write(from file: MessageFile, into buffer: inout ByteBuffer) throws(StoreError) -> Bool {
+        if size == 0 { return true }
+        buffer.writeBytes(try step(file))
+        return isThrough
+    }
+
+    private var isThrough: Bool { place.isAtEnd || place.decoded >= window.upperBound }
+
+    /// Decodes a piece; what of it is in the window.
+    private mutating func step(_ file: MessageFile) throws(StoreError) -> ArraySlice<UInt8> {
+        var output: [UInt8] = []
+        let count = min(Self.pieceSize, end - place.position)
+        if count > 0 {
+            let bytes = try file.read(at: Int64(place.position), count: count)
+            guard bytes.count == count else { throw .shortMessage }
+            output.reserveCapacity(count)
+            place.decoder.decode(bytes.span, 0..<count, into: &output)
+            place.position += count
+        }
+        if place.position >= end {
+            place.decoder.finish(into: &output)
+            place.isAtEnd = true
+        }
+        let decoded = place.decoded..<place.decoded + output.count
+        place.decoded = decoded.upperBound
+        let wanted = window.clamped(to: decoded)
+        return output[wanted.lowerBound - decoded.lowerBound..<wanted.upperBound - decoded.lowerBound]
+    }
+}

@@ -1,0 +1,27 @@
+import MIME
+import ShardFS
+
+extension MessageReader {
+    /// How much of a large message is looked at for its parts.
+    private static let previewHead = 256 << 10
+    /// Parts that are tried before a message is said to have no text.
+    private static let previewTries = 8
+
+    /// The beginning of the message's text for people (RFC 8970); empty when there is none. Reads a bounded piece.
+    mutating func preview() throws(StoreError) -> String {
+        let file = try file()
+        let message: Message
+        if Int(file.size) <= Self.previewHead {
+            message = try structure()
+        } else {
+            // A tree that ends too early still has the parts that begin in the piece.
+            message = Message(parsing: try file.read(at: 0, count: Self.previewHead), limits: limits)
+        }
+        for part in message.previewParts.prefix(Self.previewTries) {
+            let count = min(part.body.count, Preview.readLimit)
+            let text = Preview.text(of: part, try file.read(at: Int64(part.body.lowerBound), count: count))
+            if !text.isEmpty { return text }
+        }
+        return ""
+    }
+}

@@ -1,0 +1,51 @@
+import IMAPCodec
+
+// What the server can: told when it works. RFC 9051 section 6.1.1.
+
+extension IMAPSession {
+    var capabilities: [String] {
+        var names = ["IMAP4rev1", "IMAP4rev2", "LITERAL+", "SASL-IR", "ID", "ENABLE"]
+        switch state {
+        case .notAuthenticated, .logout:
+            if mayLogIn {
+                names.append("AUTH=PLAIN")
+                names.append("AUTH=LOGIN")
+            } else {
+                names += ["STARTTLS", "LOGINDISABLED"]
+            }
+        case .authenticated, .selected:
+            names += Self.extensions
+            names.append("APPENDLIMIT=\(configuration.maxLiteralSize)")
+        }
+        return names
+    }
+
+    /// In the order of the alphabet.
+    private static let extensions = [
+        "BINARY",
+        "CHILDREN",
+        "CONDSTORE",
+        "CREATE-SPECIAL-USE",
+        "ESEARCH",
+        "IDLE",
+        "LIST-EXTENDED",
+        "LIST-STATUS",
+        "MOVE",
+        "MULTIAPPEND",
+        "NAMESPACE",
+        "OBJECTID",
+        "PREVIEW",
+        "QRESYNC",
+        "QUOTA",
+        "QUOTA=RES-STORAGE",
+        "REPLACE",
+        "SAVEDATE",
+        "SEARCHRES",
+        "SPECIAL-USE",
+        "STATUS=SIZE",
+        "UIDPLUS",
+        "UNSELECT",
+        "UTF8=ACCEPT",
+        "WITHIN",
+    ]
+}
