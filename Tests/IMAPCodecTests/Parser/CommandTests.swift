@@ -107,7 +107,8 @@ import Testing
                     flags: [.seen, .keyword("$Work"), .unknownSystem("Foo")]))),
         CommandRow("STORE 1 FLAGS ()", .store(.init(set: set(r(1)), byUID: false, operation: .replace, flags: []))),
         CommandRow(
-            "STORE 1 FLAGS (\\Recent)", .store(.init(set: set(r(1)), byUID: false, operation: .replace, flags: []))),
+            "STORE 1 FLAGS (\\Recent)",
+            .store(.init(set: set(r(1)), byUID: false, operation: .replace, flags: [.recent]))),
     ]
 
     @Test("typed values", arguments: plain + mailbox + message)

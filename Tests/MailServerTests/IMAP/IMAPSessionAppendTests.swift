@@ -49,6 +49,73 @@ import Testing
         #expect(await dialogue.ok("STATUS INBOX (MESSAGES)") == ["* STATUS INBOX (MESSAGES 0)"])
     }
 
+    /// One over the limit, told at once whether the client waits or not; the connection goes on.
+    @Test func tooBig() async throws {
+        let mail = try IMAPTestMail()
+        let dialogue = await IMAPDialogue(mail) { $0.maxLiteralSize = 1000 }
+        _ = dialogue.take()
+        await dialogue.ok("LOGIN alice@example.com \(IMAPTestMail.password)")
+        #expect(await dialogue.ok("CAPABILITY").first?.contains(" APPENDLIMIT=1000 ") == true)
+        #expect(await dialogue.ok("STATUS INBOX (APPENDLIMIT)") == ["* STATUS INBOX (APPENDLIMIT 1000)"])
+        #expect(await dialogue.send("a APPEND INBOX {1001+}\r\n")[line: 0].hasPrefix("a NO [TOOBIG]"))
+        #expect(await dialogue.send(String(repeating: "x", count: 1001) + "\r\n").isEmpty)
+        await dialogue.ok("NOOP")
+        let (fits, tooBig) = (String(repeating: "y", count: 1000), String(repeating: "y", count: 1001))
+        #expect(
+            await dialogue.fails("APPEND INBOX {1000+}\r\n\(fits) {1001+}\r\n\(tooBig)").hasPrefix("NO [TOOBIG]"))
+        await dialogue.ok("APPEND INBOX ~{1000+}\r\n\(fits)")
+        #expect(await dialogue.ok("STATUS INBOX (MESSAGES)") == ["* STATUS INBOX (MESSAGES 1)"])
+    }
+
+    @Test(arguments: [#"(\Recent)"#, #"(\Seen \Wrong)"#, #"(\*)"#]) func flagsThatNobodyStores(flags: String)
+        async throws
+    {
+        let dialogue = await IMAPDialogue.alice(try IMAPTestMail())
+        #expect(await dialogue.send("a APPEND INBOX \(flags) {5}\r\n")[line: 0].hasPrefix("a BAD "))
+        #expect(await dialogue.fails("APPEND INBOX \(flags) {5+}\r\nhello").hasPrefix("BAD "))
+        #expect(await dialogue.ok("STATUS INBOX (MESSAGES)") == ["* STATUS INBOX (MESSAGES 0)"])
+    }
+
+    @Test func contentWithNUL() async throws {
+        let mail = try IMAPTestMail()
+        let dialogue = await IMAPDialogue.alice(mail)
+        #expect(await dialogue.fails("APPEND INBOX {5+}\r\na\0b\0c").hasPrefix("BAD "))
+        #expect(await dialogue.fails("APPEND INBOX ~{5+}\r\na\0b\0c").hasPrefix("NO [UNKNOWN-CTE] "))
+        // None of several; a client that waits hears of it before it sends the next.
+        #expect(await dialogue.fails("APPEND INBOX {2+}\r\nok {1+}\r\n\0 {2+}\r\nok").hasPrefix("BAD "))
+        #expect(await dialogue.send("a APPEND INBOX {1+}\r\n\0 {2}\r\n")[line: 0].hasPrefix("a BAD "))
+        #expect(try mail.mailbox().snapshot().messages.count == 0)
+        let (lines, result) = await dialogue.command("APPEND INBOX ~{6+}\r\n\r\nbody")
+        #expect(lines.contains("* 1 EXISTS") && result.contains("[APPENDUID "))
+        #expect(await dialogue.ok("FETCH 1 BODY.PEEK[TEXT]") == ["* 1 FETCH (BODY[TEXT] {4}", "body)"])
+    }
+
+    @Test func utf8NeedsToBeEnabled() async throws {
+        let dialogue = await IMAPDialogue.alice(try IMAPTestMail())
+        #expect(await dialogue.send("a APPEND INBOX UTF8 (~{5}\r\n")[line: 0].hasPrefix("a BAD "))
+        await dialogue.ok("ENABLE UTF8=ACCEPT")
+        let text = "Subject: Grüße\r\n\r\n"
+        let (lines, result) = await dialogue.command(
+            "APPEND INBOX (\\Seen) UTF8 (~{\(text.utf8.count)+}\r\n\(text)) UTF8 (~{4+}\r\n\r\nhi)")
+        #expect(lines.contains("* 2 EXISTS") && result.contains(" 1:2] "), "\(lines) \(result)")
+        #expect(await dialogue.ok("FETCH 1 ENVELOPE")[line: 0].contains(#"(NIL "Grüße" NIL"#))
+        #expect(await dialogue.fails("APPEND INBOX UTF8 (~{4+}\r\n\r\nhi").hasPrefix("BAD "))
+    }
+
+    @Test func overQuotaWithTheSecond() async throws {
+        let mail = try IMAPTestMail()
+        try mail.limitAlice(toMiB: 1)
+        let dialogue = await IMAPDialogue.alice(mail)
+        let text = String(repeating: "x", count: 600_000)
+        #expect(await dialogue.send("a APPEND INBOX {600000}\r\n") == ["+ OK"])
+        #expect(await dialogue.send("\(text) {600000}\r\n")[line: 0].hasPrefix("a NO [OVERQUOTA]"))
+        #expect(
+            await dialogue.fails("APPEND INBOX {600000+}\r\n\(text) {600000+}\r\n\(text)").hasPrefix("NO [OVERQUOTA]"))
+        #expect(try mail.mailbox().snapshot().messages.count == 0)
+        #expect(try mail.account().quota().bytes == 0)
+        await dialogue.ok("APPEND INBOX {600000+}\r\n\(text) {5+}\r\nhello")
+    }
+
     @Test func overQuota() async throws {
         let mail = try IMAPTestMail()
         try mail.limitAlice(toMiB: 1)

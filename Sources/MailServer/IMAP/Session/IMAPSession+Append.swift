@@ -1,8 +1,10 @@
+import Glibc
 import IMAPCodec
 import NIOCore
 import ShardFS
 
-// APPEND, with several messages in one command (RFC 3502). APPENDUID is RFC 4315.
+// APPEND, with several messages in one command (RFC 3502), in binary (RFC 3516) and with UTF-8 headers (RFC 6855).
+// APPENDUID is RFC 4315.
 
 extension IMAPSession {
     /// A command whose messages come in.
@@ -11,10 +13,14 @@ extension IMAPSession {
             var staged: StagedMessage
             var flags: [IMAPFlag]
             var date: Int64?
+            /// It came as a literal8.
+            var isBinary: Bool
         }
 
         var tag: String
         var mailbox: Mailbox
+        /// The message of the selected mailbox that REPLACE takes away.
+        var replaces: UID?
         var messages: [Message] = []
         /// Octets of all of them.
         var size: UInt64 = 0
@@ -38,9 +44,10 @@ extension IMAPSession {
 
     private func prepare(_ message: IMAPAppendMessage) async throws(IMAPFailure) {
         let mail = try account().mail
-        if message.replaces != nil || message.isUTF8 || message.isBinary {
-            throw .bad("This form of APPEND is not offered")
-        }
+        if message.index > 0, let failure = appending?.failure { throw failure }
+        if message.isUTF8, !encoder.utf8 { throw .bad("Enable UTF8=ACCEPT first") }
+        try message.flags.checkStorable()
+        let replaces = try message.replaces.map { replaced throws(IMAPFailure) in try target(of: replaced) }
         if message.size == 0 { throw .no(.cannot, "A message without content cannot be appended") }
         if let date = message.date?.secondsSince1970, !(0...Int64(UInt32.max)).contains(date) {
             throw .no(.cannot, "The date cannot be kept")
@@ -50,7 +57,7 @@ extension IMAPSession {
             let mailbox = try await blocking(missing: .tryCreate) { () throws(StoreError) in
                 try mail.mailbox(MailboxName(name))
             }
-            appending = AppendCommand(tag: message.tag, mailbox: mailbox)
+            appending = AppendCommand(tag: message.tag, mailbox: mailbox, replaces: replaces)
         }
         guard var command = appending else { return }
         guard command.messages.count < configuration.maxAppendMessages else {
@@ -63,15 +70,23 @@ extension IMAPSession {
             return try mailbox.stage()
         }
         command.messages.append(
-            .init(staged: staged, flags: message.flags, date: message.date?.secondsSince1970))
+            .init(
+                staged: staged, flags: message.flags, date: message.date?.secondsSince1970, isBinary: message.isBinary))
         appending = command
     }
 
     /// Writes a piece of the message that came last; the client is not read from meanwhile.
     func appendChunk(_ chunk: ByteBuffer) async {
-        guard let command = appending, command.failure == nil, let staged = command.messages.last?.staged else {
+        guard let command = appending, command.failure == nil, let message = command.messages.last else { return }
+        if chunk.containsNUL {
+            // RFC 9051 section 4.3, and RFC 3516 section 4.4: what is kept here can be had as a literal.
+            appending?.failure =
+                message.isBinary
+                ? .no(.unknownCTE, "Binary content is not kept; encode it as base64")
+                : .bad("A literal cannot hold NUL")
             return
         }
+        let staged = message.staged
         do throws(IMAPFailure) {
             try await blocking { () throws(StoreError) in
                 let result: Result<Void, StoreError> = chunk.withUnsafeReadableBytes { bytes in
@@ -89,6 +104,7 @@ extension IMAPSession {
         guard let command = appending else { throw .bad("There is no message") }
         appending = nil
         if let failure = command.failure { throw failure }
+        if let old = command.replaces { try await checkThere(old) }
         let (mailbox, messages) = (command.mailbox, command.messages)
         let results = try await blocking(missing: .tryCreate) { () throws(StoreError) in
             var ready: [(message: StagedMessage, flags: MessageFlags)] = []
@@ -99,9 +115,23 @@ extension IMAPSession {
             }
             return try mailbox.append(ready)
         }
+        if let old = command.replaces, let new = results.first {
+            try await remove(old, replacedBy: new, in: mailbox)
+            try await tellNews(expunges: true)
+            return Completion("REPLACE completed")
+        }
         try await tellNews(expunges: true)
         guard let first = results.first else { return Completion("APPEND completed") }
         let uids: [ClosedRange<UInt32>] = .init(ascending: results.map(\.uid.rawValue))
         return Completion("APPEND completed", code: .appendUID(uidValidity: first.uidValidity, uids: uids))
+    }
+}
+
+extension ByteBuffer {
+    fileprivate var containsNUL: Bool {
+        withUnsafeReadableBytes { bytes in
+            guard let start = bytes.baseAddress else { return false }
+            return memchr(start, 0, bytes.count) != nil
+        }
     }
 }

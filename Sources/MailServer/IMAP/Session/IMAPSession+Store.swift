@@ -7,13 +7,7 @@ extension IMAPSession {
     func store(_ command: IMAPStoreCommand) async throws(IMAPFailure) -> Completion {
         let view = try writable()
         let ranges = try uidRanges(command.set, byUID: command.byUID, in: view)
-        let unknown = command.flags.contains { flag in
-            switch flag {
-            case .recent, .unknownSystem, .newKeywords: true
-            default: false
-            }
-        }
-        if unknown { throw .bad("A flag of that name cannot be stored") }
+        try command.flags.checkStorable()
         if command.unchangedSince != nil { enableModSeq() }
         let (change, result) = try await blocking { () throws(StoreError) -> (FlagChange, FlagResult) in
             let bits = try view.mailbox.bits(of: command.flags, create: command.operation != .remove)

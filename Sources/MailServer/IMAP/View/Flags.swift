@@ -27,11 +27,27 @@ extension MessageFlags {
     }
 }
 
+extension IMAPFlag {
+    /// Whether a client may store it: a system flag or a keyword (RFC 9051 section 2.3.2).
+    var isStorable: Bool {
+        switch self {
+        case .recent, .unknownSystem, .newKeywords: false
+        default: true
+        }
+    }
+}
+
+extension [IMAPFlag] {
+    /// - Throws: BAD for a flag that no client may store.
+    func checkStorable() throws(IMAPFailure) {
+        guard allSatisfy(\.isStorable) else { throw .bad("A flag of that name cannot be stored") }
+    }
+}
+
 extension Mailbox {
     /// The bits of a client's flag list; keywords that are new get a letter when `create`.
     ///
-    /// \Recent and backslash flags that nobody defined are passed over: a client may not store the one, and the others
-    /// mean nothing here.
+    /// Flags that are not to be stored are passed over.
     func bits(of flags: [IMAPFlag], create: Bool) throws(StoreError) -> MessageFlags {
         var bits: MessageFlags = []
         var names: [String] = []

@@ -163,7 +163,7 @@ struct IMAPCommandParser {
             flags = try lexer.flagList()
         } else {
             repeat {
-                if let flag = try lexer.flag() { flags.append(flag) }
+                flags.append(try lexer.flag())
             } while lexer.afterNext != 0 && lexer.take(.space)
         }
         return IMAPStoreCommand(

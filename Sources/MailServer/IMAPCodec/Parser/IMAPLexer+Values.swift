@@ -47,8 +47,8 @@ extension IMAPLexer {
 
     // MARK: Flags
 
-    /// One flag; nil for `\Recent`, which a client may name but not set.
-    mutating func flag() throws(IMAPSyntaxError) -> IMAPFlag? {
+    /// One flag, also one that a client may not set.
+    mutating func flag() throws(IMAPSyntaxError) -> IMAPFlag {
         guard take(.backslash) else { return .keyword(try atom("flag")) }
         let name = try atom("flag")
         return switch upperCased(Array(name.utf8)[...]) {
@@ -57,7 +57,7 @@ extension IMAPLexer {
         case "DELETED": .deleted
         case "SEEN": .seen
         case "DRAFT": .draft
-        case "RECENT": nil
+        case "RECENT": .recent
         default: .unknownSystem(name)
         }
     }
@@ -65,7 +65,7 @@ extension IMAPLexer {
     mutating func flagList() throws(IMAPSyntaxError) -> [IMAPFlag] {
         var flags: [IMAPFlag] = []
         try list(allowEmpty: true) { lexer throws(IMAPSyntaxError) in
-            if let flag = try lexer.flag() { flags.append(flag) }
+            flags.append(try lexer.flag())
         }
         return flags
     }

@@ -1,0 +1,52 @@
+import IMAPCodec
+import ShardFS
+
+// REPLACE and UID REPLACE. RFC 8508. The message comes in as with APPEND.
+
+extension IMAPSession {
+    /// The message that is to be replaced.
+    func target(of replaced: IMAPAppendMessage.Replaced) throws(IMAPFailure) -> UID {
+        let view = try writable()
+        let last = replaced.byUID ? view.largestUID : UInt32(clamping: view.count)
+        let number = replaced.number == IMAPSequenceRange.star ? last : replaced.number
+        if replaced.byUID {
+            guard number > 0, view.entry(of: number) != nil, !view.isGhost(number) else {
+                throw .no(.nonexistent, "There is no message of that UID")
+            }
+            return UID(number)
+        }
+        guard let uid = view.uid(at: number) else { throw .bad("There is no message of that number") }
+        if view.isGhost(uid) { throw .expungeIssued }
+        return UID(uid)
+    }
+
+    /// Nothing may be added when there is nothing left to replace.
+    func checkThere(_ uid: UID) async throws(IMAPFailure) {
+        let mailbox = try writable().mailbox
+        let isThere = try await blocking { () throws(StoreError) in
+            try mailbox.snapshot().messages.entry(of: uid) != nil
+        }
+        if !isThere { throw .expungeIssued }
+    }
+
+    /// Takes the old message away when the new one is there: power may fail between the two, but no message is lost.
+    func remove(_ old: UID, replacedBy new: AppendResult, in target: Mailbox) async throws(IMAPFailure) {
+        let source = try writable().mailbox
+        let uids = new.uid.rawValue...new.uid.rawValue
+        // The new message is told of before the old one goes (RFC 8508 section 3.3).
+        respond(
+            .status(
+                tag: nil, .ok, code: .appendUID(uidValidity: new.uidValidity, uids: [uids]),
+                text: "Replacement message ready"))
+        try await tellNews(expunges: false)
+        try await blocking { () throws(StoreError) in
+            do throws(StoreError) {
+                _ = try source.remove([old])
+            } catch {
+                // The command fails as a whole.
+                _ = try? target.remove([new.uid])
+                throw error
+            }
+        }
+    }
+}
