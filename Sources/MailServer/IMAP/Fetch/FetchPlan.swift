@@ -14,6 +14,9 @@ struct FetchPlan: Sendable {
     /// The client follows mod-sequences: told of \Seen, it is told of these too (RFC 7162 section 3.1).
     let tellsModSeq: Bool
 
+    /// What the answers hold when that is numbers, flags and dates alone.
+    let rows: [IMAPFetchRows.Column]?
+
     /// - Parameters:
     ///   - withUID: the command was UID FETCH, so that the UID is in every answer (RFC 9051 section 6.4.9).
     ///   - isReadOnly: the mailbox takes no flags.
@@ -24,6 +27,8 @@ struct FetchPlan: Sendable {
         var seen = Set(kept)
         for item in items where seen.insert(item).inserted { kept.append(item) }
         self.items = kept
+        let columns = kept.compactMap(\.column)
+        rows = columns.count == kept.count ? columns : nil
         marksSeen = !isReadOnly && items.contains { $0.setsSeen }
         needsFile = items.contains { $0.needsFile }
         needsDate = items.contains(.internalDate)
@@ -37,6 +42,18 @@ struct FetchPlan: Sendable {
 }
 
 extension IMAPFetchItem {
+    /// The column of a row; nil for what is none.
+    fileprivate var column: IMAPFetchRows.Column? {
+        switch self {
+        case .flags: .flags
+        case .uid: .uid
+        case .size: .size
+        case .internalDate: .internalDate
+        case .modSeq: .modSeq
+        default: nil
+        }
+    }
+
     var setsSeen: Bool {
         switch self {
         case .body(_, _, let peek), .binary(_, _, let peek): !peek

@@ -19,6 +19,8 @@ struct FetchProducer: Sendable {
     private var page: ArraySlice<(number: UInt32, entry: MessageEntry)> = []
     private var isLastPage = false
     private var current: FetchAnswer?
+    /// When the answers are rows.
+    private var rows: IMAPFetchRows?
 
     /// Messages whose \Seen was set on the way.
     private(set) var changed: [UInt32: MessageEntry] = [:]
@@ -29,6 +31,8 @@ struct FetchProducer: Sendable {
 
     /// Messages that get \Seen under one hold of the mailbox's lock.
     private static let pageSize = 256
+    /// Rows are made in a moment, so more of them are taken at a time.
+    private static let rowPageSize = 2_048
 
     /// - Parameter changedSince: passes over messages without later changes (RFC 7162 section 3.1.4); 0 for none.
     init(
@@ -41,6 +45,7 @@ struct FetchProducer: Sendable {
         self.view = view
         self.utf8 = utf8
         self.changedSince = changedSince
+        rows = plan.rows.map(IMAPFetchRows.init)
     }
 
     /// Writes about `limit` octets.
@@ -57,6 +62,8 @@ struct FetchProducer: Sendable {
                     current = answer
                     return false
                 }
+            } else if rows != nil, !page.isEmpty {
+                try writeRows(into: &buffer, limit: limit)
             } else if let (number, entry) = page.popFirst() {
                 try begin(number, entry, into: &buffer)
             } else if isLastPage {
@@ -71,8 +78,9 @@ struct FetchProducer: Sendable {
     }
 
     private mutating func turnPage() throws(StoreError) {
-        let found = view.page(of: ranges, from: next, limit: Self.pageSize)
-        isLastPage = found.count < Self.pageSize
+        let size = rows == nil ? Self.pageSize : Self.rowPageSize
+        let found = view.page(of: ranges, from: next, limit: size)
+        isLastPage = found.count < size
         if let last = found.last?.entry.uid.rawValue {
             if last == .max { isLastPage = true } else { next = last + 1 }
         }
@@ -86,18 +94,58 @@ struct FetchProducer: Sendable {
         for entry in result.changed { changed[entry.uid.rawValue] = entry }
     }
 
+    private mutating func writeRows(into buffer: inout ByteBuffer, limit: Int) throws(StoreError) {
+        guard var rows else { return }
+        // No copy is made of what is in use here alone.
+        self.rows = nil
+        defer { self.rows = rows }
+        let keywords = view.snapshot.keywords
+        var taken = 0
+        defer { page = page.dropFirst(taken) }
+        for (number, entry) in page {
+            if buffer.readableBytes >= limit { return }
+            taken += 1
+            var date: Int64 = 0
+            if plan.needsDate {
+                guard let found = try self.date(of: entry) else { continue }
+                date = found
+            }
+            let recent: UInt64 = view.isRecent(entry.uid.rawValue) ? 1 << 63 : 0
+            let row = IMAPFetchRows.Row(
+                number: number, uid: entry.uid.rawValue, flagsKey: entry.flags.rawValue | recent, size: entry.size,
+                internalDate: date, modSeq: entry.modSeq)
+            rows.write(row, into: &buffer) { key in
+                MessageFlags(rawValue: key & ~(1 << 63)).imapFlags(keywords, isRecent: key >> 63 == 1)
+            }
+        }
+    }
+
+    /// INTERNALDATE; nil for a message that is nowhere any more.
+    private mutating func date(of entry: MessageEntry) throws(StoreError) -> Int64? {
+        do throws(StoreError) {
+            return try view.mailbox.internalDate(of: entry)
+        } catch {
+            guard error.code == .notFound else { throw error }
+            isIncomplete = true
+            return nil
+        }
+    }
+
     private mutating func begin(
         _ number: UInt32, _ entry: MessageEntry, into buffer: inout ByteBuffer
     ) throws(StoreError) {
         var reader = MessageReader(mailbox: view.mailbox, uid: entry.uid, limits: limits)
-        var date: Int64 = 0
         do throws(StoreError) {
             if plan.needsFile { _ = try reader.file() }
-            if plan.needsDate { date = try view.mailbox.internalDate(of: entry) }
         } catch {
             guard error.code == .notFound else { throw error }
             isIncomplete = true
             return
+        }
+        var date: Int64 = 0
+        if plan.needsDate {
+            guard let found = try self.date(of: entry) else { return }
+            date = found
         }
         var items = plan.items
         if plan.needsBinary {

@@ -14,8 +14,8 @@ extension IMAPSession {
                 names += ["STARTTLS", "LOGINDISABLED"]
             }
         case .authenticated, .selected:
-            names += Self.extensions
             names.append("APPENDLIMIT=\(configuration.maxLiteralSize)")
+            names += Self.extensions
         }
         return names
     }
