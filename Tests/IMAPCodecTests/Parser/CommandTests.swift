@@ -147,8 +147,19 @@ import Testing
     @Test func namesInUTF8OnceEnabled() {
         #expect(parse("DELETE \"Тест & a\"", acceptsUTF8: true) == .success(.delete(mailbox: "Тест & a")))
         #expect(parse("DELETE &AOQ-", acceptsUTF8: true) == .success(.delete(mailbox: "&AOQ-")))
-        #expect(parse("DELETE \"Тест\"") == .failure(.badMailboxName))
-        #expect(parse(bytes("DELETE \"") + [0xC3, 0x28] + bytes("\""), acceptsUTF8: true) == .failure(.badMailboxName))
+        #expect(parse("DELETE \"Тест\"") == .success(.delete(mailbox: "Тест")), "eight bits are no modified UTF-7")
+        let broken: [UInt8] = [0xC3, 0x28]
+        #expect(
+            parse(bytes("DELETE \"") + broken + bytes("\""), acceptsUTF8: true)
+                == .failure(.syntax("Invalid UTF-8 in quoted string")))
+        for acceptsUTF8 in [true, false] {
+            #expect(
+                parse(bytes("DELETE {2}\r\n") + broken, acceptsUTF8: acceptsUTF8) == .failure(.badMailboxName))
+            // C1 controls and separators of lines and paragraphs.
+            for name in ["a\u{85}b", "a\u{2028}", "\u{2029}"] {
+                #expect(parse("DELETE \"\(name)\"", acceptsUTF8: acceptsUTF8) == .failure(.badMailboxName))
+            }
+        }
         #expect(parse("DELETE {3}\r\na\nb", acceptsUTF8: true) == .failure(.badMailboxName))
     }
 }

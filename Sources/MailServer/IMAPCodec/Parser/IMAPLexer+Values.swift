@@ -15,7 +15,9 @@ extension IMAPLexer {
     }
 
     private func decodedName(_ bytes: [UInt8]) throws(IMAPSyntaxError) -> String {
-        guard let name = acceptsUTF8 ? MailboxNameCoding.validated(bytes) : MailboxNameCoding.decode(bytes) else {
+        // Eight bits are no modified UTF-7; a server with UTF8=ACCEPT takes them for what they are (RFC 9755 section 3).
+        let isUTF8 = acceptsUTF8 || bytes.contains { $0 >= 0x80 }
+        guard let name = isUTF8 ? MailboxNameCoding.validated(bytes) : MailboxNameCoding.decode(bytes) else {
             throw .badMailboxName
         }
         return equalsIgnoringCase(name.utf8, "INBOX") ? "INBOX" : name

@@ -184,6 +184,10 @@ extension IMAPLexer {
             switch bytes[index] {
             case .quote:
                 let content = bytes[start..<index]
+                // RFC 9755 section 3: eight bits in quotes are UTF-8 or nothing.
+                guard !acceptsUTF8 || String(validating: content, as: UTF8.self) != nil else {
+                    throw .syntax("Invalid UTF-8 in quoted string")
+                }
                 index += 1
                 return escapes ? Self.unescaped(content) : Array(content)
             case .backslash:

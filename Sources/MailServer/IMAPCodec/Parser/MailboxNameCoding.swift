@@ -2,8 +2,18 @@
 enum MailboxNameCoding {
     /// A name in raw UTF-8; nil when it is not UTF-8 or has control characters.
     static func validated(_ bytes: [UInt8]) -> String? {
-        guard !bytes.contains(where: { $0 < 0x20 || $0 == 0x7F }) else { return nil }
-        return String(validating: bytes, as: UTF8.self)
+        guard let name = String(validating: bytes, as: UTF8.self), !hasControls(name) else { return nil }
+        return name
+    }
+
+    /// Control characters, DEL and the line and paragraph separators; no name may have them (RFC 9755 section 3).
+    private static func hasControls(_ name: String) -> Bool {
+        name.unicodeScalars.contains { scalar in
+            switch scalar.value {
+            case 0..<0x20, 0x7F...0x9F, 0x2028, 0x2029: true
+            default: false
+            }
+        }
     }
 
     /// Decodes strictly: only the one spelling that `encode` produces is accepted, and no control characters.
@@ -28,8 +38,7 @@ enum MailboxNameCoding {
                 units.append(UInt16(byte))
             }
         }
-        guard let name = String(validating: units, as: UTF16.self),
-            !name.utf8.contains(where: { $0 < 0x20 || $0 == 0x7F }), encode(name) == bytes
+        guard let name = String(validating: units, as: UTF16.self), !hasControls(name), encode(name) == bytes
         else { return nil }
         return name
     }
