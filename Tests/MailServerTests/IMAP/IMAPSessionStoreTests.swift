@@ -67,4 +67,79 @@ import Testing
         let highest = try mail.mailbox().snapshot().highestModSeq
         #expect(await dialogue.ok("STATUS INBOX (HIGHESTMODSEQ)") == ["* STATUS INBOX (HIGHESTMODSEQ \(highest))"])
     }
+
+    /// RFC 7162 section 3.1.3 with its examples 7, 8 and 11.
+    @Test func conditionalStoreAtItsEdges() async throws {
+        let mail = try IMAPTestMail()
+        try mail.fill(7)
+        let dialogue = await IMAPDialogue.alice(mail)
+        let before = try mail.mailbox().snapshot().highestModSeq
+        func modSeq(_ uid: UInt32) throws -> ModSeq {
+            try mail.mailbox().snapshot().messages.entry(of: UID(uid))?.modSeq ?? 0
+        }
+
+        // The first command that shows a client to follow mod-sequences is told where the mailbox stands.
+        #expect(
+            await dialogue.ok(#"STORE 1 (UNCHANGEDSINCE \#(before)) +FLAGS.SILENT \Flagged"#)
+                == [
+                    "* OK [HIGHESTMODSEQ \(before)] Highest mod-sequence",
+                    "* 1 FETCH (UID 1 MODSEQ (\(try modSeq(1))))",
+                ])
+        // Nothing is older than nothing.
+        for command in ["STORE 2 (UNCHANGEDSINCE 0) +FLAGS.SILENT ($MDNSent)", "STORE 2 (UNCHANGEDSINCE 0) FLAGS ()"] {
+            let (lines, result) = await dialogue.command(command)
+            #expect(result.hasPrefix("OK [MODIFIED 2]") && !lines.contains { $0.contains("FETCH") }, "\(lines)")
+        }
+        #expect(
+            await dialogue.command("UID STORE 2:3 (UNCHANGEDSINCE 0) FLAGS ()").result.hasPrefix("OK [MODIFIED 2:3]"))
+        #expect(await dialogue.fails("STORE 1 (UNCHANGEDSINCE -1) FLAGS ()").hasPrefix("BAD "))
+        #expect(await dialogue.fails("STORE 1 (UNCHANGEDSINCE) FLAGS ()").hasPrefix("BAD "))
+
+        // Some are gone, one has changed, the others are stored to; a message that is named twice is not its own enemy.
+        _ = try mail.mailbox().changeFlags([UID(2)], .add(.answered))
+        _ = try mail.mailbox().remove([UID(4), UID(5), UID(6), UID(7)])
+        let since = try mail.mailbox().snapshot().messages.entry(of: UID(1))?.modSeq ?? 0
+        let (lines, result) = await dialogue.command(#"STORE 1:7,3,1 (UNCHANGEDSINCE \#(since)) +FLAGS (\Seen)"#)
+        #expect(result == "NO [MODIFIED 2] Some of the messages no longer exist")
+        #expect(
+            lines.prefix(3) == [
+                #"* 2 FETCH (UID 2 FLAGS (\Answered \Recent) MODSEQ (\#(try modSeq(2))))"#,
+                #"* 1 FETCH (UID 1 FLAGS (\Flagged \Seen \Recent) MODSEQ (\#(try modSeq(1))))"#,
+                #"* 3 FETCH (UID 3 FLAGS (\Seen \Recent) MODSEQ (\#(try modSeq(3))))"#,
+            ])
+        #expect(await dialogue.ok("NOOP") == ["* 7 EXPUNGE", "* 6 EXPUNGE", "* 5 EXPUNGE", "* 4 EXPUNGE"])
+        #expect(
+            await dialogue.command(#"UID STORE 2,5 (UNCHANGEDSINCE \#(try modSeq(2))) +FLAGS (\Seen)"#).result
+                == "OK STORE completed", "a UID that is not there is passed over")
+    }
+
+    /// Whatever turns it on: from there on unasked FETCH answers hold UID and MODSEQ. RFC 7162 sections 3.1 and 3.2.4.
+    @Test(arguments: [
+        "ENABLE CONDSTORE", "SELECT INBOX (CONDSTORE)", "STATUS Sent (HIGHESTMODSEQ)", "FETCH 2 MODSEQ",
+        "FETCH 2 FLAGS (CHANGEDSINCE 1)", "SEARCH MODSEQ 1", #"SEARCH MODSEQ "/flags/\\draft" all 1"#,
+        "STORE 2 (UNCHANGEDSINCE 9000000) -FLAGS.SILENT (x)", #"LIST "" Sent RETURN (STATUS (HIGHESTMODSEQ))"#,
+    ]) func modSequencesAreToldOnceTheyAreFollowed(command: String) async throws {
+        let mail = try IMAPTestMail()
+        try mail.fill(2)
+        await IMAPDialogue.alice(mail).ok("NOOP")
+        let dialogue = await IMAPDialogue.alice(mail)
+        let highest = try mail.mailbox().snapshot().highestModSeq
+        let lines = await dialogue.ok(command)
+        #expect(lines.contains { $0.hasPrefix("* OK [HIGHESTMODSEQ \(highest)]") }, "\(lines)")
+        func modSeq() throws -> ModSeq { try mail.mailbox().snapshot().messages[0].modSeq }
+        _ = try mail.mailbox().changeFlags([UID(1)], .add(.flagged))
+        #expect(await dialogue.ok("NOOP") == [#"* 1 FETCH (UID 1 FLAGS (\Flagged) MODSEQ (\#(try modSeq())))"#])
+        #expect(
+            await dialogue.ok("STORE 1 FLAGS (\\Draft)") == [
+                #"* 1 FETCH (UID 1 FLAGS (\Draft) MODSEQ (\#(try modSeq())))"#
+            ])
+        #expect(
+            await dialogue.ok("STORE 1 FLAGS.SILENT ()") == ["* 1 FETCH (UID 1 MODSEQ (\(try modSeq())))"])
+        let read = await dialogue.ok("FETCH 1 BODY[TEXT]").joined()
+        #expect(read.contains(#" UID 1 FLAGS (\Seen) MODSEQ (\#(try modSeq())))"#), "\(read)")
+        #expect(!(await dialogue.ok("FETCH 1 FLAGS")[line: 0].contains("MODSEQ")), "it was not asked for")
+        #expect(
+            await dialogue.ok("FETCH 1 FLAGS (CHANGEDSINCE 1)")
+                == [#"* 1 FETCH (FLAGS (\Seen) MODSEQ (\#(try modSeq())))"#])
+    }
 }

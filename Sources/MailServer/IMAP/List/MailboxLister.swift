@@ -37,7 +37,7 @@ struct MailboxLister {
             answers.append(
                 .list(
                     IMAPListEntry(
-                        attributes: attributes(listing, isSubscribed: subscribed.contains(name)), mailbox: name,
+                        attributes: Self.attributes(listing, isSubscribed: subscribed.contains(name)), mailbox: name,
                         childInfo: isParent ? ["SUBSCRIBED"] : [])))
             if let items = wanted.status, let listing, listing.isSelectable, isSelected,
                 // A mailbox that cannot be opened has no STATUS; the listing goes on (RFC 5819 section 2).
@@ -50,7 +50,7 @@ struct MailboxLister {
         return answers
     }
 
-    private func attributes(_ listing: MailboxListing?, isSubscribed: Bool) -> [String] {
+    static func attributes(_ listing: MailboxListing?, isSubscribed: Bool) -> [String] {
         var attributes: [String] = []
         if let listing {
             if !listing.isSelectable { attributes.append("\\Noselect") }

@@ -29,6 +29,7 @@ extension IMAPSession {
             state = .logout
             return .close
         default:
+            hasToldExpunges = false
             try await answer(tag) { session throws(IMAPFailure) in
                 let result: Result<Completion, IMAPFailure>
                 do throws(IMAPFailure) {
@@ -38,7 +39,8 @@ extension IMAPSession {
                     result = .failure(error)
                 }
                 try await session.tellNews(expunges: command.command.allowsExpunge)
-                return try result.get()
+                session.tellHeldBack()
+                return session.withModSeq(try result.get())
             }
             return .proceed
         }
@@ -73,7 +75,10 @@ extension IMAPSession {
             deselect()
             return Completion("UNSELECT completed")
         case .expunge(let uids): return try await expunge(uids)
-        case .search(let command): return try await search(command, tag: tag)
+        case .search(let command):
+            // RFC 9755 section 3: strings are UTF-8 already, a second word on it could contradict.
+            if command.charset != nil, enabled.contains(.utf8) { throw .bad("No CHARSET with UTF8=ACCEPT") }
+            return try await search(command, tag: tag)
         case .fetch(let command): return try await fetch(command)
         case .store(let command): return try await store(command)
         case .copy(let set, let byUID, let mailbox): return try await copy(set, byUID: byUID, to: mailbox)
@@ -134,15 +139,29 @@ extension IMAPSession {
 }
 
 extension IMAPCommand {
-    /// Whether EXPUNGE may be told in answer to it. RFC 3501 section 7.4.1.
+    /// Whether EXPUNGE or VANISHED may be told in answer to it. RFC 3501 section 7.4.1.
     var allowsExpunge: Bool {
         switch self {
         case .fetch(let command): command.byUID
         case .store(let command): command.byUID
-        case .search(let command): command.byUID
-        case .sort(let command): command.byUID
-        case .thread(let command): command.byUID
+        // Numbers in the criteria must mean what they meant (RFC 7162 section 3.2.10).
+        case .search(let command): command.byUID && !command.key.hasNumbers
+        case .sort(let command): command.byUID && !command.key.hasNumbers
+        case .thread(let command): command.byUID && !command.key.hasNumbers
         default: true
+        }
+    }
+}
+
+extension IMAPSearchKey {
+    /// Whether it names messages by their sequence numbers.
+    fileprivate var hasNumbers: Bool {
+        switch self {
+        case .sequence(.ranges): true
+        case .not(let key): key.hasNumbers
+        case .or(let left, let right): left.hasNumbers || right.hasNumbers
+        case .and(let keys): keys.contains(where: \.hasNumbers)
+        default: false
         }
     }
 }

@@ -7,7 +7,11 @@ import ShardFS
 extension IMAPSession {
     func fetch(_ command: IMAPFetchCommand) async throws(IMAPFailure) -> Completion {
         let view = try selected()
-        if command.vanished || command.partial != nil { throw .bad("This form of FETCH is not offered") }
+        if command.partial != nil { throw .bad("This form of FETCH is not offered") }
+        if command.vanished {
+            guard usesVanished else { throw .bad("Enable QRESYNC first") }
+            guard let modSeq = command.changedSince, modSeq > 0 else { throw .bad("A mod-sequence is not 0") }
+        }
         var items = command.items
         if items.contains(.modSeq) { enableModSeq() }
         if command.changedSince != nil {
@@ -16,11 +20,27 @@ extension IMAPSession {
             items.append(.modSeq)
         }
         let ranges = try uidRanges(command.set, byUID: command.byUID, in: view)
-        let plan = FetchPlan(
-            items, withUID: command.byUID, isReadOnly: view.isReadOnly, tellsModSeq: usesModSeq)
-        var producer = FetchProducer(
-            plan, of: ranges, in: view, utf8: encoder.utf8, changedSince: command.changedSince ?? 0,
-            limits: configuration.parseLimits)
+        if command.vanished, let modSeq = command.changedSince {
+            // Here `*` stands for the highest UID that was ever given out: what came last may be what is gone.
+            let asked = command.set.resolved(largest: view.highestPossibleUID) ?? savedSearch
+            try await tellVanished(since: modSeq, in: asked, of: view)
+        }
+        let plan = FetchPlan(items, withUID: command.byUID, isReadOnly: view.isReadOnly, tellsModSeq: usesModSeq)
+        let producer = try await deliver(
+            FetchProducer(
+                plan, of: ranges, in: view, utf8: encoder.utf8, changedSince: command.changedSince ?? 0,
+                limits: configuration.parseLimits))
+        if !producer.changed.isEmpty {
+            try await sync(expunges: command.byUID, known: producer.changed.mapValues(\.modSeq))
+        }
+        if producer.isIncomplete { throw .expungeIssued }
+        if let refusal = producer.refusal { throw IMAPFailure(refusal) }
+        return Completion("FETCH completed")
+    }
+
+    /// Sends all that a producer has, piece by piece; gives it back as it is then.
+    func deliver(_ producer: FetchProducer) async throws(IMAPFailure) -> FetchProducer {
+        var producer = producer
         let limit = configuration.outputPiece
         while true {
             let before = producer
@@ -41,15 +61,9 @@ extension IMAPSession {
             }
             producer = after
             buffer.writeImmutableBuffer(piece)
-            if isDone { break }
+            if isDone { return producer }
             try await flush()
         }
-        if !producer.changed.isEmpty {
-            try await sync(expunges: command.byUID, known: producer.changed.mapValues(\.modSeq))
-        }
-        if producer.isIncomplete { throw .expungeIssued }
-        if let refusal = producer.refusal { throw IMAPFailure(refusal) }
-        return Completion("FETCH completed")
     }
 }
 

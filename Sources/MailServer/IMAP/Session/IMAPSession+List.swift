@@ -11,6 +11,7 @@ extension IMAPSession {
             respond(.list(IMAPListEntry(attributes: ["\\Noselect"], mailbox: "")))
             return Completion("LIST completed")
         }
+        if let items = command.returnOptions?.status { try prepareStatus(items) }
         let limit = UInt64(configuration.maxLiteralSize)
         let answers = try await blocking { () throws(StoreError) in
             try MailboxLister(command: command, appendLimit: limit).answers(for: mail)

@@ -20,17 +20,25 @@ extension IMAPSession {
             try mail.create(name, specialUse: use)
             return try mail.mailbox(name).id
         }
+        try await tellSpelling(name)
         return Completion("CREATE completed", code: .mailboxID(id))
     }
 
     func delete(_ mailbox: String) async throws(IMAPFailure) -> Completion {
         let mail = try account().mail
-        let deleted = try await blocking { () throws(StoreError) in
+        let (deleted, hasChildren) = try await blocking { () throws(StoreError) -> (String?, Bool) in
             let name = try MailboxName(mailbox)
             let id = try? mail.mailbox(name).id
-            try mail.delete(name)
-            return id
+            do throws(StoreError) {
+                try mail.delete(name)
+            } catch {
+                guard error.code == .notAllowed, !name.isInbox else { throw error }
+                return (nil, true)
+            }
+            return (id, false)
         }
+        if hasChildren { throw .no(.hasChildren, "There are mailboxes below it") }
+        tellDeletion(mailbox)
         // Whoever deletes what it has selected knows.
         if case .selected(_, let view) = state, view.mailbox.id == deleted { deselect() }
         return Completion("DELETE completed")
@@ -39,6 +47,7 @@ extension IMAPSession {
     func rename(_ from: String, to: String) async throws(IMAPFailure) -> Completion {
         let mail = try account().mail
         try await blocking { () throws(StoreError) in try mail.rename(MailboxName(from), to: MailboxName(to)) }
+        try await tellSpelling(to, oldName: from)
         return Completion("RENAME completed")
     }
 

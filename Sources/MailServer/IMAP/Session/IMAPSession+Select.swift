@@ -8,10 +8,14 @@ extension IMAPSession {
         _ mailbox: String, readOnly: Bool, _ parameters: IMAPSelectParameters
     ) async throws(IMAPFailure) -> Completion {
         let mail = try account().mail
+        let resync = try Resync(parameters.qresync, isEnabled: usesVanished)
         // The former mailbox is left even when the new one cannot be selected.
-        deselect()
-        if parameters.qresync != nil { throw .bad("QRESYNC is not offered") }
+        if case .selected = state {
+            deselect()
+            respond(.status(tag: nil, .ok, code: .closed, text: "The former mailbox is closed"))
+        }
         if parameters.condstore { enableModSeq() }
+        let knowsRecent = !isRev2
         let view = try await blocking { () throws(StoreError) in
             let mailbox = try mail.mailbox(MailboxName(mailbox))
             var snapshot = try mailbox.snapshot()
@@ -27,10 +31,13 @@ extension IMAPSession {
                 snapshot = mailbox.currentSnapshot()
             }
             return SelectedMailbox(
-                mailbox: mailbox, isReadOnly: isReadOnly, snapshot: snapshot, recentFrom: recentFrom)
+                mailbox: mailbox, isReadOnly: isReadOnly, snapshot: snapshot,
+                recentFrom: knowsRecent ? recentFrom : .max)
         }
+        if isRev2 { try await tellListing(of: mailbox) }
         describe(view)
         state = .selected(try account(), view)
+        if let resync { try await tellMissed(resync, in: view) }
         return view.isReadOnly
             ? Completion(readOnly ? "EXAMINE completed" : "SELECT completed", code: .readOnly)
             : Completion("SELECT completed", code: .readWrite)
@@ -42,10 +49,12 @@ extension IMAPSession {
         let permanent = view.isReadOnly ? [] : snapshot.keywords.permanentFlags
         respond(.status(tag: nil, .ok, code: .permanentFlags(permanent), text: "Flags that stay"))
         respond(.exists(UInt32(clamping: view.count)))
-        respond(.recent(view.recentCount))
-        if let unseen = snapshot.messages.firstUnseen {
-            let number = UInt32(clamping: unseen + 1)
-            respond(.status(tag: nil, .ok, code: .unseen(number), text: "First unseen message"))
+        if !isRev2 {
+            respond(.recent(view.recentCount))
+            if let unseen = snapshot.messages.firstUnseen {
+                let number = UInt32(clamping: unseen + 1)
+                respond(.status(tag: nil, .ok, code: .unseen(number), text: "First unseen message"))
+            }
         }
         respond(.status(tag: nil, .ok, code: .uidValidity(snapshot.uidValidity), text: "UIDs are valid"))
         respond(.status(tag: nil, .ok, code: .uidNext(snapshot.uidNext), text: "Predicted next UID"))

@@ -6,13 +6,21 @@ import ShardFS
 extension IMAPSession {
     func status(of mailbox: String, _ items: [IMAPStatusItem]) async throws(IMAPFailure) -> Completion {
         let mail = try account().mail
+        try prepareStatus(items)
         let limit = UInt64(configuration.maxLiteralSize)
         let values = try await blocking { () throws(StoreError) in
             try Self.statusValues(of: mail.mailbox(MailboxName(mailbox)), items, appendLimit: limit)
         }
-        if items.contains(.highestModSeq) { enableModSeq() }
         respond(.mailboxStatus(mailbox: mailbox, values))
         return Completion("STATUS completed")
+    }
+
+    /// What asking for these items says of the client.
+    ///
+    /// - Throws: BAD for RECENT, which IMAP4rev2 has not.
+    func prepareStatus(_ items: [IMAPStatusItem]) throws(IMAPFailure) {
+        if isRev2, items.contains(.recent) { throw .bad("There is no RECENT in IMAP4rev2") }
+        if items.contains(.highestModSeq) { enableModSeq() }
     }
 
     /// Blocks.

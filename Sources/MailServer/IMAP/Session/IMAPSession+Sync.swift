@@ -61,6 +61,22 @@ extension IMAPSession {
     /// Ranges in one VANISHED answer: a line of 8,800 octets at most, near what RFC 7162 section 4 wants of clients.
     private static let vanishedRanges = 400
 
+    /// While expunges are held back a client must not take what it has seen for all that there was: it is told how far
+    /// it got, in front of the command's end. RFC 7162 section 3.2.
+    func tellHeldBack() {
+        guard usesModSeq, case .selected(_, let view) = state, !view.ghosts.isEmpty else { return }
+        respond(.status(tag: nil, .ok, code: .highestModSeq(view.toldModSeq), text: "Expunges are still to be told"))
+    }
+
+    /// A command's end with the mailbox's mod-sequence, when it has told of expunged messages and a client that
+    /// resynchronises by them listens. RFC 7162 section 3.2.7.
+    func withModSeq(_ completion: Completion) -> Completion {
+        guard usesVanished, hasToldExpunges, completion.code == nil, case .selected(_, let view) = state else {
+            return completion
+        }
+        return Completion(completion.text, code: .highestModSeq(view.toldModSeq))
+    }
+
     private func tell(_ news: ViewNews, of view: SelectedMailbox) async throws(IMAPFailure) {
         if !news.expunged.isEmpty { hasToldExpunges = true }
         if usesVanished {

@@ -1,0 +1,82 @@
+import IMAPCodec
+import ShardFS
+
+// A client comes back to a mailbox and is told what it missed. RFC 7162 sections 3.2.5 and 3.2.6.
+
+extension IMAPSession {
+    /// What SELECT (QRESYNC …) asks, looked through.
+    struct Resync: Sendable {
+        let uidValidity: UInt32
+        let modSeq: ModSeq
+        /// Nil for all that there can be.
+        let known: [ClosedRange<UInt32>]?
+        let match: SelectedMailbox.MatchData?
+
+        /// Nil when nothing is asked.
+        ///
+        /// - Throws: BAD for what no client may send, in front of everything else.
+        init?(_ asked: IMAPQResync?, isEnabled: Bool) throws(IMAPFailure) {
+            guard let asked else { return nil }
+            guard isEnabled else { throw .bad("Enable QRESYNC first") }
+            guard asked.modSeq > 0 else { throw .bad("A mod-sequence is not 0") }
+            uidValidity = asked.uidValidity
+            modSeq = asked.modSeq
+            known = try asked.knownUIDs.map { set throws(IMAPFailure) in try Self.plain(set) }
+            match = try asked.matchData.map { data throws(IMAPFailure) in
+                let (numbers, uids) = (try Self.ascending(data.sequenceNumbers), try Self.ascending(data.uids))
+                guard let match = SelectedMailbox.MatchData(numbers: numbers, uids: uids) else {
+                    throw .bad("As many UIDs as sequence numbers are expected")
+                }
+                return match
+            }
+        }
+
+        private static func plain(_ set: IMAPSequenceSet) throws(IMAPFailure) -> [ClosedRange<UInt32>] {
+            // Without `*` there is nothing that the mailbox would have to resolve.
+            guard let ranges = set.resolved(largest: 0) else { throw .bad("Plain UIDs are expected") }
+            return ranges
+        }
+
+        private static func ascending(_ set: IMAPSequenceSet) throws(IMAPFailure) -> [ClosedRange<UInt32>] {
+            guard case .ranges(let ranges) = set else { throw .bad("Plain numbers are expected") }
+            var last: UInt32 = 0
+            for range in ranges {
+                guard range.first > last, range.last >= range.first else {
+                    throw .bad("Ascending numbers are expected")
+                }
+                last = range.last
+            }
+            return try plain(set)
+        }
+    }
+
+    /// Tells what was expunged and changed since the client was here; behind the answers that every SELECT has.
+    func tellMissed(_ resync: Resync, in view: SelectedMailbox) async throws(IMAPFailure) {
+        guard resync.uidValidity == view.snapshot.uidValidity else { return }
+        let highest = view.highestPossibleUID
+        guard let known = resync.known ?? (highest > 0 ? [1...highest] : nil) else { return }
+        try await tellVanished(since: resync.modSeq, in: known, match: resync.match, of: view)
+        let plan = FetchPlan([.uid, .flags, .modSeq], withUID: true, isReadOnly: true, tellsModSeq: true)
+        _ = try await deliver(
+            FetchProducer(
+                plan, of: known, in: view, utf8: encoder.utf8, changedSince: resync.modSeq,
+                limits: configuration.parseLimits))
+    }
+
+    /// Tells the UIDs of `ranges` that were expunged since `modSeq` and that the client does not see in this view.
+    func tellVanished(
+        since modSeq: ModSeq, in ranges: [ClosedRange<UInt32>], match: SelectedMailbox.MatchData? = nil,
+        of view: SelectedMailbox
+    ) async throws(IMAPFailure) {
+        let uids = try await blocking { () throws(StoreError) in
+            var ranges = ranges
+            if let match {
+                let known = view.highestMatch(match)
+                ranges = ranges.filter { $0.upperBound > known }
+                    .map { max($0.lowerBound, known + 1)...$0.upperBound }
+            }
+            return view.vanished(try view.mailbox.expunged(since: modSeq), in: ranges)
+        }
+        try await tellVanished(uids, earlier: true)
+    }
+}

@@ -1,0 +1,94 @@
+import ShardFS
+
+// Which UIDs are not there: what a client that comes back is told as VANISHED. RFC 7162 sections 3.2.5 and 3.2.6.
+
+extension SelectedMailbox {
+    /// The highest UID that a message of the mailbox can have had when the view was made; 0 when there was none.
+    var highestPossibleUID: UInt32 { max(snapshot.uidNext > 0 ? snapshot.uidNext - 1 : 0, largestUID) }
+
+    /// The UIDs of `ranges` that are gone and were gone before this view: ascending and disjoint.
+    ///
+    /// - Parameters:
+    ///   - expunged: what the engine remembers as expunged, ascending; nil when it does not reach back that far, so
+    ///     that every UID which is not there is the answer (RFC 7162 section 5.1).
+    ///   - ranges: ascending and disjoint.
+    func vanished(_ expunged: [UID]?, in ranges: [ClosedRange<UInt32>]) -> [ClosedRange<UInt32>] {
+        guard let expunged else { return gaps(in: ranges) }
+        let highest = highestPossibleUID
+        return .init(
+            ascending: expunged.lazy.map(\.rawValue)
+                .filter { $0 <= highest && ranges.covers($0) && entry(of: $0) == nil })
+    }
+
+    /// The UIDs of `ranges` that no message of the view has, up to the highest possible one.
+    private func gaps(in ranges: [ClosedRange<UInt32>]) -> [ClosedRange<UInt32>] {
+        var found: [ClosedRange<UInt32>] = []
+        let highest = highestPossibleUID
+        eachRange: for range in ranges where range.lowerBound <= highest {
+            let last = min(range.upperBound, highest)
+            var next = range.lowerBound
+            var isMore = true
+            while isMore {
+                let page = page(of: [next...last], from: next, limit: Self.gapPage)
+                isMore = page.count == Self.gapPage
+                for (_, entry) in page {
+                    let uid = entry.uid.rawValue
+                    if uid > next { found.append(next...uid - 1) }
+                    if uid == last { continue eachRange }
+                    next = uid + 1
+                }
+            }
+            found.append(next...last)
+        }
+        return found
+    }
+
+    /// Messages that are looked at in one go.
+    private static let gapPage = 4_096
+
+    /// The highest UID of which the client has shown that it knows its number: it knows of all expunges up to there.
+    ///
+    /// - Returns: 0 when the client's data fit nowhere.
+    func highestMatch(_ data: MatchData) -> UInt32 {
+        var highest: UInt32 = 0
+        data.forEach { number, uid in
+            guard number <= count else { return false }
+            if self.uid(at: number) == uid { highest = uid }
+            return true
+        }
+        return highest
+    }
+
+    /// Sequence numbers and the UIDs that a client takes them to have. RFC 7162 section 3.2.5.2.
+    struct MatchData: Sendable {
+        private let numbers: [ClosedRange<UInt32>]
+        private let uids: [ClosedRange<UInt32>]
+
+        /// Nil when the two are not of one length.
+        ///
+        /// - Parameters:
+        ///   - numbers: ascending and disjoint, as `uids` is.
+        init?(numbers: [ClosedRange<UInt32>], uids: [ClosedRange<UInt32>]) {
+            func total(_ ranges: [ClosedRange<UInt32>]) -> UInt64 { ranges.reduce(0) { $0 + UInt64($1.count) } }
+            guard total(numbers) == total(uids) else { return nil }
+            self.numbers = numbers
+            self.uids = uids
+        }
+
+        /// Gives the pairs in ascending order to `body`, until it is not true any more.
+        func forEach(_ body: (_ number: UInt32, _ uid: UInt32) -> Bool) {
+            var uidRange = 0
+            var uidOffset: UInt32 = 0
+            for range in numbers {
+                for number in range {
+                    guard uidRange < uids.count, body(number, uids[uidRange].lowerBound + uidOffset) else { return }
+                    if uids[uidRange].lowerBound + uidOffset == uids[uidRange].upperBound {
+                        (uidRange, uidOffset) = (uidRange + 1, 0)
+                    } else {
+                        uidOffset += 1
+                    }
+                }
+            }
+        }
+    }
+}
