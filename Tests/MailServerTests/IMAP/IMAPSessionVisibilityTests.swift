@@ -27,7 +27,10 @@ import Testing
     }
 
     /// EXPUNGE would change the numbers that the client counts with in its next command.
-    @Test(arguments: ["FETCH 1:* FLAGS", #"STORE 1 +FLAGS.SILENT \Seen"#, "SEARCH ALL"])
+    @Test(arguments: [
+        "FETCH 1:* FLAGS", "FETCH 1 BODY[]", #"STORE 1 +FLAGS.SILENT \Seen"#, "STORE 1 FLAGS ()", "SEARCH ALL",
+        "SEARCH RETURN (COUNT) UNSEEN", "UID SEARCH 1:3", "UID SEARCH UID 1 NOT 2", "UID SEARCH OR SEEN (2 UNSEEN)",
+    ])
     func numbersStandStillBehindCommandsByNumber(command: String) async throws {
         let (_, one, two) = try await Self.pair(5)
         await Self.expunge("2,4", by: one)
@@ -44,7 +47,11 @@ import Testing
         #expect(await two.ok("FETCH 3 UID") == ["* 3 FETCH (UID 5)"])
     }
 
-    @Test(arguments: ["NOOP", "UID FETCH 1 UID", #"UID STORE 1 +FLAGS.SILENT \Seen"#, "UID SEARCH ALL", "CHECK"])
+    @Test(arguments: [
+        "NOOP", "CHECK", "UID FETCH 1 UID", "UID FETCH 1 BODY[]", #"UID STORE 1 +FLAGS.SILENT \Seen"#, "UID SEARCH ALL",
+        "UID SEARCH UID 1:3 UNSEEN", "UID COPY 1 Sent", "EXPUNGE", "UID EXPUNGE 1", "CAPABILITY", "LIST \"\" *",
+        "STATUS Sent (MESSAGES)", "CREATE new", "NAMESPACE", "ID NIL", "SUBSCRIBE Sent", "GETQUOTAROOT INBOX",
+    ])
     func expungesAreToldByOthers(command: String) async throws {
         let (_, one, two) = try await Self.pair(5)
         await Self.expunge("2,4:5", by: one)

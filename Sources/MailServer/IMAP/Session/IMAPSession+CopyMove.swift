@@ -5,20 +5,31 @@ import ShardFS
 
 extension IMAPSession {
     func copy(_ set: IMAPSequenceSet, byUID: Bool, to mailbox: String) async throws(IMAPFailure) -> Completion {
+        if !byUID { try await sync(expunges: false) }
         let view = try selected()
         let uids = try targets(set, byUID: byUID, in: view)
         let target = try await target(mailbox)
-        let result = try await blocking { () throws(StoreError) in try view.mailbox.copy(uids, to: target) }
+        let result = try await blocking { () throws(StoreError) -> CopyResult? in
+            let result = try view.mailbox.copy(uids, to: target)
+            if byUID || result.copied.count == uids.count { return result }
+            // Some went this very moment. All or none: RFC 9051 section 6.4.7.
+            _ = try target.remove(result.copied.map(\.target))
+            return nil
+        }
+        guard let result else { throw .expungeIssued }
         return Completion("COPY completed", code: Self.copyUID(result))
     }
 
     func move(_ set: IMAPSequenceSet, byUID: Bool, to mailbox: String) async throws(IMAPFailure) -> Completion {
+        _ = try writable()
+        if !byUID { try await sync(expunges: false) }
         let view = try writable()
         let uids = try targets(set, byUID: byUID, in: view)
         let target = try await target(mailbox)
         let result = try await blocking { () throws(StoreError) in try view.mailbox.move(uids, to: target) }
         // In front of the EXPUNGEs, which the view's next update tells (RFC 6851 section 4.3).
         if let code = Self.copyUID(result) { respond(.status(tag: nil, .ok, code: code, text: "Moved")) }
+        if !byUID, result.copied.count < uids.count { throw .expungeIssued }
         return Completion("MOVE completed")
     }
 

@@ -38,11 +38,15 @@ extension IMAPSession {
             }
             try await flushIfLarge()
         }
+        let isIncomplete = !result.missing.isEmpty && !command.byUID
         guard result.modified.isEmpty else {
             let modified = result.modified.map { command.byUID ? $0.rawValue : view.sequenceNumber(of: $0.rawValue) }
-            return Completion("Conditional STORE failed", code: .modified(.init(ascending: modified.sorted())))
+            let code = IMAPResponseCode.modified(.init(ascending: modified.sorted()))
+            // RFC 7162 section 3.1.3, example 11.
+            if isIncomplete { throw .no(code, "Some of the messages no longer exist") }
+            return Completion("Conditional STORE failed", code: code)
         }
-        if !result.missing.isEmpty, !command.byUID { throw .expungeIssued }
+        if isIncomplete { throw .expungeIssued }
         return Completion("STORE completed")
     }
 

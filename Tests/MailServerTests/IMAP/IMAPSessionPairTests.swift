@@ -1,0 +1,233 @@
+import ShardFS
+import Testing
+
+@testable import MailServer
+
+/// What two sessions do to each other's mailbox, rule by rule. RFC 3501 sections 5.2, 5.5 and 7.4.1, RFC 2180.
+@Suite struct IMAPSessionPairTests {
+    private static func pair(
+        _ count: Int, _ name: String = "INBOX"
+    ) async throws -> (mail: IMAPTestMail, one: IMAPDialogue, two: IMAPDialogue) {
+        let mail = try IMAPTestMail()
+        if name != "INBOX" { try mail.account().create(MailboxName(name)) }
+        for number in 1...count { try mail.append("Subject: \(number)\n\nbody \(number)\n", to: name) }
+        return (mail, await IMAPDialogue.alice(mail, select: name), await IMAPDialogue.alice(mail, select: name))
+    }
+
+    // MARK: Messages that are gone, RFC 2180 section 4
+
+    @Test func fetchOfAGhost() async throws {
+        let (mail, _, two) = try await Self.pair(3)
+        _ = try mail.mailbox().remove([UID(2)])
+        // Its content is kept until everybody has been told (RFC 2180 section 4.1.2).
+        #expect(
+            await two.ok("FETCH 2 (UID FLAGS RFC822.SIZE BODY.PEEK[TEXT])")
+                == ["* 2 FETCH (UID 2 FLAGS () RFC822.SIZE 22 BODY[TEXT] {8}", "body 2", ")"])
+        #expect(await two.ok("FETCH 2 BODY[TEXT]").count == 3, "its \\Seen can be set nowhere")
+        #expect(await two.ok("NOOP") == ["* 2 EXPUNGE"])
+        #expect(await two.ok("UID FETCH 2 FLAGS").isEmpty)
+    }
+
+    @Test(arguments: [
+        (#"STORE 2 +FLAGS (\Seen)"#, "NO [EXPUNGEISSUED]"), (#"STORE 1:3 +FLAGS.SILENT (\Seen)"#, "NO [EXPUNGEISSUED]"),
+        (#"UID STORE 1:3 +FLAGS.SILENT (\Seen)"#, "OK "), ("COPY 2 Sent", "NO [EXPUNGEISSUED]"),
+        ("COPY 1:3 Sent", "NO [EXPUNGEISSUED]"), ("UID COPY 1:3 Sent", "OK [COPYUID "),
+        ("UID COPY 2 Sent", "OK COPY"), ("MOVE 1:3 Sent", "NO [EXPUNGEISSUED]"), ("UID MOVE 1:3 Sent", "OK MOVE"),
+    ]) func commandsOnGhosts(command: String, answer: String) async throws {
+        let (mail, _, two) = try await Self.pair(3)
+        _ = try mail.mailbox().remove([UID(2)])
+        #expect(await two.command(command).result.hasPrefix(answer))
+        // All or none, where the client names messages by number.
+        let sent = try mail.mailbox("Sent").snapshot().messages.count
+        #expect(sent == (command.contains("UID") && command.contains("1:3") && command.contains("Sent") ? 2 : 0))
+        let seen = try mail.mailbox().snapshot().messages.entry(of: UID(1))?.flags.contains(.seen)
+        if command.contains("STORE 1:3") { #expect(seen == true, "the messages that are there are stored to") }
+    }
+
+    // MARK: Numbers
+
+    /// Two sessions change one mailbox in turn; what each was told adds up to what is there.
+    @Test(arguments: [false, true]) func bothKeepCount(usesVanished: Bool) async throws {
+        let (mail, one, two) = try await Self.pair(20)
+        var generator = Generator(seed: usesVanished ? 1 : 2)
+        var models = [Model(uids: Array(1...20)), Model(uids: Array(1...20))]
+        if usesVanished { for dialogue in [one, two] { await dialogue.ok("ENABLE QRESYNC") } }
+        for round in 0..<120 {
+            let who = Int(generator.next() % 2)
+            let (dialogue, count) = (who == 0 ? one : two, models[who].uids.count)
+            let number = count == 0 ? 0 : 1 + generator.next() % UInt64(count)
+            let uid = number == 0 ? 0 : models[who].uids[Int(number) - 1]
+            let command: String
+            switch count == 0 ? 9 : generator.next() % 10 {
+            case 0: command = #"STORE \#(number) +FLAGS.SILENT (\Deleted)"#
+            case 1: command = #"UID STORE \#(uid) +FLAGS (\Deleted)"#
+            case 2: command = "EXPUNGE"
+            case 3: command = "FETCH \(number) (UID)"
+            case 4: command = "UID FETCH \(uid) (FLAGS)"
+            case 5: command = "SEARCH UID \(uid)"
+            case 6: command = "MOVE \(number) Trash"
+            case 7: command = "NOOP"
+            default:
+                try mail.append("Subject: more \(round)\n\nx\n")
+                command = "NOOP"
+            }
+            let lines = await dialogue.command(command).lines
+            try models[who].take(lines, command)
+            if command.hasPrefix("FETCH"), let line = lines.first(where: { $0.contains("FETCH (UID") }) {
+                #expect(line.hasPrefix("* \(number) FETCH (UID \(uid)"), "\(command): \(lines)")
+            }
+            if command.hasPrefix("SEARCH") { #expect(lines.contains("* SEARCH \(number)"), "\(command): \(lines)") }
+            // UIDs of what is new are asked for, as a client would.
+            if models[who].unknown > 0 {
+                let first = models[who].uids.count - models[who].unknown + 1
+                let told = await dialogue.ok("FETCH \(first):* (UID)")
+                try models[who].learn(told)
+            }
+        }
+        for (dialogue, index) in [(one, 0), (two, 1)] {
+            try models[index].take(await dialogue.ok("NOOP"), "NOOP")
+            if models[index].unknown > 0 { try models[index].learn(await dialogue.ok("FETCH 1:* (UID)")) }
+            var there: [UInt32] = []
+            try mail.mailbox().snapshot().messages.forEach { there.append($0.uid.rawValue) }
+            #expect(models[index].uids == there)
+        }
+    }
+
+    /// What a client knows by what it was told alone.
+    private struct Model {
+        var uids: [UInt32]
+        /// How many at the end have no UID yet (they are 0).
+        var unknown: Int { uids.count { $0 == 0 } }
+
+        mutating func take(_ lines: [String], _ command: String) throws {
+            for line in lines {
+                let words = line.split(separator: " ")
+                if line.hasSuffix(" EXPUNGE") {
+                    #expect(!["FETCH", "STORE", "SEARCH"].contains { command.hasPrefix($0) }, "\(command): \(lines)")
+                    let number = try #require(Int(words[1]))
+                    try #require((1...max(1, uids.count)).contains(number), "\(command): \(lines)")
+                    uids.remove(at: number - 1)
+                } else if line.hasPrefix("* VANISHED ") {
+                    for range in words[2].split(separator: ",") {
+                        let ends = range.split(separator: ":").compactMap { UInt32($0) }
+                        for uid in try #require(ends.first)...(try #require(ends.last)) {
+                            uids.remove(at: try #require(uids.firstIndex(of: uid), "\(uid) was not there: \(lines)"))
+                        }
+                    }
+                } else if line.hasSuffix(" EXISTS") {
+                    let count = try #require(Int(words[1]))
+                    try #require(count >= uids.count, "EXISTS shrinks: \(lines)")
+                    uids += Array(repeating: 0, count: count - uids.count)
+                }
+            }
+        }
+
+        mutating func learn(_ lines: [String]) throws {
+            for line in lines where line.contains("FETCH (UID ") {
+                let words = line.split { !$0.isNumber }.compactMap { UInt32($0) }
+                let index = Int(try #require(words.first)) - 1
+                try #require(uids.indices.contains(index), "\(lines)")
+                let uid = words[1]
+                #expect(uids[index] == 0 || uids[index] == uid, "\(lines)")
+                uids[index] = uid
+            }
+        }
+    }
+
+    /// The same turns every time.
+    private struct Generator {
+        var state: UInt64
+        init(seed: UInt64) { state = seed &* 0x9E37_79B9_7F4A_7C15 }
+        mutating func next() -> UInt64 {
+            state = state &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
+            return state >> 33
+        }
+    }
+
+    // MARK: \Recent
+
+    @Test func recentIsOneSessionsAlone() async throws {
+        let mail = try IMAPTestMail()
+        try mail.fill(2)
+        // EXAMINE takes nothing (RFC 3501 section 6.3.2).
+        let looking = await IMAPDialogue.alice(mail, select: nil)
+        #expect(await looking.ok("EXAMINE INBOX").contains("* 2 RECENT"))
+        #expect(await looking.ok("STATUS INBOX (RECENT)") == ["* STATUS INBOX (RECENT 2)"])
+        let one = await IMAPDialogue.alice(mail, select: nil)
+        #expect(await one.ok("SELECT INBOX").contains("* 2 RECENT"))
+        #expect(await one.ok("STATUS INBOX (RECENT)") == ["* STATUS INBOX (RECENT 0)"])
+        let two = await IMAPDialogue.alice(mail, select: nil)
+        #expect(await two.ok("SELECT INBOX").contains("* 0 RECENT"))
+        #expect(await one.ok("SEARCH RECENT") == ["* SEARCH 1 2"])
+        #expect(await one.ok("SEARCH NEW") == ["* SEARCH 1 2"])
+        #expect(await two.ok("SEARCH OLD") == ["* SEARCH 1 2"])
+        // It cannot be changed by a client, and is gone with the session.
+        for command in [#"STORE 1 -FLAGS (\Recent)"#, "STORE 1 FLAGS ()", #"STORE 1 +FLAGS (\Recent)"#] {
+            await one.ok(command)
+        }
+        #expect(await one.ok("FETCH 1 FLAGS") == [#"* 1 FETCH (FLAGS (\Recent))"#])
+        #expect(await one.ok("SELECT INBOX").contains("* 0 RECENT"))
+    }
+
+    // MARK: Leaving
+
+    /// CLOSE expunges without a word, another SELECT and UNSELECT and EXAMINE do not expunge.
+    @Test(arguments: [
+        ("SELECT INBOX", "CLOSE", 2, true), ("SELECT INBOX", "UNSELECT", 3, true),
+        ("SELECT INBOX", "SELECT Sent", 3, false), ("SELECT INBOX", "EXAMINE INBOX", 3, false),
+        ("SELECT INBOX", "SELECT nowhere", 3, true), ("EXAMINE INBOX", "CLOSE", 3, true),
+        ("EXAMINE INBOX", "UNSELECT", 3, true),
+    ]) func leaving(enter: String, leave: String, left: Int, isOutside: Bool) async throws {
+        let mail = try IMAPTestMail()
+        try mail.fill(2)
+        try mail.append("Subject: x\n\ny\n", [.deleted])
+        let dialogue = await IMAPDialogue.alice(mail, select: nil)
+        await dialogue.ok(enter)
+        let lines = await dialogue.command(leave).lines
+        #expect(!lines.contains { $0.hasSuffix("EXPUNGE") })
+        #expect(
+            lines.contains { $0.hasPrefix("* OK [CLOSED]") } == (leave.contains("SELECT ") || leave.contains("EXAM")))
+        #expect(try mail.mailbox().snapshot().messages.count == left)
+        if isOutside { #expect(await dialogue.fails("CHECK").hasPrefix("BAD ")) } else { await dialogue.ok("CHECK") }
+    }
+
+    @Test func readOnlyStaysAsItIs() async throws {
+        let mail = try IMAPTestMail()
+        try mail.append("Subject: x\n\nbody\n", [.deleted])
+        let dialogue = await IMAPDialogue.alice(mail, select: nil)
+        #expect(await dialogue.ok("EXAMINE INBOX").contains { $0.hasPrefix("* OK [PERMANENTFLAGS ()]") })
+        for command in [#"STORE 1 +FLAGS (\Seen)"#, "UID STORE 1 FLAGS ()", "EXPUNGE", "UID EXPUNGE 1", "MOVE 1 Sent"] {
+            #expect(await dialogue.fails(command).hasPrefix("NO [READ-ONLY]"), "\(command)")
+        }
+        await dialogue.ok("FETCH 1 BODY[]")
+        await dialogue.ok("COPY 1 Sent")
+        // APPEND is about the mailbox, not about the view of it.
+        await dialogue.ok("APPEND INBOX {3+}\r\na\r\n")
+        #expect(try mail.mailbox().snapshot().messages.count == 2)
+        #expect(try mail.mailbox().snapshot().messages[0].flags == [.deleted])
+    }
+
+    // MARK: The mailbox under the session
+
+    @Test func theMailboxIsRenamedByAnother() async throws {
+        let (mail, one, two) = try await Self.pair(3, "old")
+        await one.ok("RENAME old new")
+        // The session goes on with the mailbox that it has, under whatever name (RFC 2180 section 3.3).
+        #expect(await two.ok("FETCH 2 BODY.PEEK[TEXT]") == ["* 2 FETCH (BODY[TEXT] {8}", "body 2", ")"])
+        try mail.append("Subject: x\n\ny\n", to: "new")
+        #expect(await two.ok("NOOP").contains("* 4 EXISTS"))
+        await two.ok(#"STORE 1 +FLAGS.SILENT (\Seen)"#)
+        #expect(try mail.mailbox("new").snapshot().messages[0].flags.contains(.seen))
+        #expect(await two.fails("SELECT old").hasPrefix("NO [NONEXISTENT]"))
+        await two.ok("SELECT new")
+    }
+
+    @Test(arguments: ["NOOP", "FETCH 1 FLAGS", #"STORE 1 +FLAGS (\Seen)"#, "SEARCH ALL", "EXPUNGE", "UID SEARCH ALL"])
+    func theMailboxIsDeletedByAnother(command: String) async throws {
+        let (_, one, two) = try await Self.pair(1, "gone")
+        await one.ok("UNSELECT")
+        await one.ok("DELETE gone")
+        let lines = await two.send("a \(command)\r\n")
+        #expect(lines.last?.hasPrefix("* BYE") == true && two.isClosed, "\(lines)")
+    }
+}
