@@ -121,6 +121,7 @@ struct AddressParser {
 
     /// The words with one space where the field has blanks; nil if nothing is left.
     private func phrase(_ words: ArraySlice<Word>) -> [UInt8]? {
+        if words.count == 1, let only = words.first?.text { return only.isEmpty ? nil : only }
         var text: [UInt8] = []
         for word in words {
             if !text.isEmpty, !word.isJoined { text.append(ASCII.space) }
@@ -143,7 +144,7 @@ struct AddressParser {
             let before = split > 0 ? words[split - 1].text.last : nil
             isJoined = words[split].isJoined || words[split].text.first == ASCII.dot || before == ASCII.dot
         }
-        let mailbox = words[split...].flatMap(\.text)
+        let mailbox = split == words.count - 1 ? words[split].text : words[split...].flatMap(\.text)
         pending = .bare(name: phrase(words[..<split]), mailbox: mailbox, host: host)
     }
 
@@ -184,7 +185,7 @@ struct AddressParser {
         while true {
             let isSpaced = lexer.skipBlanksAndComments()
             guard let byte = lexer.current else { return text }
-            var piece: [UInt8]
+            let piece: [UInt8]
             switch byte {
             case ASCII.at, ASCII.closeAngle, ASCII.comma, ASCII.semicolon:
                 return text
@@ -193,12 +194,18 @@ struct AddressParser {
             case ASCII.openBracket:
                 piece = lexer.domainLiteral()
             default:
-                lexer.advance()
-                piece = [byte] + lexer.run(until: Self.endsWord)
+                if Self.endsWord(byte) {
+                    lexer.advance()
+                    piece = [byte] + lexer.run(until: Self.endsWord)
+                } else {
+                    piece = lexer.run(until: Self.endsWord)
+                }
             }
-            if isSpaced, let last = text.last, last != ASCII.dot, piece.first != ASCII.dot {
-                piece.insert(ASCII.space, at: 0)
+            if text.isEmpty {
+                text = piece
+                continue
             }
+            if isSpaced, text.last != ASCII.dot, piece.first != ASCII.dot { text.append(ASCII.space) }
             text += piece
         }
     }
@@ -214,6 +221,8 @@ struct AddressParser {
                 text += lexer.domainLiteral()
             } else if Self.endsWord(byte) {
                 return text
+            } else if text.isEmpty {
+                text = lexer.run(until: Self.endsWord)
             } else {
                 text += lexer.run(until: Self.endsWord)
             }

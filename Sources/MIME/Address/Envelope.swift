@@ -31,18 +31,17 @@ public struct Envelope: Sendable, Equatable {
             list += found
         }
         for field in fields {
-            guard field.name.count <= 11 else { continue }
-            switch String(decoding: bytes.array(field.name).asciiLowered, as: UTF8.self) {
-            case "date": Self.set(&date, field, bytes)
-            case "subject": Self.set(&subject, field, bytes)
-            case "in-reply-to": Self.set(&inReplyTo, field, bytes)
-            case "message-id": Self.set(&messageID, field, bytes)
-            case "from": if from.isEmpty { add(field, to: &from) }
-            case "sender": if sender.isEmpty { add(field, to: &sender) }
-            case "reply-to": if replyTo.isEmpty { add(field, to: &replyTo) }
-            case "to": add(field, to: &to)
-            case "cc": add(field, to: &cc)
-            case "bcc": add(field, to: &bcc)
+            switch FieldName(bytes, field.name) {
+            case .date: Self.set(&date, field, bytes)
+            case .subject: Self.set(&subject, field, bytes)
+            case .inReplyTo: Self.set(&inReplyTo, field, bytes)
+            case .messageID: Self.set(&messageID, field, bytes)
+            case .from: if from.isEmpty { add(field, to: &from) }
+            case .sender: if sender.isEmpty { add(field, to: &sender) }
+            case .replyTo: if replyTo.isEmpty { add(field, to: &replyTo) }
+            case .to: add(field, to: &to)
+            case .cc: add(field, to: &cc)
+            case .bcc: add(field, to: &bcc)
             default: continue
             }
         }

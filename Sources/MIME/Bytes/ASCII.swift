@@ -62,11 +62,11 @@ extension [UInt8] {
     var asciiLowered: [UInt8] { map(\.asciiLowered) }
 
     /// Whether these bytes are `text` when the case of ASCII letters is ignored; `text` is in lower case.
-    func equalsIgnoringCase(_ text: StaticString) -> Bool {
-        guard count == text.utf8CodeUnitCount else { return false }
-        let other = UnsafeBufferPointer(start: text.utf8Start, count: text.utf8CodeUnitCount)
-        for index in indices where self[index].asciiLowered != other[index] { return false }
-        return true
+    func equalsIgnoringCase(_ text: StaticString) -> Bool { span.equals(text, ignoringCaseAt: indices) }
+
+    /// Whether these bytes are `text` when the case of ASCII letters is ignored.
+    func equalsIgnoringCase(_ text: String) -> Bool {
+        count == text.utf8.count && zip(self, text.utf8).allSatisfy { $0.asciiLowered == $1.asciiLowered }
     }
 
     /// The bytes without blanks and line ends at both ends.

@@ -52,10 +52,28 @@ extension Span<UInt8> {
         }
     }
 
+    /// Whether all bytes are below 128.
+    var isASCII: Bool {
+        withUnsafeBufferPointer { buffer in
+            var all: UInt8 = 0
+            for byte in buffer { all |= byte }
+            return all < 0x80
+        }
+    }
+
     /// The bytes of `range` as an array; the part of the range outside the span is left out.
     func array(_ range: Range<Int>) -> [UInt8] {
         let clamped = range.clamped(to: 0..<count)
-        return withUnsafeBufferPointer { Array($0[clamped]) }
+        return withUnsafeBufferPointer { Array(UnsafeBufferPointer(rebasing: $0[clamped])) }
+    }
+
+    /// Whether `range`, which is inside the span, holds `text` when the case of ASCII letters is ignored; `text` is in
+    /// lower case.
+    func equals(_ text: StaticString, ignoringCaseAt range: Range<Int>) -> Bool {
+        guard range.count == text.utf8CodeUnitCount else { return false }
+        let other = UnsafeBufferPointer(start: text.utf8Start, count: text.utf8CodeUnitCount)
+        for index in other.indices where self[range.lowerBound + index].asciiLowered != other[index] { return false }
+        return true
     }
 
     /// Whether `range` holds exactly `other`.

@@ -20,40 +20,37 @@ public struct ContentFields: Sendable, Equatable {
         var type: ContentType?
         var hasEncoding = false
         for field in fields {
-            guard (10...25).contains(field.name.count) else { continue }
-            let name = String(decoding: bytes.array(field.name).asciiLowered, as: UTF8.self)
-            guard name.hasPrefix("content-") else { continue }
             var value: [UInt8] { HeaderValue.unfolded(bytes, field.value) }
-            switch name {
-            case "content-type":
+            switch FieldName(bytes, field.name) {
+            case .contentType:
                 if type == nil {
                     type = ContentType(parsing: value, parameters: min(limits.parameters, entries))
                     entries -= type?.parameters.parameters.count ?? 0
                 }
-            case "content-transfer-encoding":
+            case .contentTransferEncoding:
                 guard !hasEncoding else { continue }
                 let token = Self.tokens(value, limit: 1)
                 if let first = token.first {
                     encoding = first
                     hasEncoding = true
                 }
-            case "content-id":
+            case .contentID:
                 if id == nil { id = value }
-            case "content-description":
+            case .contentDescription:
                 if description == nil { description = value }
-            case "content-md5":
+            case .contentMD5:
                 if md5 == nil { md5 = value }
-            case "content-disposition":
+            case .contentDisposition:
                 if disposition == nil {
                     disposition = ContentDisposition(parsing: value, parameters: min(limits.parameters, entries))
                     entries -= disposition?.parameters.parameters.count ?? 0
                 }
-            case "content-language":
+            case .contentLanguage:
                 if languages.isEmpty {
                     languages = Self.tokens(value, limit: min(limits.parameters, entries))
                     entries -= languages.count
                 }
-            case "content-location":
+            case .contentLocation:
                 if location == nil { location = value }
             default:
                 continue

@@ -18,6 +18,7 @@ enum Continuations {
     }
 
     static func join(_ raw: [Parameter]) -> [Parameter] {
+        guard raw.contains(where: { $0.name.contains(ASCII.star) }) else { return raw }
         var segments: [[UInt8]: [Segment]] = [:]
         var result: [Parameter] = []
         var places: [(index: Int, key: [UInt8])] = []

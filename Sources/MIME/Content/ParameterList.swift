@@ -19,8 +19,7 @@ public struct ParameterList: Sendable, Equatable {
 
     /// The value of the first parameter with exactly this name, whatever the case of its letters.
     public func value(named name: String) -> [UInt8]? {
-        let wanted = Array(name.utf8).asciiLowered
-        return parameters.first { $0.name.asciiLowered == wanted }?.value
+        parameters.first { $0.name.equalsIgnoringCase(name) }?.value
     }
 
     /// The value as UTF-8 text: the extended form if there is one, else the plain one with encoded words decoded.

@@ -48,7 +48,7 @@ public struct Charset: Sendable, Equatable {
 
 enum UTF8Text {
     static func isValid(_ bytes: [UInt8]) -> Bool {
-        String(validating: bytes, as: UTF8.self) != nil
+        bytes.span.isASCII || String(validating: bytes, as: UTF8.self) != nil
     }
 
     /// The bytes with U+FFFD in place of what is no UTF-8.

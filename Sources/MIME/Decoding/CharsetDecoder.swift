@@ -38,13 +38,21 @@ public struct CharsetDecoder: ~Copyable {
         if case .iconv(let handle) = mode { iconv_close(handle) }
     }
 
+    /// Whether the bytes pass unchanged.
+    var isIdentity: Bool { if case .pass = mode { true } else { false } }
+
     /// Appends the text of the next piece.
-    public mutating func decode(_ bytes: [UInt8], into output: inout [UInt8]) {
+    public mutating func decode(_ bytes: [UInt8], into output: inout [UInt8]) { decode(bytes.span, into: &output) }
+
+    /// Appends the text of the next piece.
+    public mutating func decode(_ bytes: Span<UInt8>, into output: inout [UInt8]) {
         switch mode {
         case .pass:
-            output += bytes
+            output.append(bytes, 0..<bytes.count)
         case .latin1:
-            for byte in bytes {
+            if bytes.isASCII { return output.append(bytes, 0..<bytes.count) }
+            for index in 0..<bytes.count {
+                let byte = bytes[index]
                 if byte < 0x80 {
                     output.append(byte)
                 } else {
@@ -53,7 +61,8 @@ public struct CharsetDecoder: ~Copyable {
                 }
             }
         case .iconv(let handle):
-            var input = carry.isEmpty ? bytes : carry + bytes
+            var input = carry
+            input.append(bytes, 0..<bytes.count)
             let rest = Self.convert(&input, handle, into: &output)
             carry = Array(input[rest...])
         }

@@ -12,6 +12,7 @@ public enum EncodedWord {
     /// senders cut characters in two. A word in an unknown charset stays as written. Bytes above 127 outside of
     /// encoded words are UTF-8 if the whole of them is, else ISO-8859-1. Time is linear in the value.
     public static func decode(_ value: [UInt8]) -> [UInt8] {
+        guard value.span.firstIndex(of: ASCII.equals, from: 0, to: value.count) != nil else { return plain(value) }
         var output: [UInt8] = []
         output.reserveCapacity(value.count)
         /// Decoded bytes of neighbours that wait for conversion.
@@ -33,7 +34,7 @@ public enum EncodedWord {
             let gap = value[plainStart..<index]
             if runCharset == nil || !gap.allSatisfy(\.isWhitespace) {
                 flushRun()
-                output += plain(gap)
+                output += plain(Array(gap))
             }
             if let current = runCharset, current != word.charset { flushRun() }
             run += word.content
@@ -42,12 +43,11 @@ public enum EncodedWord {
             plainStart = index
         }
         flushRun()
-        return output + plain(value[plainStart...])
+        return output + plain(Array(value[plainStart...]))
     }
 
-    private static func plain(_ bytes: ArraySlice<UInt8>) -> [UInt8] {
-        let bytes = Array(bytes)
-        return UTF8Text.isValid(bytes) ? bytes : Charset.latin1.decode(bytes)
+    private static func plain(_ bytes: [UInt8]) -> [UInt8] {
+        UTF8Text.isValid(bytes) ? bytes : Charset.latin1.decode(bytes)
     }
 
     /// The word that begins at `start`, if it is well formed and its charset known.

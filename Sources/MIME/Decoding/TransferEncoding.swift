@@ -39,6 +39,9 @@ public struct TransferDecoder: Sendable {
 
     private var state: State
 
+    /// Whether the bytes pass unchanged.
+    var isIdentity: Bool { if case .identity = state { true } else { false } }
+
     public init(_ encoding: TransferEncoding) {
         switch encoding {
         case .identity, .unknown: state = .identity
@@ -54,7 +57,7 @@ public struct TransferDecoder: Sendable {
         let range = range.clamped(to: 0..<bytes.count)
         switch state {
         case .identity:
-            output += bytes.array(range)
+            output.append(bytes, range)
         case .base64(var decoder):
             decoder.decode(bytes, range, into: &output)
             state = .base64(decoder)

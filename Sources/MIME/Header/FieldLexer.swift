@@ -62,8 +62,9 @@ struct FieldLexer {
 
     /// The content of the quoted string that begins here, escapes undone; the index is on its first quote.
     mutating func quotedString() -> [UInt8] {
-        var text: [UInt8] = []
         advance()
+        // Most have no escapes.
+        var text = run { $0 == ASCII.quote || $0 == ASCII.backslash }
         while let byte = current {
             index += 1
             if byte == ASCII.quote { break }
@@ -92,7 +93,7 @@ struct FieldLexer {
     mutating func run(until ends: (UInt8) -> Bool) -> [UInt8] {
         let start = index
         while index < bytes.count, !ends(bytes[index]) { index += 1 }
-        return Array(bytes[start..<index])
+        return bytes.span.array(start..<index)
     }
 
     /// A token of RFC 2045: no blanks, no tspecials; may be empty. Bytes above 127 are let through.

@@ -23,7 +23,11 @@ struct HeaderScanner {
     init(start: Int = 0, limit: Int) {
         self.start = start
         self.limit = limit
+        fields.reserveCapacity(Self.usualFields)
     }
+
+    /// How many fields most headers have.
+    private static let usualFields = 32
 
     /// Begins another header.
     mutating func reset(limit: Int) {

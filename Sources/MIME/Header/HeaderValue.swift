@@ -5,28 +5,59 @@ public enum HeaderValue {
     /// A NUL becomes "?" and a lone CR a space, so that the result fits into any protocol's string (RFC 5322
     /// section 2.2.3). Bytes above 127 stay.
     public static func unfolded(_ bytes: Span<UInt8>, _ range: Range<Int>) -> [UInt8] {
-        let range = range.clamped(to: 0..<bytes.count)
-        var result: [UInt8] = []
-        result.reserveCapacity(range.count)
-        var index = range.lowerBound
-        while index < range.upperBound {
-            let byte = bytes[index]
-            index += 1
-            switch byte {
-            case ASCII.lf:
-                if index < range.upperBound, bytes[index] == ASCII.tab {
-                    result.append(ASCII.space)
+        let range = trimmed(bytes, range)
+        guard isFolded(bytes, range) else { return bytes.array(range) }
+        return Array(unsafeUninitializedCapacity: range.count) { output, count in
+            var index = range.lowerBound
+            while index < range.upperBound {
+                var byte = bytes[index]
+                index += 1
+                switch byte {
+                case ASCII.lf:
+                    guard index < range.upperBound, bytes[index] == ASCII.tab else { continue }
+                    byte = ASCII.space
                     index += 1
+                case ASCII.cr:
+                    if index < range.upperBound, bytes[index] == ASCII.lf { continue }
+                    byte = ASCII.space
+                case ASCII.nul:
+                    byte = ASCII.question
+                default:
+                    break
                 }
-            case ASCII.cr:
-                if index == range.upperBound || bytes[index] != ASCII.lf { result.append(ASCII.space) }
-            case ASCII.nul:
-                result.append(ASCII.question)
-            default:
-                result.append(byte)
+                output[count] = byte
+                count += 1
             }
         }
-        return result.trimmed
+    }
+
+    /// The trimmed value if `text` would give it as it stands: on one line, ASCII and without encoded words.
+    static func plain(_ bytes: Span<UInt8>, _ range: Range<Int>) -> Range<Int>? {
+        let range = trimmed(bytes, range)
+        var before: UInt8 = 0
+        for index in range {
+            let byte = bytes[index]
+            if byte &- 1 >= 0x7F || byte == ASCII.lf || byte == ASCII.cr { return nil }
+            if byte == ASCII.question, before == ASCII.equals { return nil }
+            before = byte
+        }
+        return range
+    }
+
+    private static func trimmed(_ bytes: Span<UInt8>, _ range: Range<Int>) -> Range<Int> {
+        var range = range.clamped(to: 0..<bytes.count)
+        while let first = range.first, bytes[first].isWhitespace { range = first + 1..<range.upperBound }
+        while let last = range.last, bytes[last].isWhitespace { range = range.lowerBound..<last }
+        return range
+    }
+
+    /// Whether there is a line end or NUL.
+    private static func isFolded(_ bytes: Span<UInt8>, _ range: Range<Int>) -> Bool {
+        for index in range {
+            let byte = bytes[index]
+            if byte <= ASCII.cr, byte == ASCII.lf || byte == ASCII.cr || byte == ASCII.nul { return true }
+        }
+        return false
     }
 
     /// The value as UTF-8 text for people and searches: unfolded, encoded words of RFC 2047 decoded.

@@ -3,22 +3,36 @@
 /// Upper-cased, then lower-cased, each character by itself: "ß" is found by "SS" and "ς" by "σ". Composed and
 /// decomposed forms stay different.
 enum CaseFolding {
-    static func folded(_ scalar: Unicode.Scalar) -> [UInt8] {
-        let value = scalar.value
-        if value < UInt32(small.count) { return small[Int(value)] }
-        // Ideographs and kana have no case, and are most of the rest.
-        if (0x2E80..<0xA640).contains(value) || (0xAC00..<0xD7A4).contains(value) {
-            return Array(String(Character(scalar)).utf8)
-        }
-        return mapped(scalar)
-    }
-
     /// The characters of one and two bytes, computed once: all of Latin, Greek, Cyrillic, Hebrew and Arabic mail.
-    private static let small: [[UInt8]] = (0..<0x800).map { value in
-        Unicode.Scalar(value as UInt32).map(mapped) ?? []
+    ///
+    /// The bytes of each from the lowest byte up, their number in the highest.
+    private static let small: [UInt64] = (0..<0x800).map { value in
+        let bytes = Unicode.Scalar(UInt32(value)).map(mapped) ?? []
+        var packed = UInt64(bytes.count) << 56
+        for (index, byte) in bytes.prefix(7).enumerated() { packed |= UInt64(byte) << (8 * UInt64(index)) }
+        return packed
     }
 
-    private static func mapped(_ scalar: Unicode.Scalar) -> [UInt8] {
+    /// Emits the folded form of a character below U+0800.
+    @inline(__always)
+    static func foldSmall(_ value: UInt32, _ emit: (UInt8) -> Void) {
+        var packed = small[Int(value & 0x7FF)]
+        for _ in 0..<Int(packed >> 56) {
+            emit(UInt8(truncatingIfNeeded: packed))
+            packed >>= 8
+        }
+    }
+
+    /// Whether a character of three or four bytes is its own folded form, as most are: punctuation and symbols,
+    /// ideographs, kana and hangul, emoji.
+    static func isCaseless(_ value: UInt32) -> Bool {
+        switch value {
+        case 0x2000..<0x2100, 0x2190..<0x2460, 0x2500..<0x2C00, 0x2E80..<0xA640, 0xAC00..<0xD7A4, 0x1F000...: true
+        default: false
+        }
+    }
+
+    static func mapped(_ scalar: Unicode.Scalar) -> [UInt8] {
         var result: [UInt8] = []
         for upper in scalar.properties.uppercaseMapping.unicodeScalars {
             result += Array(upper.properties.lowercaseMapping.utf8)

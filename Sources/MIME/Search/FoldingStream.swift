@@ -1,17 +1,29 @@
 /// Folds UTF-8 byte by byte; bytes that are no UTF-8 pass as they are.
 struct FoldingStream: Sendable {
-    private var held: [UInt8] = []
+    /// The bytes of a character that is not complete, the first one highest.
+    private var held: UInt32 = 0
+    private var count = 0
     private var expected = 0
 
+    /// Whether it is between two characters.
+    var isIdle: Bool { expected == 0 }
+
+    @inline(__always)
     mutating func take(_ byte: UInt8, _ emit: (UInt8) -> Void) {
         if byte < 0x80 {
             if expected > 0 { finish(emit) }
             emit(byte.asciiLowered)
-            return
+        } else {
+            takeHigh(byte, emit)
         }
+    }
+
+    @inline(__always)
+    private mutating func takeHigh(_ byte: UInt8, _ emit: (UInt8) -> Void) {
         if expected > 0, byte & 0xC0 == 0x80 {
-            held.append(byte)
-            if held.count == expected { emitScalar(emit) }
+            held = held << 8 | UInt32(byte)
+            count += 1
+            if count == expected { emitCharacter(emit) }
             return
         }
         if expected > 0 { finish(emit) }
@@ -23,29 +35,43 @@ struct FoldingStream: Sendable {
             emit(byte)
             return
         }
-        held.append(byte)
+        held = UInt32(byte)
+        count = 1
     }
 
     /// Emits the beginning of a character that was cut off.
     mutating func finish(_ emit: (UInt8) -> Void) {
-        for byte in held { emit(byte) }
-        held.removeAll(keepingCapacity: true)
+        while count > 0 {
+            count -= 1
+            emit(UInt8(truncatingIfNeeded: held >> (8 * UInt32(count))))
+        }
         expected = 0
     }
 
-    private mutating func emitScalar(_ emit: (UInt8) -> Void) {
-        if let scalar {
-            held.removeAll(keepingCapacity: true)
+    @inline(__always)
+    private mutating func emitCharacter(_ emit: (UInt8) -> Void) {
+        if expected == 2 {
+            CaseFolding.foldSmall((held >> 8 & 0x1F) << 6 | held & 0x3F, emit)
+            count = 0
             expected = 0
-            for byte in CaseFolding.folded(scalar) { emit(byte) }
         } else {
-            finish(emit)
+            emitLarge(emit)
         }
     }
 
-    /// The held bytes as a character; nil if they are an overlong form, a surrogate or beyond Unicode.
-    private var scalar: Unicode.Scalar? {
-        guard held.count == 2 else { return String(validating: held, as: UTF8.self)?.unicodeScalars.first }
-        return Unicode.Scalar(UInt32(held[0] & 0x1F) << 6 | UInt32(held[1] & 0x3F))
+    private mutating func emitLarge(_ emit: (UInt8) -> Void) {
+        let low = held & 0x3F | (held >> 8 & 0x3F) << 6
+        let value =
+            expected == 3
+            ? (held >> 16 & 0x0F) << 12 | low : (held >> 24 & 0x07) << 18 | (held >> 16 & 0x3F) << 12 | low
+        // An overlong form, a surrogate or something beyond Unicode passes as it is, like what has no case.
+        let isOverlong = value < (expected == 3 ? 0x800 : 0x1_0000)
+        guard !isOverlong, !CaseFolding.isCaseless(value), let scalar = Unicode.Scalar(value) else {
+            finish(emit)
+            return
+        }
+        count = 0
+        expected = 0
+        for byte in CaseFolding.mapped(scalar) { emit(byte) }
     }
 }

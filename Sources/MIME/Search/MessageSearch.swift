@@ -1,89 +1,115 @@
-extension HeaderBlock {
-    /// Whether a field called `name` contains the query in its decoded text; an empty query asks for the field only.
-    public func contains(_ query: TextQuery, inFieldsNamed name: String, in bytes: Span<UInt8>) -> Bool {
-        for field in all(named: name, in: bytes) {
-            if query.isFound(in: HeaderValue.text(bytes, field.value)) { return true }
-        }
-        return false
+extension Message {
+    /// Hands the bytes of a range to a function, in order and in pieces of any size, until it answers false.
+    ///
+    /// A source that has fewer bytes just ends earlier.
+    public typealias Reading<Failure: Error> = (Range<Int>, (Span<UInt8>) -> Bool) throws(Failure) -> Void
+
+    /// Whether the header or the body contains the query (SEARCH TEXT of RFC 9051 section 6.4.4).
+    ///
+    /// - SeeAlso: `bodyContains(_:limits:reading:)`.
+    public func contains<Failure: Error>(
+        _ query: TextQuery, limits: ParseLimits = .standard, reading read: Reading<Failure>
+    ) throws(Failure) -> Bool {
+        if query.isEmpty { return true }
+        var search = MessageSearch(query, limits)
+        return try search.finds(in: self, read)
     }
 
-    /// Whether any field, as "name: value" with the value decoded, contains the query.
-    public func contains(_ query: TextQuery, in bytes: Span<UInt8>) -> Bool {
+    /// Whether the body contains the query (SEARCH BODY of RFC 9051 section 6.4.4).
+    ///
+    /// Text parts and reports (message/delivery-status and its kin) are decoded and converted to UTF-8; of other parts,
+    /// and of embedded messages, the headers are searched too, so that file names are found. Memory is bounded by the
+    /// largest header, which is at most `ParseLimits.headerBytes`, and a small multiple of the pieces read: bodies are
+    /// decoded and searched piece by piece.
+    ///
+    /// - Parameter read: reads what is asked for, each range once.
+    public func bodyContains<Failure: Error>(
+        _ query: TextQuery, limits: ParseLimits = .standard, reading read: Reading<Failure>
+    ) throws(Failure) -> Bool {
         if query.isEmpty { return true }
-        for field in fields {
-            var text = bytes.array(field.name)
-            text += [ASCII.colon, ASCII.space]
-            text += HeaderValue.text(bytes, field.value)
-            if query.isFound(in: text) { return true }
+        var search = MessageSearch(query, limits)
+        return try search.finds(inBodyOf: root, read)
+    }
+
+    /// Whether the header or the body contains the query; all of the message is in `bytes`.
+    public func contains(_ query: TextQuery, in bytes: Span<UInt8>, limits: ParseLimits = .standard) -> Bool {
+        bytes.withUnsafeBufferPointer { buffer in
+            contains(query, limits: limits) { range, take in _ = take(buffer.span.extracting(range)) }
         }
-        return false
+    }
+
+    /// Whether the body contains the query; all of the message is in `bytes`.
+    public func bodyContains(_ query: TextQuery, in bytes: Span<UInt8>, limits: ParseLimits = .standard) -> Bool {
+        bytes.withUnsafeBufferPointer { buffer in
+            bodyContains(query, limits: limits) { range, take in _ = take(buffer.span.extracting(range)) }
+        }
     }
 }
 
-extension Message {
-    /// Whether the header or the body contains the query (SEARCH TEXT of RFC 3501 section 6.4.4).
-    public func contains(_ query: TextQuery, in bytes: Span<UInt8>, limits: ParseLimits = .standard) -> Bool {
-        if query.isEmpty { return true }
-        if HeaderBlock(scanning: bytes, in: root.header, limits: limits).contains(query, in: bytes) { return true }
-        return bodyContains(query, in: bytes, limits: limits)
+/// Walks the tree of a message in search of a query.
+private struct MessageSearch {
+    private let limits: ParseLimits
+    private var matcher: TextMatcher
+
+    init(_ query: TextQuery, _ limits: ParseLimits) {
+        self.limits = limits
+        matcher = TextMatcher(query)
     }
 
-    /// Whether the body contains the query (SEARCH BODY of RFC 3501 section 6.4.4).
-    ///
-    /// Text parts and reports (message/delivery-status and its kin) are decoded and converted to UTF-8; of other parts, and of embedded messages, the headers are
-    /// searched too, so that file names are found. Memory is bounded by the largest header.
-    public func bodyContains(_ query: TextQuery, in bytes: Span<UInt8>, limits: ParseLimits = .standard) -> Bool {
-        if query.isEmpty { return true }
-        return Self.bodyContains(query, root, bytes, limits)
+    mutating func finds<Failure: Error>(
+        in message: Message, _ read: Message.Reading<Failure>
+    ) throws(Failure) -> Bool {
+        if try finds(inHeader: message.root.header, read) { return true }
+        return try finds(inBodyOf: message.root, read)
     }
 
-    private static func bodyContains(
-        _ query: TextQuery, _ part: Part, _ bytes: Span<UInt8>, _ limits: ParseLimits
-    ) -> Bool {
+    mutating func finds<Failure: Error>(
+        inBodyOf part: Part, _ read: Message.Reading<Failure>
+    ) throws(Failure) -> Bool {
         switch part.structure {
         case .single:
             // Other messages than rfc822 are reports, which are read as text too.
-            let isText = part.fields.type.isType("text") || part.fields.type.isType("message")
-            return isText && part.textContains(query, in: bytes)
+            guard part.fields.type.isType("text") || part.fields.type.isType("message") else { return false }
+            return try finds(inTextOf: part, read)
         case .multipart(let parts):
             for child in parts {
-                if HeaderBlock(scanning: bytes, in: child.header, limits: limits).contains(query, in: bytes) {
-                    return true
-                }
-                if bodyContains(query, child, bytes, limits) { return true }
+                if try finds(inHeader: child.header, read) { return true }
+                if try finds(inBodyOf: child, read) { return true }
             }
             return false
         case .message(let message):
-            return message.contains(query, in: bytes, limits: limits)
+            return try finds(in: message, read)
         }
     }
-}
 
-extension Part {
-    /// Whether the body, decoded and taken for text in its charset, contains the query.
-    public func textContains(_ query: TextQuery, in bytes: Span<UInt8>) -> Bool {
-        var matcher = TextMatcher(query)
-        var transfer = TransferDecoder(TransferEncoding(named: fields.encoding))
-        var charset = CharsetDecoder(Charset(named: fields.type.parameters.text(named: "charset") ?? []))
-        var position = body.lowerBound
-        while position < body.upperBound, !matcher.isFound {
-            let end = min(position + Self.pieceSize, body.upperBound)
-            var decoded: [UInt8] = []
-            transfer.decode(bytes, position..<end, into: &decoded)
-            var text: [UInt8] = []
-            charset.decode(decoded, into: &text)
-            matcher.take(text)
-            position = end
+    private mutating func finds<Failure: Error>(
+        inHeader range: Range<Int>, _ read: Message.Reading<Failure>
+    ) throws(Failure) -> Bool {
+        var held: [UInt8] = []
+        var matcher = matcher
+        var isFound = false
+        try read(range) { piece in
+            if held.isEmpty, piece.count == range.count {
+                isFound = HeaderBlock(scanning: piece, limits: limits).contains(&matcher, in: piece)
+            } else {
+                held.append(piece, 0..<piece.count)
+            }
+            return true
         }
-        var decoded: [UInt8] = []
-        transfer.finish(into: &decoded)
-        var text: [UInt8] = []
-        charset.decode(decoded, into: &text)
-        charset.finish(into: &text)
-        matcher.take(text)
+        return isFound || HeaderBlock(scanning: held.span, limits: limits).contains(&matcher, in: held.span)
+    }
+
+    private mutating func finds<Failure: Error>(
+        inTextOf part: Part, _ read: Message.Reading<Failure>
+    ) throws(Failure) -> Bool {
+        matcher.reset()
+        var matcher = matcher
+        var text = PartText(part.fields)
+        try read(part.body) { piece in
+            text.decode(piece) { matcher.take($0) }
+            return !matcher.isFound
+        }
+        text.finish { matcher.take($0) }
         return matcher.finish()
     }
-
-    /// Bytes of the body that are decoded at a time.
-    private static let pieceSize = 64 * 1024
 }

@@ -24,6 +24,9 @@ public struct MessageScanner: Sendable {
     /// At most `ParseLimits.headerBytes`; enough for `HeaderBlock`, and equal to the bytes of `root.header`.
     public private(set) var topHeader: [UInt8]?
 
+    /// The size of most headers.
+    private static let usualHeader = 2048
+
     /// Bytes of the open header and of the unfinished line that are in memory.
     var heldBytes: Int { header.count + unfinished.heldBytes }
 
@@ -32,6 +35,7 @@ public struct MessageScanner: Sendable {
         self.limits = limits
         position = offset
         tree = TreeBuilder(start: offset, limits: limits)
+        header.reserveCapacity(min(limits.headerBytes, Self.usualHeader))
     }
 
     /// Takes the next piece.

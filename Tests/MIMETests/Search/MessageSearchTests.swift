@@ -79,4 +79,51 @@ import Testing
         let found = ["xNEEDLE", "needles"].map { message.bodyContains(TextQuery($0), in: bytes.span) }
         #expect(found == [true, false])
     }
+
+    /// A source that gives `size` bytes at a time, and how many it was asked for at most.
+    private func search(_ text: String, in bytes: [UInt8], size: Int) -> (isInBody: Bool, isInText: Bool) {
+        let message = Message(parsing: bytes)
+        let read: Message.Reading<Never> = { range, take in
+            var start = range.lowerBound
+            while start < range.upperBound {
+                let end = min(start + size, range.upperBound)
+                guard take(bytes.span.extracting(start..<end)) else { return }
+                start = end
+            }
+        }
+        let query = TextQuery(text)
+        return (message.bodyContains(query, reading: read), message.contains(query, reading: read))
+    }
+
+    @Test(arguments: [
+        ("schöne LANGE zeile", true, true), ("test €", true, true), ("angeböt.pdf", true, true),
+        ("EMBEDDED ÄUSSERST", true, true), ("subject: grüß", false, true), ("binarystuff", false, false),
+    ])
+    func findsInPieces(text: String, inBody: Bool, inText: Bool) {
+        for size in [1, 2, 3, 10, 100, 1 << 16] {
+            let found = search(text, in: Self.bytes, size: size)
+            #expect(found.isInBody == inBody)
+            #expect(found.isInText == inText)
+        }
+    }
+
+    @Test func stopsReadingWhereItFinds() {
+        let bytes = mail("Subject: x\n\nneedle\n") + [UInt8](repeating: 0x61, count: 1000)
+        let message = Message(parsing: bytes)
+        var pieces = 0
+        let isFound = message.bodyContains(TextQuery("needle")) { range, take in
+            for start in stride(from: range.lowerBound, to: range.upperBound, by: 10) {
+                pieces += 1
+                guard take(bytes.span.extracting(start..<min(start + 10, range.upperBound))) else { return }
+            }
+        }
+        #expect(isFound)
+        #expect(pieces == 1)
+    }
+
+    @Test func aSourceThatEndsTooEarly() {
+        let message = Message(parsing: Self.bytes)
+        let isFound = message.contains(TextQuery("needle")) { _, take in _ = take([UInt8]().span) }
+        #expect(!isFound)
+    }
 }

@@ -41,4 +41,64 @@ import Testing
         let isFound = matcher.finish()
         #expect(!isFound)
     }
+
+    private func folded(_ text: [UInt8]) -> [UInt8] {
+        var folder = FoldingStream()
+        var result: [UInt8] = []
+        for byte in text { folder.take(byte) { result.append($0) } }
+        folder.finish { result.append($0) }
+        return result
+    }
+
+    @Test func everyCharacterFoldsAsUnicodeSays() {
+        for scalar in (0x80..<0x2_0000 as Range<UInt32>).lazy.compactMap(Unicode.Scalar.init) {
+            let bytes = folded(Array(String(Character(scalar)).utf8))
+            if bytes != CaseFolding.mapped(scalar) { Issue.record("U+\(String(scalar.value, radix: 16))") }
+        }
+    }
+
+    @Test(
+        arguments: [
+            [0xC0, 0xAF], [0xE0, 0x80, 0xAF], [0xED, 0xA0, 0x80], [0xF0, 0x80, 0x80, 0xAF], [0xF4, 0x90, 0x80, 0x80],
+            [0xE2],
+            [0xE2, 0x82, 0x78], [0xF0, 0x9F, 0x98], [0x80], [0xFF, 0xFE],
+        ] as [[UInt8]])
+    func whatIsNoCharacterPassesAsItIs(bytes: [UInt8]) { #expect(folded(bytes) == bytes) }
+
+    /// Against the plain definition: the folded text contains the folded query.
+    @Test(arguments: 0..<8)
+    func agreesWithTheDefinition(seed: Int) {
+        var generator = SeededGenerator(seed: UInt64(seed))
+        let letters = [
+            "a", "A", "b", "B", "k", "K", "\u{212A}", "s", "\u{17F}", "ß", "é", "É", "[", "{", "@", "`", "€", "\0", " ",
+        ]
+        func random(_ count: ClosedRange<Int>) -> [UInt8] {
+            (0..<Int.random(in: count, using: &generator)).flatMap { _ in
+                utf8(letters[Int.random(in: 0..<letters.count, using: &generator)])
+            }
+        }
+        for _ in 0..<200 {
+            let text =
+                random(0...60) + [UInt8](repeating: 0x2E, count: Int.random(in: 0...50, using: &generator))
+                + random(0...4)
+            let query = random(1...3)
+            var matcher = TextMatcher(TextQuery(query))
+            var start = 0
+            while start < text.count {
+                let end = min(start + Int.random(in: 1...64, using: &generator), text.count)
+                matcher.take(text.span.extracting(start..<end))
+                start = end
+            }
+            let isFound = matcher.finish()
+            #expect(isFound == folded(text).holds(folded(query)), "\(text) | \(query)")
+        }
+    }
+}
+
+extension [UInt8] {
+    /// Whether `other` is somewhere in it.
+    fileprivate func holds(_ other: [UInt8]) -> Bool {
+        guard count >= other.count else { return false }
+        return (0...count - other.count).contains { self[$0..<$0 + other.count].elementsEqual(other) }
+    }
 }

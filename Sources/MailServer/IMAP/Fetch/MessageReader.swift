@@ -9,6 +9,8 @@ struct MessageReader {
     private var opened: MessageFile?
     private var head: (bytes: [UInt8], block: HeaderBlock)?
     private var parsed: Message?
+    /// All bytes of a message that was parsed in one piece, as most are.
+    private var whole: [UInt8]?
 
     /// How much is read at first in search of the header's end.
     private static let firstRead = 8_192
@@ -60,6 +62,7 @@ struct MessageReader {
             if piece.isEmpty { break }
             scanner.feed(piece.span)
             offset += piece.count
+            if offset == piece.count, offset == Int(file.size) { whole = piece }
         }
         let message = scanner.finish()
         if head == nil, let bytes = scanner.topHeader {
@@ -69,8 +72,29 @@ struct MessageReader {
         return message
     }
 
-    /// All bytes, for a search.
-    mutating func content() throws(StoreError) -> [UInt8] { try file().read() }
+    /// Whether the body, or the header or the body, contains the query.
+    ///
+    /// A message of one piece is read once, for its structure and for the search.
+    mutating func contains(_ query: TextQuery, inHeader: Bool) throws(StoreError) -> Bool {
+        let message = try structure()
+        let file = try file()
+        let whole = whole
+        let read: Message.Reading<StoreError> = { (range, take) throws(StoreError) in
+            if let whole {
+                _ = take(whole.span.extracting(range))
+                return
+            }
+            var offset = range.lowerBound
+            while offset < range.upperBound {
+                let piece = try file.read(at: Int64(offset), count: min(Self.pieceSize, range.upperBound - offset))
+                guard !piece.isEmpty, take(piece.span) else { return }
+                offset += piece.count
+            }
+        }
+        return inHeader
+            ? try message.contains(query, limits: limits, reading: read)
+            : try message.bodyContains(query, limits: limits, reading: read)
+    }
 
     mutating func envelope() throws(StoreError) -> Envelope {
         if let parsed { return parsed.envelope }

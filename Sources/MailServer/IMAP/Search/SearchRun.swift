@@ -49,7 +49,6 @@ struct SearchRun: Sendable {
         let entry: MessageEntry
         let view: SelectedMailbox
         private var reader: MessageReader
-        private var content: (bytes: [UInt8], message: Message)?
 
         init(number: UInt32, entry: MessageEntry, view: SelectedMailbox, limits: ParseLimits) {
             self.number = number
@@ -105,22 +104,10 @@ struct SearchRun: Sendable {
             case .header(let name, let query):
                 let (bytes, block) = try reader.header()
                 return block.contains(query, inFieldsNamed: name, in: bytes.span)
-            case .body(let query):
-                let (bytes, message) = try parsed()
-                return message.bodyContains(query, in: bytes.span, limits: reader.limits)
-            case .text(let query):
-                let (bytes, message) = try parsed()
-                return message.contains(query, in: bytes.span, limits: reader.limits)
+            case .body(let query): return try reader.contains(query, inHeader: false)
+            case .text(let query): return try reader.contains(query, inHeader: true)
             default: return false
             }
-        }
-
-        private mutating func parsed() throws(StoreError) -> (bytes: [UInt8], message: Message) {
-            if let content { return content }
-            let bytes = try reader.content()
-            let made = (bytes, Message(parsing: bytes, limits: reader.limits))
-            content = made
-            return made
         }
 
         /// Days since 1970 UTC.
