@@ -22,6 +22,7 @@ extension Account {
             if let parent = name.parent { try context.makeMissing(parent) }
             try context.makeMailbox(name, specialUse: use?.description)
         }
+        treeChanged()
     }
 }
 

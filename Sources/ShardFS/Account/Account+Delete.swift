@@ -43,6 +43,7 @@ extension Account {
             // Its users look and find it gone.
             mailbox.notify()
         }
+        treeChanged()
     }
 
     /// Nil for a mailbox that cannot be opened: it can be deleted all the same.

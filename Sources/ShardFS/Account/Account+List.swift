@@ -46,7 +46,7 @@ extension Account {
         for (name, use) in SpecialUse.defaults { try make(MailboxName(name), use) }
         guard !made.isEmpty else { return }
         if try context.subscriptions.stored() == nil, !there.isEmpty { return }
-        try context.subscriptions.add(made, until: context.deadline)
+        if try context.subscriptions.add(made, until: context.deadline) { treeChanged() }
     }
 
     /// Gives a mailbox a special use, and takes it from the one that had it; nil for none, also where the name alone
@@ -64,6 +64,7 @@ extension Account {
             _ = try target.updateStatus { (status) throws(StoreError) in status.specialUse = use?.description ?? "" }
             _ = try before?.updateStatus { (status) throws(StoreError) in status.specialUse = "" }
         }
+        treeChanged()
     }
 }
 

@@ -20,6 +20,7 @@ extension Account {
             try context.finishDeletions()
             try context.renameTree(old, new)
         }
+        treeChanged()
     }
 
     private func renameInbox(to new: MailboxName) throws(StoreError) {

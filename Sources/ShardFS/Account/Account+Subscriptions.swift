@@ -15,13 +15,17 @@ extension Account {
     /// - Throws: `limit` at 10,000 names, `damaged`, `busy`, `readOnly`, `system`.
     public func subscribe(_ name: MailboxName) throws(StoreError) {
         try context.checkWritable()
-        try context.subscriptions.add(name, until: context.deadline, initial: context.implicitSubscriptions)
+        if try context.subscriptions.add(name, until: context.deadline, initial: context.implicitSubscriptions) {
+            treeChanged()
+        }
     }
 
     /// Ends a subscription, or does nothing when there is none.
     public func unsubscribe(_ name: MailboxName) throws(StoreError) {
         try context.checkWritable()
-        try context.subscriptions.remove(name, until: context.deadline, initial: context.implicitSubscriptions)
+        if try context.subscriptions.remove(name, until: context.deadline, initial: context.implicitSubscriptions) {
+            treeChanged()
+        }
     }
 }
 

@@ -7,6 +7,7 @@ public final class Account: Sendable {
     let context: AccountContext
     /// Kept open though nobody uses them, most recent last.
     private let recent = Locked<[Mailbox]>([])
+    let observers = Locked(AccountObservers())
 
     init(address: AccountAddress, context: AccountContext) {
         self.address = address

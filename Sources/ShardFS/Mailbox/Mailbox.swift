@@ -42,7 +42,7 @@ public final class Mailbox: Sendable {
     let directory: Int32
     let locks: MailboxLocks
     let state: Locked<State>
-    let observers = Locked<[UInt64: @Sendable () -> Void]>([:])
+    let observers = Locked(Observers())
 
     /// RFC 8474's MAILBOXID.
     public let id: String
@@ -353,21 +353,4 @@ public final class Mailbox: Sendable {
 
     /// Whether the mailbox refuses writes until it is opened anew.
     var isBroken: Bool { state.withLock { $0.broken != nil } }
-
-    // MARK: observers
-
-    /// Calls `body` after every change this process makes or sees, on the thread that saw it and under no lock.
-    /// It must not block. The answer is for `stopObserving`.
-    public func observe(_ body: @escaping @Sendable () -> Void) -> UInt64 {
-        let key = System.random(UInt64.self)
-        observers.withLock { $0[key] = body }
-        return key
-    }
-
-    public func stopObserving(_ key: UInt64) { observers.withLock { $0[key] = nil } }
-
-    func notify() {
-        let bodies = observers.withLock { Array($0.values) }
-        for body in bodies { body() }
-    }
 }

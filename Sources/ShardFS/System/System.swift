@@ -25,6 +25,7 @@ public enum SystemCall {
     case syncFileSystem(Int32)
     case lock(Int32, operation: Int32)
     case list(Int32)
+    case watch(Int32)
 }
 
 /// The seam for fault injection and recording. Both methods run on the thread that makes the call.
@@ -293,6 +294,36 @@ struct System: Sendable {
     /// Directory entries as getdents64(2) packs them; 0 at the end.
     func list(_ fd: Int32, _ buffer: UnsafeMutableRawBufferPointer) throws(Errno) -> Int {
         try call(.list(fd)) { Int(cposix_getdents64(fd, buffer.baseAddress, buffer.count)) }
+    }
+
+    // MARK: watching
+
+    /// An inotify(7) descriptor.
+    func openWatcher() throws(Errno) -> Int32 { Int32(try plain(true) { Int(inotify_init1(Int32(IN_CLOEXEC))) }) }
+
+    /// Watches an open directory; the answer names it in the events.
+    func watch(_ watcher: Int32, _ directory: Int32, _ events: UInt32) throws(Errno) -> Int32 {
+        // By descriptor: its path may be another's by now.
+        let path = "/proc/self/fd/\(directory)"
+        return Int32(try call(.watch(directory)) { Int(inotify_add_watch(watcher, path, events)) })
+    }
+
+    /// Nothing when the kernel has removed the watch by itself.
+    func unwatch(_ watcher: Int32, _ watch: Int32) { _ = inotify_rm_watch(watcher, watch) }
+
+    /// Waits for events and reads some.
+    func readEvents(_ watcher: Int32, _ buffer: UnsafeMutableRawBufferPointer) throws(Errno) -> Int {
+        try plain(true) { Glibc.read(watcher, buffer.baseAddress, buffer.count) }
+    }
+
+    /// Starts a thread that nobody waits for.
+    static func startThread(_ body: @escaping @convention(c) (UnsafeMutableRawPointer?) -> UnsafeMutableRawPointer?)
+        throws(Errno)
+    {
+        var thread = pthread_t()
+        let failure = pthread_create(&thread, nil, body, nil)
+        guard failure == 0 else { throw Errno(rawValue: failure) }
+        pthread_detach(thread)
     }
 
     static func random<T: FixedWidthInteger>(_ type: T.Type) -> T {

@@ -110,7 +110,7 @@ extension CallRecorder.State {
         case .sync(let fd): if let node = node(fd) { events.append(.sync(node, dataOnly: false)) }
         case .syncData(let fd): if let node = node(fd) { events.append(.sync(node, dataOnly: true)) }
         case .syncFileSystem: events.append(.syncAll)
-        case .close, .read, .status, .statusAt, .lock, .list: return
+        case .close, .read, .status, .statusAt, .lock, .list, .watch: return
         }
     }
 

@@ -1,0 +1,137 @@
+import Glibc
+
+/// Tells when a file in a directory is written to, replaced or removed, by whatever process: inotify(7).
+///
+/// One descriptor and one thread for the process, there for as long as something is watched. Where the kernel gives no
+/// watch (`fs.inotify.max_user_watches`, `max_user_instances`) there is none, and callers look by themselves.
+final class DirectoryWatcher: Sendable {
+    static let shared = DirectoryWatcher()
+
+    typealias Body = @Sendable () -> Void
+
+    private struct Watch {
+        var file: [UInt8]
+        var body: Body
+    }
+
+    private struct State {
+        var descriptor: Int32?
+        /// By the kernel's number of a directory, which is the same for all who watch it.
+        var watches: [Int32: [UInt64: Watch]] = [:]
+        var lastKey: UInt64 = 0
+    }
+
+    /// A watch; it ends with this object.
+    final class Token: Sendable {
+        fileprivate let watcher: DirectoryWatcher
+        fileprivate let watch: Int32
+        fileprivate let key: UInt64
+
+        fileprivate init(_ watcher: DirectoryWatcher, _ watch: Int32, _ key: UInt64) {
+            self.watcher = watcher
+            self.watch = watch
+            self.key = key
+        }
+
+        deinit { watcher.end(watch, key) }
+
+        /// False when the directory is gone or the kernel tells no more.
+        var isLive: Bool { watcher.state.withLock { $0.watches[watch]?[key] != nil } }
+    }
+
+    /// A write, a name that comes, goes or is replaced, and the directory's own end or move.
+    private static let events = UInt32(
+        IN_MODIFY | IN_MOVED_TO | IN_MOVED_FROM | IN_DELETE | IN_DELETE_SELF | IN_MOVE_SELF | IN_ONLYDIR)
+    /// Between two reads, so that a flood of writes costs a bounded number of looks; the kernel joins equal events.
+    private static let gap: UInt64 = 500_000
+    private static let bufferSize = 16_384
+
+    private let state = Locked(State())
+    private let system = System()
+
+    private init() {}
+
+    /// Calls `body` after each change of `file` in an open directory, on the watcher's thread: it must not wait for
+    /// anybody. Nil where that is not to be had.
+    func watch(_ caller: System, _ directory: Int32, _ file: String, _ body: @escaping Body) -> Token? {
+        state.withLock { s in
+            guard let descriptor = s.descriptor ?? (try? system.openWatcher()) else { return nil }
+            guard let watch = try? caller.watch(descriptor, directory, Self.events), isServed(descriptor, &s) else {
+                if s.descriptor == nil { system.close(descriptor) }
+                return nil
+            }
+            s.lastKey += 1
+            s.watches[watch, default: [:]][s.lastKey] = Watch(file: Array(file.utf8), body: body)
+            return Token(self, watch, s.lastKey)
+        }
+    }
+
+    /// Whether there is a thread that reads the events of a descriptor, started now for a new one.
+    private func isServed(_ descriptor: Int32, _ s: inout State) -> Bool {
+        if s.descriptor != nil { return true }
+        do {
+            try System.startThread { _ in
+                DirectoryWatcher.shared.run()
+                return nil
+            }
+            s.descriptor = descriptor
+            return true
+        } catch {
+            return false
+        }
+    }
+
+    private func end(_ watch: Int32, _ key: UInt64) {
+        state.withLock { s in
+            guard s.watches[watch]?.removeValue(forKey: key) != nil, s.watches[watch]?.isEmpty == true else { return }
+            s.watches[watch] = nil
+            // The kernel tells of its end, which wakes the thread.
+            if let descriptor = s.descriptor { system.unwatch(descriptor, watch) }
+        }
+    }
+
+    // MARK: the thread
+
+    private func run() {
+        guard let descriptor = state.withLock({ $0.descriptor }) else { return }
+        withUnsafeTemporaryAllocation(byteCount: Self.bufferSize, alignment: 8) { buffer in
+            while true {
+                let count = (try? system.readEvents(descriptor, buffer)) ?? 0
+                let (bodies, isOver) = state.withLock { s in
+                    let bodies = Self.take(UnsafeRawBufferPointer(rebasing: buffer[..<count]), &s)
+                    if count == 0 { s.watches = [:] }
+                    if s.watches.isEmpty { s.descriptor = nil }
+                    return (bodies, s.watches.isEmpty)
+                }
+                if isOver { system.close(descriptor) }
+                for body in bodies { body() }
+                if isOver { return }
+                System.pause(nanoseconds: Self.gap)
+            }
+        }
+    }
+
+    /// Those who are to be told of some events, each once.
+    private static func take(_ events: UnsafeRawBufferPointer, _ s: inout State) -> [Body] {
+        var found: [UInt64: Body] = [:]
+        var rest = events
+        let head = MemoryLayout<inotify_event>.size
+        while rest.count >= head {
+            let event = rest.loadUnaligned(as: inotify_event.self)
+            let end = min(rest.count, head + Int(event.len))
+            let name = rest[head..<end].prefix { $0 != 0 }
+            rest = UnsafeRawBufferPointer(rebasing: rest[end...])
+            if event.mask & UInt32(IN_Q_OVERFLOW) != 0 {
+                // Some were lost; nobody knows whose.
+                for watches in s.watches.values { found.merge(watches.mapValues(\.body)) { $1 } }
+                continue
+            }
+            for (key, watch) in s.watches[event.wd] ?? [:] where name.isEmpty || name.elementsEqual(watch.file) {
+                found[key] = watch.body
+            }
+            // The directory is gone, and its number with it.
+            if event.mask & UInt32(IN_IGNORED) != 0 { s.watches[event.wd] = nil }
+        }
+        return Array(found.values)
+    }
+}

@@ -1,0 +1,174 @@
+import Glibc
+import Testing
+
+@testable import ShardFS
+
+/// Who is told of what others do to a mailbox and to the tree, and that nobody else pays for it.
+@Suite(.serialized) struct ObserverTests {
+    /// Counts calls, and waits for them.
+    final class Counter: Sendable {
+        private let count = Locked(0)
+        var value: Int { count.withLock { $0 } }
+        func add() { count.withLock { $0 += 1 } }
+
+        func wait(for wanted: Int = 1) -> Bool {
+            let end = System.monotonicNanoseconds() + 5_000_000_000
+            while value < wanted {
+                if System.monotonicNanoseconds() > end { return false }
+                System.pause(nanoseconds: 200_000)
+            }
+            return true
+        }
+    }
+
+    private func inbox(of store: Store) throws -> Mailbox {
+        try store.account(AccountAddress(parsing: "alice@example.com")).mailbox(.inbox)
+    }
+
+    enum Change: String, CaseIterable { case append, flags, expunge, compact, recover }
+
+    /// The second store shares nothing with the first but the files.
+    @Test(arguments: Change.allCases) func aChangeByAnotherProcessIsTold(change: Change) throws {
+        let t = try TestStore()
+        let inbox = try t.mailbox()
+        try inbox.append("one")
+        let other = try self.inbox(of: TestStore.second(t))
+        let counter = Counter()
+        let key = inbox.observe { counter.add() }
+        #expect(inbox.isWatched)
+        switch change {
+        case .append: try other.append("two")
+        case .flags: _ = try other.changeFlags([UID(1)], .add(.seen))
+        case .expunge: _ = try other.remove([UID(1)])
+        case .compact:
+            try other.compact()
+            #expect(counter.wait())
+            _ = try inbox.snapshot()
+            let before = counter.value
+            try other.append("after")
+            #expect(counter.wait(for: before + 1), "the new log is watched as well")
+        case .recover:
+            unlink(try t.directory() + "/changes.log")
+            _ = try self.inbox(of: TestStore.second(t)).append("after")
+        }
+        #expect(counter.wait())
+        #expect(try inbox.snapshot().messages.count == other.snapshot().messages.count)
+        inbox.stopObserving(key)
+        #expect(!inbox.isWatched)
+    }
+
+    @Test func aDeletionAndARenameByAnotherProcessAreTold() throws {
+        let t = try TestStore()
+        for name in ["Deleted", "Renamed"] {
+            let mailbox = try t.mailbox(name)
+            let other = try TestStore.second(t).account(AccountAddress(parsing: "alice@example.com"))
+            let counter = Counter()
+            let key = mailbox.observe { counter.add() }
+            if name == "Deleted" {
+                try other.delete(MailboxName(name))
+            } else {
+                try other.rename(MailboxName(name), to: MailboxName("Other"))
+            }
+            #expect(counter.wait())
+            do throws(StoreError) {
+                _ = try mailbox.snapshot()
+                Issue.record("\(name) is still there")
+            } catch {
+                #expect(error.code == .gone)
+            }
+            mailbox.stopObserving(key)
+        }
+    }
+
+    @Test func manyObserversOneWatchAndNoneWhenTheyLeave() throws {
+        let t = try TestStore()
+        let inbox = try t.mailbox()
+        let other = try self.inbox(of: TestStore.second(t))
+        let counters = (0..<3).map { _ in Counter() }
+        let keys = counters.map { counter in inbox.observe { counter.add() } }
+        inbox.stopObserving(keys[0])
+        #expect(inbox.isWatched)
+        try other.append("x")
+        #expect(counters[1].wait() && counters[2].wait())
+        #expect(counters[0].value == 0)
+        inbox.stopObserving(keys[1])
+        inbox.stopObserving(keys[2])
+        #expect(!inbox.isWatched)
+        // The thread may be on its way out: whoever comes now is served all the same.
+        for _ in 0..<50 {
+            let counter = Counter()
+            let key = inbox.observe { counter.add() }
+            try other.append("y")
+            #expect(counter.wait())
+            inbox.stopObserving(key)
+        }
+    }
+
+    /// A write is applied by whoever made it: the watch finds nothing to do.
+    @Test func onesOwnWritesAreToldOnce() throws {
+        let t = try TestStore()
+        let inbox = try t.mailbox()
+        let counter = Counter()
+        let key = inbox.observe { counter.add() }
+        for i in 1...20 { try inbox.append("\(i)") }
+        let told = counter.value
+        // Behind all that came before.
+        let other = try self.inbox(of: TestStore.second(t))
+        try other.append("last")
+        #expect(counter.wait(for: told + 1))
+        #expect(counter.value <= told + 2, "\(counter.value) after \(told)")
+        inbox.stopObserving(key)
+    }
+
+    private struct NoWatches: SystemHook {
+        func before(_ call: SystemCall) -> Errno? { if case .watch = call { .noSpace } else { nil } }
+    }
+
+    @Test func withoutWatchesObserversAreToldOfThisProcess() throws {
+        var options = StoreOptions()
+        options.hook = NoWatches()
+        let t = try TestStore(options)
+        let inbox = try t.mailbox()
+        let counter = Counter()
+        let key = inbox.observe { counter.add() }
+        #expect(!inbox.isWatched)
+        try inbox.append("x")
+        #expect(counter.value > 0)
+        let other = try self.inbox(of: TestStore.second(t))
+        try other.append("y")
+        let before = counter.value
+        try inbox.refresh()
+        #expect(counter.value > before)
+        inbox.stopObserving(key)
+    }
+
+    // MARK: the tree
+
+    @Test func theTreeTellsOfThisProcessAtOnceAndOfOthersByItsAge() throws {
+        let t = try TestStore()
+        let account = try t.account()
+        try account.create(.inbox)
+        let counter = Counter()
+        let key = account.observe { event in if event == .tree { counter.add() } }
+        func names() throws -> [String] {
+            try account.tree(maximumAge: 3_600_000_000_000).levels.map(\.listing.name.description)
+        }
+        #expect(try names() == ["INBOX"])
+        try account.create(MailboxName("A"))
+        #expect(try names() == ["INBOX", "A"])
+        let before = try account.tree(maximumAge: 0).levels.last?.identity
+        try account.rename(MailboxName("A"), to: MailboxName("B"))
+        #expect(try account.tree(maximumAge: .max).levels.last?.identity == before)
+        try account.delete(MailboxName("B"))
+        #expect(counter.value == 3)
+        try account.subscribe(MailboxName("C"))
+        try account.subscribe(MailboxName("C"))
+        #expect(counter.value == 4)
+        #expect(try account.tree(maximumAge: .max).subscriptions.contains(MailboxName("C")))
+        let other = try TestStore.second(t).account(AccountAddress(parsing: "alice@example.com"))
+        try other.create(MailboxName("D"))
+        #expect(try names() == ["INBOX"])
+        #expect(try account.tree(maximumAge: 0).levels.count == 2)
+        account.stopObserving(key)
+    }
+}
