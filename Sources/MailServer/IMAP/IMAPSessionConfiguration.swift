@@ -19,6 +19,8 @@ public struct IMAPSessionConfiguration: Sendable {
     public var maxBadCommands = 20
     /// Messages of one MULTIAPPEND.
     public var maxAppendMessages = 1_000
+    /// Mailboxes that a client may watch with NOTIFY, as many as an account keeps open anyhow.
+    public var maxNotifyMailboxes = 256
     /// Bounds on what is taken from a message (`limits.header_bytes`, `limits.mime_depth`, `limits.mime_parts`).
     public var parseLimits = ParseLimits.standard
     /// Octets of answers that are gathered before they are handed to the client.

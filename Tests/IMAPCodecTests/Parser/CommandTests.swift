@@ -79,6 +79,15 @@ import Testing
                 entries: [.init(name: "/private/a", value: bytes("x\0")), .init(name: "/shared/b", value: nil)])),
         CommandRow("NOTIFY NONE", .notify(.none)),
         CommandRow(
+            "NOTIFY SET (selected MessageNew (uid) MessageExpunge) (personal (Foo))",
+            .notify(
+                .set(
+                    status: false,
+                    groups: [
+                        .init(mailboxes: .selected, events: [.messageNew([.uid]), .messageExpunge]),
+                        .init(mailboxes: .personal, events: [.other("FOO")]),
+                    ]))),
+        CommandRow(
             "NOTIFY SET STATUS (selected-delayed (MessageNew (UID FLAGS) MessageExpunge)) (subtree L (MailboxName))",
             .notify(
                 .set(
@@ -125,7 +134,7 @@ import Testing
             "LIST (RECURSIVEMATCH REMOTE) \"\" *", "LIST \"\" * RETURN (FOO)", "STORE 1 FLAGS (\\Seen",
             "STORE 1 BODY x", "STORE 0 FLAGS x", "COPY 1:0 x", "COPY , x", "COPY 1, x", "COPY 4294967296 x",
             "AUTHENTICATE PLAIN a", "AUTHENTICATE PLAIN ====", "GETMETADATA a /other/x", "GETMETADATA a /private/",
-            "GETMETADATA a /private/x//y", "GETMETADATA a /private/*", "NOTIFY SET", "NOTIFY SET (selected (Foo))",
+            "GETMETADATA a /private/x//y", "GETMETADATA a /private/*", "NOTIFY SET", "NOTIFY SET (selected ())", "NOTIFY SET (selected)", "NOTIFY SET (other NONE)",
             "SETQUOTA \"\" (STORAGE 9223372036854775808)", "APPEND INBOX", "REPLACE 1 x", "ID (\"a\")", "ENABLE",
         ])
     func refuses(_ text: String) {

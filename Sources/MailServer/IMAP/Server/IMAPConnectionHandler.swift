@@ -44,10 +44,13 @@ final class IMAPConnectionHandler: ChannelInboundHandler {
     private var isInputClosed = false
     private var isLoggedIn = false
     private var isIdling = false
+    /// Changes are handed to the session as they come: while the client idles, and between commands with NOTIFY.
+    private var isListening = false
     /// What comes in front of the client's next event.
     private var urgent: IMAPSessionInput?
-    /// The mailbox of an idling client may have changed.
+    /// Something that the session listens for may have changed.
     private var isWoken = false
+    private var isPolling = false
     private var lastActivity = NIODeadline.now()
     private var lastSign = NIODeadline.now()
     private var idleTimer: Scheduled<Void>?
@@ -167,16 +170,16 @@ final class IMAPConnectionHandler: ChannelInboundHandler {
             return input
         }
         if let event = decoder.next() {
-            if case .idleDone = event { endIdling() }
+            if case .idleDone = event { isIdling = false }
             return .event(event)
         }
         if isInputClosed { return .disconnected }
-        guard isIdling else { return nil }
-        if isWoken {
-            isWoken = false
-            return .wake
+        guard isListening else { return nil }
+        if isWoken || isPolling {
+            defer { (isWoken, isPolling) = (false, false) }
+            return isPolling ? .poll : .wake
         }
-        if NIODeadline.now() - lastSign >= environment.configuration.keepAlive {
+        if isIdling, NIODeadline.now() - lastSign >= environment.configuration.keepAlive {
             lastSign = .now()
             return .keepAlive
         }
@@ -217,10 +220,11 @@ final class IMAPConnectionHandler: ChannelInboundHandler {
                 isLoggedIn = true
             }
             decoder.resolve(resolution)
-            if resolution == .beginIdle { beginIdling() }
+            if resolution == .beginIdle { (isIdling, lastSign) = (true, .now()) }
         case .startTLS: startTLS()
         case .close: close()
         }
+        listen()
         advance()
     }
 
@@ -239,22 +243,25 @@ final class IMAPConnectionHandler: ChannelInboundHandler {
         }
     }
 
-    // MARK: - Idling
+    // MARK: - Listening
 
     private func wake() {
         isWoken = true
         advance()
     }
 
-    private func beginIdling() {
-        isIdling = true
-        lastSign = .now()
-        schedulePoll()
+    /// Begins or ends to hand over changes, as the session wants it.
+    private func listen() {
+        let wants = life == .open && session?.assumeIsolated { $0.isListening } ?? false
+        guard wants != isListening else { return }
+        isListening = wants
+        isPolling = false
+        pollTimer?.cancel()
+        if wants { schedulePoll() }
     }
 
-    private func endIdling() {
-        isIdling = false
-        isWoken = false
+    private func stopListening() {
+        (isListening, isIdling) = (false, false)
         pollTimer?.cancel()
     }
 
@@ -263,10 +270,17 @@ final class IMAPConnectionHandler: ChannelInboundHandler {
         let bound = NIOLoopBound(self, eventLoop: eventLoop)
         pollTimer = eventLoop.scheduleTask(in: environment.configuration.pollInterval) {
             let handler = bound.value
-            guard handler.life == .open, handler.isIdling else { return }
+            guard handler.life == .open, handler.isListening else { return }
             handler.schedulePoll()
-            handler.wake()
+            handler.poll()
         }
+    }
+
+    private func poll() {
+        // A session that is busy is about to look anyhow.
+        guard !isBusy, let session else { return }
+        if session.assumeIsolated({ $0.needsPoll() }) { isPolling = true }
+        advance()
     }
 
     // MARK: - Time
@@ -304,7 +318,7 @@ final class IMAPConnectionHandler: ChannelInboundHandler {
         guard life == .open, let context else { return }
         life = .closing
         idleTimer?.cancel()
-        endIdling()
+        stopListening()
         let bound = NIOLoopBound(context, eventLoop: context.eventLoop)
         closeTimer = context.eventLoop.scheduleTask(in: environment.configuration.closeTimeout) {
             bound.value.close(promise: nil)
@@ -327,7 +341,7 @@ final class IMAPConnectionHandler: ChannelInboundHandler {
         life = .closed
         idleTimer?.cancel()
         closeTimer?.cancel()
-        endIdling()
+        stopListening()
         output.close()
         guard !isBusy, let session else { return }
         self.session = nil

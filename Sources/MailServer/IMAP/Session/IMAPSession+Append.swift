@@ -115,8 +115,11 @@ extension IMAPSession {
             }
             return try mailbox.append(ready)
         }
+        notify?.noteOwn(results.map(\.uid.rawValue), in: mailbox)
         if let old = command.replaces, let new = results.first {
             try await remove(old, replacedBy: new, in: mailbox)
+            isTellingOwn = true
+            defer { isTellingOwn = false }
             try await tellNews(expunges: true)
             return Completion("REPLACE completed")
         }

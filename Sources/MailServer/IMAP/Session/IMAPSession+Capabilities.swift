@@ -33,6 +33,7 @@ extension IMAPSession {
         "MOVE",
         "MULTIAPPEND",
         "NAMESPACE",
+        "NOTIFY",
         "OBJECTID",
         "PREVIEW",
         "QRESYNC",

@@ -25,15 +25,19 @@ extension IMAPSession {
         case .logout:
             respond(.bye(text: "Logging out"))
             respond(.status(tag: tag, .ok, text: "LOGOUT completed"))
-            stopObserving()
+            idle = nil
+            notify = nil
             state = .logout
             return .close
         default:
             hasToldExpunges = false
             try await answer(tag) { session throws(IMAPFailure) in
                 let result: Result<Completion, IMAPFailure>
+                session.isTellingOwn = command.command.changesSelected
+                defer { session.isTellingOwn = false }
                 do throws(IMAPFailure) {
                     result = .success(try await session.carryOut(command.command, tag: tag))
+                    if session.notify != nil { session.notify?.ownNames.formUnion(command.command.treeNames) }
                 } catch {
                     guard error.kind == .no || error.kind == .bad else { throw error }
                     result = .failure(error)
@@ -83,7 +87,8 @@ extension IMAPSession {
         case .store(let command): return try await store(command)
         case .copy(let set, let byUID, let mailbox): return try await copy(set, byUID: byUID, to: mailbox)
         case .move(let set, let byUID, let mailbox): return try await move(set, byUID: byUID, to: mailbox)
-        case .sort, .thread, .setQuota, .getMetadata, .setMetadata, .notify:
+        case .notify(let command): return try await setNotify(command)
+        case .sort, .thread, .setQuota, .getMetadata, .setMetadata:
             throw .bad("This command is not offered")
         case .startTLS, .login, .authenticate, .enable, .idle, .compress, .logout:
             throw .bad("Not in this state")

@@ -17,6 +17,7 @@ extension IMAPSession {
             return nil
         }
         guard let result else { throw .expungeIssued }
+        notify?.noteOwn(result.copied.map(\.target.rawValue), in: target)
         return Completion("COPY completed", code: Self.copyUID(result))
     }
 
@@ -27,6 +28,7 @@ extension IMAPSession {
         let uids = try targets(set, byUID: byUID, in: view)
         let target = try await target(mailbox)
         let result = try await blocking { () throws(StoreError) in try view.mailbox.move(uids, to: target) }
+        notify?.noteOwn(result.copied.map(\.target.rawValue), in: target)
         // In front of the EXPUNGEs, which the view's next update tells (RFC 6851 section 4.3).
         if let code = Self.copyUID(result) { respond(.status(tag: nil, .ok, code: code, text: "Moved")) }
         if !byUID, result.copied.count < uids.count { throw .expungeIssued }

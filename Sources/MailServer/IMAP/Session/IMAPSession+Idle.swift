@@ -8,7 +8,7 @@ extension IMAPSession {
     struct IdleCommand {
         var tag: String
         /// Of the mailbox that is watched; nil when none is selected.
-        var observer: (mailbox: Mailbox, key: UInt64)?
+        var observation: MailboxObservation?
     }
 
     /// True while the client idles, so that news may be told at any time.
@@ -19,7 +19,10 @@ extension IMAPSession {
             var command = IdleCommand(tag: tag)
             if case .selected(_, let view) = state {
                 // Watched first, then brought up to date: nothing falls between.
-                command.observer = (view.mailbox, view.mailbox.observe(onChange))
+                let (mailbox, onChange) = (view.mailbox, onChange)
+                command.observation = try? await blocking { () throws(StoreError) in
+                    MailboxObservation(mailbox, onChange)
+                }
             }
             idle = command
             respond(.continuation(text: "idling"))
@@ -30,24 +33,13 @@ extension IMAPSession {
         return .resolve(.resume)
     }
 
-    /// Tells what happened while the client idles.
-    func pushChanges() async throws(IMAPFailure) {
-        guard idle != nil else { return }
-        try await tellNews(expunges: true)
-    }
-
     func endIdle(wellFormed: Bool) async throws(IMAPFailure) {
         guard let idle else { return }
-        stopObserving()
+        self.idle = nil
         try await answer(idle.tag) { session throws(IMAPFailure) in
             guard wellFormed else { throw .bad("Expected DONE") }
             try await session.tellNews(expunges: true)
             return Completion("IDLE completed")
         }
-    }
-
-    func stopObserving() {
-        if let (mailbox, key) = idle?.observer { mailbox.stopObserving(key) }
-        idle = nil
     }
 }

@@ -8,7 +8,7 @@ extension IMAPSession {
     ///
     /// - Parameter known: changes that the client has been told of or made itself, by UID.
     func sync(expunges: Bool, known: [UInt32: ModSeq] = [:]) async throws(IMAPFailure) {
-        guard case .selected(_, let view) = state else { return }
+        guard tellsSelected, case .selected(_, let view) = state else { return }
         let knowsRecent = !isRev2
         let result = try await blocking { () throws(StoreError) -> (SelectedMailbox, ViewNews)? in
             var view = view
@@ -35,6 +35,7 @@ extension IMAPSession {
         }
         replaceView(newView)
         try await tell(news, of: newView)
+        if news.exists != nil { try await tellNewMessages(after: view.lastUID, in: newView) }
     }
 
     /// As `sync`, at the end of a command, whose outcome stands even when the news must wait for the next one.
@@ -96,8 +97,8 @@ extension IMAPSession {
         }
         if let exists = news.exists { respond(.exists(exists)) }
         if let recent = news.recent, !isRev2 { respond(.recent(recent)) }
-        for entry in news.changed {
-            tellFlags(of: entry, in: view, withUID: false)
+        for entry in news.changed where tellsFlagChanges {
+            tellFlags(of: entry, in: view, withUID: tellsUIDs)
             try await flushIfLarge()
         }
     }

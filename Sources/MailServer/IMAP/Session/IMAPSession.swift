@@ -34,13 +34,19 @@ actor IMAPSession {
     var appending: AppendCommand?
     /// The tag of the IDLE under way, and the observer that wakes it.
     var idle: IdleCommand?
+    /// What the client asked to be told of; nil as long as it never said.
+    var notify: NotifyWatch?
+    /// A command that changes the selected mailbox is carried out, and the client must hear of it.
+    var isTellingOwn = false
+    /// Times that the driver has asked whether to look.
+    var polls: UInt8 = 0
     /// The result that `$` stands for (RFC 5182).
     var savedSearch: [ClosedRange<UInt32>] = []
     /// What the client has turned on.
     var enabled: IMAPEnabledFeatures = []
     /// The command under way has told of expunged messages.
     var hasToldExpunges = false
-    /// Called on any thread when the mailbox of an IDLE has changed.
+    /// Called on any thread when something that is listened for has changed.
     var onChange: @Sendable () -> Void = {}
     private var loginFailures = 0
     private var badCommands = 0
@@ -73,6 +79,7 @@ actor IMAPSession {
     func handle(_ input: IMAPSessionInput) async -> IMAPSessionStep {
         do throws(IMAPFailure) {
             let step = try await step(input)
+            if notify != nil { try await watchSelected() }
             try await flush()
             if case .logout = state { return .close }
             return step
@@ -88,6 +95,9 @@ actor IMAPSession {
                 .status(tag: nil, .ok, code: .capability(capabilities), text: "\(configuration.hostname) IMAP rmail"))
         case .event(let event): return try await handle(event)
         case .wake: try await pushChanges()
+        case .poll:
+            notify?.poll()
+            try await pushChanges()
         case .keepAlive: if idle != nil { respond(.status(tag: nil, .ok, text: "Still here")) }
         case .timeOut: throw .bye(nil, "Idle for too long")
         case .stop: throw .bye(nil, "The server is shutting down")
@@ -201,7 +211,8 @@ actor IMAPSession {
     private func end(_ failure: IMAPFailure) async -> IMAPSessionStep {
         let mayTalk = failure.kind != .disconnected
         if case .logout = state {} else if mayTalk { respond(.bye(code: failure.code, text: failure.text)) }
-        stopObserving()
+        idle = nil
+        notify = nil
         state = .logout
         appending = nil
         exchange = nil

@@ -5,8 +5,10 @@ enum IMAPSessionInput: Sendable {
     /// The connection stands: the greeting is due.
     case start
     case event(IMAPInboundEvent)
-    /// The selected mailbox may have changed; only while idling.
+    /// Something may have changed; only while the session listens.
     case wake
+    /// Time to look whether something has that nobody tells of; only while the session listens.
+    case poll
     /// Time for a sign of life; only while idling.
     case keepAlive
     /// The client said nothing for too long.

@@ -17,8 +17,11 @@ extension IMAPCommandParser {
         let mailboxes = try notifyMailboxes()
         try lexer.space()
         var events: [IMAPNotifyEvent] = []
-        if !lexer.takeWord("NONE") {
+        if lexer.next == .openParenthesis {
             try lexer.list { lexer throws(IMAPSyntaxError) in events.append(try Self.notifyEvent(&lexer)) }
+        } else if !lexer.takeWord("NONE") {
+            // Without parentheses, as in the examples of RFC 5465 before their errata.
+            repeat { events.append(try Self.notifyEvent(&lexer)) } while lexer.take(.space)
         }
         try lexer.expect(.closeParenthesis, "Closing parenthesis expected")
         return IMAPNotifyGroup(mailboxes: mailboxes, events: events)
@@ -46,7 +49,8 @@ extension IMAPCommandParser {
     }
 
     private static func notifyEvent(_ lexer: inout IMAPLexer) throws(IMAPSyntaxError) -> IMAPNotifyEvent {
-        switch try lexer.word("event") {
+        let name = try lexer.word("event")
+        switch name {
         case "MESSAGENEW":
             guard lexer.afterNext == .openParenthesis, lexer.take(.space) else { return .messageNew([]) }
             var items: [IMAPFetchItem] = []
@@ -59,7 +63,7 @@ extension IMAPCommandParser {
         case "SUBSCRIPTIONCHANGE": return .subscriptionChange
         case "MAILBOXMETADATACHANGE": return .mailboxMetadataChange
         case "SERVERMETADATACHANGE": return .serverMetadataChange
-        default: throw .syntax("Unknown event")
+        default: return .other(name)
         }
     }
 }

@@ -132,6 +132,8 @@ public enum IMAPNotifyEvent: Sendable, Equatable {
     case subscriptionChange
     case mailboxMetadataChange
     case serverMetadataChange
+    /// One that is unknown, in upper case: refused, but no syntax error (`event-ext`).
+    case other(String)
 }
 
 /// One group of NOTIFY SET; no events means `NONE`.

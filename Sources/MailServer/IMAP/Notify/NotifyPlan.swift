@@ -1,0 +1,137 @@
+import IMAPCodec
+
+/// What a client has asked to be told of. RFC 5465 sections 3, 5 and 6.
+struct NotifyPlan: Sendable {
+    struct Events: OptionSet, Sendable {
+        let rawValue: UInt8
+
+        /// MessageNew and MessageExpunge, which never stand alone.
+        static let messages = Self(rawValue: 1)
+        static let flags = Self(rawValue: 2)
+        static let names = Self(rawValue: 4)
+        static let subscriptions = Self(rawValue: 8)
+        static let metadata = Self(rawValue: 16)
+        static let serverMetadata = Self(rawValue: 32)
+        /// What makes a mailbox's messages be watched.
+        static let ofMessages: Self = [.messages, .flags]
+    }
+
+    /// Of the mailbox that is selected, whichever it is.
+    struct Selected: Sendable {
+        var events: Events
+        /// EXPUNGE waits for a command in whose answer it may stand anyhow.
+        var isDelayed: Bool
+        /// Told of each new message.
+        var items: [IMAPFetchItem]
+    }
+
+    /// Nil when nothing is to be told of the selected mailbox.
+    private(set) var selected: Selected?
+    private var groups: [(mailboxes: IMAPNotifyMailboxes, events: Events)] = []
+
+    /// Nothing at all: NOTIFY NONE.
+    init() {}
+
+    /// - Throws: NO with BADEVENT for an event that is not offered, BAD for a combination that there cannot be.
+    init(_ groups: [IMAPNotifyGroup]) throws(IMAPFailure) {
+        for event in groups.flatMap(\.events) {
+            switch event {
+            case .annotationChange, .other:
+                throw .no(.badEvent(Self.offered), "Not every one of these events is offered")
+            default: break
+            }
+        }
+        var namesSelected = false
+        for group in groups {
+            let events = try Self.events(of: group)
+            switch group.mailboxes {
+            case .selected, .selectedDelayed:
+                if namesSelected { throw .bad("The selected mailbox is named twice") }
+                namesSelected = true
+                guard events.isSubset(of: .ofMessages) else {
+                    throw .bad("Only events of messages go with the selected mailbox")
+                }
+                guard !events.isEmpty else { continue }
+                selected = Selected(
+                    events: events, isDelayed: group.mailboxes == .selectedDelayed, items: Self.items(of: group))
+            default:
+                guard Self.items(of: group).isEmpty else {
+                    throw .bad("FETCH items go with the selected mailbox only")
+                }
+                self.groups.append((group.mailboxes, events))
+            }
+        }
+    }
+
+    private static let offered = [
+        "MessageNew", "MessageExpunge", "FlagChange", "MailboxName", "SubscriptionChange", "MailboxMetadataChange",
+        "ServerMetadataChange",
+    ]
+
+    private static func items(of group: IMAPNotifyGroup) -> [IMAPFetchItem] {
+        group.events.flatMap { event -> [IMAPFetchItem] in if case .messageNew(let items) = event { items } else { [] }
+        }
+    }
+
+    private static func events(of group: IMAPNotifyGroup) throws(IMAPFailure) -> Events {
+        var (new, expunge, events): (Bool, Bool, Events) = (false, false, [])
+        for event in group.events {
+            switch event {
+            case .messageNew: new = true
+            case .messageExpunge: expunge = true
+            case .flagChange: events.insert(.flags)
+            case .mailboxName: events.insert(.names)
+            case .subscriptionChange: events.insert(.subscriptions)
+            case .mailboxMetadataChange: events.insert(.metadata)
+            case .serverMetadataChange: events.insert(.serverMetadata)
+            case .annotationChange, .other: break
+            }
+        }
+        guard new == expunge, new || !events.contains(.flags) else {
+            throw .bad("MessageNew and MessageExpunge go together, and FlagChange with both")
+        }
+        if new { events.insert(.messages) }
+        return events
+    }
+
+    // MARK: Asking
+
+    /// Whether nothing but the selected mailbox is to be looked at.
+    var isOnlySelected: Bool { groups.allSatisfy(\.events.isEmpty) }
+
+    /// Whether the tree of mailboxes decides on what is told.
+    var needsTree: Bool { !groups.allSatisfy { $0.events.isSubset(of: [.metadata, .serverMetadata]) } }
+
+    /// What is to be told of a mailbox that is not selected: the events of all groups that name it.
+    func events(for name: String, isSubscribed: Bool) -> Events {
+        groups.reduce(into: Events()) { events, group in
+            if Self.names(group.mailboxes, name, isSubscribed: isSubscribed) { events.formUnion(group.events) }
+        }
+    }
+
+    var wantsServerMetadata: Bool { groups.contains { $0.events.contains(.serverMetadata) } }
+
+    private static func names(_ mailboxes: IMAPNotifyMailboxes, _ name: String, isSubscribed: Bool) -> Bool {
+        switch mailboxes {
+        case .selected, .selectedDelayed: false
+        // Where mail is delivered to.
+        case .inboxes: name == "INBOX"
+        case .personal: true
+        case .subscribed: isSubscribed
+        case .mailboxes(let names): names.contains { canonical($0) == name }
+        case .subtree(let roots):
+            roots.contains { root in
+                let root = canonical(root)
+                return name == root || name.utf8.starts(with: "\(root)/".utf8)
+            }
+        }
+    }
+
+    /// INBOX is the same in any case, also as the first level of a name.
+    private static func canonical(_ name: String) -> String {
+        var levels = name.split(separator: "/", maxSplits: 1, omittingEmptySubsequences: false)
+        guard let first = levels.first, first.uppercased() == "INBOX" else { return name }
+        levels[0] = "INBOX"
+        return levels.joined(separator: "/")
+    }
+}

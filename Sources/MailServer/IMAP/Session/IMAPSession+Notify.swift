@@ -1,0 +1,175 @@
+import IMAPCodec
+import NIOCore
+import ShardFS
+
+// NOTIFY. RFC 5465.
+
+extension IMAPSession {
+    func setNotify(_ command: IMAPNotify) async throws(IMAPFailure) -> Completion {
+        let mail = try account().mail
+        guard case .set(let wantsStatus, let groups) = command else {
+            notify = NotifyWatch()
+            return Completion("NOTIFY completed")
+        }
+        let plan = try NotifyPlan(groups)
+        let (limit, onChange, appendLimit) = (
+            configuration.maxNotifyMailboxes, onChange, UInt64(configuration.maxLiteralSize)
+        )
+        let selected = selectedMailbox
+        let made = try await blocking { () throws(StoreError) -> (NotifyWatch, [IMAPResponse])? in
+            guard let watch = try NotifyWatch(plan, of: mail, limit: limit, onChange: onChange) else { return nil }
+            return (watch, wantsStatus ? watch.firstStatus(selected: selected, appendLimit: appendLimit) : [])
+        }
+        guard let (watch, statuses) = made else {
+            throw .no(.notificationOverflow, "No more than \(limit) mailboxes can be watched")
+        }
+        // What has gathered is told with the answer, whatever the client wants to hear from now on.
+        notify = nil
+        try await tellNews(expunges: true)
+        notify = watch
+        for status in statuses {
+            respond(status)
+            try await flushIfLarge()
+        }
+        return Completion("NOTIFY completed")
+    }
+
+    private var selectedMailbox: Mailbox? {
+        if case .selected(_, let view) = state { view.mailbox } else { nil }
+    }
+
+    /// Whether the driver is to hand over changes while no command is carried out.
+    var isListening: Bool {
+        idle != nil || (notify?.isActive ?? false) && appending == nil && exchange == nil
+    }
+
+    /// Whether a look at what changed is due; asked at regular intervals while listening. Others than the driver tell
+    /// of most changes; now and then a look is taken all the same.
+    func needsPoll() -> Bool {
+        polls &+= 1
+        if polls % Self.rarePolls == 0 { return true }
+        if notify?.needsPoll ?? false { return true }
+        let watchesSelected = idle != nil || notify?.plan.selected != nil
+        guard watchesSelected, selectedMailbox != nil else { return false }
+        return (idle?.observation ?? notify?.selected)?.mailbox.isWatched != true
+    }
+
+    /// Polls between two looks at mailboxes that the system watches.
+    private static let rarePolls: UInt8 = 10
+
+    // MARK: Telling
+
+    /// Tells what happened while no command was carried out, or while the client idles.
+    func pushChanges() async throws(IMAPFailure) {
+        if idle != nil {
+            try await tellNews(expunges: true)
+        } else if let selected = notify?.plan.selected {
+            try await tellNews(expunges: !selected.isDelayed)
+        }
+        try await tellNotifications()
+    }
+
+    private func tellNotifications() async throws(IMAPFailure) {
+        guard let before = notify, before.hasSignals else { return }
+        let (selected, usesModSeq) = (selectedMailbox, usesModSeq)
+        let appendLimit = UInt64(configuration.maxLiteralSize)
+        let result: (NotifyWatch, [IMAPResponse]?)
+        do throws(IMAPFailure) {
+            result = try await blocking { () throws(StoreError) in
+                var watch = before
+                let responses = try watch.look(
+                    selected: selected, usesModSeq: usesModSeq, appendLimit: appendLimit)
+                return (watch, responses)
+            }
+        } catch {
+            // The next poll looks again.
+            guard error.kind == .no else { throw error }
+            return
+        }
+        guard let responses = result.1 else {
+            notify = NotifyWatch()
+            return respond(.status(tag: nil, .ok, code: .notificationOverflow, text: "Too much to be told of"))
+        }
+        notify = result.0
+        for response in responses {
+            respond(response)
+            try await flushIfLarge()
+        }
+    }
+
+    /// Watches the mailbox that is selected now, if its news are to be pushed.
+    func watchSelected() async throws(IMAPFailure) {
+        guard let notify else { return }
+        let mailbox = notify.plan.selected == nil ? nil : selectedMailbox
+        guard notify.selected?.mailbox !== mailbox else { return }
+        let onChange = onChange
+        // Without one, the poll looks.
+        let observation = try? await blocking { () throws(StoreError) in
+            mailbox.map { MailboxObservation($0, onChange) }
+        }
+        self.notify?.selected = observation ?? nil
+        // For what came between its selection and now.
+        if mailbox != nil { onChange() }
+    }
+
+    // MARK: The selected mailbox
+
+    /// Whether changes in the selected mailbox are told at all: not to a client that asked for other events only.
+    var tellsSelected: Bool { notify == nil || notify?.plan.selected != nil || isTellingOwn }
+
+    /// Whether changed flags are.
+    var tellsFlagChanges: Bool {
+        guard let notify else { return true }
+        return notify.plan.selected?.events.contains(.flags) ?? false || isTellingOwn
+    }
+
+    /// Unasked FETCHes of NOTIFY have the UID in them (RFC 5465 section 5.1).
+    var tellsUIDs: Bool { notify?.plan.selected?.events.contains(.flags) ?? false }
+
+    /// The FETCHes of new messages that NOTIFY promises; for those that the client made itself there are none.
+    func tellNewMessages(after last: UInt32, in view: SelectedMailbox) async throws(IMAPFailure) {
+        guard let notify, let items = notify.plan.selected?.items, !items.isEmpty, last < view.lastUID else { return }
+        let uids = view.uids(in: [last + 1...view.lastUID]).map(\.rawValue)
+        let ranges: [ClosedRange<UInt32>] = .init(
+            ascending: uids.filter { !notify.isOwn($0, in: view.mailbox) })
+        self.notify?.forgetOwn(in: view.mailbox)
+        guard !ranges.isEmpty else { return }
+        // As for a mailbox that takes no flags: being told of a message is not reading it.
+        _ = try await deliver(
+            FetchProducer(
+                FetchPlan(items, withUID: false, isReadOnly: true, tellsModSeq: usesModSeq), of: ranges, in: view,
+                utf8: encoder.utf8,
+                limits: configuration.parseLimits))
+    }
+}
+
+extension IMAPCommand {
+    /// Whether the selected mailbox is changed by it, of which the client must hear.
+    var changesSelected: Bool {
+        switch self {
+        case .store, .expunge, .move, .fetch: true
+        default: false
+        }
+    }
+
+    /// Names of mailboxes that it makes, renames, deletes or subscribes to, with those above them.
+    var treeNames: Set<String> {
+        let names: [String] =
+            switch self {
+            case .create(let name, _), .delete(let name), .subscribe(let name), .unsubscribe(let name): [name]
+            case .rename(let old, let new): [old, new]
+            default: []
+            }
+        var all: Set<String> = []
+        for name in names {
+            guard var level = try? MailboxName(name.utf8.last == UInt8(ascii: "/") ? String(name.dropLast()) : name)
+            else { continue }
+            all.insert(level.description)
+            while let parent = level.parent {
+                all.insert(parent.description)
+                level = parent
+            }
+        }
+        return all
+    }
+}
