@@ -8,7 +8,7 @@ BUILD_PACKAGES = libssl-dev libunistring-dev pkg-config
 RUN_PACKAGES = $(BUILD_PACKAGES) python3
 TEST_PACKAGES = $(RUN_PACKAGES) openssl isync curl swaks libnet-ssleay-perl mutt bsdutils
 
-.PHONY: run test build bench stress fuzz format lint docs install clean
+.PHONY: run test build bench bench-imap stress fuzz format lint docs install clean
 
 build:
 	@scripts/install-packages $(BUILD_PACKAGES)
@@ -41,6 +41,15 @@ bench:
 	@scripts/install-packages $(BUILD_PACKAGES)
 	$(SWIFT) build -c release --package-path Benchmarks --product shardfs-bench
 	"$$($(SWIFT) build -c release --package-path Benchmarks --show-bin-path)/shardfs-bench" "$(BENCH_DIR)"
+
+# Beside Debian's Dovecot, which has to be started by root. `make bench-imap BENCH_OPTIONS="--rows select,fetch"`.
+BENCH_OPTIONS ?=
+bench-imap:
+	@scripts/install-packages $(BUILD_PACKAGES) python3 openssl dovecot-imapd
+	$(SWIFT) build -c release --product rmail --scratch-path .build-release
+	$(SWIFT) build -c release --package-path Benchmarks --product imap-bench
+	@scripts/bench-imap .build-release/release/rmail \
+		"$$($(SWIFT) build -c release --package-path Benchmarks --show-bin-path)/imap-bench" $(BENCH_OPTIONS)
 
 # FUZZ_SECONDS for each target; the corpora are replayed by `make test`.
 FUZZ_SECONDS ?= 60

@@ -1,7 +1,7 @@
 // swift-tools-version: 6.2
 import PackageDescription
 
-// A package of its own, so that the product's build pays nothing for it. `make bench` runs it.
+// A package of its own, so that the product's build pays nothing for it. `make bench` and `make bench-imap` run it.
 let package = Package(
     name: "rmail-benchmarks",
     dependencies: [.package(name: "rmail", path: "..")],
@@ -11,5 +11,7 @@ let package = Package(
             name: "shardfs-bench",
             dependencies: ["CBare", .product(name: "ShardFS", package: "rmail")],
             swiftSettings: [.swiftLanguageMode(.v6)]),
+        // Sockets and nothing else: the client of `make bench-imap`.
+        .executableTarget(name: "imap-bench", swiftSettings: [.swiftLanguageMode(.v6)]),
     ]
 )

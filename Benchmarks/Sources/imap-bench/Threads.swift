@@ -1,0 +1,33 @@
+import Glibc
+
+/// Closures on a POSIX thread each; a blocking client needs no more.
+enum Threads {
+    private final class Job {
+        let work: () throws -> Int
+        var done = 0
+        var error: (any Error)?
+
+        init(_ work: @escaping () throws -> Int) { self.work = work }
+    }
+
+    /// The sum of what they return, when all have ended. A closure shares nothing with another.
+    static func run(_ work: [() throws -> Int]) throws -> Int {
+        let jobs = work.map(Job.init)
+        var threads: [pthread_t] = []
+        for job in jobs {
+            var thread = pthread_t()
+            let status = pthread_create(
+                &thread, nil,
+                { argument in
+                    let job = Unmanaged<Job>.fromOpaque(argument!).takeRetainedValue()
+                    do { job.done = try job.work() } catch { job.error = error }
+                    return nil
+                }, Unmanaged.passRetained(job).toOpaque())
+            guard status == 0 else { throw Failure(description: "pthread_create: \(status)") }
+            threads.append(thread)
+        }
+        for thread in threads { pthread_join(thread, nil) }
+        for job in jobs { if let error = job.error { throw error } }
+        return jobs.reduce(0) { $0 + $1.done }
+    }
+}
