@@ -161,7 +161,7 @@ import Testing
         try mail.fill(1)
         let dialogue = await IMAPDialogue.alice(mail)
         await dialogue.ok("CREATE up/down")
-        await dialogue.command("DELETE up")
+        _ = await dialogue.command("DELETE up")
         #expect(await dialogue.fails(command).hasPrefix(answer))
     }
 }
