@@ -33,6 +33,7 @@ let package = Package(
         .target(name: "CPosix"),
         .systemLibrary(name: "COpenSSL", pkgConfig: "libcrypto", providers: [.apt(["libssl-dev"])]),
         .target(name: "CUnistring", linkerSettings: [.linkedLibrary("unistring")]),
+        .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
 
         // The storage engine, which stands alone.
         .target(name: "ShardFS", dependencies: ["CPosix", "COpenSSL", "CUnistring"], swiftSettings: settings),
@@ -49,7 +50,7 @@ let package = Package(
         .target(
             name: "MailServer",
             dependencies: [
-                "ShardFS", "MIME", "IMAPCodec", "SMTPCodec",
+                "ShardFS", "MIME", "IMAPCodec", "SMTPCodec", "CZlib",
                 nio("NIOCore"), nio("NIOPosix"), nio("NIOConcurrencyHelpers"),
                 .product(name: "NIOSSL", package: "swift-nio-ssl"),
                 .product(name: "Crypto", package: "swift-crypto"),

@@ -109,6 +109,9 @@ final class IMAPDialogue {
         case .startTLS:
             startedTLS = true
             decoder.resolve(.discardBuffered)
+        case .compress:
+            // The session neither knows nor cares that nothing is compressed here.
+            decoder.resolve(.resume)
         case .close: isClosed = true
         }
     }

@@ -222,6 +222,7 @@ final class IMAPConnectionHandler: ChannelInboundHandler {
             decoder.resolve(resolution)
             if resolution == .beginIdle { (isIdling, lastSign) = (true, .now()) }
         case .startTLS: startTLS()
+        case .compress: startCompression()
         case .close: close()
         }
         listen()
@@ -238,6 +239,20 @@ final class IMAPConnectionHandler: ChannelInboundHandler {
         do {
             try context.pipeline.syncOperations.addHandler(NIOSSLServerHandler(context: tlsContext), position: .first)
             decoder.resolve(.discardBuffered)
+        } catch {
+            context.close(promise: nil)
+        }
+    }
+
+    /// The OK is written as it is, in front of the handler that is put in place now.
+    private func startCompression() {
+        guard let context else { return }
+        do {
+            let handler = try CompressionHandler()
+            try context.pipeline.syncOperations.addHandler(handler, position: .before(self))
+            // Whoever did not wait for the OK must have compressed what came behind the command.
+            handler.take(decoder.takeBufferedBytes())
+            decoder.resolve(.resume)
         } catch {
             context.close(promise: nil)
         }

@@ -15,6 +15,7 @@ extension IMAPSession {
             }
         case .authenticated, .selected:
             names.append("APPENDLIMIT=\(configuration.maxLiteralSize)")
+            if !isCompressed { names.append("COMPRESS=DEFLATE") }
             names += Self.extensions
         }
         return names

@@ -19,9 +19,8 @@ extension IMAPSession {
             return try await beginIdle(tag)
         case .enable(let names):
             return try await enable(tag, names)
-        case .compress:
-            respond(.status(tag: tag, .no, code: .cannot, text: "COMPRESS is not offered"))
-            return .resolve(.resume)
+        case .compress(let algorithm):
+            return try await compress(tag, algorithm)
         case .logout:
             respond(.bye(text: "Logging out"))
             respond(.status(tag: tag, .ok, text: "LOGOUT completed"))

@@ -26,6 +26,7 @@ actor IMAPSession {
 
     var state = State.notAuthenticated
     var isTLS: Bool
+    var isCompressed = false
     var encoder = IMAPResponseEncoder()
     var buffer = ByteBuffer()
     /// An AUTHENTICATE exchange under way.

@@ -26,6 +26,8 @@ enum IMAPSessionStep: Sendable, Equatable {
     case resolve(IMAPResolution, options: IMAPDecoderOptions? = nil)
     /// The OK is written: TLS begins with the next byte.
     case startTLS
+    /// The OK is written: DEFLATE begins with the next byte, in both directions.
+    case compress
     /// The last answer is written.
     case close
 }

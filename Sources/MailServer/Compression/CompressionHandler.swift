@@ -1,0 +1,147 @@
+import NIOCore
+
+/// DEFLATE in both directions of a connection, in front of TLS or the socket. RFC 4978.
+///
+/// Every flush ends with a sync flush, so that no answer waits in the compressor. What comes in is taken apart a piece
+/// at a time, each when the handler behind asks to read: a few bytes that stand for a gigabyte cost it one piece of
+/// memory, and wait while it is busy.
+final class CompressionHandler: ChannelDuplexHandler {
+    typealias InboundIn = ByteBuffer
+    typealias InboundOut = ByteBuffer
+    typealias OutboundIn = ByteBuffer
+    typealias OutboundOut = ByteBuffer
+
+    /// Bytes that come out of the decompressor at a time.
+    static let piece = 16_384
+
+    private let deflater: Deflater
+    private var inflater: Inflater
+    /// Received, still compressed: what one read of the socket brings at most.
+    private var received = ByteBuffer()
+    /// The handler behind has asked for bytes.
+    private var isWanted = false
+    private var isScheduled = false
+    private var isDone = false
+    /// The client sends no more; told when all that it sent is taken apart.
+    private var isInputClosed = false
+    /// Compressed, not yet written.
+    private var ready = ByteBuffer()
+    private var needsFlush = false
+    private var promise: EventLoopPromise<Void>?
+
+    init() throws(CompressionError) {
+        deflater = try Deflater()
+        inflater = try Inflater()
+    }
+
+    /// Takes what the client has sent behind its command before the handler was in place.
+    func take(_ early: ByteBuffer) { received.writeImmutableBuffer(early) }
+
+    private var hasMore: Bool { received.readableBytes > 0 || inflater.holdsMore }
+
+    // MARK: In
+
+    func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+        guard !isDone else { return }
+        let bytes = unwrapInboundIn(data)
+        if received.readableBytes == 0 {
+            received = bytes
+        } else {
+            received.discardReadBytes()
+            received.writeImmutableBuffer(bytes)
+        }
+    }
+
+    func channelReadComplete(context: ChannelHandlerContext) { deliver(context) }
+
+    func read(context: ChannelHandlerContext) {
+        isWanted = true
+        guard hasMore else { return context.read() }
+        // Not at once: whoever asks may be in the midst of something.
+        guard !isScheduled else { return }
+        isScheduled = true
+        let bound = NIOLoopBound((self, context), eventLoop: context.eventLoop)
+        context.eventLoop.execute {
+            let (handler, context) = bound.value
+            handler.isScheduled = false
+            handler.deliver(context)
+        }
+    }
+
+    private func deliver(_ context: ChannelHandlerContext) {
+        guard isWanted, !isDone else { return }
+        isWanted = false
+        let piece: ByteBuffer
+        do {
+            piece = try inflater.next(from: &received, limit: Self.piece)
+        } catch {
+            isDone = true
+            received = ByteBuffer()
+            return context.fireErrorCaught(error)
+        }
+        if received.readableBytes == 0 { received = ByteBuffer() }
+        if piece.readableBytes > 0 { context.fireChannelRead(wrapInboundOut(piece)) }
+        context.fireChannelReadComplete()
+        tellEnd(context)
+    }
+
+    func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
+        guard event as? ChannelEvent == .inputClosed else { return context.fireUserInboundEventTriggered(event) }
+        isInputClosed = true
+        tellEnd(context)
+    }
+
+    private func tellEnd(_ context: ChannelHandlerContext) {
+        guard isInputClosed, !hasMore else { return }
+        isInputClosed = false
+        context.fireUserInboundEventTriggered(ChannelEvent.inputClosed)
+    }
+
+    // MARK: Out
+
+    func write(context: ChannelHandlerContext, data: NIOAny, promise: EventLoopPromise<Void>?) {
+        let bytes = unwrapOutboundIn(data)
+        if let first = self.promise {
+            first.futureResult.cascade(to: promise)
+        } else {
+            self.promise = promise
+        }
+        guard bytes.readableBytes > 0 else { return }
+        needsFlush = true
+        compress(bytes, flush: false, context)
+    }
+
+    func flush(context: ChannelHandlerContext) {
+        if needsFlush { compress(ByteBuffer(), flush: true, context) }
+        needsFlush = false
+        let (bytes, promise) = (ready, promise)
+        ready = ByteBuffer()
+        self.promise = nil
+        if bytes.readableBytes > 0 || promise != nil { context.write(wrapOutboundOut(bytes), promise: promise) }
+        context.flush()
+    }
+
+    private func compress(_ bytes: ByteBuffer, flush: Bool, _ context: ChannelHandlerContext) {
+        do {
+            try deflater.compress(bytes, flush: flush, into: &ready)
+        } catch {
+            context.fireErrorCaught(error)
+        }
+    }
+
+    // MARK: The end
+
+    func channelInactive(context: ChannelHandlerContext) {
+        finish()
+        context.fireChannelInactive()
+    }
+
+    func handlerRemoved(context: ChannelHandlerContext) { finish() }
+
+    private func finish() {
+        isDone = true
+        let promise = promise
+        self.promise = nil
+        promise?.fail(ChannelError.ioOnClosedChannel)
+    }
+}
