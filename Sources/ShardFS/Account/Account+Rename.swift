@@ -27,6 +27,12 @@ extension Account {
         let inbox = try mailbox(.inbox)
         try create(new)
         let target = try mailbox(new)
+        do throws(StoreError) {
+            try context.annotations.copy(from: .mailbox(inbox.id), to: .mailbox(target.id), until: context.deadline)
+        } catch {
+            // No room for them twice: they stay with INBOX (RFC 5464, 4.1).
+            if error.code != .limit { throw error }
+        }
         var uids: [UID] = []
         try inbox.snapshot().messages.forEach { uids.append($0.uid) }
         _ = try inbox.move(uids, to: target)

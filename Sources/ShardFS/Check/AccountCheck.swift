@@ -10,13 +10,14 @@ struct AccountCheck {
 
     static let deletedDirectory = ".deleted"
     private static let names: Set<String> = [
-        QuotaLimit.fileName, Subscriptions.fileName, UIDValidityCounter.fileName, UIDValidityCounter.lockName,
+        QuotaLimit.fileName, Subscriptions.fileName, Annotations.fileName, UIDValidityCounter.fileName,
+        UIDValidityCounter.lockName,
         QuotaLedger.fileName, deletedDirectory, "mailboxes",
     ]
 
     func run(_ report: inout CheckReport) throws(StoreError) {
         try check.checkNames(root, path, Self.names, &report)
-        for name in [QuotaLimit.fileName, Subscriptions.fileName] {
+        for name in [QuotaLimit.fileName, Subscriptions.fileName, Annotations.fileName] {
             check.checkDocument(root, "\(path)/\(name)", &report)
         }
         var found: [(path: String, summary: MailboxCheck.Summary)] = []

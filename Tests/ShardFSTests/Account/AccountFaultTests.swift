@@ -55,6 +55,17 @@ import Testing
         }
     }
 
+    @Test(arguments: errors) func annotations(_ error: Errno) throws {
+        try failEachCall(error) {
+            try $0.write(#"{"account": {"/a": "1"}}"#, to: "metadata.json")
+        } run: { scratch, system in
+            try Annotations(system: system, directory: scratch.directory).change(.account, [("/b", [])], until: 0)
+        } check: { scratch, failed in
+            let count = try Annotations(system: scratch.system, directory: scratch.directory).list(.account).count
+            #expect(count == 2 || (failed && count == 1))
+        }
+    }
+
     @Test(arguments: errors) func ledger(_ error: Errno) throws {
         func make(_ scratch: AccountScratch, _ system: System, _ boot: String) -> QuotaLedger {
             QuotaLedger(system: system, directory: scratch.directory, bootID: boot)

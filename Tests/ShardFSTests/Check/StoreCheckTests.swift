@@ -96,6 +96,7 @@ import Testing
             try $0.write(#"{"version": 9, "store_id": "x"}"#, to: "../../../../../../format.json")
         },
         Damage(.documentBad, "no JSON") { try $0.write("{", to: "../../subscriptions.json") },
+        Damage(.documentBad, "no JSON either") { try $0.write("{", to: "../../metadata.json") },
         Damage(.statusMissing, "removed") { try $0.remove("status.json") },
         Damage(.statusMissing, "with the log") {
             try $0.remove("status.json")
