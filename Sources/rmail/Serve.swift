@@ -21,7 +21,8 @@ struct Serve: AsyncParsableCommand {
         try writeDefaultIfMissing(source)
         let (configuration, warnings) = try config.load(source)
         do throws(StartError) {
-            try await MailServerApplication.run(source, configuration, warnings: warnings, services: Services.make)
+            try await MailServerApplication.run(
+                version: Version.text, source, configuration, warnings: warnings, services: Services.make)
         } catch {
             throw CommandFailure(error)
         }

@@ -19,7 +19,9 @@ public final class Authenticator<Files: AccountFiles>: Sendable {
     private let passwordPool: BlockingPool
     private let cache = VerifiedCredentialCache()
     /// Verified in place of an account that is not there, so that its absence costs the same time.
-    private let decoy: PasswordHash
+    let decoy: PasswordHash
+    /// Of the salts that names without an account show to SCRAM.
+    let decoySecret: [UInt8]
     /// Monotonic nanoseconds.
     private let now: @Sendable () -> Int64
 
@@ -28,14 +30,17 @@ public final class Authenticator<Files: AccountFiles>: Sendable {
     ///   - passwordPool: hashes; a small one with a queue limit, since each check takes a core for tens of
     ///     milliseconds.
     ///   - decoyIterations: the count that most accounts of the store have.
+    ///   - decoySecret: the same after each start, lest a name without an account be known by its changing salt.
     public init(
         accounts: AccountStore<Files>, filePool: BlockingPool, passwordPool: BlockingPool,
-        decoyIterations: Int = PasswordHash.usualIterations, now: @escaping @Sendable () -> Int64
+        decoyIterations: Int = PasswordHash.usualIterations, decoySecret: [UInt8] = SecureRandom.bytes(32),
+        now: @escaping @Sendable () -> Int64
     ) {
         self.accounts = accounts
         self.filePool = filePool
         self.passwordPool = passwordPool
         self.now = now
+        self.decoySecret = decoySecret
         decoy = PasswordHash(
             hash: SecureRandom.bytes(PasswordHash.usualLength), salt: SecureRandom.bytes(16),
             iterations: decoyIterations)
@@ -73,7 +78,7 @@ public final class Authenticator<Files: AccountFiles>: Sendable {
         return account.enabled ? .accepted(account) : .disabled
     }
 
-    private func lookUp(
+    func lookUp(
         _ address: AccountAddress?
     ) async throws(PoolError<AccountError>) -> (account: UserAccount, stamp: FileStamp)? {
         guard let address else { return nil }

@@ -36,6 +36,21 @@ enum Hex {
 
 /// Base64 of RFC 4648 section 4: the usual alphabet, padded.
 enum PaddedBase64 {
+    static func encode(_ bytes: [UInt8]) -> String {
+        let alphabet = Array("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/".utf8)
+        var out: [UInt8] = []
+        out.reserveCapacity((bytes.count + 2) / 3 * 4)
+        for start in stride(from: 0, to: bytes.count, by: 3) {
+            let count = min(3, bytes.count - start)
+            let group = (0..<3).reduce(UInt32(0)) { $0 << 8 | ($1 < count ? UInt32(bytes[start + $1]) : 0) }
+            for digit in 0..<4 {
+                out.append(
+                    digit <= count ? alphabet[Int(group >> UInt32(18 - 6 * digit)) & 63] : UInt8(ascii: "="))
+            }
+        }
+        return String(decoding: out, as: UTF8.self)
+    }
+
     /// nil when `text` is empty or is not base64.
     static func decode(_ text: String) -> [UInt8]? {
         var bytes = Array(text.utf8)

@@ -14,6 +14,8 @@ public struct UserAccount: Sendable, Equatable {
     public var admin: Bool
     /// ISO 8601, UTC; as it was found in an old file; empty when the file has none.
     public var createdAt: String
+    /// IMAP capabilities that are not told to this account's programs; set by hand, and kept as they are.
+    public let suppressCapabilities: [String]
     private var document: [String: JSONValue]
 
     public init(
@@ -26,6 +28,7 @@ public struct UserAccount: Sendable, Equatable {
         self.enabled = enabled
         self.admin = admin
         self.createdAt = createdAt
+        suppressCapabilities = []
         document = [:]
     }
 
@@ -75,8 +78,16 @@ public struct UserAccount: Sendable, Equatable {
             guard let flag = value.bool else { throw wrong(key, "true or false") }
             return flag
         }
+        var suppressed: [String] = []
+        if let value = document["suppress_capabilities"], value != .null {
+            guard let names = value.array?.map(\.string), !names.contains(nil) else {
+                throw wrong("suppress_capabilities", "a list of names")
+            }
+            suppressed = names.compactMap { $0 }
+        }
         self.address = address
         self.document = document
+        suppressCapabilities = suppressed
         password = PasswordHash(hash: hash, salt: salt, iterations: iterations)
         quotaMB = quota
         enabled = try flag("enabled", true)

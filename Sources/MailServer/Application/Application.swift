@@ -18,13 +18,15 @@ public final class MailServerApplication: Sendable {
     /// Password checks that may wait; more are told to try again.
     private static let waitingPasswords = 128
 
+    private let version: String
     private let source: ConfigurationSource
     private let running: NIOLockedValueBox<Configuration>
     private let log: LogOutput
     private let logger: Logger
     private let files = LocalAccountFiles()
 
-    private init(_ source: ConfigurationSource, _ configuration: Configuration) {
+    private init(_ version: String, _ source: ConfigurationSource, _ configuration: Configuration) {
+        self.version = version
         self.source = source
         running = NIOLockedValueBox(configuration)
         log = LogOutput(configuration)
@@ -33,13 +35,15 @@ public final class MailServerApplication: Sendable {
 
     /// Runs until a signal stops it.
     /// - Parameters:
+    ///   - version: of the program, for clients that ask.
     ///   - configuration: read from `source`, resolved.
     ///   - warnings: what was odd about it.
     /// - Throws: one sentence on what kept the server from starting.
     public static func run(
-        _ source: ConfigurationSource, _ configuration: Configuration, warnings: [String], services: ServiceFactory
+        version: String, _ source: ConfigurationSource, _ configuration: Configuration, warnings: [String],
+        services: ServiceFactory
     ) async throws(StartError) {
-        let application = MailServerApplication(source, configuration)
+        let application = MailServerApplication(version, source, configuration)
         for warning in warnings { application.logger.warning("\(warning)") }
         OpenFiles.raiseLimit()
         let signals = SignalEvents()
@@ -73,10 +77,14 @@ public final class MailServerApplication: Sendable {
         for domain in made { logger.info("made the domain \(domain)") }
         let tls = try await Self.onPool(filePool) { [self] () throws(StartError) in try makeTLS(configuration) }
         let limits = ConnectionLimits(configuration, now: Clocks.monotonic)
+        let secret = try await Self.onPool(filePool) { () throws(StartError) in
+            try StoreAccess.loginSecret(configuration)
+        }
         let environment = ServerEnvironment(
-            configuration: configuration, store: access.store, accounts: access.accounts,
+            version: version, configuration: configuration, store: access.store, accounts: access.accounts,
             authenticator: Authenticator(
-                accounts: access.accounts, filePool: filePool, passwordPool: passwordPool, now: Clocks.monotonic),
+                accounts: access.accounts, filePool: filePool, passwordPool: passwordPool, decoySecret: secret,
+                now: Clocks.monotonic),
             limits: limits, tls: tls, filePool: filePool, group: group, log: log)
         let services = try makeServices(environment)
         var failure: StartError?

@@ -5,6 +5,8 @@ public import ShardFS
 
 /// What all services of a running server share.
 public struct ServerEnvironment: Sendable {
+    /// The program's version.
+    public let version: String
     /// As the server started.
     public let configuration: Configuration
     public let store: Store

@@ -45,19 +45,32 @@ public struct StoreAccess: Sendable {
     /// The node's name: configured, or a random one made once and kept in the state directory.
     private static func node(_ configuration: Configuration, _ files: LocalAccountFiles) throws(StartError) -> String {
         if let node = configuration.storage.node { return node }
+        return try kept("node", bytes: 16, configuration, files)
+    }
+
+    /// The key of what names without an account show to SCRAM: node-local, made once.
+    static func loginSecret(_ configuration: Configuration) throws(StartError) -> [UInt8] {
+        Array(try kept("login_secret", bytes: 32, configuration, LocalAccountFiles()).utf8)
+    }
+
+    /// The text in a file of the state directory; random bytes in hex, made once.
+    private static func kept(
+        _ name: String, bytes: Int, _ configuration: Configuration, _ files: LocalAccountFiles
+    ) throws(StartError) -> String {
         guard let state = configuration.storage.statePath else {
             throw StartError("storage.state_path is not known", isConfiguration: true)
         }
-        let path = state + "/node"
+        let path = "\(state)/\(name)"
         do throws(AccountFileError) {
-            if let node = try stored(path, files) { return node }
+            if let text = try stored(path, files) { return text }
             try files.makeDirectory(state)
+            let text = Hex.encode(SecureRandom.bytes(bytes)) + "\n"
             do throws(AccountFileError) {
-                try files.publish(Array((Hex.encode(SecureRandom.bytes(16)) + "\n").utf8), at: path, replacing: false)
+                try files.publish(Array(text.utf8), at: path, replacing: false)
             } catch {
                 guard error.code == .exists else { throw error }
             }
-            if let node = try stored(path, files) { return node }
+            if let text = try stored(path, files) { return text }
         } catch {
             throw StartError("\(error); set storage.state_path to a directory that this user may write")
         }

@@ -63,6 +63,8 @@ public struct IMAPSettings: Sendable, Equatable {
     public var maxConnections = 100
     public var maxLiteralSize = 52_428_800
     public var idleTimeout = 1800
+    /// Capabilities that are not told to clients.
+    public var suppressCapabilities: [String] = []
 }
 
 public struct ExchangeAPISettings: Sendable, Equatable {

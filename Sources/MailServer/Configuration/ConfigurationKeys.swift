@@ -30,6 +30,9 @@ extension ConfigurationKey {
         ConfigurationKey("imap.max_connections", \.imap.maxConnections, .count),
         ConfigurationKey("imap.max_literal_size", \.imap.maxLiteralSize, .integer(1024...4_294_967_295, "bytes")),
         ConfigurationKey("imap.idle_timeout", \.imap.idleTimeout, .integer(60...86_400, "seconds")),
+        ConfigurationKey(
+            "imap.suppress_capabilities", \.imap.suppressCapabilities,
+            .list(of: .capability, "a list of IMAP capabilities such as [\"COMPRESS=DEFLATE\"]")),
     ]
 
     private static let exchangeAPI = [

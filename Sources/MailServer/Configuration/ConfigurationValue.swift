@@ -104,6 +104,9 @@ extension ConfigurationValue where Value == String {
     static let domain = text("a mail domain such as example.com") { try? AccountAddress.domain($0) }
     static let secret = text("text of at least 16 characters") { $0.utf8.count >= 16 ? $0 : nil }
     static let nonEmpty = text("text that is not empty") { $0.isEmpty ? nil : $0 }
+    static let capability = text("the name of an IMAP capability") { name in
+        !name.isEmpty && name.utf8.allSatisfy { $0.isASCIILetterOrDigit || "=-+._".utf8.contains($0) } ? name : nil
+    }
     static let nodeName = text("a name of 1 to 64 letters, digits, '.', '-' or '_'") { name in
         let fits = name.utf8.count <= 64 && !name.isEmpty
         return fits && name.utf8.allSatisfy { $0.isASCIILetterOrDigit || ".-_".utf8.contains($0) } ? name : nil

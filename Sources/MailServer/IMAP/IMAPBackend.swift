@@ -11,6 +11,12 @@ public protocol IMAPBackend: Sendable {
 
     /// Verifies credentials. `user` is what the client sent, mostly an address; nothing about it is known to be true.
     func authenticate(user: String, password: [UInt8], from remoteAddress: String) async -> IMAPAuthenticationOutcome
+
+    /// What a proof of `user`'s password is judged by; made up for a name that nobody has.
+    func scramCredentials(user: String, from remoteAddress: String) async -> SCRAMLookup
+
+    /// The end of a login that ``scramCredentials(user:from:)`` began.
+    func scramLogin(user: String, isProven: Bool, from remoteAddress: String) async -> IMAPAuthenticationOutcome
 }
 
 /// The answer to a login.
@@ -30,6 +36,8 @@ public enum IMAPAuthenticationOutcome: Sendable {
 public struct IMAPAccount: Sendable {
     public let address: AccountAddress
     public let mail: Account
+    /// Not told to this account's programs.
+    public var suppressedCapabilities = CapabilityNames([])
 
     public init(address: AccountAddress, mail: Account) {
         self.address = address

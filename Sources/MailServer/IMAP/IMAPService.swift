@@ -6,13 +6,16 @@ import ShardFS
 /// IMAP and IMAPS as the application runs them.
 public final class IMAPService: MailService {
     private let server: IMAPServer
+    private let version: String
     public let places: [ListenerPlace]
 
     public init(_ environment: ServerEnvironment) {
         let configuration = environment.configuration
         let tls = environment.tls
+        version = environment.version
         server = IMAPServer(
-            configuration: Self.settings(configuration, tls: tls != nil), backend: StoreIMAPBackend(environment),
+            configuration: Self.settings(configuration, version, tls: tls != nil),
+            backend: StoreIMAPBackend(environment),
             pool: environment.filePool, tls: tls.map { holder in { @Sendable in holder.current } },
             group: environment.group)
         let imap = configuration.imap
@@ -25,8 +28,12 @@ public final class IMAPService: MailService {
         ].compactMap { $0 }
     }
 
-    private static func settings(_ configuration: Configuration, tls: Bool) -> IMAPServerConfiguration {
+    private static func settings(
+        _ configuration: Configuration, _ version: String, tls: Bool
+    ) -> IMAPServerConfiguration {
         var session = IMAPSessionConfiguration(hostname: configuration.hostname, offersTLS: tls)
+        session.version = version
+        session.suppressedCapabilities = CapabilityNames(configuration.imap.suppressCapabilities)
         session.maxLiteralSize = configuration.imap.maxLiteralSize
         session.maxLineLength = configuration.limits.imapLine
         session.maxLoginFailures = configuration.limits.loginFailuresPerConnection
@@ -44,7 +51,7 @@ public final class IMAPService: MailService {
     }
 
     public func reload(_ configuration: Configuration) {
-        server.update(Self.settings(configuration, tls: configuration.tls.enabled))
+        server.update(Self.settings(configuration, version, tls: configuration.tls.enabled))
     }
 
     public func shutdown(grace: TimeAmount) async { await server.shutdown(grace: grace) }
@@ -62,14 +69,29 @@ private final class StoreIMAPBackend: IMAPBackend {
     func connectionClosed(from remoteAddress: String) {}
 
     func authenticate(user: String, password: [UInt8], from remoteAddress: String) async -> IMAPAuthenticationOutcome {
-        switch await environment.login(user: user, password: password, from: remoteAddress) {
+        await opened(environment.login(user: user, password: password, from: remoteAddress))
+    }
+
+    func scramCredentials(user: String, from remoteAddress: String) async -> SCRAMLookup {
+        await environment.scramCredentials(user: user, from: remoteAddress)
+    }
+
+    func scramLogin(user: String, isProven: Bool, from remoteAddress: String) async -> IMAPAuthenticationOutcome {
+        await opened(environment.scramLogin(user: user, isProven: isProven, from: remoteAddress))
+    }
+
+    /// The account's mail, for a login that was accepted.
+    private func opened(_ outcome: LoginOutcome) async -> IMAPAuthenticationOutcome {
+        switch outcome {
         case .accepted(let account):
             let environment = environment
             do {
                 let mail = try await environment.filePool.run { () throws(StoreError) in
                     try environment.store.account(account.address)
                 }
-                return .accepted(IMAPAccount(address: account.address, mail: mail))
+                var result = IMAPAccount(address: account.address, mail: mail)
+                result.suppressedCapabilities = CapabilityNames(account.suppressCapabilities)
+                return .accepted(result)
             } catch {
                 environment.log.logger("imap").error("opening \(account.address): \(error)")
                 return .unavailable

@@ -26,6 +26,11 @@ public struct IMAPSessionConfiguration: Sendable {
     /// Octets of answers that are gathered before they are handed to the client.
     public var outputPiece = 32_768
 
+    /// Not told to any program (`imap.suppress_capabilities`).
+    public var suppressedCapabilities = CapabilityNames([])
+    /// The server's half of a SCRAM exchange's nonce.
+    var makeNonce: @Sendable () -> String = SCRAMExchange.randomNonce
+
     public init(hostname: String, offersTLS: Bool) {
         self.hostname = hostname
         self.offersTLS = offersTLS

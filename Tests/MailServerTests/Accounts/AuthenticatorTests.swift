@@ -49,6 +49,29 @@ private final class Fixture: Sendable {
         await f.shutdown()
     }
 
+    @Test func whatSCRAMProofsAreJudgedBy() async throws {
+        let f = try Fixture()
+        func credentials(_ name: String) async -> SCRAMCredentials? {
+            if case .credentials(let found) = await f.authenticator.scramCredentials(name) { found } else { nil }
+        }
+        #expect(await credentials("Alice@example.com") == SCRAMCredentials(try f.store.load(alice).password))
+        // A name that nobody has looks like one, and always the same, however it is written.
+        let unknown = await credentials("bob@example.com")
+        #expect(unknown?.salt.count == 16 && unknown?.iterations == 1)
+        #expect(await credentials("BOB@example.com") == unknown)
+        #expect(await credentials("carol@example.com") != unknown && unknown != nil)
+        #expect(await credentials("../../etc/passwd") != nil)
+        // A hash too short for SCRAM looks like no account.
+        try f.store.update(alice) { $0.password = PasswordHash(hash: Array(1...16), salt: [1], iterations: 1) }
+        #expect(await credentials("alice@example.com")?.salt.count == 16)
+
+        #expect(await f.authenticator.proven("Alice@example.com") == .accepted(try f.store.load(alice)))
+        #expect(await f.authenticator.proven("bob@example.com") == .refused)
+        try f.store.setEnabled(alice, false)
+        #expect(await f.authenticator.proven("alice@example.com") == .disabled)
+        await f.shutdown()
+    }
+
     @Test func aDisabledAccountIsRefusedAtOnceThoughItsPasswordIsRemembered() async throws {
         let f = try Fixture()
         #expect(await f.login("alice@example.com", "secret") == .accepted(try f.store.load(alice)))

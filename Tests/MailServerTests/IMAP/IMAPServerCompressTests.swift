@@ -32,6 +32,7 @@ import Testing
                 data = b""
                 while len(data) < n: data += self.recv(n - len(data))
                 return data
+            def close(self): pass
             def __getattr__(self, name): return getattr(self.sock, name)
         imaplib.Commands["COMPRESS"] = imaplib.Commands["STARTTLS"] = ("AUTH", "SELECTED", "NONAUTH")
         def compress(imap, bits=-15):

@@ -69,7 +69,7 @@ final class IMAPServerHarness: Sendable {
         return output
     }
 
-    private static func run(_ command: String) -> (Int32, String) {
+    static func run(_ command: String) -> (Int32, String) {
         guard let pipe = popen(command, "r") else { return (-1, "popen failed") }
         var bytes: [UInt8] = []
         var piece = [UInt8](repeating: 0, count: 4096)

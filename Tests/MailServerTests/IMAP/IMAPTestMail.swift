@@ -1,9 +1,10 @@
 import FoundationEssentials
 import Glibc
-import MailServer
 import NIOConcurrencyHelpers
 import ShardFS
 import Testing
+
+@testable import MailServer
 
 /// A store of its own with alice and three mailboxes in it, and the backend that knows her password.
 final class IMAPTestMail: Sendable {
@@ -89,6 +90,31 @@ final class IMAPTestMail: Sendable {
             guard password == Array(IMAPTestMail.password.utf8), let address = try? AccountAddress(parsing: user),
                 let mail = try? store.account(address)
             else { return user == "busy" ? .unavailable : user == "disabled" ? .disabled : .refused }
+            return .accepted(IMAPAccount(address: address, mail: mail))
+        }
+
+        func scramCredentials(user: String, from remoteAddress: String) async -> SCRAMLookup {
+            switch user {
+            case "busy": return .unavailable
+            case "locked": return .lockedOut
+            case "user", "alice@example.com", "disabled":
+                // RFC 7677's.
+                let salt = PaddedBase64.decode("W22ZaJ0SNY7soEsUEjb6gQ==") ?? []
+                let password = Array((user == "user" ? "pencil" : IMAPTestMail.password).utf8)
+                guard let hash = try? PasswordHash(password: password, salt: salt, iterations: 4096),
+                    let credentials = SCRAMCredentials(hash)
+                else { return .unavailable }
+                return .credentials(credentials)
+            default: return .credentials(SCRAMCredentials(unknown: user, secret: [1], iterations: 4096))
+            }
+        }
+
+        func scramLogin(
+            user: String, isProven: Bool, from remoteAddress: String
+        ) async -> IMAPAuthenticationOutcome {
+            if user == "disabled", isProven { return .disabled }
+            let address = try? AccountAddress(parsing: user == "user" ? "alice@example.com" : user)
+            guard isProven, let address, let mail = try? store.account(address) else { return .refused }
             return .accepted(IMAPAccount(address: address, mail: mail))
         }
     }

@@ -1,6 +1,6 @@
 import IMAPCodec
 
-// STARTTLS, LOGIN and AUTHENTICATE. RFC 9051 section 6.2; SASL PLAIN is RFC 4616.
+// STARTTLS, LOGIN and AUTHENTICATE. RFC 9051 section 6.2; SASL PLAIN is RFC 4616, SCRAM RFC 5802.
 
 extension IMAPSession {
     /// Where an AUTHENTICATE exchange stands.
@@ -9,6 +9,10 @@ extension IMAPSession {
             case plain
             case loginUser
             case loginPassword(user: [UInt8])
+            case scramFirst
+            case scramProof(user: String, SCRAMExchange)
+            /// The server's own proof is sent; the client takes note of it with an empty line.
+            case scramEnd(user: String)
         }
 
         var tag: String
@@ -16,6 +20,7 @@ extension IMAPSession {
     }
 
     private static let privacyRequired = IMAPFailure.no(.privacyRequired, "Use STARTTLS first")
+    private static let wrongCredentials = IMAPFailure.no(.authenticationFailed, "Wrong name or password")
 
     func startTLS(_ tag: String) async throws(IMAPFailure) -> IMAPSessionStep {
         guard case .notAuthenticated = state, configuration.offersTLS, !isTLS else {
@@ -45,6 +50,7 @@ extension IMAPSession {
             switch mechanism {
             case "PLAIN": step = .plain
             case "LOGIN": step = .loginUser
+            case "SCRAM-SHA-256": step = .scramFirst
             default: throw .no(.cannot, "This authentication mechanism is not offered")
             }
         }
@@ -86,12 +92,15 @@ extension IMAPSession {
                 try await session.verify(user: user, password: data, command: "AUTHENTICATE")
             }
             return resumeCommands()
+        case .scramFirst: return try await beginSCRAM(exchange.tag, data)
+        case .scramProof(let user, let scram): return try await judgeSCRAM(exchange.tag, user, scram, data)
+        case .scramEnd(let user): return try await endSCRAM(exchange.tag, user, data)
         }
     }
 
     private static func challenge(for step: AuthExchange.Step) -> [UInt8] {
         switch step {
-        case .plain: []
+        case .plain, .scramFirst, .scramProof, .scramEnd: []
         case .loginUser: Array("Username:".utf8)
         case .loginPassword: Array("Password:".utf8)
         }
@@ -115,18 +124,22 @@ extension IMAPSession {
     private func verify(
         user: [UInt8], password: [UInt8], command: String
     ) async throws(IMAPFailure) -> Completion {
-        let refusal = IMAPFailure.no(.authenticationFailed, "Wrong name or password")
         guard let name = String(validating: user, as: UTF8.self), !name.utf8.contains(0) else {
             try countLoginFailure()
-            throw refusal
+            throw Self.wrongCredentials
         }
-        switch await backend.authenticate(user: name, password: password, from: remoteAddress) {
+        return try enter(await backend.authenticate(user: name, password: password, from: remoteAddress), command)
+    }
+
+    /// The end of a login.
+    func enter(_ outcome: IMAPAuthenticationOutcome, _ command: String) throws(IMAPFailure) -> Completion {
+        switch outcome {
         case .accepted(let account):
             state = .authenticated(account)
             return Completion("\(command) completed", code: .capability(capabilities))
         case .refused:
             try countLoginFailure()
-            throw refusal
+            throw Self.wrongCredentials
         case .disabled:
             try countLoginFailure()
             throw .no(.contactAdmin, "The account is disabled")
@@ -138,7 +151,7 @@ extension IMAPSession {
         }
     }
 
-    private func resumeCommands() -> IMAPSessionStep {
+    func resumeCommands() -> IMAPSessionStep {
         guard case .authenticated = state else { return .resolve(.resume) }
         return .resolve(.resume, options: configuration.decoderOptions(authenticated: true))
     }

@@ -10,6 +10,7 @@ extension IMAPSession {
             if mayLogIn {
                 names.append("AUTH=PLAIN")
                 names.append("AUTH=LOGIN")
+                names.append("AUTH=SCRAM-SHA-256")
             } else {
                 names += ["STARTTLS", "LOGINDISABLED"]
             }
@@ -18,7 +19,15 @@ extension IMAPSession {
             if !isCompressed { names.append("COMPRESS=DEFLATE") }
             names += Self.extensions
         }
-        return names
+        return names.filter { !configuration.suppressedCapabilities.hides($0) && !suppressedCapabilities.hides($0) }
+    }
+
+    /// Of the account that is logged in.
+    private var suppressedCapabilities: CapabilityNames {
+        switch state {
+        case .authenticated(let account), .selected(let account, _): account.suppressedCapabilities
+        case .notAuthenticated, .logout: CapabilityNames([])
+        }
     }
 
     /// In the order of the alphabet.
@@ -31,6 +40,7 @@ extension IMAPSession {
         "IDLE",
         "LIST-EXTENDED",
         "LIST-STATUS",
+        "METADATA",
         "MOVE",
         "MULTIAPPEND",
         "NAMESPACE",

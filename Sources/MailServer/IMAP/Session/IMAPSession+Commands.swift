@@ -87,7 +87,11 @@ extension IMAPSession {
         case .copy(let set, let byUID, let mailbox): return try await copy(set, byUID: byUID, to: mailbox)
         case .move(let set, let byUID, let mailbox): return try await move(set, byUID: byUID, to: mailbox)
         case .notify(let command): return try await setNotify(command)
-        case .sort, .thread, .setQuota, .getMetadata, .setMetadata:
+        case .setQuota: return try refuseQuotaChange()
+        case .getMetadata(let mailbox, let entries, let options):
+            return try await metadata(of: mailbox, entries, options)
+        case .setMetadata(let mailbox, let entries): return try await setMetadata(of: mailbox, entries)
+        case .sort, .thread:
             throw .bad("This command is not offered")
         case .startTLS, .login, .authenticate, .enable, .idle, .compress, .logout:
             throw .bad("Not in this state")

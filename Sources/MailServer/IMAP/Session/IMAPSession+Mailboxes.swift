@@ -15,11 +15,18 @@ extension IMAPSession {
         let use = uses.first ?? nil
         // A separator at the end only announces that there will be names below (RFC 9051 section 6.3.4).
         let name = mailbox.utf8.last == UInt8(ascii: "/") ? String(mailbox.dropLast()) : mailbox
-        let id = try await blocking { () throws(StoreError) in
+        let id = try await blocking { () throws(StoreError) -> String? in
             let name = try MailboxName(name)
-            try mail.create(name, specialUse: use)
+            do throws(StoreError) {
+                try mail.create(name, specialUse: use)
+            } catch {
+                // Another mailbox has that use already.
+                if use != nil, error.code == .notAllowed { return nil }
+                throw error
+            }
             return try mail.mailbox(name).id
         }
+        guard let id else { throw .no(.useAttr, "Another mailbox has that special use") }
         try await tellSpelling(name)
         return Completion("CREATE completed", code: .mailboxID(id))
     }

@@ -49,17 +49,25 @@ extension IMAPSession {
 
     /// The one quota root of an account; its name is empty.
     func quota(of root: String) async throws(IMAPFailure) -> Completion {
+        _ = try account()
         guard root.isEmpty else { throw .no(.nonexistent, "There is no such quota root") }
         try await respondQuota()
         return Completion("GETQUOTA completed")
     }
 
     func quotaRoot(of mailbox: String) async throws(IMAPFailure) -> Completion {
-        let mail = try account().mail
-        _ = try await blocking { () throws(StoreError) in try mail.mailbox(MailboxName(mailbox)).id }
+        _ = try account()
+        // It need not exist: the client may ask before it creates it (RFC 9208 section 4.1.2).
+        do throws(StoreError) { _ = try MailboxName(mailbox) } catch { throw IMAPFailure(error) }
         respond(.quotaRoot(mailbox: mailbox, roots: [""]))
         try await respondQuota()
         return Completion("GETQUOTAROOT completed")
+    }
+
+    /// Not for users; QUOTASET is not offered.
+    func refuseQuotaChange() throws(IMAPFailure) -> Completion {
+        _ = try account()
+        throw .no(.noPerm, "Quotas are set by the server's administrator")
     }
 
     private func respondQuota() async throws(IMAPFailure) {

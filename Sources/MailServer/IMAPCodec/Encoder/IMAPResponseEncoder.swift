@@ -95,7 +95,12 @@ public struct IMAPResponseEncoder: Sendable {
             buffer.writeIMAPList(entries) { buffer, entry in
                 buffer.writeIMAPAString(Array(entry.name.utf8), utf8: utf8)
                 buffer.writeInteger(UInt8.space)
-                buffer.writeIMAPNString(entry.value, utf8: utf8)
+                if let value = entry.value, value.contains(0) {
+                    buffer.writeLiteralHeader(size: value.count, isBinary: true)
+                    buffer.writeBytes(value)
+                } else {
+                    buffer.writeIMAPNString(entry.value, utf8: utf8)
+                }
             }
         case .metadataChanged(let mailbox, let entries):
             buffer.writeStaticString("METADATA ")

@@ -189,7 +189,8 @@ extension IMAPCommandParser {
         if lexer.next == .openParenthesis {
             try lexer.list { lexer throws(IMAPSyntaxError) in entries.append(try Self.entryName(&lexer)) }
         } else {
-            entries = [try Self.entryName(&lexer)]
+            // The grammar wants parentheses around several; one of the RFC's examples has none.
+            repeat { entries.append(try Self.entryName(&lexer)) } while lexer.take(.space)
         }
         return .getMetadata(mailbox: mailbox, entries: entries, options: options)
     }
