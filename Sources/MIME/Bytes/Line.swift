@@ -90,6 +90,11 @@ extension Span<UInt8> {
 }
 
 extension [UInt8] {
+    /// Makes room for `count` more bytes; called again and again it still takes linear time.
+    mutating func reserve(_ count: Int) {
+        if capacity - self.count < count { reserveCapacity(Swift.max(self.count + count, 2 * capacity)) }
+    }
+
     /// Appends the bytes of `range`; the part of the range outside the span is left out.
     mutating func append(_ bytes: Span<UInt8>, _ range: Range<Int>) {
         let clamped = range.clamped(to: 0..<bytes.count)

@@ -5,24 +5,37 @@ struct QuotedPrintableDecoder {
     private static let longestHeld = 1024
 
     mutating func decode(_ bytes: Span<UInt8>, _ range: Range<Int>, into output: inout [UInt8]) {
+        output.reserve(range.count + held.count)
         var index = range.lowerBound
+        /// Where the current line ends, or the range, and its text without the blanks that may have to be dropped.
+        var lineEnd = index
+        var textEnd = index
         while index < range.upperBound {
-            let byte = bytes[index]
-            // What is not cut need not be held: most bytes go this way.
-            if held.isEmpty, index + 2 < range.upperBound {
-                if byte == ASCII.equals, let high = bytes[index + 1].hexValue, let low = bytes[index + 2].hexValue {
-                    output.append(high << 4 | low)
-                    index += 3
-                    continue
-                }
-                if byte.isBlank, bytes[index + 1] > ASCII.space {
-                    output.append(byte)
-                    index += 1
-                    continue
-                }
+            guard held.isEmpty else {
+                take(bytes[index], into: &output)
+                index += 1
+                continue
             }
-            take(byte, into: &output)
-            index += 1
+            if index >= lineEnd {
+                let feed = bytes.firstIndex(of: ASCII.lf, from: index, to: range.upperBound)
+                lineEnd = feed.map { $0 + 1 } ?? range.upperBound
+                textEnd = feed ?? range.upperBound
+                while textEnd > index, bytes[textEnd - 1].isBlank || bytes[textEnd - 1] == ASCII.cr { textEnd -= 1 }
+            }
+            if index >= textEnd {
+                take(bytes[index], into: &output)
+                index += 1
+            } else if bytes[index] != ASCII.equals {
+                let end = bytes.firstIndex(of: ASCII.equals, from: index, to: textEnd) ?? textEnd
+                output.append(bytes, index..<end)
+                index = end
+            } else if index + 2 < textEnd, let high = bytes[index + 1].hexValue, let low = bytes[index + 2].hexValue {
+                output.append(high << 4 | low)
+                index += 3
+            } else {
+                take(bytes[index], into: &output)
+                index += 1
+            }
         }
     }
 
