@@ -113,7 +113,7 @@ struct AddressParser {
     }
 
     private mutating func resetEntry() {
-        words = []
+        words.removeAll(keepingCapacity: true)
         pending = .nothing
         entryStart = lexer.index
         lexer.forgetComment()

@@ -28,7 +28,7 @@ public struct Envelope: Sendable, Equatable {
             guard limit > 0 else { return }
             let found = AddressList.parse(HeaderValue.unfolded(bytes, field.value), limit: limit)
             entries -= found.count
-            list += found
+            if list.isEmpty { list = found } else { list += found }
         }
         for field in fields {
             switch FieldName(bytes, field.name) {
