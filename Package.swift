@@ -39,7 +39,7 @@ let package = Package(
         .target(name: "ShardFS", dependencies: ["CPosix", "COpenSSL", "CUnistring"], swiftSettings: settings),
 
         // Bytes to values and back, without sockets, disk or clock.
-        .target(name: "MIME", swiftSettings: settings),
+        .target(name: "MIME", dependencies: ["CUnistring"], swiftSettings: settings),
         .target(
             name: "IMAPCodec", dependencies: [nio("NIOCore")], path: "Sources/MailServer/IMAPCodec",
             swiftSettings: settings),

@@ -1,6 +1,7 @@
 #include "cunistring.h"
 
 #include <stdlib.h>
+#include <unicase.h>
 #include <uninorm.h>
 
 int64_t cunistring_nfc(const uint8_t *bytes, size_t count, uint8_t *out, size_t capacity) {
@@ -13,4 +14,24 @@ int64_t cunistring_nfc(const uint8_t *bytes, size_t count, uint8_t *out, size_t 
         return -1;
     }
     return (int64_t)length;
+}
+
+size_t cunistring_casemap(uint32_t scalar, uint32_t *out) {
+    // Characters that wait for their decomposition, the next one last. No character of Unicode has more than 18.
+    uint32_t waiting[cunistring_casemap_maximum];
+    size_t count = 1;
+    size_t written = 0;
+    waiting[0] = uc_totitle(scalar);
+    while (count > 0 && written < cunistring_casemap_maximum) {
+        uint32_t next = waiting[--count];
+        ucs4_t parts[UC_DECOMPOSITION_MAX_LENGTH];
+        int tag;
+        int length = uc_decomposition(next, &tag, parts);
+        if (length <= 0 || count + (size_t)length > cunistring_casemap_maximum) {
+            out[written++] = next;
+            continue;
+        }
+        while (length > 0) waiting[count++] = parts[--length];
+    }
+    return written;
 }

@@ -4,7 +4,13 @@ extension HeaderDate {
     /// The weekday may be missing or wrong, seconds and zone may be missing (then 0 and UTC). Years of two and three
     /// digits and the zones of the obsolete syntax count as section 4.3 says; names of zones that it does not know
     /// are UTC. A leap second counts as the one before it. Text behind the zone is ignored if it is a comment.
-    public init?(parsing value: [UInt8]) {
+    public init?(parsing value: [UInt8]) { self.init(parsing: value, isForgiving: false) }
+
+    /// As RFC 5256 section 2.2 reads the sent date: a zone that is malformed is UTC, a time that is malformed or missing
+    /// is midnight, and what follows does not matter. Nil without a valid day.
+    public init?(sentDate value: [UInt8]) { self.init(parsing: value, isForgiving: true) }
+
+    private init?(parsing value: [UInt8], isForgiving: Bool) {
         var lexer = FieldLexer(value)
         lexer.skipBlanksAndComments()
         if lexer.current?.isLetter == true {
@@ -20,12 +26,17 @@ extension HeaderDate {
         guard let year = Self.year(&lexer), (1...CivilDay.length(ofMonth: month, year: year)).contains(day) else {
             return nil
         }
-        guard lexer.skipBlanksAndComments(), let time = Self.time(&lexer) else { return nil }
+        let midnight = CivilDay(year: year, month: month, day: day).daysSince1970 * 86_400
+        guard lexer.skipBlanksAndComments(), let time = Self.time(&lexer) else {
+            guard isForgiving else { return nil }
+            self.init(seconds: midnight)
+            return
+        }
         lexer.skipBlanksAndComments()
-        guard let offset = Self.zone(&lexer) else { return nil }
+        guard let offset = Self.zone(&lexer) ?? (isForgiving ? 0 : nil) else { return nil }
         lexer.skipBlanksAndComments()
-        guard lexer.isAtEnd else { return nil }
-        let local = CivilDay(year: year, month: month, day: day).daysSince1970 * 86_400 + Int64(time)
+        guard lexer.isAtEnd || isForgiving else { return nil }
+        let local = midnight + Int64(time)
         self.init(seconds: local - Int64(offset) * 60, offsetMinutes: offset)
     }
 

@@ -51,3 +51,15 @@ enum CharsetNames {
         "tis-620": .iconv("TIS-620"), "iso-8859-11": .iconv("TIS-620"), "windows-874": .iconv("CP874"),
     ]
 }
+
+extension Charset {
+    /// The charsets that are known, each by the name that MIME prefers.
+    public static let preferredNames: [String] =
+        ["UTF-8", "US-ASCII", "UTF-7", "UTF-16", "UTF-16LE", "UTF-16BE", "UTF-32", "UTF-32LE", "UTF-32BE"]
+        + (1...16).filter { $0 != 12 }.map { "ISO-8859-\($0)" } + (1250...1258).map { "WINDOWS-\($0)" }
+        + [
+            "KOI8-R", "KOI8-U", "MACINTOSH", "IBM437", "IBM850", "IBM852", "IBM855", "IBM866", "SHIFT_JIS", "EUC-JP",
+            "ISO-2022-JP", "ISO-2022-JP-2", "ISO-2022-KR", "EUC-KR", "GB2312", "GBK", "GB18030", "BIG5",
+            "BIG5-HKSCS", "TIS-620", "WINDOWS-874",
+        ]
+}

@@ -1,7 +1,7 @@
-/// Case folding of single characters for searches, in the spirit of i;unicode-casemap (RFC 5051).
+/// Case folding of single characters for searches.
 ///
-/// Upper-cased, then lower-cased, each character by itself: "ß" is found by "SS" and "ς" by "σ". Composed and
-/// decomposed forms stay different.
+/// What i;unicode-casemap (RFC 5051) holds for equal is equal here, composed and decomposed forms among it. A little
+/// more is: the full uppercase form comes first, so that "ß" is found by "SS".
 enum CaseFolding {
     /// The characters of one and two bytes, computed once: all of Latin, Greek, Cyrillic, Hebrew and Arabic mail.
     ///
@@ -24,19 +24,18 @@ enum CaseFolding {
     }
 
     /// Whether a character of three or four bytes is its own folded form, as most are: punctuation and symbols,
-    /// ideographs, kana and hangul, emoji.
+    /// ideographs, emoji. Kana and hangul are not, because they decompose.
     static func isCaseless(_ value: UInt32) -> Bool {
         switch value {
-        case 0x2000..<0x2100, 0x2190..<0x2460, 0x2500..<0x2C00, 0x2E80..<0xA640, 0xAC00..<0xD7A4, 0x1F000...: true
+        case 0x2000..<0x2100, 0x2190..<0x2460, 0x2500..<0x2C00, 0x2E80..<0x3040, 0x3100..<0xA640, 0x1F000...: true
         default: false
         }
     }
 
     static func mapped(_ scalar: Unicode.Scalar) -> [UInt8] {
         var result: [UInt8] = []
-        for upper in scalar.properties.uppercaseMapping.unicodeScalars {
-            result += Array(upper.properties.lowercaseMapping.utf8)
-        }
-        return result
+        for upper in scalar.properties.uppercaseMapping.unicodeScalars { UnicodeCasemap.append(upper, to: &result) }
+        // ASCII is folded to lower case by the stream.
+        return result.asciiLowered
     }
 }

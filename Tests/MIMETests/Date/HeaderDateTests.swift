@@ -75,4 +75,18 @@ import Testing
         #expect(HeaderDate(seconds: 0, offsetMinutes: -1).localDay == -1)
         #expect(HeaderDate(seconds: 0, offsetMinutes: 0).localDay == 0)
     }
+
+    /// RFC 5256 section 2.2.
+    @Test(
+        arguments: [
+            ("31 Dec 2000 16:01:33 -0800", 978_307_293), ("1 Jan 2001 00:01:33 +0000", 978_307_293),
+            ("1 Jan 2024 12:00:00 +9x", 1_704_110_400), ("1 Jan 2024 12:00:00 +0060", 1_704_110_400),
+            ("1 Jan 2024 12:00:00 ?", 1_704_110_400), ("1 Jan 2024 12:00:00 +0100 tail", 1_704_106_800),
+            ("1 Jan 2024 25:00:00 +0100", 1_704_067_200), ("1 Jan 2024", 1_704_067_200),
+            ("1 Jan 2024 noon", 1_704_067_200),
+            ("30 Feb 2024 12:00:00 +0000", nil), ("yesterday", nil), ("", nil), ("Jan 2024", nil),
+        ] as [(String, Int64?)])
+    func sentDates(input: String, seconds: Int64?) {
+        #expect(HeaderDate(sentDate: utf8(input))?.seconds == seconds, "\(input)")
+    }
 }

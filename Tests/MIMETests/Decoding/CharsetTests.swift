@@ -54,4 +54,8 @@ import Testing
         #expect(output.count == 400_000)
         #expect(output.suffix(2) == [0xD0, 0x9F])
     }
+
+    @Test func preferredNamesAreKnown() {
+        #expect(Charset.preferredNames.filter { !Charset(named: utf8($0)).isKnown } == [])
+    }
 }
