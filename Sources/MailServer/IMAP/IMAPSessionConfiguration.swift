@@ -23,6 +23,12 @@ public struct IMAPSessionConfiguration: Sendable {
     public var maxNotifyMailboxes = 256
     /// Bounds on what is taken from a message (`limits.header_bytes`, `limits.mime_depth`, `limits.mime_parts`).
     public var parseLimits = ParseLimits.standard
+    /// Messages of one SORT, and octets of the texts that they are sorted by.
+    public var maxSortedMessages = 500_000
+    public var maxSortedTextBytes = 64 << 20
+    /// Messages of one THREAD, and different message ids that they have or refer to.
+    public var maxThreadedMessages = 250_000
+    public var maxThreadedMessageIDs = 1_000_000
     /// Octets of answers that are gathered before they are handed to the client.
     public var outputPiece = 32_768
 

@@ -22,7 +22,8 @@ final class IMAPDialogue {
     /// Begins a session, and takes the greeting.
     init(
         _ mail: IMAPTestMail, isTLS: Bool = false, offersTLS: Bool = false,
-        _ change: (inout IMAPSessionConfiguration) -> Void = { _ in }
+        _ change: (inout IMAPSessionConfiguration) -> Void = { _ in },
+        now: @escaping @Sendable () -> Int64 = { 1_700_000_000 }
     ) async {
         self.mail = mail
         var configuration = IMAPSessionConfiguration(hostname: "mail.example.com", offersTLS: offersTLS)
@@ -30,7 +31,7 @@ final class IMAPDialogue {
         session = IMAPSession(
             configuration: configuration, remoteAddress: "192.0.2.1", isTLS: isTLS, backend: mail.backend,
             pool: IMAPTestMail.pool, output: output, eventLoop: MultiThreadedEventLoopGroup.singleton.next(),
-            now: { 1_700_000_000 })
+            now: now)
         decoder = IMAPFrameDecoder(options: configuration.decoderOptions(authenticated: false))
         let wakes = wakes
         await session.setChangeHandler { wakes.withLockedValue { $0 += 1 } }

@@ -2,41 +2,46 @@ import IMAPCodec
 import MIME
 import ShardFS
 
-/// A search under way; handed to the pool and back, so that no search holds a thread for long. Blocks.
-struct SearchRun: Sendable {
+/// A search under way, one turn on the pool after the other, so that no search holds a thread for long. Blocks.
+struct SearchRun<Harvest: SearchHarvest>: Sendable {
     private let view: SelectedMailbox
     private let node: SearchNode
     private let ranges: [ClosedRange<UInt32>]
     private let limits: ParseLimits
     private var next: UInt32 = 1
 
-    /// What was found, ascending.
-    private(set) var numbers: [UInt32] = []
-    private(set) var uids: [UInt32] = []
-    /// The highest mod-sequence of what was found.
-    private(set) var highestModSeq: ModSeq = 0
+    /// What was found.
+    private(set) var harvest: Harvest
+    /// Messages looked at, and those there are to look at.
+    private(set) var done = 0
+    let goal: Int
 
-    init(_ node: SearchNode, in view: SelectedMailbox, limits: ParseLimits) {
+    init(_ node: SearchNode, in view: SelectedMailbox, limits: ParseLimits, into harvest: Harvest) {
         self.limits = limits
         self.node = node
         self.view = view
+        self.harvest = harvest
         ranges = node.bounds ?? [1...UInt32.max]
+        goal = view.count(in: ranges)
     }
 
     /// Messages looked at under one turn on the pool, by what a look costs.
-    private var turn: Int { node.cost == 0 ? 32_768 : node.cost == 1 ? 4_096 : node.cost == 2 ? 256 : 32 }
+    private var turn: Int {
+        let cost = max(node.cost, harvest.cost)
+        return cost == 0 ? 32_768 : cost == 1 ? 4_096 : cost == 2 ? 256 : 32
+    }
 
     /// Looks at the next messages.
     ///
     /// - Returns: True when there are no more.
     mutating func step() throws(StoreError) -> Bool {
+        let turn = turn
         let page = view.page(of: ranges, from: next, limit: turn)
         for (number, entry) in page {
             var candidate = Candidate(number: number, entry: entry, view: view, limits: limits)
+            done += 1
             guard try candidate.matches(node) else { continue }
-            numbers.append(number)
-            uids.append(entry.uid.rawValue)
-            highestModSeq = max(highestModSeq, entry.modSeq)
+            try harvest.take(number, entry, &candidate.reader)
         }
         guard page.count == turn, let last = page.last?.entry.uid.rawValue, last < .max else { return true }
         next = last + 1
@@ -48,7 +53,7 @@ struct SearchRun: Sendable {
         let number: UInt32
         let entry: MessageEntry
         let view: SelectedMailbox
-        private var reader: MessageReader
+        var reader: MessageReader
 
         init(number: UInt32, entry: MessageEntry, view: SelectedMailbox, limits: ParseLimits) {
             self.number = number

@@ -82,6 +82,8 @@ extension IMAPSession {
             // RFC 9755 section 3: strings are UTF-8 already, a second word on it could contradict.
             if command.charset != nil, enabled.contains(.utf8) { throw .bad("No CHARSET with UTF8=ACCEPT") }
             return try await search(command, tag: tag)
+        case .sort(let command): return try await sort(command, tag: tag)
+        case .thread(let command): return try await thread(command, tag: tag)
         case .fetch(let command): return try await fetch(command)
         case .store(let command): return try await store(command)
         case .copy(let set, let byUID, let mailbox): return try await copy(set, byUID: byUID, to: mailbox)
@@ -91,8 +93,6 @@ extension IMAPSession {
         case .getMetadata(let mailbox, let entries, let options):
             return try await metadata(of: mailbox, entries, options)
         case .setMetadata(let mailbox, let entries): return try await setMetadata(of: mailbox, entries)
-        case .sort, .thread:
-            throw .bad("This command is not offered")
         case .startTLS, .login, .authenticate, .enable, .idle, .compress, .logout:
             throw .bad("Not in this state")
         }

@@ -7,7 +7,6 @@ import ShardFS
 extension IMAPSession {
     func fetch(_ command: IMAPFetchCommand) async throws(IMAPFailure) -> Completion {
         let view = try selected()
-        if command.partial != nil { throw .bad("This form of FETCH is not offered") }
         if command.vanished {
             guard usesVanished else { throw .bad("Enable QRESYNC first") }
             guard let modSeq = command.changedSince, modSeq > 0 else { throw .bad("A mod-sequence is not 0") }
@@ -19,7 +18,11 @@ extension IMAPSession {
             // RFC 7162 section 3.1.4.1: as if MODSEQ had been asked for.
             items.append(.modSeq)
         }
-        let ranges = try uidRanges(command.set, byUID: command.byUID, in: view)
+        var ranges = try uidRanges(command.set, byUID: command.byUID, in: view)
+        // Before CHANGEDSINCE chooses among them (RFC 9394 section 3.4).
+        if let partial = command.partial {
+            ranges = view.uidRanges(of: ranges, at: partial.places(of: view.count(in: ranges)))
+        }
         if command.vanished, let modSeq = command.changedSince {
             // Here `*` stands for the highest UID that was ever given out: what came last may be what is gone.
             let asked = command.set.resolved(largest: view.highestPossibleUID) ?? savedSearch

@@ -1,71 +1,96 @@
 import IMAPCodec
 import MIME
+import NIOConcurrencyHelpers
 import ShardFS
 
-// SEARCH and UID SEARCH. RFC 9051 section 6.4.4, RFC 4731, RFC 5182.
+// SEARCH and UID SEARCH. RFC 9051 section 6.4.4, RFC 4731, RFC 5182, RFC 9394.
 
 extension IMAPSession {
     func search(_ command: IMAPSearchCommand, tag: String) async throws(IMAPFailure) -> Completion {
-        let view = try selected()
-        if command.returnOptions?.partial != nil { throw .bad("PARTIAL is not offered") }
-        // A search that fails saves nothing: `$` is empty then (RFC 5182 section 2.1).
-        let before = savedSearch
-        if command.returnOptions?.save == true { savedSearch = [] }
-        let charset = try charset(named: command.charset)
-        let asksModSeq = command.key.asksModSeq
-        if asksModSeq { enableModSeq() }
-        let compiler = SearchCompiler(view: view, charset: charset, savedResult: before, now: now())
-        var run = SearchRun(compiler.compile(command.key), in: view, limits: configuration.parseLimits)
-        while true {
-            let current = run
-            let (after, isDone) = try await blocking { () throws(StoreError) in
-                var run = current
-                let isDone = try run.step()
-                return (run, isDone)
-            }
-            run = after
-            if isDone { break }
-        }
-        let modSeq = asksModSeq && !run.numbers.isEmpty ? run.highestModSeq : nil
-        let found = command.byUID ? run.uids : run.numbers
-        if let options = command.returnOptions {
-            if options.save { savedSearch = Self.saved(options, run.uids) }
-            answer(options, found, modSeq: modSeq, byUID: command.byUID, tag: tag)
+        let criteria = SearchCriteria(
+            key: command.key, charset: command.charset, saves: command.returnOptions?.save == true)
+        let found = try await find(criteria, into: FoundMessages(), tag: tag)
+        // IMAP4rev2 has no SEARCH answer any more (RFC 9051 section 6.4.4).
+        if let options = command.returnOptions ?? (isRev2 ? IMAPSearchReturn(all: true) : nil) {
+            let answer = SearchAnswer(options: options, numbers: found.numbers, uids: found.uids)
+            try await respond(answer, to: command.key, byUID: command.byUID, tag: tag)
         } else {
-            respond(.search(found, modSeq: modSeq))
+            let modSeq = try await highestModSeq(of: found.uids, for: command.key)
+            respond(.search(command.byUID ? found.uids : found.numbers, modSeq: modSeq))
         }
         return Completion("SEARCH completed")
     }
 
-    private func answer(
-        _ options: IMAPSearchReturn, _ found: [UInt32], modSeq: ModSeq?, byUID: Bool, tag: String
-    ) {
-        let isAsked = options.min || options.max || options.all || options.count
-        // SAVE alone answers nothing (RFC 5182 section 2.1).
-        guard isAsked || !options.save else { return }
-        respond(
-            .esearch(
-                IMAPExtendedSearchResult(
-                    tag: tag, byUID: byUID, min: options.min ? found.first : nil, max: options.max ? found.last : nil,
-                    all: options.all || !isAsked ? .init(ascending: found) : nil,
-                    count: options.count ? UInt32(clamping: found.count) : nil, modSeq: modSeq)))
+    /// Which messages a command is about.
+    struct SearchCriteria {
+        var key: IMAPSearchKey
+        /// Nil is UTF-8.
+        var charset: String?
+        /// The result is to become what `$` stands for.
+        var saves = false
     }
 
-    /// What `$` stands for from here on: with MIN or MAX alone these, else everything found.
-    private static func saved(_ options: IMAPSearchReturn, _ uids: [UInt32]) -> [ClosedRange<UInt32>] {
-        guard options.min || options.max, !options.all, !options.count else { return .init(ascending: uids) }
-        var kept: [UInt32] = []
-        if options.min, let first = uids.first { kept.append(first) }
-        if options.max, let last = uids.last, kept.last != last { kept.append(last) }
-        return .init(ascending: kept)
+    /// Looks through the selected mailbox and gives what the harvest keeps of the messages found.
+    func find<Harvest: SearchHarvest>(
+        _ criteria: SearchCriteria, into harvest: Harvest, tag: String
+    ) async throws(IMAPFailure) -> Harvest {
+        let view = try selected()
+        let before = savedSearch
+        // A search that fails saves nothing: `$` is empty then (RFC 5182 section 2.1).
+        if criteria.saves { savedSearch = [] }
+        let charset = try charset(named: criteria.charset)
+        if criteria.key.asksModSeq { enableModSeq() }
+        let compiler = SearchCompiler(view: view, charset: charset, savedResult: before, now: now())
+        // In a box: what is found so far would be copied with every turn.
+        let box = NIOLockedValueBox(
+            SearchRun(
+                compiler.compile(criteria.key), in: view, limits: configuration.parseLimits, into: harvest))
+        var clock = ProgressClock(now: now())
+        while true {
+            let isDone = try await blocking { () throws(StoreError) in
+                let result: Result<Bool, StoreError> = box.withLockedValue { run in
+                    do throws(StoreError) { return .success(try run.step()) } catch { return .failure(error) }
+                }
+                return try result.get()
+            }
+            if isDone { break }
+            if clock.isDue(now: now()) {
+                let (done, goal) = box.withLockedValue { ($0.done, $0.goal) }
+                try await tellProgress(tag, done: done, goal: goal)
+            }
+        }
+        return box.withLockedValue { $0.harvest }
+    }
+
+    /// A sign of life of a command that takes long (RFC 9585 section 4).
+    private func tellProgress(_ tag: String, done: Int, goal: Int) async throws(IMAPFailure) {
+        let code = IMAPResponseCode.inProgress(
+            tag: tag, done: UInt32(clamping: min(done, goal)), goal: UInt32(clamping: max(goal, 1)))
+        respond(.status(tag: nil, .ok, code: code, text: "Still working"))
+        try await flush()
+    }
+
+    /// Answers a search or sort that has return options, and saves its result if it is asked to.
+    func respond(
+        _ answer: SearchAnswer, to key: IMAPSearchKey, byUID: Bool, tag: String
+    ) async throws(IMAPFailure) {
+        let meant = answer.meant
+        if answer.options.save { savedSearch = .init(ascending: meant.sorted()) }
+        let modSeq = try await highestModSeq(of: meant, for: key)
+        if let result = answer.result(tag: tag, byUID: byUID, modSeq: modSeq) { respond(.esearch(result)) }
+    }
+
+    /// The highest mod-sequence of messages in the view, for a search that asks for mod-sequences; nil without messages.
+    func highestModSeq(of uids: [UInt32], for key: IMAPSearchKey) async throws(IMAPFailure) -> ModSeq? {
+        guard key.asksModSeq else { return nil }
+        let view = try selected()
+        return try await blocking { () throws(StoreError) in uids.lazy.compactMap { view.entry(of: $0)?.modSeq }.max() }
     }
 
     private func charset(named name: String?) throws(IMAPFailure) -> Charset {
         guard let name else { return .utf8 }
         let charset = Charset(named: Array(name.utf8))
-        guard charset.isKnown else {
-            throw .no(.badCharset(["UTF-8", "US-ASCII"]), "This charset is not known")
-        }
+        guard charset.isKnown else { throw .no(.badCharset(Charset.preferredNames), "This charset is not known") }
         return charset
     }
 }

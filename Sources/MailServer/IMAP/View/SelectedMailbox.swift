@@ -119,6 +119,34 @@ struct SelectedMailbox: Sendable {
         }
     }
 
+    /// The messages of the view that are in `ranges` of UIDs, as ranges of sequence numbers.
+    private func numbers(in ranges: [ClosedRange<UInt32>]) -> [Range<Int>] {
+        ranges.map { range in
+            let first = count(below: range.lowerBound)
+            return first..<(range.upperBound == .max ? count : count(below: range.upperBound + 1))
+        }
+    }
+
+    /// How many messages of the view are in `ranges` of UIDs.
+    func count(in ranges: [ClosedRange<UInt32>]) -> Int { numbers(in: ranges).reduce(0) { $0 + $1.count } }
+
+    /// The part of `ranges` of UIDs that holds those of their messages that stand at `window`, counted from 0.
+    func uidRanges(of ranges: [ClosedRange<UInt32>], at window: Range<Int>) -> [ClosedRange<UInt32>] {
+        var passed = 0
+        var found: [ClosedRange<UInt32>] = []
+        for numbers in numbers(in: ranges) {
+            let part = window.clamped(to: passed..<passed + numbers.count)
+            if let first = part.first, let last = part.last,
+                let low = uid(at: UInt32(clamping: numbers.lowerBound + first - passed + 1)),
+                let high = uid(at: UInt32(clamping: numbers.lowerBound + last - passed + 1))
+            {
+                found.append(low...high)
+            }
+            passed += numbers.count
+        }
+        return found
+    }
+
     /// The UIDs of the view that are in `ranges`, ascending.
     func uids(in ranges: [ClosedRange<UInt32>]) -> [UID] {
         var found: [UID] = []

@@ -62,6 +62,7 @@ extension IMAPCommandParser {
             case "COUNT": options.count = true
             case "SAVE": options.save = true
             case "PARTIAL":
+                guard options.partial == nil else { throw .syntax("More than one PARTIAL") }
                 try lexer.space()
                 options.partial = try lexer.partialRange()
             default: throw .syntax("Unknown return option")

@@ -1,0 +1,25 @@
+import ShardFS
+
+/// What a search keeps of the messages that it finds. Calls block.
+protocol SearchHarvest: Sendable {
+    /// What it costs to keep a message, on the scale of `SearchNode.cost`.
+    var cost: Int { get }
+
+    /// Takes a message that was found; they come in ascending order.
+    ///
+    /// - Throws: `limit` when there is more than may be kept.
+    mutating func take(_ number: UInt32, _ entry: MessageEntry, _ reader: inout MessageReader) throws(StoreError)
+}
+
+/// Numbers and UIDs, in the mailbox's order: all that SEARCH needs.
+struct FoundMessages: SearchHarvest {
+    private(set) var numbers: [UInt32] = []
+    private(set) var uids: [UInt32] = []
+
+    var cost: Int { 0 }
+
+    mutating func take(_ number: UInt32, _ entry: MessageEntry, _ reader: inout MessageReader) {
+        numbers.append(number)
+        uids.append(entry.uid.rawValue)
+    }
+}

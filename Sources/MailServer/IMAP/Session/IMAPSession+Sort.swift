@@ -1,0 +1,43 @@
+import IMAPCodec
+import ShardFS
+
+// SORT and THREAD, and their UID forms. RFC 5256, RFC 5267 section 3, RFC 5957.
+
+extension IMAPSession {
+    func sort(_ command: IMAPSortCommand, tag: String) async throws(IMAPFailure) -> Completion {
+        let options = command.returnOptions
+        let criteria = SearchCriteria(key: command.key, charset: command.charset, saves: options?.save == true)
+        let table = try await find(
+            criteria,
+            into: SortTable(
+                command.criteria, maximumMessages: configuration.maxSortedMessages,
+                maximumTextBytes: configuration.maxSortedTextBytes), tag: tag)
+        let (numbers, uids) = try await blocking { () throws(StoreError) in table.sorted() }
+        if let options {
+            let answer = SearchAnswer(options: options, numbers: numbers, uids: uids)
+            try await respond(answer, to: command.key, byUID: command.byUID, tag: tag)
+        } else {
+            let modSeq = try await highestModSeq(of: uids, for: command.key)
+            respond(.sort(command.byUID ? uids : numbers, modSeq: modSeq))
+        }
+        return Completion("SORT completed")
+    }
+
+    func thread(_ command: IMAPThreadCommand, tag: String) async throws(IMAPFailure) -> Completion {
+        let algorithm: ThreadHarvest.Algorithm
+        switch command.algorithm {
+        case "REFERENCES": algorithm = .references
+        case "ORDEREDSUBJECT": algorithm = .orderedSubject
+        default: throw .bad("This threading algorithm is not known")
+        }
+        let limits = ThreadHarvest.Limits(
+            messages: configuration.maxThreadedMessages, messageIDs: configuration.maxThreadedMessageIDs)
+        let harvest = try await find(
+            SearchCriteria(key: command.key, charset: command.charset),
+            into: ThreadHarvest(algorithm, limits: limits), tag: tag)
+        let byUID = command.byUID
+        let tokens = try await blocking { () throws(StoreError) in harvest.tokens(byUID: byUID) }
+        respond(.thread(tokens))
+        return Completion("THREAD completed")
+    }
+}

@@ -1,0 +1,87 @@
+import Glibc
+import IMAPCodec
+import MIME
+import ShardFS
+
+/// The sort keys of the messages that a SORT found, side by side. RFC 5256, RFC 5957.
+///
+/// A message costs eight bytes, eight more for each criterion, and its texts.
+struct SortTable: SearchHarvest {
+    /// Each key once: a message that ties under it ties under its repetition.
+    private let criteria: [IMAPSortCriterion]
+    private let maximumMessages: Int
+    private let maximumTextBytes: Int
+    private var rows: [(number: UInt32, uid: UInt32)] = []
+    /// Row by row a value for each criterion: a number, or the place of a text.
+    private var values: [Int64] = []
+    private var texts: [UInt8] = []
+
+    /// Octets of a text that count: what differs later ties.
+    private static let longestText = 1_024
+
+    init(_ criteria: [IMAPSortCriterion], maximumMessages: Int, maximumTextBytes: Int) {
+        var seen: Set<IMAPSortCriterion.Key> = []
+        self.criteria = criteria.filter { seen.insert($0.key).inserted }
+        self.maximumMessages = maximumMessages
+        self.maximumTextBytes = maximumTextBytes
+    }
+
+    var cost: Int { criteria.map(\.key.cost).max() ?? 0 }
+
+    mutating func take(_ number: UInt32, _ entry: MessageEntry, _ reader: inout MessageReader) throws(StoreError) {
+        guard rows.count < maximumMessages else {
+            throw StoreError(.limit, "at most \(maximumMessages) messages can be sorted")
+        }
+        rows.append((number, entry.uid.rawValue))
+        for criterion in criteria {
+            let value: SortValue
+            do throws(StoreError) {
+                value = try criterion.key.value(of: entry, &reader)
+            } catch {
+                // Gone for good: it sorts as a message without that field.
+                guard error.code == .notFound else { throw error }
+                value = criterion.key.isText ? .text([]) : .number(0)
+            }
+            try append(value)
+        }
+    }
+
+    private mutating func append(_ value: SortValue) throws(StoreError) {
+        switch value {
+        case .number(let number): values.append(number)
+        case .text(let text):
+            let kept = text.prefix(Self.longestText)
+            guard texts.count + kept.count <= maximumTextBytes else {
+                throw StoreError(.limit, "the texts to sort by are too long")
+            }
+            values.append(Int64(texts.count) << 16 | Int64(kept.count))
+            texts += kept
+        }
+    }
+
+    /// Numbers and UIDs in the order asked for.
+    func sorted() -> (numbers: [UInt32], uids: [UInt32]) {
+        let order = rows.indices.sorted { left, right in isBefore(left, right) }
+        return (order.map { rows[$0].number }, order.map { rows[$0].uid })
+    }
+
+    private func isBefore(_ left: Int, _ right: Int) -> Bool {
+        for (column, criterion) in criteria.enumerated() {
+            let a = values[left * criteria.count + column]
+            let b = values[right * criteria.count + column]
+            let order = criterion.key.isText ? compareTexts(a, b) : a < b ? -1 : a > b ? 1 : 0
+            if order != 0 { return (order < 0) != criterion.reverse }
+        }
+        return left < right
+    }
+
+    private func compareTexts(_ left: Int64, _ right: Int64) -> Int {
+        if left == right { return 0 }
+        let (a, b) = (Int(left & 0xFFFF), Int(right & 0xFFFF))
+        let order = texts.withUnsafeBufferPointer { texts in
+            guard let base = texts.baseAddress else { return CInt(0) }
+            return memcmp(base + Int(left >> 16), base + Int(right >> 16), min(a, b))
+        }
+        return order != 0 ? Int(order) : a - b
+    }
+}

@@ -1,0 +1,79 @@
+// Steps 2 to 6 of the REFERENCES algorithm. RFC 5256 section 3.
+
+extension ThreadTree {
+    /// - Parameter forest: has one node for each of the messages.
+    init(_ messages: [ThreadedMessage], linkedBy forest: ReferenceForest) {
+        self.init(messages)
+        adopt(forest)
+        gatherSubjects(messages)
+    }
+
+    /// Steps 2 and 3: a message's parent is the next message above it. Of the dummies those are left that head a thread
+    /// in which several messages have no other message above them.
+    private mutating func adopt(_ forest: ReferenceForest) {
+        let none = ReferenceForest.none
+        /// For each dummy looked at, the next message above it, or the dummy that heads its thread.
+        var tops: [Int32: Int32] = [:]
+        /// For each dummy that heads a thread, the messages right below it.
+        var orphans: [Int32: [Int32]] = [:]
+        var path: [Int32] = []
+        for (message, node) in forest.nodes.enumerated() {
+            var above = forest.parents[Int(node)]
+            guard above != none else { continue }
+            path.removeAll(keepingCapacity: true)
+            while forest.messages[Int(above)] == none {
+                if let top = tops[above] {
+                    above = top
+                    break
+                }
+                path.append(above)
+                let next = forest.parents[Int(above)]
+                if next == none { break }
+                above = next
+            }
+            for dummy in path { tops[dummy] = above }
+            let parent = forest.messages[Int(above)]
+            if parent != none {
+                link(Int32(message), to: parent)
+            } else {
+                orphans[above, default: []].append(Int32(message))
+            }
+        }
+        for children in orphans.values where children.count > 1 {
+            let dummy = addDummy()
+            for child in children { link(child, to: dummy) }
+        }
+    }
+
+    /// Step 5: threads of the same subject become one.
+    private mutating func gatherSubjects(_ messages: [ThreadedMessage]) {
+        let heads = heads()
+        func subject(_ node: Int32) -> Fingerprint? { messages[Int(firstMessage(of: node))].subject }
+        func isReply(_ node: Int32) -> Bool { !isDummy(node) && messages[Int(node)].isReplyOrForward }
+        var table: [Fingerprint: Int32] = [:]
+        for head in heads {
+            guard let subject = subject(head) else { continue }
+            guard let known = table[subject] else {
+                table[subject] = head
+                continue
+            }
+            if !isDummy(known), isDummy(head) || (isReply(known) && !isReply(head)) { table[subject] = head }
+        }
+        let subjects = heads.map { subject($0) }
+        for (head, subject) in zip(heads, subjects) {
+            // One that another head took along is a head no more.
+            guard let subject, let known = table[subject], known != head, parents[Int(head)] == ReferenceForest.none
+            else { continue }
+            if isDummy(known), isDummy(head) {
+                merge(head, into: known)
+            } else if isDummy(known) || (isReply(head) && !isReply(known)) {
+                link(head, to: known)
+            } else {
+                let dummy = addDummy()
+                link(known, to: dummy)
+                link(head, to: dummy)
+                table[subject] = dummy
+            }
+        }
+    }
+}

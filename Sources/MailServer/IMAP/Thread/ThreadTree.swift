@@ -1,0 +1,120 @@
+import IMAPCodec
+
+/// Threads of messages: each message has a parent, which is a message, a dummy, or none for the head of a thread.
+///
+/// Nothing in it recurses: how deep a thread is, strangers decide.
+struct ThreadTree {
+    private static let none = ReferenceForest.none
+
+    /// The parents of the messages, and behind them of the dummies.
+    var parents: [Int32]
+    private let messageCount: Int
+    /// The messages by sent date, then by number.
+    let order: [Int32]
+    /// The place of each message in this order; behind them that of each dummy's first child.
+    var ranks: [Int32]
+    /// Dummies that went into another one.
+    var heirs: [Int32: Int32] = [:]
+
+    /// Messages without links.
+    init(_ messages: [ThreadedMessage]) {
+        messageCount = messages.count
+        parents = Array(repeating: Self.none, count: messages.count)
+        order = messages.indices.map { Int32($0) }.sorted { left, right in
+            let (a, b) = (messages[Int(left)].sentDate, messages[Int(right)].sentDate)
+            return a == b ? left < right : a < b
+        }
+        ranks = Array(repeating: 0, count: messages.count)
+        for (rank, message) in order.enumerated() { ranks[Int(message)] = Int32(rank) }
+    }
+
+    func isDummy(_ node: Int32) -> Bool { Int(node) >= messageCount }
+
+    /// The message, or a dummy's first child.
+    func firstMessage(of node: Int32) -> Int32 { order[Int(ranks[Int(node)])] }
+
+    /// Heads of threads, by sent date.
+    func heads() -> [Int32] {
+        parents.indices.lazy.map { Int32($0) }
+            .filter { parents[Int($0)] == Self.none && heirs[$0] == nil }
+            .sorted { ranks[Int($0)] < ranks[Int($1)] }
+    }
+
+    /// Adds a dummy without children.
+    mutating func addDummy() -> Int32 {
+        parents.append(Self.none)
+        ranks.append(.max)
+        return Int32(parents.count - 1)
+    }
+
+    mutating func link(_ child: Int32, to parent: Int32) {
+        parents[Int(child)] = parent
+        if isDummy(parent) { ranks[Int(parent)] = min(ranks[Int(parent)], ranks[Int(child)]) }
+    }
+
+    /// Gives the children of a dummy to another one.
+    mutating func merge(_ dummy: Int32, into heir: Int32) {
+        heirs[dummy] = heir
+        ranks[Int(heir)] = min(ranks[Int(heir)], ranks[Int(dummy)])
+    }
+
+    // MARK: ORDEREDSUBJECT
+
+    /// The first message of each base subject heads a thread, whose other messages are its children.
+    init(orderedSubjects messages: [ThreadedMessage]) {
+        self.init(messages)
+        var first: [Fingerprint?: Int32] = [:]
+        for message in order {
+            let subject = messages[Int(message)].subject
+            if let head = first[subject] { parents[Int(message)] = head } else { first[subject] = message }
+        }
+    }
+
+    // MARK: The answer
+
+    /// The threads as RFC 5256 section 4 writes them, siblings by sent date.
+    func tokens(_ number: (Int) -> UInt32) -> [IMAPThreadToken] {
+        var firstChildren = Array(repeating: Self.none, count: parents.count)
+        var nextSiblings = Array(repeating: Self.none, count: messageCount)
+        // From the last to the first, so that each goes in front.
+        for message in order.reversed() {
+            var parent = parents[Int(message)]
+            guard parent != Self.none else { continue }
+            while let heir = heirs[parent] { parent = heir }
+            nextSiblings[Int(message)] = firstChildren[Int(parent)]
+            firstChildren[Int(parent)] = message
+        }
+        enum Task {
+            case visit(Int32)
+            case token(IMAPThreadToken)
+        }
+        var tokens: [IMAPThreadToken] = []
+        tokens.reserveCapacity(messageCount * 3)
+        var tasks: [Task] = []
+        for head in heads() {
+            tasks = [.token(.close), .visit(head)]
+            tokens.append(.open)
+            while let task = tasks.popLast() {
+                switch task {
+                case .token(let token): tokens.append(token)
+                case .visit(let node):
+                    if !isDummy(node) { tokens.append(.number(number(Int(node)))) }
+                    let first = firstChildren[Int(node)]
+                    guard first != Self.none else { continue }
+                    guard nextSiblings[Int(first)] != Self.none || isDummy(node) else {
+                        tasks.append(.visit(first))
+                        continue
+                    }
+                    let start = tasks.count
+                    var child = first
+                    while child != Self.none {
+                        tasks += [.token(.open), .visit(child), .token(.close)]
+                        child = nextSiblings[Int(child)]
+                    }
+                    tasks[start...].reverse()
+                }
+            }
+        }
+        return tokens
+    }
+}
