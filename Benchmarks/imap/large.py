@@ -1,6 +1,8 @@
 """One mailbox of a million messages and more."""
 
+import contextlib
 import os
+import shutil
 import statistics
 import subprocess
 import threading
@@ -18,10 +20,12 @@ def make_store(bench, server, count, say):
     domain, user = server.user.partition("@")[2], server.user.partition("@")[0]
     account = f"{server.directory}/store/domains/{domain}/users/{user}"
     inbox, pool = f"{account}/mailboxes/INBOX", f"{server.directory}/pool"
-    os.makedirs(inbox, exist_ok=True)
-    for name in os.listdir(inbox):
-        raise RuntimeError(f"{inbox} holds {name}: a new directory is needed")
-    os.makedirs(pool)
+    # What a new account begins with is no store of the old program.
+    shutil.rmtree(inbox, ignore_errors=True)
+    with contextlib.suppress(FileNotFoundError):
+        os.unlink(f"{account}/quota.ledger")
+    os.makedirs(inbox)
+    os.makedirs(pool, exist_ok=True)
     subprocess.run([bench.client, "corpus", "--directory", pool, "--count", str(FILES)], check=True,
                    stdout=subprocess.DEVNULL)
     start = time.monotonic()

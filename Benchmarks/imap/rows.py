@@ -97,12 +97,12 @@ def bodies(b, server, turn):
 
 
 def store_one(b, server, turn):
-    answer = b.run(server, "store", mailbox="INBOX", first=1, last=b.messages, count=1000)
+    answer = b.run(server, "store", mailbox="INBOX", first=1, last=b.messages, count=500)
     return {"store-one": 1 / answer["rate"]}
 
 
 def store_eight(b, server, turn):
-    answer = b.run(server, "store", mailbox="INBOX", first=b.middle, last=b.middle + 99, connections=8, count=300)
+    answer = b.run(server, "store", mailbox="INBOX", first=b.middle, last=b.middle + 99, connections=8, count=100)
     return {"store-8": answer["rate"]}
 
 
