@@ -102,7 +102,7 @@ def store_one(b, server, turn):
 
 
 def store_eight(b, server, turn):
-    answer = b.run(server, "store", mailbox="INBOX", first=b.middle, last=b.middle + 99, connections=8, count=100)
+    answer = b.run(server, "store", mailbox="INBOX", first=b.middle, last=b.middle + 99, connections=8, count=50)
     return {"store-8": answer["rate"]}
 
 

@@ -115,7 +115,7 @@ struct Rows {
         }
     }
 
-    /// `count` flag changes on each of `connections`, of single messages with UIDs `first` to `last`.
+    /// `count` flag changes on each of `connections`, of single messages with UIDs `first` to `last` in no order.
     private func store() throws -> String {
         let count = try options.number("count")
         let first = try options.number("first")
@@ -125,8 +125,10 @@ struct Rows {
             try connection.command("SELECT \(mailbox)")
             var random = SeededGenerator(state: UInt64(number))
             return {
+                var uid = first
                 for index in 0..<count {
-                    let uid = Int.random(in: first...last, using: &random)
+                    // Set, then taken back, so that each is a change.
+                    if index % 2 == 0 { uid = Int.random(in: first...last, using: &random) }
                     try connection.command("UID STORE \(uid) \(index % 2 == 0 ? "+" : "-")FLAGS (\\Flagged)")
                 }
                 return count
