@@ -4,7 +4,7 @@ DESTDIR ?=
 SWIFT ?= swift
 STRESS_SECONDS ?= 60
 
-BUILD_PACKAGES = libssl-dev libunistring-dev zlib1g-dev pkg-config
+BUILD_PACKAGES = libssl-dev liblmdb-dev libunistring-dev zlib1g-dev pkg-config
 RUN_PACKAGES = $(BUILD_PACKAGES) python3
 TEST_PACKAGES = $(RUN_PACKAGES) openssl isync curl swaks libnet-ssleay-perl mutt bsdutils
 

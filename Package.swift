@@ -32,11 +32,15 @@ let package = Package(
         // C: thin shims and system libraries.
         .target(name: "CPosix"),
         .systemLibrary(name: "COpenSSL", pkgConfig: "libcrypto", providers: [.apt(["libssl-dev"])]),
+        .systemLibrary(name: "CLMDB", pkgConfig: "lmdb", providers: [.apt(["liblmdb-dev"])]),
         .target(name: "CUnistring", linkerSettings: [.linkedLibrary("unistring")]),
         .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
 
         // The storage engine, which stands alone.
         .target(name: "ShardFS", dependencies: ["CPosix", "COpenSSL", "CUnistring"], swiftSettings: settings),
+
+        // The optional read cache over it.
+        .target(name: "ShardIndex", dependencies: ["ShardFS", "CLMDB", "CPosix"], swiftSettings: settings),
 
         // Bytes to values and back, without sockets, disk or clock.
         .target(name: "MIME", dependencies: ["CUnistring"], swiftSettings: settings),
@@ -74,6 +78,14 @@ let package = Package(
             swiftSettings: settings),
 
         .testTarget(name: "ShardFSTests", dependencies: ["ShardFS", "shardfs-example"], swiftSettings: settings),
+        // A process of its own to be killed.
+        .executableTarget(
+            name: "shardindex-writer", dependencies: ["ShardFS", "ShardIndex"],
+            path: "StressTests/Sources/shardindex-writer",
+            swiftSettings: settings),
+        .testTarget(
+            name: "ShardIndexTests", dependencies: ["ShardIndex", "ShardFS", "shardindex-writer"],
+            swiftSettings: settings),
         .testTarget(name: "MIMETests", dependencies: ["MIME"], swiftSettings: settings),
         .testTarget(
             name: "IMAPCodecTests", dependencies: ["IMAPCodec", nio("NIOCore")], swiftSettings: settings),

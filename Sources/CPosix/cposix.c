@@ -7,6 +7,7 @@
 #include <string.h>
 #include <sys/file.h>
 #include <sys/random.h>
+#include <sys/statfs.h>
 #include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
@@ -32,6 +33,12 @@ int64_t cposix_getdents64(int fd, void *buffer, size_t size) { return syscall(SY
 int cposix_flock(int fd, int operation) { return flock(fd, operation); }
 
 int cposix_syncfs(int fd) { return syncfs(fd); }
+
+int64_t cposix_file_system_type(const char *path) {
+    struct statfs s;
+    if (statfs(path, &s) != 0) return -1;
+    return (int64_t)(uint32_t)s.f_type;
+}
 
 int cposix_random(void *buffer, size_t size) {
     unsigned char *p = buffer;

@@ -24,6 +24,9 @@ int cposix_flock(int fd, int operation);
 /// syncfs(2) of the file system that holds `fd`.
 int cposix_syncfs(int fd);
 
+/// The kind of file system that holds `path` (f_type of statfs(2)); -1 and errno on failure.
+int64_t cposix_file_system_type(const char *path);
+
 /// getrandom(2), looped until `size` bytes are there; -1 on failure.
 int cposix_random(void *buffer, size_t size);
 

@@ -1,0 +1,124 @@
+extension AccountIndex {
+    /// Calls `body` with each kept summary of messages with UIDs in `range`, in UID order, in one read transaction.
+    ///
+    /// The bytes are the database's own and end with the call. While `body` runs the cache keeps every page that it
+    /// could still read: it should not take long, and must not wait for this cache.
+    /// - Parameter body: answers whether to go on.
+    public func forEach(
+        _ mailbox: MailboxKey, in range: ClosedRange<UInt32>, _ body: (UInt32, UnsafeRawBufferPointer) -> Bool
+    ) {
+        guard let prefix = IndexKey.prefix(.summary, mailbox.id, uidValidity: mailbox.uidValidity) else { return }
+        var hits = 0
+        read(prefix) { cursor, key in
+            IndexKey.set(range.lowerBound, at: prefix.count, in: &key)
+            var step = key.withUnsafeBytes { cursor.seek($0) }
+            var next = UInt64(range.lowerBound)
+            while true {
+                switch step {
+                case .end: return .good
+                case .failed(let outcome): return outcome
+                case .at(let found, let stored):
+                    guard let uid = Self.uid(found, prefix), uid <= range.upperBound else { return .good }
+                    // Entries that go round in a circle would never end.
+                    guard uid >= next else { return .wrong("the entries are not in order") }
+                    next = UInt64(uid) + 1
+                    guard let payload = CachedValue.payload(stored, key: found) else {
+                        return .wrong("a value is not what was written")
+                    }
+                    hits += 1
+                    guard body(uid, payload) else { return .good }
+                    step = cursor.next()
+                }
+            }
+        }
+        count(hits: hits, misses: 0)
+    }
+
+    /// Calls `body` with the summary of each of `uids`, which are in ascending order, nil where none is kept.
+    ///
+    /// As `forEach` in all else. A cache that is not to be had answers nil for all.
+    public func forEach(
+        _ mailbox: MailboxKey, uids: [UInt32], _ body: (UInt32, UnsafeRawBufferPointer?) -> Bool
+    ) {
+        /// The place of the next that is to be answered, and how many of those before it were found.
+        var next = 0
+        var hits = 0
+        var stopped = false
+        if let prefix = IndexKey.prefix(.summary, mailbox.id, uidValidity: mailbox.uidValidity) {
+            read(prefix) { cursor, key in
+                var step: ReadCursor.Step?
+                var sought: UInt64 = 0
+                while next < uids.count {
+                    let wanted = uids[next]
+                    if step == nil {
+                        sought = UInt64(wanted)
+                        IndexKey.set(wanted, at: prefix.count, in: &key)
+                        step = key.withUnsafeBytes { cursor.seek($0) }
+                    }
+                    guard case .at(let found, let stored) = step else {
+                        if case .failed(let outcome) = step { return outcome }
+                        return .good
+                    }
+                    guard let here = Self.uid(found, prefix) else { return .good }
+                    if wanted < here {
+                        next += 1
+                        stopped = !body(wanted, nil)
+                    } else if wanted > here {
+                        // The cursor lags behind: a search. One that does not go forward would never end.
+                        guard wanted > sought else { return .wrong("the entries are not in order") }
+                        step = nil
+                        continue
+                    } else {
+                        guard let payload = CachedValue.payload(stored, key: found) else {
+                            return .wrong("a value is not what was written")
+                        }
+                        next += 1
+                        hits += 1
+                        stopped = !body(wanted, payload)
+                        // A neighbour is one step away.
+                        step = next < uids.count && uids[next] == here &+ 1 ? cursor.next() : nil
+                    }
+                    if stopped { return .good }
+                }
+                return .good
+            }
+        }
+        while next < uids.count, !stopped {
+            next += 1
+            stopped = !body(uids[next - 1], nil)
+        }
+        count(hits: hits, misses: next - hits)
+    }
+
+    /// The summary of one message; nil when none is kept.
+    public func summary(_ mailbox: MailboxKey, uid: UInt32) -> [UInt8]? {
+        var result: [UInt8]?
+        forEach(mailbox, uids: [uid]) { _, payload in
+            result = payload.map(Array.init)
+            return true
+        }
+        return result
+    }
+
+    // MARK: parts
+
+    /// Runs `body` with a cursor, and a key of `prefix` and room for a number.
+    private func read(_ prefix: [UInt8], _ body: (ReadCursor, inout [UInt8]) -> Environment.Outcome) {
+        var key = prefix + [0, 0, 0, 0]
+        _ = use(create: false) { environment in ((), environment.read { cursor in body(cursor, &key) }) }
+    }
+
+    /// The number behind `prefix`; nil for a key of others.
+    @inline(__always)
+    static func uid(_ key: UnsafeRawBufferPointer, _ prefix: [UInt8]) -> UInt32? {
+        guard key.count == prefix.count + 4, key.starts(with: prefix) else { return nil }
+        return UInt32(bigEndian: key.loadUnaligned(fromByteOffset: prefix.count, as: UInt32.self))
+    }
+
+    func count(hits: Int, misses: Int) {
+        state.withLock { s in
+            s.statistics.hits += hits
+            s.statistics.misses += misses
+        }
+    }
+}

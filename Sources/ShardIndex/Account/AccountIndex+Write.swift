@@ -1,0 +1,94 @@
+// Changes are queued, and written by the one writer thread.
+
+extension AccountIndex {
+    /// Entries and bytes of one write transaction.
+    private static let transactionEntries = 2_000
+    private static let transactionBytes = 8 << 20
+
+    /// Keeps a message's summary. Queued: it is found some time later, or never.
+    public func put(_ mailbox: MailboxKey, uid: UInt32, _ summary: [UInt8]) {
+        guard summary.count <= core.options.maximumValueBytes,
+            var key = IndexKey.prefix(.summary, mailbox.id, uidValidity: mailbox.uidValidity)
+        else { return dropped(1) }
+        IndexKey.append(uid, to: &key)
+        queue([.put(key: key, value: summary)])
+    }
+
+    /// Forgets messages. A summary that stays costs room only: its UID is never another message's.
+    public func remove(_ mailbox: MailboxKey, uids: some Sequence<UInt32>) {
+        guard let prefix = IndexKey.prefix(.summary, mailbox.id, uidValidity: mailbox.uidValidity) else { return }
+        var mutations: [Mutation] = []
+        for uid in uids {
+            var key = prefix
+            IndexKey.append(uid, to: &key)
+            mutations.append(.delete(key: key))
+        }
+        queue(mutations)
+    }
+
+    /// Forgets all of a mailbox, under every UIDVALIDITY that it had.
+    public func removeMailbox(id: String) {
+        var mutations: [Mutation] = []
+        for kind in [IndexKey.Kind.summary, .view] {
+            if let prefix = IndexKey.prefix(kind, id, uidValidity: nil) { mutations.append(.deletePrefix(prefix)) }
+        }
+        queue(mutations)
+    }
+
+    func queue(_ mutations: [Mutation]) {
+        if mutations.isEmpty { return }
+        if !core.writer.add(self, mutations) { dropped(mutations.count) }
+    }
+
+    func dropped(_ count: Int) { state.withLock { $0.statistics.dropped += count } }
+
+    // MARK: on the writer thread
+
+    /// Writes changes; each of `groups` in one transaction, several in one where they are small.
+    func write(_ groups: [[Mutation]]) {
+        var batch: [Mutation] = []
+        var bytes = 0
+        for group in groups {
+            batch += group
+            bytes += group.reduce(0) { $0 + $1.cost }
+            if batch.count >= Self.transactionEntries || bytes >= Self.transactionBytes {
+                writeBatch(batch)
+                batch = []
+                bytes = 0
+            }
+        }
+        if !batch.isEmpty { writeBatch(batch) }
+        core.written(self)
+    }
+
+    private func writeBatch(_ batch: [Mutation]) {
+        // A mailbox may have more entries than one transaction should remove.
+        var again = batch
+        for _ in 0..<10_000 {
+            var left: [Mutation] = []
+            let result = use(create: true) { environment in
+                ((), environment.write { transaction in Self.apply(again, transaction, left: &left) })
+            }
+            guard let result, result.1 == .good else { return dropped(again.count) }
+            if left.isEmpty { return }
+            again = left
+        }
+    }
+
+    private static func apply(_ batch: [Mutation], _ transaction: WriteTransaction, left: inout [Mutation]) -> Int32 {
+        for mutation in batch {
+            var code: Int32 = 0
+            switch mutation {
+            case .put(let key, let value): code = transaction.put(key, value)
+            case .delete(let key): code = transaction.delete(key)
+            case .deletePrefix(let prefix):
+                var deleted = 0
+                code = transaction.delete(prefix: prefix, limit: transactionEntries, deleted: &deleted)
+                // What was put behind it in the same batch goes too: a cache may lack anything.
+                if deleted == transactionEntries { left.append(mutation) }
+            }
+            guard code == 0 else { return code }
+        }
+        return 0
+    }
+}

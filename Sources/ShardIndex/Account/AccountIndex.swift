@@ -1,0 +1,187 @@
+import CPosix
+import Glibc
+
+/// The read cache of one account. Every method may be called from any thread; none throws, and none waits for a disk
+/// but to read.
+///
+/// Whatever is wrong with the cache looks like an empty one.
+public final class AccountIndex: Sendable {
+    enum Phase {
+        case closed
+        case open(Environment)
+        /// The writer thread is closing or removing it.
+        case closing
+        case disabled(String)
+    }
+
+    struct State {
+        var phase = Phase.closed
+        /// Calls that use the open environment.
+        var users = 0
+        /// Monotonic nanoseconds before which a reader does not try to open it again.
+        var notBefore: UInt64 = 0
+        var lastUsed: UInt64 = 0
+        var statistics = IndexStatistics()
+        /// Times that it was found wrong, not full.
+        var wrong = 0
+    }
+
+    /// Times that a wrong cache is begun anew before it stays off until the next start.
+    private static let maximumWrong = 3
+    /// After a try that found nothing to open.
+    private static let pause: UInt64 = 200_000_000
+
+    let core: IndexCore
+    let files: IndexFiles
+    let owner: StateRecord.Owner
+    let state = Monitor(State())
+
+    init(core: IndexCore, files: IndexFiles, owner: StateRecord.Owner) {
+        self.core = core
+        self.files = files
+        self.owner = owner
+    }
+
+    // MARK: using the environment
+
+    enum Used<R> {
+        case result(R)
+        case unavailable
+    }
+
+    /// Runs `body` with the environment, opened when it is not; nil when it is not to be had.
+    func use<R>(create: Bool, _ body: (Environment) -> (R, Environment.Outcome)) -> (R, Environment.Outcome)? {
+        guard let environment = enter(create: create) else { return nil }
+        let (result, outcome) = body(environment)
+        leave(outcome)
+        return (result, outcome)
+    }
+
+    private func enter(create: Bool) -> Environment? {
+        let now = cposix_monotonic_ns()
+        let (environment, isNew) = state.withLock { s -> (Environment?, Bool) in
+            s.lastUsed = now
+            switch s.phase {
+            case .open(let environment):
+                s.users += 1
+                return (environment, false)
+            case .closing, .disabled: return (nil, false)
+            case .closed:
+                guard create || now >= s.notBefore else { return (nil, false) }
+                s.notBefore = now + Self.pause
+                switch Environment.open(
+                    files, owner: owner, boot: core.boot, mapBytes: core.mapBytes, create: create)
+                {
+                case .open(let environment):
+                    s.phase = .open(environment)
+                    s.users += 1
+                    return (environment, true)
+                case .absent, .busy: return (nil, false)
+                case .unusable(let reason):
+                    noteWrong(&s, reason)
+                    return (nil, false)
+                }
+            }
+        }
+        if isNew { core.opened(self) }
+        return environment
+    }
+
+    private func leave(_ outcome: Environment.Outcome) {
+        let discard: (remove: Bool, clean: Bool)? = state.change { s in
+            s.users -= 1
+            guard case .open = s.phase else { return nil }
+            switch outcome {
+            case .good, .later: return nil
+            case .reopen: return (false, false)
+            case .full:
+                s.statistics.recreated += 1
+                core.log("the read cache of \(owner.account) is full and begins anew")
+                return (true, false)
+            case .wrong(let reason):
+                noteWrong(&s, reason)
+                return (true, false)
+            }
+        }
+        if let discard { retire(remove: discard.remove, clean: discard.clean) }
+    }
+
+    private func noteWrong(_ s: inout State, _ reason: String) {
+        s.statistics.recreated += 1
+        s.wrong += 1
+        if s.wrong >= Self.maximumWrong, case .closed = s.phase { s.phase = .disabled(reason) }
+        let off = s.wrong >= Self.maximumWrong ? "stays off" : "begins anew"
+        core.log("the read cache of \(owner.account) \(off): \(reason)")
+    }
+
+    // MARK: closing
+
+    /// Lets the writer thread close it once nobody uses it.
+    func retire(remove: Bool, clean: Bool) {
+        let environment = state.withLock { s -> Environment? in
+            guard case .open(let environment) = s.phase else { return nil }
+            s.phase = .closing
+            return environment
+        }
+        guard let environment else { return }
+        if !core.writer.run({ self.end(environment, remove: remove, clean: clean) }) {
+            // No thread any more: here then.
+            end(environment, remove: remove, clean: clean)
+        }
+    }
+
+    /// On the writer thread.
+    private func end(_ environment: Environment, remove: Bool, clean: Bool) {
+        _ = state.wait { $0.users == 0 ? true : nil }
+        core.closed(self)
+        environment.close(clean: clean && !remove)
+        if remove { files.remove() }
+        state.change { s in
+            s.phase = s.wrong >= Self.maximumWrong ? .disabled("it was found wrong again and again") : .closed
+            s.notBefore = 0
+        }
+    }
+
+    /// Closes it if nobody uses it now.
+    func closeIdle() {
+        if state.withLock({ $0.users == 0 }) { retire(remove: false, clean: true) }
+    }
+
+    /// Writes what waits and closes the cache in good order. It may be used on.
+    public func close() {
+        core.writer.wait {}
+        retire(remove: false, clean: true)
+        core.writer.wait {}
+    }
+
+    /// Removes the cache with all that it holds. It may be used on.
+    public func drop() {
+        core.writer.wait {}
+        let isOpen = state.withLock { s in
+            if case .open = s.phase { return true }
+            return false
+        }
+        if isOpen {
+            retire(remove: true, clean: false)
+            core.writer.wait {}
+        } else {
+            files.remove()
+        }
+    }
+
+    /// Waits until all that was put before is written.
+    public func flush() { core.writer.wait {} }
+
+    /// What it holds and did.
+    public var statistics: IndexStatistics {
+        var result = state.withLock { s in
+            if case .disabled(let reason) = s.phase { s.statistics.disabled = reason }
+            return s.statistics
+        }
+        if let (now, _) = use(create: false, { (($0.entries(), $0.bytes), .good) }) {
+            result.entries = now.0
+            result.bytes = now.1
+        }
+        return result
+    }
+}

@@ -1,0 +1,352 @@
+import CLMDB
+import CPosix
+import Glibc
+
+/// One open LMDB environment. At most one for an account in a process; `AccountIndex` sees to it.
+///
+/// Opened with MDB_NOSYNC and MDB_NOMETASYNC: the kernel has every write, so the end of a process, however sudden,
+/// loses nothing, and LMDB's own copy-on-write keeps the file whole; what the end of the machine may tear is never
+/// opened again (`StateRecord.Condition.open`). Without MDB_WRITEMAP: the map is read-only, so no stray write of this
+/// process can reach the file, and a full disk is an error instead of a signal.
+final class Environment: @unchecked Sendable {
+    // Proof for @unchecked: the handles are set once and LMDB's own functions on them are thread-safe with MDB_NOTLS;
+    // `trust` and `idle` are behind their locks; `write` runs on the one writer thread; `close` is called once, when
+    // nobody uses the environment any more.
+    enum Opened {
+        case open(Environment)
+        /// There is none that can be trusted, and none was to be made.
+        case absent
+        /// Another process is about to open or to remove it; later.
+        case busy
+        /// Not to be had, and why.
+        case unusable(String)
+    }
+
+    /// What a read or write ended with.
+    enum Outcome: Equatable {
+        case good
+        /// Not now: no reader's place, a lock that was not to be had. Nothing is wrong.
+        case later
+        case full
+        /// Removed by somebody, or grown by another process: close it, open it anew.
+        case reopen
+        /// Not to be trusted: remove it, begin anew.
+        case wrong(String)
+    }
+
+    private struct Trust {
+        var state: StateRecord
+        /// This process is changing the file.
+        var writing = false
+    }
+
+    /// Read transactions kept for the next reader.
+    private static let idleReaders = 16
+    private static let readerPlaces: UInt32 = 254
+    /// Seconds to wait for another process's commit.
+    private static let patience = 2.0
+
+    private let handle: OpaquePointer
+    private let database: MDB_dbi
+    private let dataDescriptor: Int32
+    private let presence: Int32
+    private let stateDescriptor: Int32
+    private let directory: Int32
+    private let lockLook: StateRecord.Look
+    private let boot: String
+    private let trust: Monitor<Trust>
+    private let idle = Monitor<[OpaquePointer]>([])
+
+    // MARK: opening
+
+    /// Opens the cache in `files`.
+    /// - Parameter create: makes it when there is none, and anew when it cannot be trusted.
+    static func open(
+        _ files: IndexFiles, owner: StateRecord.Owner, boot: String, mapBytes: Int, create: Bool
+    ) -> Opened {
+        if !create, files.look(IndexFiles.data) == nil { return .absent }
+        guard files.makeDirectory() else {
+            return .unusable("cannot write to \(files.directory): \(String(cString: strerror(errno)))")
+        }
+        guard let presence = files.open(IndexFiles.presence) else {
+            return .unusable("cannot open \(files.path(IndexFiles.presence)): \(String(cString: strerror(errno)))")
+        }
+        guard let state = files.open(IndexFiles.state) else {
+            Glibc.close(presence)
+            return .unusable("cannot open \(files.path(IndexFiles.state)): \(String(cString: strerror(errno)))")
+        }
+        let result = open(files, owner, boot, mapBytes, create, presence, state)
+        if case .open = result { return result }
+        Glibc.close(presence)
+        Glibc.close(state)
+        return result
+    }
+
+    private static func open(
+        _ files: IndexFiles, _ owner: StateRecord.Owner, _ boot: String, _ mapBytes: Int, _ create: Bool,
+        _ presence: Int32, _ state: Int32
+    ) -> Opened {
+        if IndexFiles.tryLock(presence, LOCK_EX) {
+            // Nobody else has it open, and nobody can open it meanwhile.
+            if !isTrusted(files, IndexFiles.readState(state), owner, boot) {
+                guard create else { return .absent }
+                unlink(files.path(IndexFiles.data))
+                let fresh = StateRecord(owner: owner, boot: boot, condition: .fresh, data: .init())
+                guard IndexFiles.writeState(fresh, to: state, sync: false) else {
+                    return .unusable("cannot write \(files.path(IndexFiles.state))")
+                }
+            }
+            unlink(files.path(IndexFiles.lock))
+        }
+        // From exclusive to shared, or shared beside others. Between the two somebody may have removed all.
+        guard IndexFiles.tryLock(presence, LOCK_SH), files.look(IndexFiles.presence)?.inode == inode(presence),
+            files.look(IndexFiles.state)?.inode == inode(state)
+        else { return .busy }
+        guard IndexFiles.lock(state, seconds: patience) else { return .busy }
+        defer { IndexFiles.unlock(state) }
+        guard let record = IndexFiles.readState(state), isTrusted(files, record, owner, boot) else { return .busy }
+        return connect(files, record, boot, mapBytes, presence, state)
+    }
+
+    private static func inode(_ fd: Int32) -> UInt64? { IndexFiles.look(fd)?.look.inode }
+
+    private static func isTrusted(
+        _ files: IndexFiles, _ record: StateRecord?, _ owner: StateRecord.Owner, _ boot: String
+    ) -> Bool {
+        guard let record, record.owner == owner else { return false }
+        let data = files.look(IndexFiles.data)
+        switch record.condition {
+        case .fresh: return data == nil
+        case .clean: return data == record.data
+        case .open: return record.boot == boot && data == record.data
+        }
+    }
+
+    /// Opens LMDB's side. `state` is held exclusively.
+    private static func connect(
+        _ files: IndexFiles, _ record: StateRecord, _ boot: String, _ mapBytes: Int, _ presence: Int32, _ state: Int32
+    ) -> Opened {
+        var record = record
+        var made: OpaquePointer?
+        guard mdb_env_create(&made) == 0, let handle = made else { return .unusable("LMDB has no memory") }
+        var code = mdb_env_set_mapsize(handle, mapBytes)
+        if code == 0 { code = mdb_env_set_maxreaders(handle, readerPlaces) }
+        if code == 0 {
+            code = mdb_env_open(
+                handle, files.directory, UInt32(MDB_NOSYNC) | UInt32(MDB_NOMETASYNC) | UInt32(MDB_NOTLS), 0o600)
+        }
+        guard code == 0 else {
+            mdb_env_close(handle)
+            return failed(files, code)
+        }
+        // Places of readers that were killed.
+        var dead: Int32 = 0
+        mdb_reader_check(handle, &dead)
+        var data: Int32 = -1
+        mdb_env_get_fd(handle, &data)
+        var database: MDB_dbi = 0
+        var transaction: OpaquePointer?
+        code = mdb_txn_begin(handle, nil, UInt32(MDB_RDONLY), &transaction)
+        if code == 0 { code = mdb_dbi_open(transaction, nil, 0, &database) }
+        if let transaction { mdb_txn_abort(transaction) }
+        guard code == 0, let look = IndexFiles.look(data)?.look, let lockLook = files.look(IndexFiles.lock) else {
+            mdb_env_close(handle)
+            return failed(files, code)
+        }
+        if record.condition == .fresh {
+            record = StateRecord(owner: record.owner, boot: boot, condition: .open, data: look)
+            // Needs no sync: nothing on stable storage says that this file is whole.
+            guard IndexFiles.writeState(record, to: state, sync: false) else {
+                mdb_env_close(handle)
+                return failed(files, ENOSPC)
+            }
+        }
+        guard look == record.data, hasAllPages(handle, look) else {
+            mdb_env_close(handle)
+            return failed(files, MDB_CORRUPTED)
+        }
+        let directory = Glibc.open(files.directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+        guard directory >= 0 else {
+            mdb_env_close(handle)
+            return .busy
+        }
+        return .open(
+            Environment(
+                handle: handle, database: database, dataDescriptor: data, presence: presence, stateDescriptor: state,
+                directory: directory, lockLook: lockLook, boot: boot, record: record))
+    }
+
+    /// Out of memory or descriptors is no fault of the cache; all else is, and the next to open it begins anew.
+    private static func failed(_ files: IndexFiles, _ code: Int32) -> Opened {
+        guard code <= 0 else { return .busy }
+        files.remove()
+        return .unusable("LMDB: \(String(cString: mdb_strerror(code)))")
+    }
+
+    /// The file is as long as its meta page says: a page behind the end of a file is a signal when it is read.
+    private static func hasAllPages(_ handle: OpaquePointer, _ look: StateRecord.Look) -> Bool {
+        var info = MDB_envinfo()
+        var stat = MDB_stat()
+        guard mdb_env_info(handle, &info) == 0, mdb_env_stat(handle, &stat) == 0 else { return false }
+        let (pages, isTooMuch) = info.me_last_pgno.addingReportingOverflow(1)
+        let (bytes, isTooLong) = pages.multipliedReportingOverflow(by: Int(stat.ms_psize))
+        return !isTooMuch && !isTooLong && bytes <= Int(look.size)
+    }
+
+    private init(
+        handle: OpaquePointer, database: MDB_dbi, dataDescriptor: Int32, presence: Int32, stateDescriptor: Int32,
+        directory: Int32, lockLook: StateRecord.Look, boot: String, record: StateRecord
+    ) {
+        self.handle = handle
+        self.database = database
+        self.dataDescriptor = dataDescriptor
+        self.presence = presence
+        self.stateDescriptor = stateDescriptor
+        self.directory = directory
+        self.lockLook = lockLook
+        self.boot = boot
+        trust = Monitor(Trust(state: record))
+    }
+
+    /// Ends it: nobody may use it now or later. Alone and whole, it is marked as closed in good order.
+    func close(clean: Bool) {
+        for transaction in idle.withLock({ $0 }) { mdb_txn_abort(transaction) }
+        let record = trust.withLock { $0.state }
+        if clean, record.condition == .open, IndexFiles.tryLock(presence, LOCK_EX),
+            var now = IndexFiles.readState(stateDescriptor), let look = IndexFiles.look(dataDescriptor),
+            look.links > 0, look.look == now.data, mdb_env_sync(handle, 1) == 0
+        {
+            now.condition = .clean
+            // Unwritten, it is thrown away after the next start of the machine, and good until then.
+            _ = IndexFiles.writeState(now, to: stateDescriptor, sync: true)
+        }
+        mdb_env_close(handle)
+        Glibc.close(stateDescriptor)
+        Glibc.close(presence)
+        Glibc.close(directory)
+    }
+
+    // MARK: trust
+
+    /// Whether the files are what the last commit left.
+    /// - Parameter holding: this process's writer has `state` locked.
+    private func inspect(holding: Bool = false) -> Outcome {
+        guard let lock = IndexFiles.look(IndexFiles.lockName, in: directory), lock.inode == lockLook.inode,
+            lock.size >= lockLook.size,
+            let (look, links) = IndexFiles.look(dataDescriptor), links > 0
+        else { return .reopen }
+        return trust.withLock { trust in
+            if look == trust.state.data { return .good }
+            // Never shorter, whoever writes: a page behind the end of the file is a signal.
+            guard let (look, _) = IndexFiles.look(dataDescriptor), look.size >= trust.state.data.size else {
+                return .wrong("the file was cut")
+            }
+            if trust.writing || look == trust.state.data { return .good }
+            // Another process at a commit, or one that has made one.
+            if !holding, !IndexFiles.tryLock(stateDescriptor, LOCK_SH) { return .good }
+            defer { if !holding { IndexFiles.unlock(stateDescriptor) } }
+            guard let record = IndexFiles.readState(stateDescriptor), let (look, _) = IndexFiles.look(dataDescriptor),
+                record.owner == trust.state.owner, record.data == look
+            else { return .wrong("the file was changed by another program") }
+            trust.state = record
+            return .good
+        }
+    }
+
+    // MARK: reading
+
+    /// Calls `body` with a cursor in a read transaction. What it points to is valid until `body` returns.
+    func read(_ body: (ReadCursor) -> Outcome) -> Outcome {
+        let state = inspect()
+        guard state == .good else { return state }
+        var code: Int32 = 0
+        var transaction = idle.withLock { $0.popLast() }
+        if let old = transaction {
+            code = mdb_txn_renew(old)
+            if code != 0 { mdb_txn_abort(old) }
+        } else {
+            code = mdb_txn_begin(handle, nil, UInt32(MDB_RDONLY), &transaction)
+        }
+        guard code == 0, let transaction else { return Self.outcome(code) }
+        var cursor: OpaquePointer?
+        code = mdb_cursor_open(transaction, database, &cursor)
+        guard code == 0, let cursor else {
+            mdb_txn_abort(transaction)
+            return Self.outcome(code)
+        }
+        let result = body(ReadCursor(cursor: cursor, maximumBytes: Int(trust.withLock { $0.state.data.size })))
+        mdb_cursor_close(cursor)
+        mdb_txn_reset(transaction)
+        let kept = idle.withLock { idle in
+            guard idle.count < Self.idleReaders else { return false }
+            idle.append(transaction)
+            return true
+        }
+        if !kept { mdb_txn_abort(transaction) }
+        return result
+    }
+
+    func entries() -> Int? {
+        guard inspect() == .good else { return nil }
+        var stat = MDB_stat()
+        return mdb_env_stat(handle, &stat) == 0 ? Int(stat.ms_entries) : nil
+    }
+
+    var bytes: UInt64 { UInt64(max(0, IndexFiles.look(dataDescriptor)?.look.size ?? 0)) }
+
+    // MARK: writing
+
+    /// Runs `body` in a write transaction and commits. On the writer thread: LMDB's lock belongs to the thread.
+    func write(_ body: (WriteTransaction) -> Int32) -> Outcome {
+        guard IndexFiles.lock(stateDescriptor, seconds: Self.patience) else { return .later }
+        defer { IndexFiles.unlock(stateDescriptor) }
+        let state = inspect(holding: true)
+        guard state == .good else { return state }
+        guard var record = IndexFiles.readState(stateDescriptor), let (look, _) = IndexFiles.look(dataDescriptor),
+            record.data == look
+        else { return .wrong("the file was changed by another program") }
+        if record.condition != .open {
+            // Durable before the first write: after a power cut a cache half on disk would pass for a whole one.
+            record.condition = .open
+            record.boot = boot
+            guard IndexFiles.writeState(record, to: stateDescriptor, sync: true) else { return .later }
+        }
+        let marked = record
+        trust.withLock { trust in
+            trust.state = marked
+            trust.writing = true
+        }
+        let result = commit(body)
+        if let (look, _) = IndexFiles.look(dataDescriptor) { record.data = look }
+        let noted = IndexFiles.writeState(record, to: stateDescriptor, sync: false)
+        let after = record
+        trust.withLock { trust in
+            trust.state = after
+            trust.writing = false
+        }
+        return noted || result != .good ? result : .wrong("its state could not be written")
+    }
+
+    private func commit(_ body: (WriteTransaction) -> Int32) -> Outcome {
+        var begun: OpaquePointer?
+        var code = mdb_txn_begin(handle, nil, 0, &begun)
+        guard code == 0, let transaction = begun else { return Self.outcome(code) }
+        code = body(WriteTransaction(transaction: transaction, database: database))
+        guard code == 0 else {
+            mdb_txn_abort(transaction)
+            return Self.outcome(code)
+        }
+        return Self.outcome(mdb_txn_commit(transaction))
+    }
+
+    /// What LMDB's answer means for the cache.
+    static func outcome(_ code: Int32) -> Outcome {
+        switch code {
+        case 0: .good
+        case MDB_MAP_FULL: .full
+        case MDB_MAP_RESIZED: .reopen
+        case MDB_READERS_FULL, ENOMEM, ENOSPC, EDQUOT, EINTR, EAGAIN: .later
+        default: .wrong(String(cString: mdb_strerror(code)))
+        }
+    }
+}

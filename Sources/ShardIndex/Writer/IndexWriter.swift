@@ -1,0 +1,161 @@
+import CPosix
+import Glibc
+
+/// The one thread of the process that writes to caches, and the bounded queue in front of it.
+///
+/// An LMDB write transaction belongs to the thread that began it; opening anew, closing and removing may sync and wait,
+/// which no caller should.
+final class IndexWriter: Sendable {
+    enum Job: Sendable {
+        /// Changes of one cache that belong together.
+        case change(AccountIndex, [Mutation])
+        case run(@Sendable () -> Void)
+    }
+
+    private struct State {
+        var jobs: [Job] = []
+        var bytes = 0
+        /// When the oldest change has waited long enough, monotonic nanoseconds.
+        var due: UInt64?
+        var isStarted = false
+        var isStopping = false
+        var isStopped = false
+    }
+
+    private let maximumBytes: Int
+    private let delay: UInt64
+    private let state = Monitor(State())
+
+    init(maximumBytes: Int, delay: Double) {
+        self.maximumBytes = max(0, maximumBytes)
+        self.delay = UInt64(max(0, min(delay, 60)) * 1e9)
+    }
+
+    /// Queues changes; false when there is no room, or no thread any more.
+    func add(_ account: AccountIndex, _ mutations: [Mutation]) -> Bool {
+        let cost = mutations.reduce(0) { $0 + $1.cost }
+        return state.change { s in
+            guard !s.isStopping, s.bytes + cost <= maximumBytes, start(&s) else { return false }
+            s.bytes += cost
+            s.jobs.append(.change(account, mutations))
+            if s.due == nil { s.due = cposix_monotonic_ns() + delay }
+            // A queue that fills up is not kept waiting.
+            if s.bytes > maximumBytes / 2 { s.due = 0 }
+            return true
+        }
+    }
+
+    /// Runs `body` on the thread after all that was queued before; false when there is no thread.
+    @discardableResult
+    func run(_ body: @escaping @Sendable () -> Void) -> Bool {
+        state.change { s in
+            guard !s.isStopping, start(&s) else { return false }
+            s.jobs.append(.run(body))
+            s.due = 0
+            return true
+        }
+    }
+
+    /// Runs `body` as `run` does and waits for it. Never from the thread itself.
+    func wait(_ body: @escaping @Sendable () -> Void) {
+        let done = Monitor(false)
+        guard
+            run({
+                body()
+                done.change { $0 = true }
+            })
+        else { return }
+        done.wait { $0 ? true : nil }
+    }
+
+    /// Writes what waits, then ends the thread.
+    func stop() {
+        let isRunning = state.change { s in
+            s.isStopping = true
+            s.due = 0
+            return s.isStarted
+        }
+        if isRunning { state.wait { $0.isStopped ? true : nil } }
+    }
+
+    // MARK: the thread
+
+    private func start(_ s: inout State) -> Bool {
+        if s.isStarted { return true }
+        var thread = pthread_t()
+        let box = Unmanaged.passRetained(self)
+        let code = pthread_create(
+            &thread, nil,
+            { raw in
+                guard let raw else { return nil }
+                Unmanaged<IndexWriter>.fromOpaque(raw).takeRetainedValue().work()
+                return nil
+            }, box.toOpaque())
+        guard code == 0 else {
+            box.release()
+            return false
+        }
+        pthread_detach(thread)
+        s.isStarted = true
+        return true
+    }
+
+    private func work() {
+        while let jobs = take() {
+            // Changes of one account go together, in their order.
+            var changes: [(account: AccountIndex, mutations: [[Mutation]])] = []
+            var places: [ObjectIdentifier: Int] = [:]
+            func write() {
+                for change in changes { change.account.write(change.mutations) }
+                changes = []
+                places = [:]
+            }
+            for job in jobs {
+                switch job {
+                case .change(let account, let mutations):
+                    if let place = places[ObjectIdentifier(account)] {
+                        changes[place].mutations.append(mutations)
+                    } else {
+                        places[ObjectIdentifier(account)] = changes.count
+                        changes.append((account, [mutations]))
+                    }
+                case .run(let body):
+                    write()
+                    body()
+                }
+            }
+            write()
+        }
+        state.change { $0.isStopped = true }
+    }
+
+    private enum Next {
+        case jobs([Job])
+        case ended
+        case again
+    }
+
+    /// What is due; nil when the thread is to end.
+    private func take() -> [Job]? {
+        while true {
+            let due = state.withLock { $0.due }
+            let next = state.wait(until: due ?? .max) { s -> Next? in
+                if s.jobs.isEmpty { return s.isStopping ? .ended : nil }
+                guard let now = s.due, now <= cposix_monotonic_ns() || s.isStopping else {
+                    return s.due == due ? nil : .again
+                }
+                defer {
+                    s.jobs = []
+                    s.bytes = 0
+                    s.due = nil
+                }
+                return .jobs(s.jobs)
+            }
+            switch next {
+            case .jobs(let jobs): return jobs
+            case .ended: return nil
+            case .again, nil: continue
+            }
+        }
+    }
+}
