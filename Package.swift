@@ -54,7 +54,7 @@ let package = Package(
         .target(
             name: "MailServer",
             dependencies: [
-                "ShardFS", "MIME", "IMAPCodec", "SMTPCodec", "CZlib",
+                "ShardFS", "ShardIndex", "MIME", "IMAPCodec", "SMTPCodec", "CZlib",
                 nio("NIOCore"), nio("NIOPosix"), nio("NIOConcurrencyHelpers"),
                 .product(name: "NIOSSL", package: "swift-nio-ssl"),
                 .product(name: "Crypto", package: "swift-crypto"),
@@ -94,7 +94,8 @@ let package = Package(
         .testTarget(
             name: "MailServerTests",
             dependencies: [
-                "MailServer", "ShardFS", "IMAPCodec", "SMTPCodec", nio("NIOCore"), nio("NIOPosix"), nio("NIOEmbedded"),
+                "MailServer", "ShardFS", "ShardIndex", "IMAPCodec", "SMTPCodec", nio("NIOCore"), nio("NIOPosix"),
+                nio("NIOEmbedded"),
                 nio("NIOConcurrencyHelpers"),
                 .product(name: "NIOSSL", package: "swift-nio-ssl"),
                 .product(name: "Crypto", package: "swift-crypto"),

@@ -4,6 +4,7 @@ import NIOConcurrencyHelpers
 import NIOCore
 import NIOPosix
 import ShardFS
+import ShardIndex
 
 /// The server as a whole: starts everything in order, obeys signals, and stops in reverse.
 ///
@@ -85,7 +86,7 @@ public final class MailServerApplication: Sendable {
             authenticator: Authenticator(
                 accounts: access.accounts, filePool: filePool, passwordPool: passwordPool, decoySecret: secret,
                 now: Clocks.monotonic),
-            limits: limits, tls: tls, filePool: filePool, group: group, log: log)
+            limits: limits, index: makeIndex(configuration), tls: tls, filePool: filePool, group: group, log: log)
         let services = try makeServices(environment)
         var failure: StartError?
         do throws(StartError) {
@@ -104,6 +105,7 @@ public final class MailServerApplication: Sendable {
         do {
             try await filePool.run { () throws(StoreFailure) in
                 do { try access.store.close() } catch { throw StoreFailure(description: "\(error)") }
+                environment.index?.close()
             }
         } catch {
             logger.error("closing the store: \(error)")
@@ -201,6 +203,19 @@ public final class MailServerApplication: Sendable {
         } catch {
             throw StartError("TLS: \(error)", isConfiguration: configuration.tls.certFile != nil)
         }
+    }
+
+    /// The read cache; nil when it is off, or where it would not be safe.
+    private func makeIndex(_ configuration: Configuration) -> ShardIndex? {
+        guard configuration.index.enabled, let path = configuration.index.path else { return nil }
+        if let network = ShardIndex.networkFileSystem(of: path) {
+            logger.warning("the read cache is off: \(path) is on \(network), and it needs a file system of this machine")
+            return nil
+        }
+        var options = IndexOptions()
+        options.maximumBytes = UInt64(configuration.index.maxSizeMB) << 20
+        let logger = logger
+        return ShardIndex(path: path, options: options) { logger.warning("read cache: \($0)") }
     }
 
     private struct StoreFailure: Error, CustomStringConvertible { let description: String }

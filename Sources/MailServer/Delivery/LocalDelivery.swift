@@ -98,22 +98,23 @@ public final class LocalDelivery: SMTPBackend {
         }
         guard let first = envelope.recipients.first else { throw .unavailable }
         let environment = environment
-        let staged: StagedMessage
+        let limits = environment.index == nil ? nil : environment.configuration.parseLimits
+        let content: IncomingContent
         do {
-            staged = try await environment.filePool.run { () throws(DeliveryFailure) in
-                try Self.inbox(of: first.mailbox, environment).stageMessage()
+            content = try await environment.filePool.run { () throws(DeliveryFailure) in
+                IncomingContent(try Self.inbox(of: first.mailbox, environment).stageMessage(), limits: limits)
             }
         } catch {
             throw failure(error, "opening a message")
         }
-        return IncomingMessage(delivery: self, message: staged)
+        return IncomingMessage(delivery: self, content: content)
     }
 
-    fileprivate func append(_ bytes: ByteBuffer, to message: StagedMessage) async throws(SMTPStoreFailure) {
+    fileprivate func append(_ bytes: ByteBuffer, to content: IncomingContent) async throws(SMTPStoreFailure) {
         do {
             try await environment.filePool.run { () throws(DeliveryFailure) in
                 let result: Result<Void, StoreError> = bytes.withUnsafeReadableBytes { raw in
-                    do throws(StoreError) { return .success(try message.write(raw)) } catch { return .failure(error) }
+                    do throws(StoreError) { return .success(try content.write(raw)) } catch { return .failure(error) }
                 }
                 do { try result.get() } catch { throw DeliveryFailure(error) }
             }
@@ -122,15 +123,20 @@ public final class LocalDelivery: SMTPBackend {
         }
     }
 
-    fileprivate func commit(_ message: StagedMessage, _ envelope: SMTPEnvelope) async throws(SMTPStoreFailure) {
+    fileprivate func commit(_ content: IncomingContent, _ envelope: SMTPEnvelope) async throws(SMTPStoreFailure) {
         let environment = environment
         let recipients = envelope.recipients.map(\.mailbox)
         do {
             try await environment.filePool.run { () throws(DeliveryFailure) in
                 do {
-                    try message.finish()
+                    try content.staged.finish()
                     let inboxes = try recipients.map { try Self.inbox(of: $0, environment) }
-                    _ = try Delivery.deliver(message, to: inboxes)
+                    let results = try Delivery.deliver(content.staged, to: inboxes)
+                    let limits = environment.configuration.parseLimits
+                    for (recipient, (inbox, result)) in zip(recipients, zip(inboxes, results)) {
+                        let index = environment.index(of: try AccountAddress(parsing: recipient))
+                        content.keepSummary(in: index, of: inbox, result, limits: limits)
+                    }
                 } catch { throw DeliveryFailure(error) }
             }
         } catch {
@@ -139,7 +145,7 @@ public final class LocalDelivery: SMTPBackend {
         logger.info(
             "delivered",
             metadata: [
-                "from": "\(envelope.sender)", "to": "\(recipients.joined(separator: " "))", "size": "\(message.size)",
+                "from": "\(envelope.sender)", "to": "\(recipients.joined(separator: " "))", "size": "\(content.staged.size)",
                 "client": "\(envelope.remoteAddress)",
             ])
     }
@@ -195,17 +201,17 @@ extension Mailbox {
 /// A message on its way into the store: nothing of it has a name until it is delivered.
 private final class IncomingMessage: SMTPIncomingMessage {
     private let delivery: LocalDelivery
-    private let message: StagedMessage
+    private let content: IncomingContent
 
-    init(delivery: LocalDelivery, message: StagedMessage) {
+    init(delivery: LocalDelivery, content: IncomingContent) {
         self.delivery = delivery
-        self.message = message
+        self.content = content
     }
 
-    func append(_ bytes: ByteBuffer) async throws(SMTPStoreFailure) { try await delivery.append(bytes, to: message) }
+    func append(_ bytes: ByteBuffer) async throws(SMTPStoreFailure) { try await delivery.append(bytes, to: content) }
 
     func commit(_ envelope: SMTPEnvelope) async throws(SMTPStoreFailure) {
-        try await delivery.commit(message, envelope)
+        try await delivery.commit(content, envelope)
     }
 
     /// The file goes with its last reference.

@@ -1,4 +1,5 @@
 public import ShardFS
+public import ShardIndex
 
 /// The accounts behind an IMAP server. Calls come from many connections at once.
 public protocol IMAPBackend: Sendable {
@@ -36,6 +37,8 @@ public enum IMAPAuthenticationOutcome: Sendable {
 public struct IMAPAccount: Sendable {
     public let address: AccountAddress
     public let mail: Account
+    /// What was worked out about its messages before; nil without a read cache.
+    public var index: AccountIndex?
     /// Not told to this account's programs.
     public var suppressedCapabilities = CapabilityNames([])
 

@@ -37,9 +37,7 @@ public final class IMAPService: MailService {
         session.maxLiteralSize = configuration.imap.maxLiteralSize
         session.maxLineLength = configuration.limits.imapLine
         session.maxLoginFailures = configuration.limits.loginFailuresPerConnection
-        session.parseLimits = ParseLimits(
-            depth: configuration.limits.mimeDepth, parts: configuration.limits.mimeParts,
-            headerBytes: configuration.limits.headerBytes)
+        session.parseLimits = configuration.parseLimits
         var settings = IMAPServerConfiguration(session: session)
         settings.maxConnections = configuration.imap.maxConnections
         settings.idleTimeout = .seconds(Int64(configuration.imap.idleTimeout))
@@ -90,6 +88,7 @@ private final class StoreIMAPBackend: IMAPBackend {
                     try environment.store.account(account.address)
                 }
                 var result = IMAPAccount(address: account.address, mail: mail)
+                result.index = environment.index(of: account.address)
                 result.suppressedCapabilities = CapabilityNames(account.suppressCapabilities)
                 return .accepted(result)
             } catch {
@@ -101,5 +100,12 @@ private final class StoreIMAPBackend: IMAPBackend {
         case .lockedOut: return .lockedOut
         case .unavailable: return .unavailable
         }
+    }
+}
+
+extension Configuration {
+    /// Bounds on what is taken from a message.
+    var parseLimits: ParseLimits {
+        ParseLimits(depth: limits.mimeDepth, parts: limits.mimeParts, headerBytes: limits.headerBytes)
     }
 }

@@ -2,6 +2,7 @@ import IMAPCodec
 import NIOConcurrencyHelpers
 import NIOCore
 import NIOPosix
+import ShardIndex
 import Testing
 
 @testable import MailServer
@@ -53,6 +54,7 @@ final class IMAPDialogue {
     /// Sends bytes as they are and gives back what comes.
     @discardableResult
     func send(_ text: String) async -> [String] {
+        mail.index?.flush()
         decoder.append(ByteBuffer(string: text))
         while !isClosed, let event = decoder.next() { await apply(session.handle(.event(event))) }
         return take()

@@ -34,7 +34,8 @@ import Testing
                 authenticator: Authenticator(
                     accounts: access.accounts, filePool: IMAPTestMail.pool, passwordPool: passwordPool,
                     decoyIterations: 4096, decoySecret: try StoreAccess.loginSecret(configuration), now: { 0 }),
-                limits: ConnectionLimits(configuration, now: Clocks.monotonic), tls: nil, filePool: IMAPTestMail.pool,
+                limits: ConnectionLimits(configuration, now: Clocks.monotonic), index: nil, tls: nil,
+                filePool: IMAPTestMail.pool,
                 group: MultiThreadedEventLoopGroup.singleton, log: LogOutput(configuration) { _ in })
             service = IMAPService(environment)
             port = try await service.listen(#require(service.places.first)).port ?? 0

@@ -130,7 +130,8 @@ import Testing
         try mail.fill(31)
         try Self.expunge((1...31).filter { $0 % 3 != 0 }, in: mail)
         let view = SelectedMailbox(
-            mailbox: try mail.mailbox(), isReadOnly: true, snapshot: try mail.mailbox().snapshot(), recentFrom: .max)
+            mailbox: try mail.mailbox(), isReadOnly: true, snapshot: try mail.mailbox().snapshot(), recentFrom: .max,
+            summaries: nil)
         func all(_ ranges: ClosedRange<UInt32>...) -> [ClosedRange<UInt32>] { view.vanished(nil, in: ranges) }
         #expect(all(1...8) == [1...2, 4...5, 7...8])
         #expect(all(2...3, 5...7, 9...9) == [2...2, 5...5, 7...7])

@@ -2,6 +2,7 @@ import FoundationEssentials
 import Glibc
 import NIOConcurrencyHelpers
 import ShardFS
+import ShardIndex
 import Testing
 
 @testable import MailServer
@@ -16,6 +17,8 @@ final class IMAPTestMail: Sendable {
     let path: String
     let store: Store
     let backend: Backend
+    /// The read cache, unless RMAIL_TEST_INDEX is off: the tests are run with it and without.
+    let index: ShardIndex?
 
     init(_ change: (inout StoreOptions) -> Void = { _ in }) throws {
         let base = access("/dev/shm", W_OK) == 0 ? "/dev/shm" : FileManager.default.temporaryDirectory.path
@@ -25,12 +28,20 @@ final class IMAPTestMail: Sendable {
         options.durability = .none
         change(&options)
         store = try Store.open("\(path)/store", options: options)
-        backend = Backend(store)
+        index = getenv("RMAIL_TEST_INDEX").map { String(cString: $0) } == "off" ? nil : Self.index(in: path)
+        backend = Backend(store, index)
         let account = try store.createAccount(AccountAddress(local: "alice", domain: "example.com"))
         try account.create(.inbox)
         for (name, use) in [("Sent", "\\Sent"), ("Trash", "\\Trash")] {
             try account.create(MailboxName(name), specialUse: use)
         }
+    }
+
+    private static func index(in path: String) -> ShardIndex {
+        var options = IndexOptions()
+        // What was put is waited for.
+        options.writeDelay = 0
+        return ShardIndex(path: "\(path)/cache", options: options) { Issue.record("read cache: \($0)") }
     }
 
     deinit { try? FileManager.default.removeItem(atPath: path) }
@@ -71,9 +82,19 @@ final class IMAPTestMail: Sendable {
     /// Knows alice, and counts connections.
     final class Backend: IMAPBackend {
         private let store: Store
+        private let index: ShardIndex?
         private let open = NIOLockedValueBox(0)
 
-        init(_ store: Store) { self.store = store }
+        init(_ store: Store, _ index: ShardIndex?) {
+            self.store = store
+            self.index = index
+        }
+
+        private func account(_ address: AccountAddress, _ mail: Account) -> IMAPAccount {
+            var account = IMAPAccount(address: address, mail: mail)
+            account.index = index?.account(storeID: store.id, address)
+            return account
+        }
 
         var connections: Int { open.withLockedValue { $0 } }
 
@@ -90,7 +111,7 @@ final class IMAPTestMail: Sendable {
             guard password == Array(IMAPTestMail.password.utf8), let address = try? AccountAddress(parsing: user),
                 let mail = try? store.account(address)
             else { return user == "busy" ? .unavailable : user == "disabled" ? .disabled : .refused }
-            return .accepted(IMAPAccount(address: address, mail: mail))
+            return .accepted(account(address, mail))
         }
 
         func scramCredentials(user: String, from remoteAddress: String) async -> SCRAMLookup {
@@ -115,7 +136,7 @@ final class IMAPTestMail: Sendable {
             if user == "disabled", isProven { return .disabled }
             let address = try? AccountAddress(parsing: user == "user" ? "alice@example.com" : user)
             guard isProven, let address, let mail = try? store.account(address) else { return .refused }
-            return .accepted(IMAPAccount(address: address, mail: mail))
+            return .accepted(account(address, mail))
         }
     }
 }

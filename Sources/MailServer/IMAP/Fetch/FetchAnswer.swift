@@ -42,8 +42,16 @@ struct FetchAnswer: Sendable {
         self.items = items
     }
 
-    /// False when the piece is full and the answer is not complete.
-    mutating func write(into buffer: inout ByteBuffer, limit: Int) throws(StoreError) -> Bool {
+    /// The summary for the read cache; nil when it cannot be kept.
+    mutating func makeSummary(with sections: Set<MessageSummary.Section>) throws(StoreError) -> [UInt8]? {
+        try reader.summary(with: sections)
+    }
+
+    /// - Parameter summary: what the read cache knows of the message.
+    /// - Returns: False when the piece is full and the answer is not complete.
+    mutating func write(
+        into buffer: inout ByteBuffer, limit: Int, summary: MessageSummary? = nil
+    ) throws(StoreError) -> Bool {
         while true {
             switch pending {
             case .none: break
@@ -69,7 +77,11 @@ struct FetchAnswer: Sendable {
                 continue
             }
             guard let item = items.popFirst() else { return true }
-            try write(item, into: &buffer)
+            if let section = item.section, let known = summary?[section] {
+                write(item, known, into: &buffer)
+            } else {
+                try write(item, into: &buffer)
+            }
         }
     }
 
@@ -121,10 +133,11 @@ struct FetchAnswer: Sendable {
             let saved = (try? view.mailbox.details(entry))?.saved
             writer.write(.saveDate(saved.map { IMAPDateTime(secondsSince1970: $0) }), into: &buffer)
         case .envelope:
-            writer.write(.envelope(IMAPEnvelope(try reader.envelope())), into: &buffer)
+            let envelope = IMAPEnvelope(try reader.envelope()).rendered()
+            envelope.withUnsafeBytes { write(item, $0, into: &buffer) }
         case .bodyStructure(let extensible):
-            let structure = IMAPBodyStructure(try reader.structure().root)
-            writer.write(.bodyStructure(structure, extensible: extensible), into: &buffer)
+            let structure = IMAPBodyStructure(try reader.structure().root).rendered(extensible: extensible)
+            structure.withUnsafeBytes { write(item, $0, into: &buffer) }
         case .preview: writer.write(.preview(try reader.preview()), into: &buffer)
         case .body(let section, let partial, _): try writeBody(section, partial, into: &buffer)
         case .rfc822:
@@ -146,6 +159,24 @@ struct FetchAnswer: Sendable {
             } else {
                 writer.write(.binarySize(part: part, 0), into: &buffer)
             }
+        }
+    }
+
+    /// Writes what a summary has.
+    private mutating func write(
+        _ item: IMAPFetchItem, _ known: UnsafeRawBufferPointer, into buffer: inout ByteBuffer
+    ) {
+        switch item {
+        case .envelope: writer.write("ENVELOPE", rendered: known, into: &buffer)
+        case .bodyStructure(let extensible):
+            writer.write(extensible ? "BODYSTRUCTURE" : "BODY", rendered: known, into: &buffer)
+        case .preview: writer.write(.preview(String(decoding: known, as: UTF8.self)), into: &buffer)
+        case .body(let section, let partial, _):
+            guard case .headerFields(let names) = section.specifier else { return }
+            let bytes = known.bindMemory(to: UInt8.self).span
+            let fields = HeaderBlock(scanning: bytes).raw(.only(names.map { Array($0.utf8) }), in: bytes)
+            write(fields, .body(section, offset: partial?.offset), partial, into: &buffer)
+        default: return
         }
     }
 
@@ -184,9 +215,16 @@ struct FetchAnswer: Sendable {
         _ selection: HeaderSelection, _ path: [UInt32], _ partial: IMAPPartial?, _ name: IMAPFetchLiteral,
         _ buffer: inout ByteBuffer
     ) throws(StoreError) {
-        guard var bytes = try reader.fields(selection, at: path) else {
+        guard let bytes = try reader.fields(selection, at: path) else {
             return writer.write(.noBody(name), into: &buffer)
         }
+        write(bytes, name, partial, into: &buffer)
+    }
+
+    private mutating func write(
+        _ fields: [UInt8], _ name: IMAPFetchLiteral, _ partial: IMAPPartial?, into buffer: inout ByteBuffer
+    ) {
+        var bytes = fields
         bytes.withUnsafeMutableBytes(Self.hideNULs)
         let range = IMAPPartial.range(of: partial, in: 0..<bytes.count)
         writer.beginLiteral(name, size: range.count, into: &buffer)

@@ -8,6 +8,10 @@ struct FetchPlan: Sendable {
     var marksSeen: Bool
     /// The message's file must be there.
     let needsFile: Bool
+    /// What a summary can tell of what is asked.
+    let sections: Set<MessageSummary.Section>
+    /// The message's file must be there although a summary is at hand.
+    let needsFileBesideSummary: Bool
     let needsDate: Bool
     /// Parts are to be decoded.
     let needsBinary: Bool
@@ -31,6 +35,8 @@ struct FetchPlan: Sendable {
         rows = columns.count == kept.count ? columns : nil
         marksSeen = !isReadOnly && items.contains { $0.setsSeen }
         needsFile = items.contains { $0.needsFile }
+        sections = Set(items.compactMap(\.section))
+        needsFileBesideSummary = items.contains { $0.needsFile && $0.section == nil }
         needsDate = items.contains(.internalDate)
         needsBinary = items.contains { item in
             switch item {
@@ -51,6 +57,19 @@ extension IMAPFetchItem {
         case .internalDate: .internalDate
         case .modSeq: .modSeq
         default: nil
+        }
+    }
+
+    /// The section of a summary that answers it; nil when the message itself has to.
+    var section: MessageSummary.Section? {
+        switch self {
+        case .envelope: return .envelope
+        case .bodyStructure(let extensible): return extensible ? .bodyStructure : .body
+        case .preview: return .preview
+        case .body(let section, _, _):
+            guard section.part.isEmpty, case .headerFields(let names) = section.specifier else { return nil }
+            return SummaryFields.cover(names) ? .fields : nil
+        default: return nil
         }
     }
 

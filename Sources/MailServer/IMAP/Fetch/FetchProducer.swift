@@ -54,18 +54,15 @@ struct FetchProducer: Sendable {
     /// - Throws: what makes the rest of an answer impossible: the byte stream is broken then.
     mutating func produce(into buffer: inout ByteBuffer, limit: Int) throws(StoreError) -> Bool {
         while buffer.readableBytes < limit {
-            if var answer = current {
-                current = nil
-                if try answer.write(into: &buffer, limit: limit) {
-                    answer.writer.end(into: &buffer)
-                } else {
-                    current = answer
-                    return false
-                }
+            if current != nil {
+                try go(on: nil, into: &buffer, limit: limit)
+                if current != nil { return false }
             } else if rows != nil, !page.isEmpty {
                 try writeRows(into: &buffer, limit: limit)
+            } else if let summaries = view.summaries, !plan.sections.isEmpty, !page.isEmpty {
+                try answer(from: summaries, into: &buffer, limit: limit)
             } else if let (number, entry) = page.popFirst() {
-                try begin(number, entry, into: &buffer)
+                try begin(number, entry, needsFile: plan.needsFile, into: &buffer)
             } else if isLastPage {
                 return true
             } else {
@@ -131,12 +128,73 @@ struct FetchProducer: Sendable {
         }
     }
 
+    // MARK: Summaries
+
+    /// Answers for as many messages of the page as fit, in one read transaction of the cache.
+    private mutating func answer(
+        from summaries: SummaryCache, into buffer: inout ByteBuffer, limit: Int
+    ) throws(StoreError) {
+        let uids = page.map { $0.entry.uid.rawValue }
+        var failure: StoreError?
+        summaries.forEach(uids) { _, summary in
+            guard buffer.readableBytes < limit, let (number, entry) = page.popFirst() else { return false }
+            do throws(StoreError) {
+                try answer(number, entry, summary, summaries, into: &buffer, limit: limit)
+            } catch {
+                failure = error
+            }
+            return failure == nil && current == nil
+        }
+        if let failure { throw failure }
+    }
+
+    private mutating func answer(
+        _ number: UInt32, _ entry: MessageEntry, _ summary: MessageSummary?, _ summaries: SummaryCache,
+        into buffer: inout ByteBuffer, limit: Int
+    ) throws(StoreError) {
+        // What is gone is answered for by its file alone, with the cache as without.
+        if view.isGhost(entry.uid.rawValue) {
+            return try begin(number, entry, needsFile: plan.needsFile, into: &buffer)
+        }
+        if let summary, summary.suffices(for: plan.sections) {
+            try begin(number, entry, needsFile: plan.needsFileBesideSummary, into: &buffer)
+            return try go(on: summary, into: &buffer, limit: limit)
+        }
+        try begin(number, entry, needsFile: true, into: &buffer)
+        guard let made = try current?.makeSummary(with: plan.sections) else { return }
+        summaries.keep(made, of: entry.uid.rawValue)
+        var failure: StoreError?
+        made.withUnsafeBytes { bytes in
+            do throws(StoreError) {
+                try go(on: MessageSummary(bytes, limits: limits), into: &buffer, limit: limit)
+            } catch {
+                failure = error
+            }
+        }
+        if let failure { throw failure }
+    }
+
+    /// Goes on with the answer that has begun, as far as the piece has room.
+    private mutating func go(
+        on summary: MessageSummary?, into buffer: inout ByteBuffer, limit: Int
+    ) throws(StoreError) {
+        guard var answer = current else { return }
+        current = nil
+        if try answer.write(into: &buffer, limit: limit, summary: summary) {
+            answer.writer.end(into: &buffer)
+        } else {
+            current = answer
+        }
+    }
+
+    // MARK: One message
+
     private mutating func begin(
-        _ number: UInt32, _ entry: MessageEntry, into buffer: inout ByteBuffer
+        _ number: UInt32, _ entry: MessageEntry, needsFile: Bool, into buffer: inout ByteBuffer
     ) throws(StoreError) {
         var reader = MessageReader(mailbox: view.mailbox, uid: entry.uid, limits: limits)
         do throws(StoreError) {
-            if plan.needsFile { _ = try reader.file() }
+            if needsFile { _ = try reader.file() }
         } catch {
             guard error.code == .notFound else { throw error }
             isIncomplete = true

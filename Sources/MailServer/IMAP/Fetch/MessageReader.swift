@@ -8,6 +8,8 @@ struct MessageReader {
     let limits: ParseLimits
     private var opened: MessageFile?
     private var head: (bytes: [UInt8], block: HeaderBlock)?
+    /// The fields of a summary, when there is one.
+    private var known: (bytes: [UInt8], block: HeaderBlock)?
     private var parsed: Message?
     /// All bytes of a message that was parsed in one piece, as most are.
     private var whole: [UInt8]?
@@ -17,7 +19,9 @@ struct MessageReader {
     /// How much of a message is in memory at a time.
     private static let pieceSize = 65_536
 
-    init(mailbox: Mailbox, uid: UID, limits: ParseLimits) {
+    /// - Parameter fields: those of ``SummaryFields`` as they stand in the message, when they are known.
+    init(mailbox: Mailbox, uid: UID, fields: [UInt8]? = nil, limits: ParseLimits) {
+        known = fields.map { ($0, HeaderBlock(scanning: $0.span)) }
         self.mailbox = mailbox
         self.limits = limits
         self.uid = uid
@@ -30,6 +34,15 @@ struct MessageReader {
         opened = file
         return file
     }
+
+    /// The header, or a part of it that has all fields of these names; bytes, and where the fields are in them.
+    mutating func header(for names: [String]) throws(StoreError) -> (bytes: [UInt8], block: HeaderBlock) {
+        if let known, SummaryFields.cover(names) { return known }
+        return try header()
+    }
+
+    /// Whether the message's own header has been read.
+    var hasReadHeader: Bool { head != nil }
 
     /// The header's bytes, perhaps with some of the body behind them, and its fields.
     mutating func header() throws(StoreError) -> (bytes: [UInt8], block: HeaderBlock) {

@@ -4,6 +4,8 @@ import ShardFS
 protocol SearchHarvest: Sendable {
     /// What it costs to keep a message, on the scale of `SearchNode.cost`.
     var cost: Int { get }
+    /// Whether header fields are read of what is found.
+    var readsHeader: Bool { get }
 
     /// Takes a message that was found; they come in ascending order.
     ///
@@ -17,6 +19,7 @@ struct FoundMessages: SearchHarvest {
     private(set) var uids: [UInt32] = []
 
     var cost: Int { 0 }
+    var readsHeader: Bool { false }
 
     mutating func take(_ number: UInt32, _ entry: MessageEntry, _ reader: inout MessageReader) {
         numbers.append(number)

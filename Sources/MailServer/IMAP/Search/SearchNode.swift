@@ -41,6 +41,16 @@ indirect enum SearchNode: Sendable {
         }
     }
 
+    /// Whether header fields are looked at.
+    var readsHeader: Bool {
+        switch self {
+        case .sent, .header: true
+        case .not(let node): node.readsHeader
+        case .any(let nodes), .every(let nodes): nodes.contains(where: \.readsHeader)
+        default: false
+        }
+    }
+
     /// Ranges of UIDs outside of which nothing can match; nil when there are none to see at once.
     var bounds: [ClosedRange<UInt32>]? {
         switch self {

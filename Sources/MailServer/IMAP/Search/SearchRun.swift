@@ -37,15 +37,51 @@ struct SearchRun<Harvest: SearchHarvest>: Sendable {
     mutating func step() throws(StoreError) -> Bool {
         let turn = turn
         let page = view.page(of: ranges, from: next, limit: turn)
-        for (number, entry) in page {
-            var candidate = Candidate(number: number, entry: entry, view: view, limits: limits)
-            done += 1
-            guard try candidate.matches(node) else { continue }
-            try harvest.take(number, entry, &candidate.reader)
+        if let summaries = view.summaries, node.readsHeader || harvest.readsHeader {
+            try look(at: page, summaries)
+        } else {
+            for (number, entry) in page { try look(at: number, entry, fields: nil) }
         }
         guard page.count == turn, let last = page.last?.entry.uid.rawValue, last < .max else { return true }
         next = last + 1
         return false
+    }
+
+    /// The header fields come from the read cache, in one read transaction; those that it lacks are brought to it.
+    private mutating func look(
+        at page: [(number: UInt32, entry: MessageEntry)], _ summaries: SummaryCache
+    ) throws(StoreError) {
+        var place = 0
+        var failure: StoreError?
+        summaries.forEach(page.map { $0.entry.uid.rawValue }) { _, summary in
+            let (number, entry) = page[place]
+            place += 1
+            do throws(StoreError) {
+                if view.isGhost(entry.uid.rawValue) {
+                    try look(at: number, entry, fields: nil)
+                } else if let summary, summary.suffices(for: [.fields]) {
+                    try look(at: number, entry, fields: summary[.fields].map(Array.init))
+                } else {
+                    try look(at: number, entry, fields: nil, keeping: summaries)
+                }
+            } catch {
+                failure = error
+            }
+            return failure == nil
+        }
+        if let failure { throw failure }
+    }
+
+    /// - Parameter fields: those of ``SummaryFields``, when they are known without a look into the message.
+    private mutating func look(
+        at number: UInt32, _ entry: MessageEntry, fields: [UInt8]?, keeping summaries: SummaryCache? = nil
+    ) throws(StoreError) {
+        var candidate = Candidate(number: number, entry: entry, view: view, fields: fields, limits: limits)
+        done += 1
+        let isFound = try candidate.matches(node)
+        if isFound { try harvest.take(number, entry, &candidate.reader) }
+        guard let summaries, candidate.reader.hasReadHeader else { return }
+        if let made = try candidate.reader.summary(with: [.fields]) { summaries.keep(made, of: entry.uid.rawValue) }
     }
 
     /// One message, of which as much is read as the criteria ask for.
@@ -55,11 +91,11 @@ struct SearchRun<Harvest: SearchHarvest>: Sendable {
         let view: SelectedMailbox
         var reader: MessageReader
 
-        init(number: UInt32, entry: MessageEntry, view: SelectedMailbox, limits: ParseLimits) {
+        init(number: UInt32, entry: MessageEntry, view: SelectedMailbox, fields: [UInt8]?, limits: ParseLimits) {
             self.number = number
             self.entry = entry
             self.view = view
-            reader = MessageReader(mailbox: view.mailbox, uid: entry.uid, limits: limits)
+            reader = MessageReader(mailbox: view.mailbox, uid: entry.uid, fields: fields, limits: limits)
         }
 
         mutating func matches(_ node: SearchNode) throws(StoreError) -> Bool {
@@ -101,13 +137,13 @@ struct SearchRun<Harvest: SearchHarvest>: Sendable {
             case .receivedUntil(let time): return try view.mailbox.internalDate(of: entry) <= time
             case .receivedFrom(let time): return try view.mailbox.internalDate(of: entry) >= time
             case .sent(let comparison, let day):
-                let (bytes, block) = try reader.header()
+                let (bytes, block) = try reader.header(for: ["date"])
                 guard let value = block.value(of: "date", in: bytes.span), let date = HeaderDate(parsing: value) else {
                     return false
                 }
                 return comparison.holds(date.localDay, day)
             case .header(let name, let query):
-                let (bytes, block) = try reader.header()
+                let (bytes, block) = try reader.header(for: [name])
                 return block.contains(query, inFieldsNamed: name, in: bytes.span)
             case .body(let query): return try reader.contains(query, inHeader: false)
             case .text(let query): return try reader.contains(query, inHeader: true)

@@ -10,7 +10,7 @@ extension IMAPSession {
     /// A command whose messages come in.
     struct AppendCommand {
         struct Message {
-            var staged: StagedMessage
+            var content: IncomingContent
             var flags: [IMAPFlag]
             var date: Int64?
             /// It came as a literal8.
@@ -65,13 +65,14 @@ extension IMAPSession {
         }
         command.size += UInt64(message.size)
         let (mailbox, size) = (command.mailbox, command.size)
-        let staged = try await blocking(missing: .tryCreate) { () throws(StoreError) in
+        let limits = try account().index == nil ? nil : configuration.parseLimits
+        let content = try await blocking(missing: .tryCreate) { () throws(StoreError) in
             guard try mail.hasRoom(for: size) else { throw StoreError(.overQuota, "no room") }
-            return try mailbox.stage()
+            return IncomingContent(try mailbox.stage(), limits: limits)
         }
         command.messages.append(
             .init(
-                staged: staged, flags: message.flags, date: message.date?.secondsSince1970, isBinary: message.isBinary))
+                content: content, flags: message.flags, date: message.date?.secondsSince1970, isBinary: message.isBinary))
         appending = command
     }
 
@@ -86,11 +87,11 @@ extension IMAPSession {
                 : .bad("A literal cannot hold NUL")
             return
         }
-        let staged = message.staged
+        let content = message.content
         do throws(IMAPFailure) {
             try await blocking { () throws(StoreError) in
                 let result: Result<Void, StoreError> = chunk.withUnsafeReadableBytes { bytes in
-                    do throws(StoreError) { return .success(try staged.write(bytes)) } catch { return .failure(error) }
+                    do throws(StoreError) { return .success(try content.write(bytes)) } catch { return .failure(error) }
                 }
                 try result.get()
             }
@@ -106,14 +107,19 @@ extension IMAPSession {
         if let failure = command.failure { throw failure }
         if let old = command.replaces { try await checkThere(old) }
         let (mailbox, messages) = (command.mailbox, command.messages)
+        let (index, limits) = (try account().index, configuration.parseLimits)
         let results = try await blocking(missing: .tryCreate) { () throws(StoreError) in
             var ready: [(message: StagedMessage, flags: MessageFlags)] = []
             for message in messages {
                 let flags = try mailbox.bits(of: message.flags, create: true)
-                try message.staged.finish(internalDate: message.date)
-                ready.append((message.staged, flags))
+                try message.content.staged.finish(internalDate: message.date)
+                ready.append((message.content.staged, flags))
             }
-            return try mailbox.append(ready)
+            let results = try mailbox.append(ready)
+            for (message, result) in zip(messages, results) {
+                message.content.keepSummary(in: index, of: mailbox, result, limits: limits)
+            }
+            return results
         }
         notify?.noteOwn(results.map(\.uid.rawValue), in: mailbox)
         if let old = command.replaces, let new = results.first {

@@ -11,6 +11,7 @@ extension IMAPSession {
         let target = try await target(mailbox)
         let result = try await blocking { () throws(StoreError) -> CopyResult? in
             let result = try view.mailbox.copy(uids, to: target)
+            view.copySummaries(result, to: target)
             if byUID || result.copied.count == uids.count { return result }
             // Some went this very moment. All or none: RFC 9051 section 6.4.7.
             _ = try target.remove(result.copied.map(\.target))
@@ -27,7 +28,11 @@ extension IMAPSession {
         let view = try writable()
         let uids = try targets(set, byUID: byUID, in: view)
         let target = try await target(mailbox)
-        let result = try await blocking { () throws(StoreError) in try view.mailbox.move(uids, to: target) }
+        let result = try await blocking { () throws(StoreError) in
+            let result = try view.mailbox.move(uids, to: target)
+            view.copySummaries(result, to: target)
+            return result
+        }
         notify?.noteOwn(result.copied.map(\.target.rawValue), in: target)
         // In front of the EXPUNGEs, which the view's next update tells (RFC 6851 section 4.3).
         if let code = Self.copyUID(result) { respond(.status(tag: nil, .ok, code: code, text: "Moved")) }
@@ -57,5 +62,12 @@ extension IMAPSession {
         return .copyUID(
             uidValidity: result.uidValidity, source: .init(ascending: pairs.map(\.source.rawValue)),
             destination: .init(ascending: pairs.map(\.target.rawValue)))
+    }
+}
+
+extension SelectedMailbox {
+    /// The read cache knows the copies as well as their sources. Blocks.
+    fileprivate func copySummaries(_ result: CopyResult, to target: Mailbox) {
+        summaries?.copy(result.copied, toMailbox: target.id, uidValidity: result.uidValidity)
     }
 }

@@ -15,7 +15,7 @@ extension IMAPSession {
             respond(.status(tag: nil, .ok, code: .closed, text: "The former mailbox is closed"))
         }
         if parameters.condstore { enableModSeq() }
-        let knowsRecent = !isRev2
+        let (knowsRecent, index, limits) = (!isRev2, try account().index, configuration.parseLimits)
         let view = try await blocking { () throws(StoreError) in
             let mailbox = try mail.mailbox(MailboxName(mailbox))
             var snapshot = try mailbox.snapshot()
@@ -32,7 +32,8 @@ extension IMAPSession {
             }
             return SelectedMailbox(
                 mailbox: mailbox, isReadOnly: isReadOnly, snapshot: snapshot,
-                recentFrom: knowsRecent ? recentFrom : .max)
+                recentFrom: knowsRecent ? recentFrom : .max,
+                summaries: index.map { SummaryCache($0, of: snapshot, limits: limits) })
         }
         if isRev2 { try await tellListing(of: mailbox) }
         describe(view)

@@ -26,6 +26,7 @@ struct SortTable: SearchHarvest {
         self.maximumTextBytes = maximumTextBytes
     }
 
+    var readsHeader: Bool { cost > 1 }
     var cost: Int { criteria.map(\.key.cost).max() ?? 0 }
 
     mutating func take(_ number: UInt32, _ entry: MessageEntry, _ reader: inout MessageReader) throws(StoreError) {

@@ -45,19 +45,19 @@ extension IMAPSortCriterion.Key {
 extension MessageReader {
     /// Seconds since 1970 of the Date field, else of the message's arrival. RFC 5256 section 2.2.
     mutating func sentDate(of entry: MessageEntry) throws(StoreError) -> Int64 {
-        let (bytes, block) = try header()
+        let (bytes, block) = try header(for: ["date"])
         let date = block.value(of: "date", in: bytes.span).flatMap { HeaderDate(sentDate: $0) }
         return if let date { date.seconds } else { try mailbox.internalDate(of: entry) }
     }
 
     mutating func baseSubject() throws(StoreError) -> BaseSubject {
-        let (bytes, block) = try header()
+        let (bytes, block) = try header(for: ["subject"])
         return BaseSubject(block.value(of: "subject", in: bytes.span) ?? [])
     }
 
     /// The first address of the envelope's field of that name.
     mutating func firstAddress(of field: String) throws(StoreError) -> AddressEntry? {
-        let (bytes, block) = try header()
+        let (bytes, block) = try header(for: [field])
         for field in block.all(named: field, in: bytes.span) {
             let found = AddressList.parse(HeaderValue.unfolded(bytes.span, field.value), limit: 1)
             if let first = found.first { return first }

@@ -2,8 +2,9 @@ import MIME
 
 /// What mail programs ask for most of a message, ready to be sent: the value that the read cache keeps for it.
 ///
-/// Borrowed bytes; valid as long as they are. Layout, little-endian: version 1, three octets of zero, a fingerprint of
-/// the parser's limits 4, five lengths 4 (all ones: absent), then the sections in that order. Whoever changes the form
+/// Borrowed bytes; valid as long as they are. Layout, little-endian: version 1, whether the message was read whole 1,
+/// two octets of zero, a fingerprint of the parser's limits 4, five lengths 4 (all ones: absent), then the sections in
+/// that order. Whoever changes the form
 /// of any section raises the version: values of another are not used, and are written anew.
 struct MessageSummary {
     enum Section: Int, CaseIterable {
@@ -19,9 +20,9 @@ struct MessageSummary {
         case preview
     }
 
-    static let version: UInt8 = 1
-    static let headSize = 8 + 4 * Section.allCases.count
-    static let absent = UInt32.max
+    private static let version: UInt8 = 1
+    private static let headSize = 8 + 4 * Section.allCases.count
+    private static let absent = UInt32.max
 
     private let bytes: UnsafeRawBufferPointer
 
@@ -37,6 +38,11 @@ struct MessageSummary {
             if length != Self.absent { end += UInt64(length) }
         }
         guard end == UInt64(bytes.count) else { return nil }
+    }
+
+    /// Whether the sections are here, or cannot be had in this form: reading the message again would bring no more.
+    func suffices(for sections: Set<Section>) -> Bool {
+        sections.allSatisfy { length($0) != Self.absent || ($0 == .fields && bytes[1] != 0) }
     }
 
     private func length(_ section: Section) -> UInt32 {
@@ -58,8 +64,10 @@ struct MessageSummary {
     }
 
     /// The form that is kept; a section that is nil is absent. Nil when it would be too large to keep.
-    static func encode(limits: ParseLimits, _ section: (Section) -> [UInt8]?) -> [UInt8]? {
-        var head: [UInt8] = [version, 0, 0, 0]
+    ///
+    /// - Parameter isWhole: all sections but the preview are here that this message can have.
+    static func encode(isWhole: Bool, limits: ParseLimits, _ section: (Section) -> [UInt8]?) -> [UInt8]? {
+        var head: [UInt8] = [version, isWhole ? 1 : 0, 0, 0]
         withUnsafeBytes(of: limits.fingerprint.littleEndian) { head.append(contentsOf: $0) }
         var sections: [UInt8] = []
         for kind in Section.allCases {

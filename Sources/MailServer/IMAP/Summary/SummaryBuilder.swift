@@ -18,32 +18,37 @@ struct SummaryBuilder: Sendable {
     mutating func finish() -> [UInt8]? {
         let message = scanner.finish()
         let header = scanner.topHeader ?? []
-        return MessageSummary.make(of: message, header: header, limits: limits)
+        let block = HeaderBlock(scanning: header.span, limits: limits)
+        return MessageSummary.make(of: message, header: header, block, preview: nil, limits: limits)
     }
 }
 
 extension MessageSummary {
-    /// - Parameter header: the message's own header with the blank line that ends it.
-    static func make(of message: Message, header: [UInt8], limits: ParseLimits) -> [UInt8]? {
-        let block = HeaderBlock(scanning: header.span, limits: limits)
+    /// - Parameters:
+    ///   - header: the message's own header, perhaps with bytes behind it.
+    ///   - preview: nil when it was not asked for.
+    static func make(
+        of message: Message, header: [UInt8], _ block: HeaderBlock, preview: String?, limits: ParseLimits
+    ) -> [UInt8]? {
         let structure = IMAPBodyStructure(message.root)
-        return encode(limits: limits) { section in
+        return encode(isWhole: true, limits: limits) { section in
             switch section {
             case .envelope: IMAPEnvelope(message.envelope).rendered()
             case .body: structure.rendered(extensible: false)
             case .bodyStructure: structure.rendered(extensible: true)
             case .fields: block.isTruncated ? nil : block.raw(SummaryFields.selection, in: header.span)
-            case .preview: nil
+            case .preview: preview.map { Array($0.utf8) }
             }
         }
     }
 
     /// Of a message whose header alone was read.
     static func make(ofHeader header: [UInt8], _ block: HeaderBlock, limits: ParseLimits) -> [UInt8]? {
-        encode(limits: limits) { section in
+        if block.isTruncated { return nil }
+        return encode(isWhole: false, limits: limits) { section in
             switch section {
             case .envelope: IMAPEnvelope(Envelope(block, in: header.span, limits: limits)).rendered()
-            case .fields: block.isTruncated ? nil : block.raw(SummaryFields.selection, in: header.span)
+            case .fields: block.raw(SummaryFields.selection, in: header.span)
             case .body, .bodyStructure, .preview: nil
             }
         }

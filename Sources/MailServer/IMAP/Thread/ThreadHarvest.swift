@@ -36,6 +36,7 @@ struct ThreadHarvest: SearchHarvest {
     }
 
     var cost: Int { 2 }
+    var readsHeader: Bool { true }
 
     mutating func take(_ number: UInt32, _ entry: MessageEntry, _ reader: inout MessageReader) throws(StoreError) {
         guard messages.count < limits.messages else {
@@ -64,7 +65,7 @@ struct ThreadHarvest: SearchHarvest {
     private static func ids(
         _ reader: inout MessageReader
     ) throws(StoreError) -> (own: Fingerprint?, references: [Fingerprint]) {
-        let (bytes, block) = try reader.header()
+        let (bytes, block) = try reader.header(for: ["references", "in-reply-to", "message-id"])
         func ids(_ field: String) -> MessageIDs { MessageIDs(block.value(of: field, in: bytes.span) ?? []) }
         var references = ids("references").map { Fingerprint($0, as: .messageID) }
         if references.isEmpty { references = ids("in-reply-to").prefix(1).map { Fingerprint($0, as: .messageID) } }

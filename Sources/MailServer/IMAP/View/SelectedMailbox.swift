@@ -9,6 +9,8 @@ struct SelectedMailbox: Sendable {
     let mailbox: Mailbox
     /// EXAMINE, or a store that takes no changes.
     let isReadOnly: Bool
+    /// What the read cache keeps of its messages; nil without one.
+    let summaries: SummaryCache?
     /// What the engine said last; all its messages have been told.
     private(set) var snapshot: MailboxSnapshot
     /// Gone, but not for the client; ascending.
@@ -22,8 +24,11 @@ struct SelectedMailbox: Sendable {
     private(set) var recent: [ClosedRange<UInt32>] = []
 
     /// - Parameter recentFrom: first UID that is \Recent to this session.
-    init(mailbox: Mailbox, isReadOnly: Bool, snapshot: MailboxSnapshot, recentFrom: UInt32) {
+    init(
+        mailbox: Mailbox, isReadOnly: Bool, snapshot: MailboxSnapshot, recentFrom: UInt32, summaries: SummaryCache?
+    ) {
         self.mailbox = mailbox
+        self.summaries = summaries
         self.isReadOnly = isReadOnly
         self.snapshot = snapshot
         toldModSeq = snapshot.highestModSeq

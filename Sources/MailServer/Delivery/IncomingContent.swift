@@ -1,0 +1,55 @@
+import MIME
+import NIOConcurrencyHelpers
+import ShardFS
+import ShardIndex
+
+/// A message on its way into the store, and what the read cache is to keep of it: parsed while it streams in, so that
+/// the first look at it is as fast as the second. For one writer at a time; blocks.
+final class IncomingContent: Sendable {
+    let staged: StagedMessage
+    private let state: NIOLockedValueBox<Summary>
+
+    private enum Summary {
+        case none
+        case building(SummaryBuilder)
+        case done([UInt8]?)
+    }
+
+    /// - Parameter limits: nil when no read cache wants a summary.
+    init(_ staged: StagedMessage, limits: ParseLimits?) {
+        self.staged = staged
+        state = NIOLockedValueBox(limits.map { .building(SummaryBuilder(limits: $0)) } ?? .none)
+    }
+
+    func write(_ bytes: UnsafeRawBufferPointer) throws(StoreError) {
+        try staged.write(bytes)
+        state.withLockedValue { state in
+            guard case .building(var builder) = state else { return }
+            state = .none
+            builder.feed(bytes.bindMemory(to: UInt8.self).span)
+            state = .building(builder)
+        }
+    }
+
+    /// Hands the summary to the read cache, now that the message has been published.
+    func keepSummary(in index: AccountIndex?, of mailbox: Mailbox, _ result: AppendResult, limits: ParseLimits) {
+        guard let index, let summary = summary() else { return }
+        SummaryCache(index, mailboxID: mailbox.id, uidValidity: result.uidValidity, limits: limits)
+            .keep(summary, of: result.uid.rawValue)
+    }
+
+    /// Of all that was written; nil when none is wanted.
+    private func summary() -> [UInt8]? {
+        state.withLockedValue { state in
+            switch state {
+            case .none: return nil
+            case .done(let summary): return summary
+            case .building(var builder):
+                state = .none
+                let summary = builder.finish()
+                state = .done(summary)
+                return summary
+            }
+        }
+    }
+}

@@ -1,0 +1,43 @@
+import MIME
+import ShardFS
+import ShardIndex
+
+/// The read cache's summaries of one mailbox's messages.
+struct SummaryCache: Sendable {
+    private let index: AccountIndex
+    private let key: MailboxKey
+    let limits: ParseLimits
+
+    init(_ index: AccountIndex, of snapshot: MailboxSnapshot, limits: ParseLimits) {
+        self.init(index, mailboxID: snapshot.mailboxID, uidValidity: snapshot.uidValidity, limits: limits)
+    }
+
+    init(_ index: AccountIndex, mailboxID: String, uidValidity: UInt32, limits: ParseLimits) {
+        self.index = index
+        self.limits = limits
+        key = MailboxKey(id: mailboxID, uidValidity: uidValidity)
+    }
+
+    /// Calls `body` with each of `uids`, which ascend, and its summary; nil where there is none. The summaries end with
+    /// the call; `body` answers whether to go on.
+    func forEach(_ uids: [UInt32], _ body: (UInt32, MessageSummary?) -> Bool) {
+        index.forEach(key, uids: uids) { uid, bytes in
+            body(uid, bytes.flatMap { MessageSummary($0, limits: limits) })
+        }
+    }
+
+    /// Keeps a message's summary: found some time later, or never.
+    func keep(_ summary: [UInt8], of uid: UInt32) { index.put(key, uid: uid, summary) }
+
+    /// A copy of a message has the same summary. Blocks.
+    func copy(_ pairs: [(source: UID, target: UID)], toMailbox mailboxID: String, uidValidity: UInt32) {
+        let target = SummaryCache(index, mailboxID: mailboxID, uidValidity: uidValidity, limits: limits)
+        let pairs = pairs.sorted { $0.source < $1.source }
+        var next = pairs.makeIterator()
+        index.forEach(key, uids: pairs.map(\.source.rawValue)) { _, bytes in
+            guard let pair = next.next() else { return false }
+            if let bytes { target.keep(Array(bytes), of: pair.target.rawValue) }
+            return true
+        }
+    }
+}
