@@ -23,11 +23,13 @@ enum CaseFolding {
         }
     }
 
-    /// Whether a character of three or four bytes is its own folded form, as most are: punctuation and symbols,
-    /// ideographs, emoji. Kana and hangul are not, because they decompose.
+    /// Whether a character of three or four bytes is known to be its own folded form: dashes and quotation marks, most
+    /// symbols, ideographs, emoji. Kana and hangul are not, because they decompose; the others are looked up.
     static func isCaseless(_ value: UInt32) -> Bool {
         switch value {
-        case 0x2000..<0x2100, 0x2190..<0x2460, 0x2500..<0x2C00, 0x2E80..<0x3040, 0x3100..<0xA640, 0x1F000...: true
+        case 0x2012..<0x2017, 0x2018..<0x2024, 0x2027..<0x202F, 0x20A9..<0x2100: true
+        case 0x2300..<0x2329, 0x232B..<0x2460, 0x2500..<0x2A00, 0x2B00..<0x2C00: true
+        case 0x3400..<0xA640, 0x1F252..<0x1FBF0, 0x2_0000..<0x2_F800: true
         default: false
         }
     }
