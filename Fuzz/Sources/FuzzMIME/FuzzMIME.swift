@@ -74,7 +74,13 @@ private func checkFieldValues(_ bytes: [UInt8]) {
     _ = ContentDisposition(parsing: bytes)
     let decoded = EncodedWord.decode(bytes)
     precondition(String(validating: decoded, as: UTF8.self) != nil, "decoded words are no UTF-8")
+    let subject = BaseSubject(bytes)
+    precondition(subject.text.count <= decoded.count, "the base subject grew")
+    let key = UnicodeCasemap.key(subject.text)
+    precondition(String(validating: key, as: UTF8.self) != nil, "the collation's key is no UTF-8")
+    for id in MessageIDs(bytes) { precondition(id.count >= 3 && id.count < bytes.count, "no message id") }
     if let date = HeaderDate(parsing: bytes) {
+        precondition(HeaderDate(sentDate: bytes) == date, "the forgiving reading of a date differs")
         precondition(HeaderDate(parsing: Array(date.formatted.utf8)) == date, "date does not come back")
     }
 }

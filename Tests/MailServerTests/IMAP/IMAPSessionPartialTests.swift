@@ -56,6 +56,7 @@ import Testing
     /// RFC 4731 section 3.2: the mod-sequence is that of the messages told of.
     @Test func modSequences() async throws {
         let dialogue = try await Self.dialogue()
+        await dialogue.ok("ENABLE CONDSTORE")
         let all = await dialogue.ok("UID SEARCH RETURN (ALL) MODSEQ 1")[line: 0]
         let flagged = await dialogue.ok("UID FETCH 6 (MODSEQ)")[line: 0]
         let highest = flagged.drop { $0 != "Q" }.dropFirst(3).prefix { $0 != ")" }
@@ -82,6 +83,7 @@ import Testing
     /// RFC 9394 section 3.4: first the part, then what changed of it.
     @Test func fetchesChanges() async throws {
         let dialogue = try await Self.dialogue()
+        await dialogue.ok("ENABLE CONDSTORE")
         let modSeq = await dialogue.ok("UID FETCH 5 (MODSEQ)")[line: 0].drop { $0 != "Q" }.dropFirst(3).prefix {
             $0 != ")"
         }

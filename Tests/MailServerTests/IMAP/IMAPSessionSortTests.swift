@@ -41,7 +41,7 @@ import Testing
         #expect(await dialogue.ok("UID SORT (SUBJECT) UTF-8 1:2") == ["* SORT 2 3"])
         #expect(await dialogue.ok("UID SORT (SUBJECT) UTF-8 UID 4,3") == ["* SORT 4 3"])
         let modSeq = await dialogue.ok("SORT (ARRIVAL) UTF-8 MODSEQ 1")
-        #expect(modSeq[line: 0].hasPrefix("* SORT 3 2 1 (MODSEQ "))
+        #expect(modSeq[line: 1].hasPrefix("* SORT 3 2 1 (MODSEQ "))
     }
 
     @Test func refusals() async throws {
