@@ -12,7 +12,8 @@ struct TreeNews {
         let before = Dictionary(old.levels.map { ($0.listing.name, $0) }) { $1 }
         let after = Dictionary(new.levels.map { ($0.listing.name, $0) }) { $1 }
         let formerNames = Dictionary(
-            old.levels.compactMap { level in level.identity.map { ($0, level.listing.name) } }) { $1 }
+            old.levels.compactMap { level in level.identity.map { ($0, level.listing.name) } }
+        ) { $1 }
         var renamed: [MailboxName: MailboxName] = [:]
         for level in new.levels where before[level.listing.name] == nil {
             // The directory moved; at its former name there is nothing or another.
