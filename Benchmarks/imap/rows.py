@@ -97,12 +97,13 @@ def bodies(b, server, turn):
 
 
 def store_one(b, server, turn):
-    answer = b.run(server, "store", mailbox="INBOX", first=1, last=b.messages, count=500)
+    answer = b.run(server, "store", mailbox="INBOX", first=1, last=b.messages, count=1000, seconds=5)
     return {"store-one": 1 / answer["rate"]}
 
 
 def store_eight(b, server, turn):
-    answer = b.run(server, "store", mailbox="INBOX", first=b.middle, last=b.middle + 99, connections=8, count=50)
+    answer = b.run(server, "store", mailbox="INBOX", first=b.middle, last=b.middle + 99, connections=8, count=300,
+                   seconds=5)
     return {"store-8": answer["rate"]}
 
 

@@ -115,18 +115,22 @@ struct Rows {
         }
     }
 
-    /// `count` flag changes on each of `connections`, of single messages with UIDs `first` to `last` in no order.
+    /// At most `count` flag changes on each of `connections`, as many as begin within `seconds`, of single messages with
+    /// UIDs `first` to `last` in no order.
     private func store() throws -> String {
         let count = try options.number("count")
         let first = try options.number("first")
         let last = try options.number("last")
+        let limit = try options.number("seconds", default: 60)
         let mailbox = try options.text("mailbox")
         return try onConnections { connection, number in
             try connection.command("SELECT \(mailbox)")
             var random = SeededGenerator(state: UInt64(number))
             return {
                 var uid = first
+                let deadline = now() + Int64(limit) * 1_000_000_000
                 for index in 0..<count {
+                    if index % 2 == 0, now() > deadline { return index }
                     // Set, then taken back, so that each is a change.
                     if index % 2 == 0 { uid = Int.random(in: first...last, using: &random) }
                     try connection.command("UID STORE \(uid) \(index % 2 == 0 ? "+" : "-")FLAGS (\\Flagged)")
