@@ -29,6 +29,9 @@ public struct StoreOptions: Sendable {
     public var shared: Bool?
     /// Mailboxes kept open when nobody uses them.
     public var idleMailboxes = 256
+    /// Where views are kept between two openings; nil for nowhere. Not for a store that other machines write to: a
+    /// directory's times prove nothing there.
+    public var viewCache: (any ViewCache)?
     /// Asked before each system call; for tests.
     public var hook: (any SystemHook)?
     /// Capabilities to do without, for tests of the fall-backs.
@@ -90,6 +93,7 @@ public final class Store: Sendable {
                 ? [.locks] : try Capability.probe(system, directory, without: options.withoutCapabilities)
             if !capabilities.contains(.locks) { options.readOnly = true }
             let id = try format(system, directory, readOnly: options.readOnly)
+            if options.shared == true { options.viewCache = nil }
             return Store(
                 root: root, id: id, capabilities: capabilities, system: system, options: options, directory: directory,
                 bootID: options.bootID ?? kernelBootID(system))
@@ -181,7 +185,7 @@ public final class Store: Sendable {
         }
         let context = AccountContext(
             system: system, options: options, capabilities: capabilities, directory: fd, name: address.description,
-            bootID: bootID, tokens: tokens)
+            storeID: id, bootID: bootID, tokens: tokens)
         let account = Account(address: address, context: context)
         return open.withLock { open in
             if let other = open.known[address]?.account { return other }

@@ -47,6 +47,7 @@ final class Monitor<Value>: @unchecked Sendable {
     }
 
     /// Waits until `body` answers, asking again after each change; nil at the deadline (monotonic nanoseconds).
+    @discardableResult
     func wait<R>(until deadline: UInt64 = .max, _ body: (inout Value) -> R?) -> R? {
         pthread_mutex_lock(mutex)
         defer { pthread_mutex_unlock(mutex) }

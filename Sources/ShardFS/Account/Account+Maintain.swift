@@ -7,6 +7,7 @@ extension Account {
         try purgeBeyondQuota()
         try sweepLeftovers()
         try purgeAnnotations()
+        keepViews()
         try context.shapeLocked { () throws(StoreError) in
             for parent in try [AccountContext.below] + context.levels().map({ "\($0)/\(AccountContext.below)" }) {
                 for name in try DirectoryListing.names(context.system, context.directory, parent)

@@ -27,12 +27,20 @@ public final class Account: Sendable {
 
     private func keep(_ mailbox: Mailbox) {
         let limit = max(1, context.options.idleMailboxes)
-        recent.withLock { list in
-            if list.last === mailbox { return }
+        let evicted = recent.withLock { list -> [Mailbox] in
+            if list.last === mailbox { return [] }
             list.removeAll { $0 === mailbox }
             list.append(mailbox)
-            if list.count > limit { list.removeFirst(list.count - limit) }
+            guard list.count > limit else { return [] }
+            defer { list.removeFirst(list.count - limit) }
+            return Array(list.prefix(list.count - limit))
         }
+        for mailbox in evicted { mailbox.storeView() }
+    }
+
+    /// Keeps the views of open mailboxes that changed since, so that the next opening is quick after any end.
+    func keepViews() {
+        for mailbox in recent.withLock({ $0 }) { mailbox.keepView() }
     }
 
     /// Bytes and messages used, and the limit in bytes (0: none). Counts anew when the ledger is not exact.

@@ -10,6 +10,7 @@ final class AccountContext: Sendable {
     let directory: Int32
     /// For messages.
     let name: String
+    let storeID: String
     let bootID: String
     let ledger: QuotaLedger
     let quotaLimit: QuotaLimit
@@ -22,7 +23,7 @@ final class AccountContext: Sendable {
 
     init(
         system: System, options: StoreOptions, capabilities: Set<Capability>, directory: Int32, name: String,
-        bootID: String, tokens: TokenSource
+        storeID: String, bootID: String, tokens: TokenSource
     ) {
         self.system = system
         publisher = FilePublisher(system: system)
@@ -30,6 +31,7 @@ final class AccountContext: Sendable {
         self.capabilities = capabilities
         self.directory = directory
         self.name = name
+        self.storeID = storeID
         self.bootID = bootID
         self.tokens = tokens
         ledger = QuotaLedger(

@@ -211,6 +211,34 @@ final class LogFile: Sendable {
         return digests
     }
 
+    /// Whether the first `count` records are right.
+    func isRight(upTo count: Int) throws(StoreError) -> Bool {
+        let piece = max(1, min(count, Self.readPiece / LogRecord.size))
+        let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: piece * LogRecord.size, alignment: 16)
+        defer { buffer.deallocate() }
+        var at = 0
+        while at < count {
+            let wanted = min(piece, count - at)
+            let part = UnsafeMutableRawBufferPointer(rebasing: buffer[0..<wanted * LogRecord.size])
+            let bytes = try doing("read \(Self.fileName)") { () throws(Errno) in
+                try system.read(descriptor, part, at: Self.offset(of: at))
+            }
+            guard bytes == part.count, cposix_check_records(part.baseAddress!, 0, wanted, seed) == wanted else {
+                return false
+            }
+            at += wanted
+        }
+        return true
+    }
+
+    /// Checksum and token of the record at a place: no two records have the same. Nil when it is wrong.
+    func checksumAndToken(at index: Int) throws(StoreError) -> (checksum: UInt32, token: UInt64)? {
+        guard let record = try record(at: index) else { return nil }
+        let bytes = Self.encode([record], seed: seed)
+        let checksum = bytes.withUnsafeBytes { UInt32(littleEndian: $0.loadUnaligned(as: UInt32.self)) }
+        return (checksum, record.token)
+    }
+
     /// The record at a place; nil when it is wrong.
     func record(at index: Int) throws(StoreError) -> LogRecord? {
         var found: LogRecord?

@@ -51,11 +51,12 @@ extension Mailbox {
         guard case .current(let status, let log) = found else {
             throw StoreError(.damaged, "the mailbox at \(path) could not be recovered")
         }
+        let kept = try cachedView(context, log, status)
         return Mailbox(
             context: context, directory: directory, locks: locks,
             state: State(
-                log: log, view: MailboxView(log.openedHeader, uidFloor: status.uidFloor), status: status, path: path,
-                logPath: path + "/" + LogFile.fileName))
+                log: log, view: kept?.view ?? MailboxView(log.openedHeader, uidFloor: status.uidFloor), status: status,
+                path: path, logPath: path + "/" + LogFile.fileName, parts: kept?.parts ?? ViewParts()))
     }
 
     /// Compares every shard with the log, newest first, a few under each hold of the lock.
@@ -63,8 +64,24 @@ extension Mailbox {
         if options.readOnly { return try listReadOnly() }
         // The bulk of the log needs no lock.
         let log = state.withLock { $0.log }
-        _ = try catchUp(to: LogFile.records(in: log.size()))
+        if case .bad = try catchUp(to: LogFile.records(in: log.size())) {
+            try locked(exclusive: true) { () throws(StoreError) in }
+        }
+        keepView(afterListing: try listTouched())
+    }
+
+    /// Compares the shards that are not known to agree with the log; how many they were.
+    ///
+    /// A shard that looks as it was listed needs no lock: no name in it has changed since.
+    @discardableResult
+    func listTouched() throws(StoreError) -> Int {
+        state.withLock { s in
+            if s.parts.listed.isEmpty, s.parts.stored.isEmpty { s.parts.place = s.view.applied }
+        }
+        try noteTouched()
         var numbers = try shardNumbers()
+        numbers.removeAll(where: isAsListed)
+        let count = numbers.count
         while !numbers.isEmpty {
             let round = Array(numbers.prefix(Self.shardsPerRound))
             numbers.removeFirst(round.count)
@@ -74,6 +91,7 @@ extension Mailbox {
             }
             for number in short { try listFullShard(number) }
         }
+        return count
     }
 
     /// A shard with more messages that nobody appended than the ceilings leave room for. A mailbox without UIDs for
@@ -118,8 +136,13 @@ extension Mailbox {
             throw StoreError.system(error, "open the shard directory \(name)")
         }
         defer { system.close(fd) }
+        // Before the first name is read: a change beside it shows in a later look.
+        let status = options.viewCache == nil ? nil : try? system.status(fd)
         var listing = try ShardListing(system, directory: fd, number: number)
-        if listing.agrees(with: known) { return true }
+        if listing.agrees(with: known) {
+            noteListed(number, status)
+            return true
+        }
         listing.prefer(known)
         return try reconcile(number, listing, known)
     }
@@ -234,7 +257,8 @@ extension Mailbox {
     private func listReadOnly() throws(StoreError) {
         let log = state.withLock { $0.log }
         _ = try catchUp(to: LogFile.records(in: log.size()))
-        for number in try shardNumbers() {
+        try noteTouched()
+        for number in try shardNumbers() where !isAsListed(number) {
             let fd: Int32
             do { fd = try system.openDirectory(directory, ShardName.string(number)) } catch { continue }
             defer { system.close(fd) }

@@ -160,6 +160,8 @@ extension Mailbox {
     /// Marks the mailbox as closed in good order: everything is durable and the log's last record says so.
     public func close() throws(StoreError) {
         guard !options.readOnly, !isBroken else { return }
+        // While no mark stands that a lock would have to remove.
+        if options.viewCache != nil { _ = try? listTouched() }
         do throws(StoreError) {
             try locked(exclusive: true, uids: 0, records: 1) { () throws(StoreError) in
                 let log = state.withLock { $0.log }
@@ -184,6 +186,7 @@ extension Mailbox {
                 try doing("sync the mailbox directory") { () throws(Errno) in try system.sync(directory) }
                 try updateStatus { (status) throws(StoreError) in status.clean = mark }
             }
+            storeView()
         } catch {
             if error.code == .gone { return }
             // A sync that failed once would succeed the next time, and the mark would vouch for what is lost.

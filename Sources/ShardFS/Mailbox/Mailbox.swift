@@ -25,6 +25,8 @@ public final class Mailbox: Sendable {
         /// When an intent without a done was first seen, monotonic nanoseconds.
         var pendingSince: UInt64?
         var broken: StoreError?
+        /// What of the view is kept elsewhere, and which shards need no listing.
+        var parts = ViewParts()
         /// Records in the log, while this process holds the lock exclusively and so is its only writer.
         var soleRecords: Int?
 
@@ -200,6 +202,8 @@ public final class Mailbox: Sendable {
             s.view = made
             s.logNameSynced = false
             s.shards = [:]
+            s.parts = ViewParts()
+            s.parts.place = made.applied
         }
         notify()
     }

@@ -36,6 +36,18 @@ struct MailboxView: Sendable {
         oldestAnswerable = header.oldestAnswerable
     }
 
+    /// As it was kept, of the log with this header.
+    init(_ head: ViewHead, _ list: MessageList, header: LogHeader, uidFloor: UInt64) {
+        self.init(header, uidFloor: uidFloor)
+        self.list = list
+        applied = Int(head.applied)
+        highestModSeq = max(highestModSeq, head.highestModSeq)
+        nextUID = min(max(nextUID, head.nextUID), UID.end)
+        recentUID = max(recentUID, head.recentUID)
+        cleanMark = head.cleanMark == 0 ? nil : head.cleanMark
+        usedFlags = MessageFlags(rawValue: head.usedFlags)
+    }
+
     /// The place of the first append that waits for the done record of its set; nil when none does.
     var firstHeld: Int? { pending.values.compactMap { $0.held.first?.1 }.min() }
 

@@ -62,6 +62,12 @@ public struct MessageList: Sendable {
 
     init() {}
 
+    /// Shards in order of their numbers, none of them empty.
+    init(_ shards: [ShardTable]) {
+        self.shards = shards
+        count = shards.reduce(0) { $0 + $1.count }
+    }
+
     /// Counted as messages come and go: costs a step for each thousand messages.
     public var totals: MessageTotals {
         var sum = MessageTotals()

@@ -16,6 +16,11 @@ struct ShardTable: Sendable {
         box = Box(ShardColumns(firstUID: number * UID.perShard))
     }
 
+    init(number: UInt32, columns: ShardColumns) {
+        self.number = number
+        box = Box(columns)
+    }
+
     /// To read many: taken once, then indexed.
     var columns: ShardColumns { box.columns }
     var count: Int { box.columns.offsets.count }
@@ -54,6 +59,33 @@ struct ShardColumns: Sendable {
     static let unknownDate = UInt32.max
 
     init(firstUID: UInt32) { self.firstUID = firstUID }
+
+    /// Nil when the columns are not of one length or the offsets not in order.
+    init?(
+        firstUID: UInt32, offsets: [UInt16], flags: [UInt64], modSeqs: [ModSeq], sizes: [UInt32], records: [UInt32],
+        dates: [UInt32], highestModSeq: ModSeq
+    ) {
+        let count = offsets.count
+        guard flags.count == count, modSeqs.count == count, sizes.count == count, records.count == count,
+            dates.isEmpty || dates.count == count, highestModSeq < LogRecord.modSeqLimit
+        else { return nil }
+        var next: UInt16 = firstUID == 0 ? 1 : 0
+        for i in 0..<count {
+            guard offsets[i] >= next, offsets[i] < UInt16(UID.perShard), modSeqs[i] <= highestModSeq,
+                flags[i] >> 62 == 0
+            else { return nil }
+            next = offsets[i] + 1
+            totals.add(flags[i], sizes[i])
+        }
+        self.firstUID = firstUID
+        self.offsets = offsets
+        self.flags = flags
+        self.modSeqs = modSeqs
+        self.sizes = sizes
+        self.records = records
+        self.dates = dates
+        self.highestModSeq = highestModSeq
+    }
 
     @inline(__always)
     func uid(_ i: Int) -> UInt32 { firstUID + UInt32(offsets[i]) }

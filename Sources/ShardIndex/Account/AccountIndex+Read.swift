@@ -108,6 +108,28 @@ extension AccountIndex {
         _ = use(create: false) { environment in ((), environment.read { cursor in body(cursor, &key) }) }
     }
 
+    /// Calls `body` with every value whose key is `prefix` and a number, as of one moment.
+    func readAll(_ prefix: [UInt8], _ body: (UInt32, UnsafeRawBufferPointer) -> Void) {
+        read(prefix) { cursor, key in
+            var step = key.withUnsafeBytes { cursor.seek($0) }
+            var next: UInt64 = 0
+            while true {
+                switch step {
+                case .end: return .good
+                case .failed(let outcome): return outcome
+                case .at(let found, let stored):
+                    guard let number = Self.uid(found, prefix) else { return .good }
+                    guard number >= next, let payload = CachedValue.payload(stored, key: found) else {
+                        return .wrong("a value is not what was written")
+                    }
+                    next = UInt64(number) + 1
+                    body(number, payload)
+                    step = cursor.next()
+                }
+            }
+        }
+    }
+
     /// The number behind `prefix`; nil for a key of others.
     @inline(__always)
     static func uid(_ key: UnsafeRawBufferPointer, _ prefix: [UInt8]) -> UInt32? {

@@ -1,0 +1,220 @@
+// The view kept between two openings (`ViewCache`): read at the opening, checked, written when the mailbox is let go.
+//
+// A kept view is of one place in one log. It counts when the log is the same file of the same epoch and base, and holds
+// there the same record. What the log has since is read as by any follower. A shard counts as listed when its directory
+// looks as it did when a listing agreed with the view, and no record since is about it; the others are listed, under
+// the lock, as without a kept view.
+
+extension Mailbox {
+    /// Records that are read again to learn which shards they touched; beyond that all count as touched.
+    private static let rereadRecords = 200_000
+    /// Bytes that the cache gets at one time.
+    private static let storePiece = 4 << 20
+    /// A listing of so many shards at the opening is worth keeping at once.
+    private static let worthKeeping = 4
+
+    var viewCacheKey: ViewCacheKey? { context.viewCacheKey(id) }
+
+    // MARK: reading
+
+    /// The view that the cache holds of this log; nil when it holds none that can be used.
+    static func cachedView(
+        _ context: AccountContext, _ log: LogFile, _ status: MailboxStatus
+    ) throws(StoreError) -> (view: MailboxView, parts: ViewParts)? {
+        guard let cache = context.options.viewCache, let key = context.viewCacheKey(status.mailboxID) else {
+            return nil
+        }
+        var head: ViewHead?
+        var tables: [UInt32: (table: ShardTable, serial: UInt64)] = [:]
+        cache.load(key) { part, bytes in
+            if part == ViewHead.part {
+                head = ViewHead(bytes)
+            } else if let shard = ShardPart.decode(bytes), shard.table.number == part {
+                tables[part] = shard
+            }
+        }
+        guard let head, try agrees(head, with: log, status, context.system) else { return nil }
+        var parts = ViewParts()
+        var shards: [ShardTable] = []
+        shards.reserveCapacity(head.shards.count)
+        for shard in head.shards {
+            guard let (table, serial) = tables[shard.number], serial == shard.serial,
+                table.count == Int(shard.count), table.count > 0, table.highestModSeq <= head.highestModSeq,
+                table.columns.records.allSatisfy({ $0 < head.applied }) || head.applied == 0
+            else { return nil }
+            shards.append(table)
+            parts.listed[shard.number] = shard.look
+            parts.stored[shard.number] = ViewParts.Stored(serial: serial, hasDates: !table.columns.dates.isEmpty)
+        }
+        parts.place = Int(head.applied)
+        parts.headPlace = parts.place
+        return (MailboxView(head, MessageList(shards), header: log.openedHeader, uidFloor: status.uidFloor), parts)
+    }
+
+    private static func agrees(
+        _ head: ViewHead, with log: LogFile, _ status: MailboxStatus, _ system: System
+    ) throws(StoreError) -> Bool {
+        let header = log.openedHeader
+        guard head.epoch == header.epoch, head.base == header.base, head.uidValidity == status.uidValidity,
+            head.uidValidity == header.uidValidity, head.logInode == log.identity.inode,
+            head.oldestAnswerable == header.oldestAnswerable
+        else { return false }
+        let file = try doing("look at \(LogFile.fileName)") { () throws(Errno) in try system.status(log.descriptor) }
+        let applied = Int(head.applied)
+        guard LogFile.records(in: file.size) >= applied else { return false }
+        if applied > 0 {
+            guard let last = try lastRecord(log, applied), last == (head.lastChecksum, head.lastToken) else {
+                return false
+            }
+        }
+        // The log as it was left: not a byte of it is other. Else its records are looked at, though not taken in.
+        if file.changed == head.logChanged, file.size == LogFile.offset(of: applied) { return true }
+        return try log.isRight(upTo: applied)
+    }
+
+    private static func lastRecord(_ log: LogFile, _ applied: Int) throws(StoreError) -> (UInt32, UInt64)? {
+        try log.checksumAndToken(at: applied - 1)
+    }
+
+    // MARK: what is listed
+
+    /// Notes which shards the records since touched: they no longer count as listed.
+    func noteTouched() throws(StoreError) {
+        guard options.viewCache != nil else { return }
+        let (log, from, to) = state.withLock { ($0.log, $0.parts.place, $0.view.applied) }
+        guard from < to else { return }
+        var touched: Set<UInt32>? = []
+        if to - from > Self.rereadRecords {
+            touched = nil
+        } else {
+            var last: UInt32?
+            let end = try log.scan(from: from, to: to) { record, _ in
+                guard record.uid != 0, record.kind != .recent else { return }
+                let number = record.uid / UID.perShard
+                if number != last { touched?.insert(number) }
+                last = number
+                guard record.kind == .set else { return }
+                let end = (UInt64(record.uid) + UInt64(record.messageSize)) / UInt64(UID.perShard)
+                for other in UInt64(number)...end { touched?.insert(UInt32(truncatingIfNeeded: other)) }
+            }
+            // A record that cannot be read may be about anything.
+            if end != .end { touched = nil }
+        }
+        let known = touched
+        state.withLock { s in
+            if s.log === log, s.parts.place == from {
+                s.parts.advance(to: to, touching: known)
+            } else {
+                s.parts = ViewParts()
+                s.parts.place = s.view.applied
+            }
+        }
+    }
+
+    /// Whether the shard's directory is as a listing found it that agreed with the view.
+    func isAsListed(_ number: UInt32) -> Bool {
+        guard let look = state.withLock({ $0.parts.listed[number] }) else { return false }
+        guard let now = try? system.status(directory, ShardName.string(number)), now.isDirectory else { return false }
+        return ShardLook(now) == look
+    }
+
+    /// Notes that a shard which looked so when its listing began agrees with the view. Exclusive lock.
+    func noteListed(_ number: UInt32, _ status: FileStatus?) {
+        guard options.viewCache != nil, let status else { return }
+        let look = ShardLook(status)
+        guard look.isSettled(at: context.now &* 1_000_000_000) else { return }
+        state.withLock { $0.parts.listed[number] = look }
+    }
+
+    // MARK: writing
+
+    /// After an opening: a view that took long to make is kept at once.
+    func keepView(afterListing shards: Int) {
+        if shards >= Self.worthKeeping { storeView() }
+    }
+
+    /// Keeps the view, every shard listed again that was touched since.
+    func keepView() {
+        guard options.viewCache != nil, !options.readOnly, !isBroken else { return }
+        _ = try? listTouched()
+        storeView()
+    }
+
+    /// Keeps the view as it is. Takes no lock and waits for nothing.
+    func storeView() {
+        guard let cache = options.viewCache, !options.readOnly, !isBroken, let key = viewCacheKey else { return }
+        do throws(StoreError) { try noteTouched() } catch { return }
+        let (log, view, parts) = state.withLock { ($0.log, $0.view, $0.parts) }
+        // Intents under way, and names still to be looked at, are of the moment.
+        guard view.pending.isEmpty, view.unconfirmed.isEmpty, parts.place == view.applied, view.applied > 0,
+            view.applied <= Int(UInt32.max)
+        else { return }
+        if parts.headPlace == view.applied, view.list.shards.allSatisfy({ parts.holds($0) }) { return }
+        guard let last = try? log.checksumAndToken(at: view.applied - 1), let file = try? system.status(log.descriptor)
+        else { return }
+        var stored = parts.stored
+        var gone = Set(stored.keys)
+        var shards: [ViewHead.Shard] = []
+        var piece: [(part: UInt32, bytes: [UInt8])] = []
+        var bytes = 0
+        var isTaken = true
+        for table in view.list.shards {
+            gone.remove(table.number)
+            if !parts.holds(table) {
+                let serial = System.random(UInt64.self)
+                piece.append((table.number, ShardPart.encode(table, serial: serial)))
+                bytes += piece.last?.bytes.count ?? 0
+                stored[table.number] = ViewParts.Stored(serial: serial, hasDates: !table.columns.dates.isEmpty)
+            }
+            shards.append(
+                ViewHead.Shard(
+                    number: table.number, count: UInt32(table.count), serial: stored[table.number]?.serial ?? 0,
+                    look: parts.listed[table.number]))
+            if bytes >= Self.storePiece {
+                // A head that is not the newest names other serials, and counts for nothing until the new one is there.
+                isTaken = isTaken && cache.store(key, piece, forgetting: [])
+                piece = []
+                bytes = 0
+            }
+        }
+        for number in gone { stored[number] = nil }
+        let isWhole = file.size == LogFile.offset(of: view.applied)
+        let head = ViewHead(
+            view, shards, log: log, logChanged: isWhole ? file.changed : 0, last: last)
+        isTaken = isTaken && cache.store(key, piece + [(ViewHead.part, head.encoded())], forgetting: gone.sorted())
+        let kept = stored
+        let wasTaken = isTaken
+        state.withLock { s in
+            guard s.log === log, s.parts.place == view.applied else { return }
+            s.parts.stored = wasTaken ? kept : [:]
+            s.parts.headPlace = wasTaken ? view.applied : nil
+        }
+    }
+}
+
+extension AccountContext {
+    func viewCacheKey(_ mailboxID: String) -> ViewCacheKey? {
+        guard let address = try? AccountAddress(parsing: name) else { return nil }
+        return ViewCacheKey(storeID: storeID, account: address, mailboxID: mailboxID)
+    }
+}
+
+extension ViewParts {
+    /// Whether the cache holds the shard as it is now.
+    func holds(_ table: ShardTable) -> Bool {
+        stored[table.number]?.hasDates == !table.columns.dates.isEmpty
+    }
+}
+
+extension ViewHead {
+    init(
+        _ view: MailboxView, _ shards: [Shard], log: LogFile, logChanged: Int64, last: (checksum: UInt32, token: UInt64)
+    ) {
+        self.init(
+            epoch: log.epoch, base: log.base, uidValidity: log.openedHeader.uidValidity, logInode: log.identity.inode,
+            logChanged: logChanged, applied: UInt64(view.applied), lastChecksum: last.checksum, lastToken: last.token,
+            highestModSeq: view.highestModSeq, oldestAnswerable: view.oldestAnswerable, nextUID: view.nextUID,
+            recentUID: view.recentUID, cleanMark: view.cleanMark ?? 0, usedFlags: view.usedFlags.rawValue,
+            shards: shards)
+    }
+}
