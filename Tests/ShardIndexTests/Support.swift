@@ -55,7 +55,10 @@ final class CacheScratch {
         try #require(index.account(storeID: storeID, address))
     }
 
-    var directory: String { "\(path)/\(Self.storeID)/example.com/alice" }
+    /// The store whose files the test looks at.
+    var storeID = CacheScratch.storeID
+
+    var directory: String { "\(path)/\(storeID)/example.com/alice" }
     func file(_ name: String) -> String { "\(directory)/\(name)" }
     var messages: [String] { log.withLock { $0 } }
 }

@@ -37,9 +37,10 @@ import Testing
             return (opened, try account.mailbox(name))
         }
         var expected: [MessageEntry] = []
-        for damage in [DamageTests.Damage?.none] + DamageTests.Damage.allCases.map({ $0 }) {
+        for damage in [DamageTests.Damage?.none] + DamageTests.Damage.allCases.filter { $0 != .directoryInstead } {
             let index = scratch.index()
             let (opened, mailbox) = try open(index)
+            scratch.storeID = opened.id
             #expect(try Self.contents(mailbox) == expected)
             for i in 0..<50 { try Self.append(mailbox, "message \(i)") }
             _ = try mailbox.changeFlags([UID(3)], damage == .cut ? .remove([.seen]) : .add([.flagged]))
