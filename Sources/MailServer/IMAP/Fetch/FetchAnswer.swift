@@ -133,11 +133,10 @@ struct FetchAnswer: Sendable {
             let saved = (try? view.mailbox.details(entry))?.saved
             writer.write(.saveDate(saved.map { IMAPDateTime(secondsSince1970: $0) }), into: &buffer)
         case .envelope:
-            let envelope = IMAPEnvelope(try reader.envelope()).rendered()
-            envelope.withUnsafeBytes { write(item, $0, into: &buffer) }
+            writer.write(.envelope(IMAPEnvelope(try reader.envelope())), into: &buffer)
         case .bodyStructure(let extensible):
-            let structure = IMAPBodyStructure(try reader.structure().root).rendered(extensible: extensible)
-            structure.withUnsafeBytes { write(item, $0, into: &buffer) }
+            let structure = IMAPBodyStructure(try reader.structure().root)
+            writer.write(.bodyStructure(structure, extensible: extensible), into: &buffer)
         case .preview: writer.write(.preview(try reader.preview()), into: &buffer)
         case .body(let section, let partial, _): try writeBody(section, partial, into: &buffer)
         case .rfc822:

@@ -157,8 +157,9 @@ struct FetchProducer: Sendable {
             return try begin(number, entry, needsFile: plan.needsFile, into: &buffer)
         }
         if let summary, summary.suffices(for: plan.sections) {
-            try begin(number, entry, needsFile: plan.needsFileBesideSummary, into: &buffer)
-            return try go(on: summary, into: &buffer, limit: limit)
+            let isUsable = isUsable(summary)
+            try begin(number, entry, needsFile: !isUsable || plan.needsFileBesideSummary, into: &buffer)
+            return try go(on: isUsable ? summary : nil, into: &buffer, limit: limit)
         }
         try begin(number, entry, needsFile: true, into: &buffer)
         guard let made = try current?.makeSummary(with: plan.sections) else { return }
@@ -166,13 +167,16 @@ struct FetchProducer: Sendable {
         var failure: StoreError?
         made.withUnsafeBytes { bytes in
             do throws(StoreError) {
-                try go(on: MessageSummary(bytes, limits: limits), into: &buffer, limit: limit)
+                let summary = MessageSummary(bytes, limits: limits).flatMap { isUsable($0) ? $0 : nil }
+                try go(on: summary, into: &buffer, limit: limit)
             } catch {
                 failure = error
             }
         }
         if let failure { throw failure }
     }
+
+    private func isUsable(_ summary: MessageSummary) -> Bool { !utf8 || !summary.isForeignText }
 
     /// Goes on with the answer that has begun, as far as the piece has room.
     private mutating func go(

@@ -45,6 +45,11 @@ struct MessageSummary {
         sections.allSatisfy { length($0) != Self.absent || ($0 == .fields && bytes[1] != 0) }
     }
 
+    /// Whether a client that reads UTF-8 is to get other octets than these, which are for every client.
+    var isForeignText: Bool {
+        [.envelope, .body, .bodyStructure].contains { self[$0]?.contains { $0 > 0x7E } ?? false }
+    }
+
     private func length(_ section: Section) -> UInt32 {
         UInt32(littleEndian: bytes.loadUnaligned(fromByteOffset: 8 + 4 * section.rawValue, as: UInt32.self))
     }
