@@ -4,8 +4,8 @@
 public enum AccountEvent: Sendable, Equatable {
     /// Mailboxes were made, renamed or deleted, or subscriptions changed: ``Account/tree(maximumAge:)`` tells how it is.
     case tree
-    /// Annotations (RFC 5464) of a mailbox, or of the server where it is nil, were set or removed. `origin` is the
-    /// observer that did it, if one did.
+    /// Annotations (RFC 5464) of a mailbox, or of the server where it is nil, were set or removed. `origin` is
+    /// whoever did it, by the number it gave.
     case metadata(mailbox: MailboxName?, entries: [String], origin: UInt64?)
 }
 

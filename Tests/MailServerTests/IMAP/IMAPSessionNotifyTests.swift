@@ -299,6 +299,11 @@ import Testing
         #expect(try await dialogue.wake() == ["* METADATA INBOX /private/comment"])
         account.metadataChanged(mailbox: nil, entries: ["/shared/admin"])
         #expect(try await dialogue.wake() == ["* METADATA \"\" /shared/admin"])
+        let other = await IMAPDialogue.alice(mail, select: nil)
+        await other.ok(#"SETMETADATA Sent (/private/comment "x")"#)
+        #expect(try await dialogue.wake() == ["* METADATA Sent /private/comment"])
+        await dialogue.ok(#"SETMETADATA Sent (/private/comment "y")"#)
+        #expect(await dialogue.give(.wake).isEmpty)
         for _ in 0...64 { account.metadataChanged(mailbox: .inbox, entries: ["/private/comment"]) }
         #expect(try await dialogue.wake()[line: 0].hasPrefix("* OK [NOTIFICATIONOVERFLOW]"))
     }

@@ -19,7 +19,7 @@ struct NotifyWatch: Sendable {
     /// An observer of the account that ends with this object.
     final class AccountObservation: Sendable {
         private let mail: Account
-        let key: UInt64
+        private let key: UInt64
 
         init(_ mail: Account, _ body: @escaping @Sendable (AccountEvent) -> Void) {
             self.mail = mail
@@ -30,6 +30,8 @@ struct NotifyWatch: Sendable {
     }
 
     let plan: NotifyPlan
+    /// Names this client as the origin of what it does itself.
+    let id = UInt64.random(in: 0...UInt64.max)
     private let mail: Account?
     private let limit: Int
     private let signals = NIOLockedValueBox(Signals())
@@ -69,11 +71,12 @@ struct NotifyWatch: Sendable {
         self.limit = limit
         self.onChange = onChange
         guard !plan.isOnlySelected else { return }
-        let signals = signals
+        let (signals, id) = (signals, id)
         account = AccountObservation(mail) { event in
             let isNews = signals.withLockedValue { signals in
                 switch event {
                 case .tree: signals.tree = true
+                case .metadata(_, _, let origin) where origin == id: return false
                 case .metadata(let mailbox, let entries, _):
                     if signals.metadata.count < Self.maximumMetadata {
                         signals.metadata.append((mailbox, entries))

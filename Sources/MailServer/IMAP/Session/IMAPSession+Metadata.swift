@@ -70,6 +70,8 @@ extension IMAPSession {
             guard error.code == .limit else { throw error }
             throw .no(.metadataTooMany, "Too many annotations, or too long ones")
         }
+        mail.metadataChanged(
+            mailbox: mailbox.isEmpty ? nil : try? MailboxName(mailbox), entries: entries.map(\.name), by: notify?.id)
         return Completion("SETMETADATA completed")
     }
 }
