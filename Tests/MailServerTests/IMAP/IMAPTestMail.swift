@@ -20,7 +20,8 @@ final class IMAPTestMail: Sendable {
     /// The read cache, unless RMAIL_TEST_INDEX is off: the tests are run with it and without.
     let index: ShardIndex?
 
-    init(_ change: (inout StoreOptions) -> Void = { _ in }) throws {
+    /// - Parameter usesIndex: nil for what RMAIL_TEST_INDEX says.
+    init(usesIndex: Bool? = nil, _ change: (inout StoreOptions) -> Void = { _ in }) throws {
         let base = access("/dev/shm", W_OK) == 0 ? "/dev/shm" : FileManager.default.temporaryDirectory.path
         path = "\(base)/rmail-imap-\(UInt64.random(in: 0...UInt64.max))"
         try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: false)
@@ -28,7 +29,8 @@ final class IMAPTestMail: Sendable {
         options.durability = .none
         change(&options)
         store = try Store.open("\(path)/store", options: options)
-        index = getenv("RMAIL_TEST_INDEX").map { String(cString: $0) } == "off" ? nil : Self.index(in: path)
+        let isOff = getenv("RMAIL_TEST_INDEX").map { String(cString: $0) } == "off"
+        index = usesIndex ?? !isOff ? Self.index(in: path) : nil
         backend = Backend(store, index)
         let account = try store.createAccount(AccountAddress(local: "alice", domain: "example.com"))
         try account.create(.inbox)

@@ -1,0 +1,104 @@
+import FoundationEssentials
+import ShardFS
+import ShardIndex
+import Testing
+
+@testable import MailServer
+
+/// With the read cache and without, filled by whichever way, every answer is the same.
+@Suite struct CachedAnswersTests {
+    private static let commands = [
+        "ENVELOPE", "BODY", "BODYSTRUCTURE", "PREVIEW", "(UID ENVELOPE BODYSTRUCTURE PREVIEW FLAGS INTERNALDATE)",
+        "BODY.PEEK[HEADER.FIELDS (SUBJECT FROM TO CC DATE MESSAGE-ID REFERENCES CONTENT-TYPE)]",
+        "BODY.PEEK[HEADER.FIELDS (subject X-Nobody-Has-This)]", "BODY.PEEK[HEADER.FIELDS (LIST-ID)]<0.7>",
+        "(BODY.PEEK[HEADER.FIELDS (SUBJECT)] BODY.PEEK[HEADER.FIELDS (Received X-Mailer)] BODY.PEEK[TEXT]<0.9>)",
+        "(ENVELOPE BODY.PEEK[])",
+    ].map { "FETCH 1:* \($0)" }
+        + [
+            "SEARCH SUBJECT e", "SEARCH FROM a NOT TO b", "SEARCH HEADER Message-ID \"\"", "SEARCH SENTSINCE 1-Jan-2000",
+            "SEARCH HEADER Received \"\"", "SEARCH OR SUBJECT x BODY e", "SORT (SUBJECT) UTF-8 ALL",
+            "SORT (REVERSE DATE FROM TO CC) UTF-8 ALL", "THREAD REFERENCES UTF-8 ALL",
+            "THREAD ORDEREDSUBJECT UTF-8 ALL",
+        ]
+
+    /// Sane mail and ugly mail, and what the fuzzers keep.
+    private static func mails() throws -> [String] {
+        var mails = [
+            "Subject: plain\n\nbody\n", "no header at all", "\n", "Subject: only a header\n", "Subject : blank\n\nx\n",
+            "From mbox\nSubject: mbox\n\nx\n", "Subject: a\nsubject: b\nSUBJECT: c\n\nx\n",
+            "Subject: =?utf-8?q?Gr=C3=BC=C3=9Fe?=\nFrom: =?utf-8?q?J=C3=B6rg?= <j@x.y>\nTo: g:a@b.c,d@e.f;\n\nx\n",
+            "Subject: roh: Grüße\nFrom: Jörg <jörg@x.y>\nDate: Sat, 1 Jan 2022 10:00:00 +0100\n\nx\n",
+            "Subject: nul \0 here\nReferences: <a@b>\n <c@d>\nIn-Reply-To: <c@d>\nMessage-ID: <e@f>\n\nx \0\n",
+            "Subject: last field without line end", "References: \(String(repeating: "<id@example.com> ", count: 3_000))\n\nx\n",
+            "Content-Type: multipart/mixed; boundary=b\nList-ID: <l>\n\n--b\nContent-Type: message/rfc822\n\nSubject: in\n\nx\n--b--\n",
+            "Content-Type: text/html\n\n<p>Hello <b>you</b></p>\(String(repeating: "<br>", count: 30_000))\n",
+        ].map { $0.replacing("\n", with: "\r\n") }
+        let corpus = URL(filePath: #filePath).deletingLastPathComponent().appending(path: "../../../../Fuzz/corpus/mime")
+        for name in try FileManager.default.contentsOfDirectory(atPath: corpus.path).sorted().prefix(60) {
+            let bytes = try Data(contentsOf: corpus.appending(path: name))
+            if !bytes.isEmpty { mails.append(String(decoding: bytes, as: UTF8.self)) }
+        }
+        return mails
+    }
+
+    private static func answers(_ dialogue: IMAPDialogue) async -> [[String]] {
+        var answers: [[String]] = []
+        for command in commands { answers.append(await dialogue.ok(command)) }
+        return answers
+    }
+
+    private static func compare(_ found: [[String]], _ expected: [[String]], _ what: String) {
+        for (command, (found, expected)) in zip(commands, zip(found, expected)) where found != expected {
+            let at = zip(found, expected).firstIndex { $0 != $1 } ?? min(found.count, expected.count)
+            Issue.record("\(what), \(command): \(found[min(at, found.count - 1)]) and not \(expected[min(at, expected.count - 1)])")
+        }
+    }
+
+    @Test(arguments: [false, true]) func answersAreTheSame(utf8: Bool) async throws {
+        let mails = try Self.mails()
+        let plain = try IMAPTestMail(usesIndex: false)
+        let cached = try IMAPTestMail(usesIndex: true)
+        let streamed = try IMAPTestMail(usesIndex: true)
+        let writer = await IMAPDialogue.alice(streamed)
+        for mail in mails {
+            for store in [plain, cached] {
+                let staged = try store.mailbox().stage()
+                try staged.write(Array(mail.utf8))
+                try staged.finish(internalDate: 1_000_000_000)
+                _ = try store.mailbox().append(staged)
+            }
+            if mail.utf8.contains(0) {
+                // IMAP takes no NUL: this one comes as mail does.
+                let content = IncomingContent(try streamed.mailbox().stage(), limits: .standard)
+                try Array(mail.utf8).withUnsafeBytes { bytes throws(StoreError) in try content.write(bytes) }
+                try content.staged.finish(internalDate: 1_000_000_000)
+                let result = try streamed.mailbox().append(content.staged)
+                let index = streamed.index?.account(
+                    storeID: streamed.store.id, try AccountAddress(local: "alice", domain: "example.com"))
+                content.keepSummary(in: index, of: try streamed.mailbox(), result, limits: .standard)
+            } else {
+                await writer.ok("APPEND INBOX \"9-Sep-2001 01:46:40 +0000\" {\(mail.utf8.count)+}\r\n\(mail)")
+            }
+        }
+        func reader(_ mail: IMAPTestMail, _ mailbox: String = "INBOX") async -> IMAPDialogue {
+            let dialogue = await IMAPDialogue.alice(mail, select: nil)
+            if utf8 { await dialogue.ok("ENABLE UTF8=ACCEPT") }
+            await dialogue.ok("EXAMINE \(mailbox)")
+            return dialogue
+        }
+        let expected = await Self.answers(reader(plain))
+        Self.compare(await Self.answers(reader(cached)), expected, "the first time")
+        Self.compare(await Self.answers(reader(cached)), expected, "the second time")
+        Self.compare(await Self.answers(reader(streamed)), expected, "made while they came")
+        await writer.ok("COPY 1:* Sent")
+        Self.compare(await Self.answers(reader(streamed, "Sent")), expected, "copied")
+        await writer.ok("MOVE 1:* Trash")
+        Self.compare(await Self.answers(reader(streamed, "Trash")), expected, "moved")
+        #expect(hits(streamed) > 3 * mails.count, "the cache is used")
+    }
+
+    private func hits(_ mail: IMAPTestMail) -> Int {
+        guard let address = try? AccountAddress(local: "alice", domain: "example.com") else { return 0 }
+        return mail.index?.account(storeID: mail.store.id, address)?.statistics.hits ?? 0
+    }
+}
