@@ -2,9 +2,8 @@ import MIME
 
 /// What mail programs ask for most of a message, ready to be sent: the value that the read cache keeps for it.
 ///
-/// Borrowed bytes; valid as long as they are. Layout, little-endian: version 1, whether the message was read whole 1,
-/// two octets of zero, a fingerprint of the parser's limits 4, five lengths 4 (all ones: absent), then the sections in
-/// that order. Whoever changes the form
+/// Borrowed bytes; valid as long as they are. Layout, little-endian: version 1, three octets of zero, a fingerprint of
+/// the parser's limits 4, five lengths 4 (all ones: absent), then the sections in that order. Whoever changes the form
 /// of any section raises the version: values of another are not used, and are written anew.
 struct MessageSummary {
     enum Section: Int, CaseIterable {
@@ -40,10 +39,8 @@ struct MessageSummary {
         guard end == UInt64(bytes.count) else { return nil }
     }
 
-    /// Whether the sections are here, or cannot be had in this form: reading the message again would bring no more.
-    func suffices(for sections: Set<Section>) -> Bool {
-        sections.allSatisfy { length($0) != Self.absent || ($0 == .fields && bytes[1] != 0) }
-    }
+    /// Whether the sections are here.
+    func suffices(for sections: Set<Section>) -> Bool { sections.allSatisfy { length($0) != Self.absent } }
 
     /// Whether a client that reads UTF-8 is to get other octets than these, which are for every client.
     var isForeignText: Bool {
@@ -69,10 +66,8 @@ struct MessageSummary {
     }
 
     /// The form that is kept; a section that is nil is absent. Nil when it would be too large to keep.
-    ///
-    /// - Parameter isWhole: all sections but the preview are here that this message can have.
-    static func encode(isWhole: Bool, limits: ParseLimits, _ section: (Section) -> [UInt8]?) -> [UInt8]? {
-        var head: [UInt8] = [version, isWhole ? 1 : 0, 0, 0]
+    static func encode(limits: ParseLimits, _ section: (Section) -> [UInt8]?) -> [UInt8]? {
+        var head: [UInt8] = [version, 0, 0, 0]
         withUnsafeBytes(of: limits.fingerprint.littleEndian) { head.append(contentsOf: $0) }
         var sections: [UInt8] = []
         for kind in Section.allCases {

@@ -31,12 +31,12 @@ extension MessageSummary {
         of message: Message, header: [UInt8], _ block: HeaderBlock, preview: String?, limits: ParseLimits
     ) -> [UInt8]? {
         let structure = IMAPBodyStructure(message.root)
-        return encode(isWhole: true, limits: limits) { section in
+        return encode(limits: limits) { section in
             switch section {
             case .envelope: IMAPEnvelope(message.envelope).rendered()
             case .body: structure.rendered(extensible: false)
             case .bodyStructure: structure.rendered(extensible: true)
-            case .fields: block.isTruncated ? nil : block.raw(SummaryFields.selection, in: header.span)
+            case .fields: block.raw(SummaryFields.selection, in: header.span)
             case .preview: preview.map { Array($0.utf8) }
             }
         }
@@ -44,8 +44,7 @@ extension MessageSummary {
 
     /// Of a message whose header alone was read.
     static func make(ofHeader header: [UInt8], _ block: HeaderBlock, limits: ParseLimits) -> [UInt8]? {
-        if block.isTruncated { return nil }
-        return encode(isWhole: false, limits: limits) { section in
+        encode(limits: limits) { section in
             switch section {
             case .envelope: IMAPEnvelope(Envelope(block, in: header.span, limits: limits)).rendered()
             case .fields: block.raw(SummaryFields.selection, in: header.span)

@@ -1,4 +1,5 @@
 import FoundationEssentials
+import MIME
 import ShardFS
 import ShardIndex
 import Testing
@@ -7,15 +8,17 @@ import Testing
 
 /// With the read cache and without, filled by whichever way, every answer is the same.
 @Suite struct CachedAnswersTests {
-    private static let commands = [
-        "ENVELOPE", "BODY", "BODYSTRUCTURE", "PREVIEW", "(UID ENVELOPE BODYSTRUCTURE PREVIEW FLAGS INTERNALDATE)",
-        "BODY.PEEK[HEADER.FIELDS (SUBJECT FROM TO CC DATE MESSAGE-ID REFERENCES CONTENT-TYPE)]",
-        "BODY.PEEK[HEADER.FIELDS (subject X-Nobody-Has-This)]", "BODY.PEEK[HEADER.FIELDS (LIST-ID)]<0.7>",
-        "(BODY.PEEK[HEADER.FIELDS (SUBJECT)] BODY.PEEK[HEADER.FIELDS (Received X-Mailer)] BODY.PEEK[TEXT]<0.9>)",
-        "(ENVELOPE BODY.PEEK[])",
-    ].map { "FETCH 1:* \($0)" }
+    private static let commands =
+        [
+            "ENVELOPE", "BODY", "BODYSTRUCTURE", "PREVIEW", "(UID ENVELOPE BODYSTRUCTURE PREVIEW INTERNALDATE)",
+            "BODY.PEEK[HEADER.FIELDS (SUBJECT FROM TO CC DATE MESSAGE-ID REFERENCES CONTENT-TYPE)]",
+            "BODY.PEEK[HEADER.FIELDS (subject X-Nobody-Has-This)]", "BODY.PEEK[HEADER.FIELDS (LIST-ID)]<0.7>",
+            "(BODY.PEEK[HEADER.FIELDS (SUBJECT)] BODY.PEEK[HEADER.FIELDS (Received X-Mailer)] BODY.PEEK[TEXT]<0.9>)",
+            "(ENVELOPE BODY.PEEK[])",
+        ].map { "FETCH 1:* \($0)" }
         + [
-            "SEARCH SUBJECT e", "SEARCH FROM a NOT TO b", "SEARCH HEADER Message-ID \"\"", "SEARCH SENTSINCE 1-Jan-2000",
+            "SEARCH SUBJECT e", "SEARCH FROM a NOT TO b", "SEARCH HEADER Message-ID \"\"",
+            "SEARCH SENTSINCE 1-Jan-2000",
             "SEARCH HEADER Received \"\"", "SEARCH OR SUBJECT x BODY e", "SORT (SUBJECT) UTF-8 ALL",
             "SORT (REVERSE DATE FROM TO CC) UTF-8 ALL", "THREAD REFERENCES UTF-8 ALL",
             "THREAD ORDEREDSUBJECT UTF-8 ALL",
@@ -29,11 +32,13 @@ import Testing
             "Subject: =?utf-8?q?Gr=C3=BC=C3=9Fe?=\nFrom: =?utf-8?q?J=C3=B6rg?= <j@x.y>\nTo: g:a@b.c,d@e.f;\n\nx\n",
             "Subject: roh: Grüße\nFrom: Jörg <jörg@x.y>\nDate: Sat, 1 Jan 2022 10:00:00 +0100\n\nx\n",
             "Subject: nul \0 here\nReferences: <a@b>\n <c@d>\nIn-Reply-To: <c@d>\nMessage-ID: <e@f>\n\nx \0\n",
-            "Subject: last field without line end", "References: \(String(repeating: "<id@example.com> ", count: 3_000))\n\nx\n",
+            "Subject: last field without line end",
+            "References: \(String(repeating: "<id@example.com> ", count: 3_000))\n\nx\n",
             "Content-Type: multipart/mixed; boundary=b\nList-ID: <l>\n\n--b\nContent-Type: message/rfc822\n\nSubject: in\n\nx\n--b--\n",
             "Content-Type: text/html\n\n<p>Hello <b>you</b></p>\(String(repeating: "<br>", count: 30_000))\n",
         ].map { $0.replacing("\n", with: "\r\n") }
-        let corpus = URL(filePath: #filePath).deletingLastPathComponent().appending(path: "../../../../Fuzz/corpus/mime")
+        let corpus = URL(filePath: #filePath).deletingLastPathComponent().appending(
+            path: "../../../../Fuzz/corpus/mime")
         for name in try FileManager.default.contentsOfDirectory(atPath: corpus.path).sorted().prefix(60) {
             let bytes = try Data(contentsOf: corpus.appending(path: name))
             if !bytes.isEmpty { mails.append(String(decoding: bytes, as: UTF8.self)) }
@@ -49,8 +54,9 @@ import Testing
 
     private static func compare(_ found: [[String]], _ expected: [[String]], _ what: String) {
         for (command, (found, expected)) in zip(commands, zip(found, expected)) where found != expected {
-            let at = zip(found, expected).firstIndex { $0 != $1 } ?? min(found.count, expected.count)
-            Issue.record("\(what), \(command): \(found[min(at, found.count - 1)]) and not \(expected[min(at, expected.count - 1)])")
+            let at = zip(found, expected).prefix { $0 == $1 }.count
+            func line(_ lines: [String]) -> String { at < lines.count ? lines[at] : "nothing" }
+            Issue.record("\(what), \(command): \(line(found)) and not \(line(expected))")
         }
     }
 
@@ -70,7 +76,7 @@ import Testing
             if mail.utf8.contains(0) {
                 // IMAP takes no NUL: this one comes as mail does.
                 let content = IncomingContent(try streamed.mailbox().stage(), limits: .standard)
-                try Array(mail.utf8).withUnsafeBytes { bytes throws(StoreError) in try content.write(bytes) }
+                try Array(mail.utf8).withUnsafeBytes { try content.write($0) }
                 try content.staged.finish(internalDate: 1_000_000_000)
                 let result = try streamed.mailbox().append(content.staged)
                 let index = streamed.index?.account(
