@@ -67,7 +67,8 @@ let package = Package(
         .executableTarget(
             name: "rmail",
             dependencies: [
-                "MailServer", "ShardFS", .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                "MailServer", "ShardFS", "ShardIndex",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ], swiftSettings: settings),
         .executableTarget(
             name: "shardfs-stress", dependencies: ["ShardFS"], path: "StressTests/Sources/shardfs-stress",

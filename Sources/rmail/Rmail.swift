@@ -10,7 +10,10 @@ struct Rmail: AsyncParsableCommand {
         abstract: "A mail server that keeps every message as a plain file.",
         discussion: "Without a sub-command the server runs: 'rmail' and 'rmail /path/to/config.json'.",
         version: "rmail \(Version.text)",
-        subcommands: [Serve.self, Initialize.self, ConfigCommand.self, DomainCommand.self, UserCommand.self],
+        subcommands: [
+            Serve.self, Initialize.self, ConfigCommand.self, DomainCommand.self, UserCommand.self,
+            IndexCommand.self,
+        ],
         defaultSubcommand: Serve.self)
 
     static func main() async {

@@ -72,8 +72,9 @@ public final class MailServerApplication: Sendable {
         _ configuration: Configuration, _ filePool: BlockingPool, _ passwordPool: BlockingPool,
         _ group: any EventLoopGroup, _ signals: SignalEvents, _ makeServices: ServiceFactory
     ) async throws(StartError) {
+        let indexLogger = log.logger("index")
         let (access, made) = try await Self.onPool(filePool) { () throws(StartError) in
-            try StoreAccess.open(configuration, now: Clocks.wall)
+            try StoreAccess.open(configuration, now: Clocks.wall) { indexLogger.warning("\($0)") }
         }
         for domain in made { logger.info("made the domain \(domain)") }
         let tls = try await Self.onPool(filePool) { [self] () throws(StartError) in try makeTLS(configuration) }
@@ -82,7 +83,8 @@ public final class MailServerApplication: Sendable {
             try StoreAccess.loginSecret(configuration)
         }
         let environment = ServerEnvironment(
-            version: version, configuration: configuration, store: access.store, accounts: access.accounts,
+            version: version, configuration: configuration, store: access.store, index: access.index,
+            accounts: access.accounts,
             authenticator: Authenticator(
                 accounts: access.accounts, filePool: filePool, passwordPool: passwordPool, decoySecret: secret,
                 now: Clocks.monotonic),
@@ -109,6 +111,12 @@ public final class MailServerApplication: Sendable {
             }
         } catch {
             logger.error("closing the store: \(error)")
+        }
+        // After the store, which hands its views over.
+        if let index = access.index {
+            do { try await filePool.run { () throws(StoreFailure) in index.close() } } catch {
+                logger.error("closing the read cache: \(error)")
+            }
         }
         if let failure { throw failure }
         logger.info("stopped")

@@ -1,4 +1,5 @@
 public import ShardFS
+public import ShardIndex
 
 /// Opens the engine's store as a configuration says, for the server and for commands alike.
 public struct StoreAccess: Sendable {
@@ -6,12 +7,17 @@ public struct StoreAccess: Sendable {
 
     public let store: Store
     public let accounts: Accounts
+    /// nil when it is turned off, not asked for, or not safe here.
+    public let index: ShardIndex?
 
     /// Opens the store, made when it is missing, and makes missing domains. Blocks.
-    /// - Parameter configuration: resolved.
+    /// - Parameters:
+    ///   - configuration: resolved.
+    ///   - indexLog: opens the read cache too, and is told what an operator may want to know of it.
     /// - Returns: The access, and the domains that were made.
     public static func open(
-        _ configuration: Configuration, now: @escaping @Sendable () -> Int64
+        _ configuration: Configuration, now: @escaping @Sendable () -> Int64,
+        indexLog: (@Sendable (String) -> Void)? = nil
     ) throws(StartError) -> (access: StoreAccess, madeDomains: [String]) {
         let files = LocalAccountFiles()
         do throws(AccountFileError) {
@@ -26,6 +32,9 @@ public struct StoreAccess: Sendable {
         options.expungeRetentionHours = configuration.storage.expungeRetentionHours
         options.shared = configuration.storage.shared
         options.node = try node(configuration, files)
+        let index = indexLog.flatMap { makeIndex(configuration, log: $0) }
+        // Times of directories prove nothing where other machines write.
+        if ShardIndex.networkFileSystem(of: configuration.mailRoot) == nil { options.viewCache = index }
         let store: Store
         do throws(StoreError) {
             store = try Store.open(configuration.mailRoot, options: options)
@@ -36,10 +45,31 @@ public struct StoreAccess: Sendable {
             mailRoot: configuration.mailRoot, files: files, mailboxes: EngineMailboxes(store: store), now: now)
         do throws(AccountError) {
             let made = try accounts.createMissingDomains(configuration.domains)
-            return (StoreAccess(store: store, accounts: accounts), made)
+            return (StoreAccess(store: store, accounts: accounts, index: index), made)
         } catch {
             throw StartError("\(error)")
         }
+    }
+
+    /// The read cache as configured; nil when it is off, or would stand where it cannot be trusted.
+    private static func makeIndex(_ configuration: Configuration, log: @escaping @Sendable (String) -> Void)
+        -> ShardIndex?
+    {
+        guard configuration.index.enabled, let path = configuration.index.path else { return nil }
+        if let kind = ShardIndex.networkFileSystem(of: path) {
+            log("no read cache: \(path) is on \(kind), and index.path has to be on a disk of this machine")
+            return nil
+        }
+        return ShardIndex(path: path, options: indexOptions(configuration), log: log)
+    }
+
+    /// The cache's options as a configuration says.
+    public static func indexOptions(_ configuration: Configuration) -> IndexOptions {
+        var options = IndexOptions()
+        options.maximumBytes = UInt64(max(1, configuration.index.maxSizeMB)) << 20
+        // Four accounts at least.
+        options.maximumAccountBytes = options.maximumBytes / 4
+        return options
     }
 
     /// The node's name: configured, or a random one made once and kept in the state directory.
