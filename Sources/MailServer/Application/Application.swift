@@ -83,12 +83,11 @@ public final class MailServerApplication: Sendable {
             try StoreAccess.loginSecret(configuration)
         }
         let environment = ServerEnvironment(
-            version: version, configuration: configuration, store: access.store, index: access.index,
-            accounts: access.accounts,
+            version: version, configuration: configuration, store: access.store, accounts: access.accounts,
             authenticator: Authenticator(
                 accounts: access.accounts, filePool: filePool, passwordPool: passwordPool, decoySecret: secret,
                 now: Clocks.monotonic),
-            limits: limits, index: makeIndex(configuration), tls: tls, filePool: filePool, group: group, log: log)
+            limits: limits, index: access.index, tls: tls, filePool: filePool, group: group, log: log)
         let services = try makeServices(environment)
         var failure: StartError?
         do throws(StartError) {
@@ -111,12 +110,6 @@ public final class MailServerApplication: Sendable {
             }
         } catch {
             logger.error("closing the store: \(error)")
-        }
-        // After the store, which hands its views over.
-        if let index = access.index {
-            do { try await filePool.run { () throws(StoreFailure) in index.close() } } catch {
-                logger.error("closing the read cache: \(error)")
-            }
         }
         if let failure { throw failure }
         logger.info("stopped")
@@ -211,19 +204,6 @@ public final class MailServerApplication: Sendable {
         } catch {
             throw StartError("TLS: \(error)", isConfiguration: configuration.tls.certFile != nil)
         }
-    }
-
-    /// The read cache; nil when it is off, or where it would not be safe.
-    private func makeIndex(_ configuration: Configuration) -> ShardIndex? {
-        guard configuration.index.enabled, let path = configuration.index.path else { return nil }
-        if let network = ShardIndex.networkFileSystem(of: path) {
-            logger.warning("the read cache is off: \(path) is on \(network), and it needs a file system of this machine")
-            return nil
-        }
-        var options = IndexOptions()
-        options.maximumBytes = UInt64(configuration.index.maxSizeMB) << 20
-        let logger = logger
-        return ShardIndex(path: path, options: options) { logger.warning("read cache: \($0)") }
     }
 
     private struct StoreFailure: Error, CustomStringConvertible { let description: String }

@@ -11,8 +11,6 @@ public struct ServerEnvironment: Sendable {
     /// As the server started.
     public let configuration: Configuration
     public let store: Store
-    /// The read cache; nil when it is off.
-    public let index: ShardIndex?
     public let accounts: StoreAccess.Accounts
     public let authenticator: Authenticator<LocalAccountFiles>
     public let limits: ConnectionLimits

@@ -30,8 +30,7 @@ import Testing
             try access.accounts.create(
                 AccountAddress(login: "alice@example.com"), password: Array("se,cr=et".utf8), iterations: 4096)
             environment = ServerEnvironment(
-                version: "1.2.3", configuration: configuration, store: access.store, index: nil,
-                accounts: access.accounts,
+                version: "1.2.3", configuration: configuration, store: access.store, accounts: access.accounts,
                 authenticator: Authenticator(
                     accounts: access.accounts, filePool: IMAPTestMail.pool, passwordPool: passwordPool,
                     decoyIterations: 4096, decoySecret: try StoreAccess.loginSecret(configuration), now: { 0 }),
