@@ -74,6 +74,7 @@ public final class BlockingPool: Sendable {
     /// Runs `body` on one of the threads, after all work that was asked for before.
     /// - Throws: `overloaded`, `closed`, `cancelled`, or `work` with the body's error.
     public func run<Value: Sendable, WorkError: Error>(
+        isolation: isolated (any Actor)? = #isolation,
         _ body: @escaping @Sendable () throws(WorkError) -> Value
     ) async throws(PoolError<WorkError>) -> Value {
         let id = state.withLockedValue { state in
@@ -81,7 +82,9 @@ public final class BlockingPool: Sendable {
             return state.nextID
         }
         let result: Result<Value, PoolError<WorkError>> = await withTaskCancellationHandler {
-            await withCheckedContinuation { continuation in
+            // Stays on the caller's executor: another would cost two changes of threads.
+            _ = isolation
+            return await withCheckedContinuation { continuation in
                 enqueue(
                     Job(
                         id: id,

@@ -52,24 +52,20 @@ extension IMAPSession {
         if let date = message.date?.secondsSince1970, !(0...Int64(UInt32.max)).contains(date) {
             throw .no(.cannot, "The date cannot be kept")
         }
-        if message.index == 0 || appending == nil {
-            let name = message.mailbox
-            let mailbox = try await blocking(missing: .tryCreate) { () throws(StoreError) in
-                try mail.mailbox(MailboxName(name))
-            }
-            appending = AppendCommand(tag: message.tag, mailbox: mailbox, replaces: replaces)
-        }
-        guard var command = appending else { return }
-        guard command.messages.count < configuration.maxAppendMessages else {
+        let begun = message.index == 0 ? nil : appending
+        guard (begun?.messages.count ?? 0) < configuration.maxAppendMessages else {
             throw .no(.limit, "Too many messages in one command")
         }
-        command.size += UInt64(message.size)
-        let (mailbox, size) = (command.mailbox, command.size)
+        let size = (begun?.size ?? 0) + UInt64(message.size)
+        let (name, known) = (message.mailbox, begun?.mailbox)
         let limits = try account().index == nil ? nil : configuration.parseLimits
-        let content = try await blocking(missing: .tryCreate) { () throws(StoreError) in
+        let (mailbox, content) = try await blocking(missing: .tryCreate) { () throws(StoreError) in
+            let mailbox = if let known { known } else { try mail.mailbox(MailboxName(name)) }
             guard try mail.hasRoom(for: size) else { throw StoreError(.overQuota, "no room") }
-            return IncomingContent(try mailbox.stage(), limits: limits)
+            return (mailbox, IncomingContent(try mailbox.stage(), limits: limits))
         }
+        var command = begun ?? AppendCommand(tag: message.tag, mailbox: mailbox, replaces: replaces)
+        command.size = size
         command.messages.append(
             .init(
                 content: content, flags: message.flags, date: message.date?.secondsSince1970, isBinary: message.isBinary))

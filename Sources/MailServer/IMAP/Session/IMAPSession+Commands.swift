@@ -30,6 +30,7 @@ extension IMAPSession {
             return .close
         default:
             hasToldExpunges = false
+            hasToldNews = false
             try await answer(tag) { session throws(IMAPFailure) in
                 let result: Result<Completion, IMAPFailure>
                 session.isTellingOwn = command.command.changesSelected
@@ -41,7 +42,7 @@ extension IMAPSession {
                     guard error.kind == .no || error.kind == .bad else { throw error }
                     result = .failure(error)
                 }
-                try await session.tellNews(expunges: command.command.allowsExpunge)
+                if !session.hasToldNews { try await session.tellNews(expunges: command.command.allowsExpunge) }
                 session.tellHeldBack()
                 return session.withModSeq(try result.get())
             }

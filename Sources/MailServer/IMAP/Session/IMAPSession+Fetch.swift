@@ -32,41 +32,62 @@ extension IMAPSession {
         let producer = try await deliver(
             FetchProducer(
                 plan, of: ranges, in: view, utf8: encoder.utf8, changedSince: command.changedSince ?? 0,
-                limits: configuration.parseLimits))
-        if !producer.changed.isEmpty {
-            try await sync(expunges: command.byUID, known: producer.changed.mapValues(\.modSeq))
-        }
+                limits: configuration.parseLimits),
+            then: newsAsked(expunges: command.byUID), of: view)
+        hasToldNews = true
         if producer.isIncomplete { throw .expungeIssued }
         if let refusal = producer.refusal { throw IMAPFailure(refusal) }
         return Completion("FETCH completed")
     }
 
+    /// A piece of answers, and what comes behind the last one.
+    private struct Piece: Sendable {
+        var producer: FetchProducer
+        var bytes = ByteBuffer()
+        var isLast = false
+        var news = Result<News, StoreError>.success(.none)
+    }
+
     /// Sends all that a producer has, piece by piece; gives it back as it is then.
-    func deliver(_ producer: FetchProducer) async throws(IMAPFailure) -> FetchProducer {
-        var producer = producer
+    ///
+    /// - Parameter asked: looked for behind the last piece, on the same turn on the pool, and told.
+    @discardableResult
+    func deliver(
+        _ producer: FetchProducer, then asked: NewsAsked? = nil, of view: SelectedMailbox? = nil
+    ) async throws(IMAPFailure) -> FetchProducer {
+        var piece = Piece(producer: producer)
         let limit = configuration.outputPiece
         while true {
-            let before = producer
-            let step: Result<(FetchProducer, ByteBuffer, Bool), StoreError> = try await blocking {
-                () throws(StoreError) in
-                var producer = before
-                var piece = ByteBuffer()
+            let before = piece.producer
+            let step: Result<Piece, StoreError> = try await blocking { () throws(StoreError) in
+                var piece = Piece(producer: before)
                 do throws(StoreError) {
-                    let isDone = try producer.produce(into: &piece, limit: limit)
-                    return .success((producer, piece, isDone))
+                    piece.isLast = try piece.producer.produce(into: &piece.bytes, limit: limit)
                 } catch {
                     return .failure(error)
                 }
+                if piece.isLast, let asked, let view {
+                    let known = piece.producer.changed.mapValues(\.modSeq)
+                    do throws(StoreError) {
+                        piece.news = .success(try asked.look(at: view, known: known))
+                    } catch {
+                        piece.news = .failure(error)
+                    }
+                }
+                return .success(piece)
             }
-            guard case .success(let (after, piece, isDone)) = step else {
+            guard case .success(let next) = step else {
                 // Part of an answer may be on its way: nothing that follows could be understood.
                 throw .bye(.unavailable, "A message could not be read")
             }
-            producer = after
-            buffer.writeImmutableBuffer(piece)
-            if isDone { return producer }
+            piece = next
+            buffer.writeImmutableBuffer(piece.bytes)
+            if piece.isLast { break }
             try await flush()
         }
+        // The outcome stands even when the news must wait for the next command.
+        if let view, case .success(let news) = piece.news { try await take(news, after: view) }
+        return piece.producer
     }
 }
 

@@ -135,7 +135,7 @@ extension IMAPSession {
         self.notify?.forgetOwn(in: view.mailbox)
         guard !ranges.isEmpty else { return }
         // As for a mailbox that takes no flags: being told of a message is not reading it.
-        _ = try await deliver(
+        try await deliver(
             FetchProducer(
                 FetchPlan(items, withUID: false, isReadOnly: true, tellsModSeq: usesModSeq), of: ranges, in: view,
                 utf8: encoder.utf8,

@@ -57,7 +57,7 @@ extension IMAPSession {
         guard let known = resync.known ?? (highest > 0 ? [1...highest] : nil) else { return }
         try await tellVanished(since: resync.modSeq, in: known, match: resync.match, of: view)
         let plan = FetchPlan([.uid, .flags, .modSeq], withUID: true, isReadOnly: true, tellsModSeq: true)
-        _ = try await deliver(
+        try await deliver(
             FetchProducer(
                 plan, of: known, in: view, utf8: encoder.utf8, changedSince: resync.modSeq,
                 limits: configuration.parseLimits))

@@ -9,7 +9,8 @@ extension IMAPSession {
         let ranges = try uidRanges(command.set, byUID: command.byUID, in: view)
         try command.flags.checkStorable()
         if command.unchangedSince != nil { enableModSeq() }
-        let (change, result) = try await blocking { () throws(StoreError) -> (FlagChange, FlagResult) in
+        let asked = newsAsked(expunges: command.byUID)
+        let (known, result, look) = try await blocking { () throws(StoreError) in
             let bits = try view.mailbox.bits(of: command.flags, create: command.operation != .remove)
             let change: FlagChange =
                 switch command.operation {
@@ -19,18 +20,18 @@ extension IMAPSession {
                 }
             let uids = view.uids(in: ranges)
             let result = try view.mailbox.changeFlags(uids, change, unchangedSince: command.unchangedSince)
-            return (change, result)
+            let known = result.changed.map { entry in
+                // A silent client works the flags out by itself; only what others did beside it is news.
+                let before = view.entry(of: entry.uid.rawValue)?.flags ?? []
+                return command.silent && before.subtracting(change.remove).union(change.add) == entry.flags
+            }
+            let own = Dictionary(result.changed.map { ($0.uid.rawValue, $0.modSeq) }) { $1 }
+            return (known, result, try asked.look(at: view, known: own))
         }
-        let news = result.changed.map { entry in
-            // A silent client works the flags out by itself; only what others did beside it is news.
-            let before = view.entry(of: entry.uid.rawValue)?.flags ?? []
-            let isExpected = before.subtracting(change.remove).union(change.add) == entry.flags
-            return (entry: entry, isKnown: command.silent && isExpected)
-        }
-        let known = Dictionary(news.map { ($0.entry.uid.rawValue, $0.entry.modSeq) }) { $1 }
-        try await sync(expunges: command.byUID, known: known)
+        try await take(look, after: view)
+        hasToldNews = true
         let current = try selected()
-        for (entry, isKnown) in news where current.entry(of: entry.uid.rawValue) != nil {
+        for (entry, isKnown) in zip(result.changed, known) where current.entry(of: entry.uid.rawValue) != nil {
             if !isKnown {
                 tellFlags(of: entry, in: current, withUID: command.byUID)
             } else if usesModSeq {

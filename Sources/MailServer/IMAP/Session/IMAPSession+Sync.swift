@@ -8,17 +8,32 @@ extension IMAPSession {
     ///
     /// - Parameter known: changes that the client has been told of or made itself, by UID.
     func sync(expunges: Bool, known: [UInt32: ModSeq] = [:]) async throws(IMAPFailure) {
-        guard tellsSelected, case .selected(_, let view) = state else { return }
-        let knowsRecent = !isRev2
-        let result = try await blocking { () throws(StoreError) -> (SelectedMailbox, ViewNews)? in
-            var view = view
+        guard case .selected(_, let view) = state else { return }
+        let asked = newsAsked(expunges: expunges)
+        try await take(
+            blocking { () throws(StoreError) in try asked.look(at: view, known: known) }, after: view)
+    }
+
+    /// Which news a client may be told.
+    struct NewsAsked: Sendable {
+        /// False for a client that has chosen to hear nothing of its mailbox (RFC 5465 section 5.1).
+        fileprivate let any: Bool
+        fileprivate let expunges: Bool
+        fileprivate let knowsRecent: Bool
+
+        /// What the engine says now; nothing has been told yet. Blocks.
+        ///
+        /// - Parameter known: as for ``IMAPSession/sync(expunges:known:)``.
+        func look(at view: SelectedMailbox, known: [UInt32: ModSeq]) throws(StoreError) -> News {
+            guard any else { return .none }
             var new: MailboxSnapshot
             do throws(StoreError) {
                 new = try view.mailbox.snapshot()
             } catch {
-                if error.code == .gone { return nil }
+                if error.code == .gone { return .gone }
                 throw error
             }
+            var view = view
             var recentFrom = UInt32.max
             if let last = new.messages.last?.uid.rawValue, last > view.lastUID {
                 recentFrom = new.recentUID
@@ -28,14 +43,33 @@ extension IMAPSession {
                 }
             }
             if !knowsRecent { recentFrom = .max }
-            return view.update(to: new, expunges: expunges, known: known, recentFrom: recentFrom).map { (view, $0) }
+            let news = view.update(to: new, expunges: expunges, known: known, recentFrom: recentFrom)
+            return news.map { .seen(view, $0) } ?? .gone
         }
-        guard let (newView, news) = result else {
-            throw .mailboxGone
+    }
+
+    /// The outcome of a look.
+    enum News: Sendable {
+        case none
+        /// The mailbox was deleted, or is another one now.
+        case gone
+        case seen(SelectedMailbox, ViewNews)
+    }
+
+    func newsAsked(expunges: Bool) -> NewsAsked {
+        NewsAsked(any: tellsSelected, expunges: expunges, knowsRecent: !isRev2)
+    }
+
+    /// Takes in what a look at `view` found, and tells it.
+    func take(_ news: News, after view: SelectedMailbox) async throws(IMAPFailure) {
+        switch news {
+        case .none: return
+        case .gone: throw .mailboxGone
+        case .seen(let newView, let news):
+            replaceView(newView)
+            try await tell(news, of: newView)
+            if news.exists != nil { try await tellNewMessages(after: view.lastUID, in: newView) }
         }
-        replaceView(newView)
-        try await tell(news, of: newView)
-        if news.exists != nil { try await tellNewMessages(after: view.lastUID, in: newView) }
     }
 
     /// As `sync`, at the end of a command, whose outcome stands even when the news must wait for the next one.

@@ -47,6 +47,8 @@ actor IMAPSession {
     var enabled: IMAPEnabledFeatures = []
     /// The command under way has told of expunged messages.
     var hasToldExpunges = false
+    /// The command under way has told what happened meanwhile as the last thing that it did.
+    var hasToldNews = false
     /// Called on any thread when something that is listened for has changed.
     var onChange: @Sendable () -> Void = {}
     private var loginFailures = 0
