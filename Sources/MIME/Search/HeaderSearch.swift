@@ -27,7 +27,7 @@ extension HeaderBlock {
 
     private static let separator = [ASCII.colon, ASCII.space]
 
-    private static func contains(_ matcher: inout TextMatcher, in value: Range<Int>, of bytes: Span<UInt8>) -> Bool {
+    static func contains(_ matcher: inout TextMatcher, in value: Range<Int>, of bytes: Span<UInt8>) -> Bool {
         if let plain = HeaderValue.plain(bytes, value) {
             matcher.take(bytes.extracting(plain))
         } else {

@@ -1,7 +1,6 @@
+import IMAPCodec
 import NIOCore
 import Testing
-
-import IMAPCodec
 
 @Suite struct IMAPFetchRowsTests {
     /// Whatever the values, the octets are those of the general writer.

@@ -134,7 +134,8 @@ import Testing
             "LIST (RECURSIVEMATCH REMOTE) \"\" *", "LIST \"\" * RETURN (FOO)", "STORE 1 FLAGS (\\Seen",
             "STORE 1 BODY x", "STORE 0 FLAGS x", "COPY 1:0 x", "COPY , x", "COPY 1, x", "COPY 4294967296 x",
             "AUTHENTICATE PLAIN a", "AUTHENTICATE PLAIN ====", "GETMETADATA a /other/x", "GETMETADATA a /private/",
-            "GETMETADATA a /private/x//y", "GETMETADATA a /private/*", "NOTIFY SET", "NOTIFY SET (selected ())", "NOTIFY SET (selected)", "NOTIFY SET (other NONE)",
+            "GETMETADATA a /private/x//y", "GETMETADATA a /private/*", "NOTIFY SET", "NOTIFY SET (selected ())",
+            "NOTIFY SET (selected)", "NOTIFY SET (other NONE)",
             "SETQUOTA \"\" (STORAGE 9223372036854775808)", "APPEND INBOX", "REPLACE 1 x", "ID (\"a\")", "ENABLE",
         ])
     func refuses(_ text: String) {

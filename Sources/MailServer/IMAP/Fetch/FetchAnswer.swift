@@ -8,12 +8,12 @@ import ShardFS
 struct FetchAnswer: Sendable {
     private(set) var writer: IMAPFetchWriter
     private var reader: MessageReader
-    private let view: SelectedMailbox
+    private let keywords: KeywordTable
     private let entry: MessageEntry
-    /// INTERNALDATE, when it is asked for.
-    private let date: Int64
-    /// The items to come.
-    private var items: ArraySlice<IMAPFetchItem>
+    /// Its numbers, flags and date.
+    private let row: IMAPFetchRows.Row
+    /// What is to come.
+    private var steps: ArraySlice<FetchStep>
     private var pending = Pending.none
 
     /// What of an item is still to be written.
@@ -31,15 +31,15 @@ struct FetchAnswer: Sendable {
     private static let countingTurn = 4 << 20
 
     init(
-        writer: IMAPFetchWriter, reader: MessageReader, view: SelectedMailbox, entry: MessageEntry,
-        date: Int64, items: ArraySlice<IMAPFetchItem>
+        writer: IMAPFetchWriter, reader: MessageReader, keywords: KeywordTable, entry: MessageEntry,
+        row: IMAPFetchRows.Row, steps: ArraySlice<FetchStep>
     ) {
         self.writer = writer
         self.reader = reader
-        self.view = view
+        self.keywords = keywords
         self.entry = entry
-        self.date = date
-        self.items = items
+        self.row = row
+        self.steps = steps
     }
 
     /// The summary for the read cache; nil when it cannot be kept.
@@ -50,7 +50,7 @@ struct FetchAnswer: Sendable {
     /// - Parameter summary: what the read cache knows of the message.
     /// - Returns: False when the piece is full and the answer is not complete.
     mutating func write(
-        into buffer: inout ByteBuffer, limit: Int, summary: MessageSummary? = nil
+        into buffer: inout ByteBuffer, limit: Int, summary: MessageSummary?, rows: inout IMAPFetchRows
     ) throws(StoreError) -> Bool {
         while true {
             switch pending {
@@ -76,11 +76,13 @@ struct FetchAnswer: Sendable {
                 pending = isDone ? .none : .decoded(body)
                 continue
             }
-            guard let item = items.popFirst() else { return true }
-            if let section = item.section, let known = summary?[section] {
-                write(item, known, into: &buffer)
+            guard let step = steps.popFirst() else { return true }
+            if let column = step.column {
+                writer.write(column, of: row, using: &rows, into: &buffer) { keywords.flags(ofKey: $0) }
+            } else if let section = step.section, let known = summary?[section] {
+                write(step, known, into: &buffer)
             } else {
-                try write(item, into: &buffer)
+                try write(step.item, into: &buffer)
             }
         }
     }
@@ -118,19 +120,13 @@ struct FetchAnswer: Sendable {
 
     private mutating func write(_ item: IMAPFetchItem, into buffer: inout ByteBuffer) throws(StoreError) {
         switch item {
-        case .flags:
-            let isRecent = view.isRecent(entry.uid.rawValue)
-            writer.write(.flags(entry.flags.imapFlags(view.snapshot.keywords, isRecent: isRecent)), into: &buffer)
-        case .uid: writer.write(.uid(entry.uid.rawValue), into: &buffer)
-        case .size: writer.write(.size(UInt64(entry.size)), into: &buffer)
-        case .modSeq: writer.write(.modSeq(entry.modSeq), into: &buffer)
+        case .flags, .uid, .size, .internalDate, .modSeq: break  // Columns.
         case .threadID: writer.write(.threadID(nil), into: &buffer)
-        case .internalDate: writer.write(.internalDate(IMAPDateTime(secondsSince1970: date)), into: &buffer)
         case .emailID:
-            let digest = try? view.mailbox.details(entry).digest
+            let digest = try? reader.mailbox.details(entry).digest
             writer.write(.emailID((digest ?? .unknown).description), into: &buffer)
         case .saveDate:
-            let saved = (try? view.mailbox.details(entry))?.saved
+            let saved = (try? reader.mailbox.details(entry))?.saved
             writer.write(.saveDate(saved.map { IMAPDateTime(secondsSince1970: $0) }), into: &buffer)
         case .envelope:
             writer.write(.envelope(IMAPEnvelope(try reader.envelope())), into: &buffer)
@@ -163,19 +159,47 @@ struct FetchAnswer: Sendable {
 
     /// Writes what a summary has.
     private mutating func write(
-        _ item: IMAPFetchItem, _ known: UnsafeRawBufferPointer, into buffer: inout ByteBuffer
+        _ step: FetchStep, _ known: UnsafeRawBufferPointer, into buffer: inout ByteBuffer
     ) {
-        switch item {
+        switch step.item {
         case .envelope: writer.write("ENVELOPE", rendered: known, into: &buffer)
         case .bodyStructure(let extensible):
             writer.write(extensible ? "BODYSTRUCTURE" : "BODY", rendered: known, into: &buffer)
         case .preview: writer.write(.preview(String(decoding: known, as: UTF8.self)), into: &buffer)
-        case .body(let section, let partial, _):
-            guard case .headerFields(let names) = section.specifier else { return }
-            let bytes = known.bindMemory(to: UInt8.self).span
-            let fields = HeaderBlock(scanning: bytes).raw(.only(names.map { Array($0.utf8) }), in: bytes)
-            write(fields, .body(section, offset: partial?.offset), partial, into: &buffer)
-        default: return
+        default: if let fields = step.fields { write(fields, known, into: &buffer) }
+        }
+    }
+
+    /// Writes the fields that are wanted of those that a summary has.
+    private mutating func write(
+        _ asked: FetchStep.Fields, _ known: UnsafeRawBufferPointer, into buffer: inout ByteBuffer
+    ) {
+        let fields = PlainFields(known)
+        var chosen: [Range<Int>] = []
+        var size = 2
+        fields.forEach { field in
+            guard asked.wanted.contains(where: { fields.isName($0, field) }) else { return true }
+            size += field.whole.count
+            if let last = chosen.last, last.upperBound == field.whole.lowerBound {
+                chosen[chosen.count - 1] = last.lowerBound..<field.whole.upperBound
+            } else {
+                chosen.append(field.whole)
+            }
+            return true
+        }
+        let isPlain = known.baseAddress.map { memchr($0, 0, known.count) == nil } ?? true
+        if asked.partial == nil, isPlain {
+            writer.beginLiteral(renderedName: asked.name, size: size, into: &buffer)
+            for range in chosen { buffer.writeBytes(UnsafeRawBufferPointer(rebasing: known[range])) }
+            buffer.writeStaticString("\r\n")
+        } else {
+            var bytes: [UInt8] = []
+            for range in chosen { bytes += known[range] }
+            bytes += [13, 10]
+            bytes.withUnsafeMutableBytes(Self.hideNULs)
+            let range = IMAPPartial.range(of: asked.partial, in: 0..<bytes.count)
+            writer.beginLiteral(renderedName: asked.name, size: range.count, into: &buffer)
+            buffer.writeBytes(bytes[range])
         }
     }
 

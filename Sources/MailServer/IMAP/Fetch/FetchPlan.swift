@@ -3,9 +3,9 @@ import ShardFS
 
 /// What one FETCH command asks of each message.
 struct FetchPlan: Sendable {
-    var items: [IMAPFetchItem]
+    let steps: [FetchStep]
     /// Fetching a body sets \Seen.
-    var marksSeen: Bool
+    let marksSeen: Bool
     /// The message's file must be there.
     let needsFile: Bool
     /// What a summary can tell of what is asked.
@@ -30,61 +30,19 @@ struct FetchPlan: Sendable {
         // The same item twice gets one answer.
         var seen = Set(kept)
         for item in items where seen.insert(item).inserted { kept.append(item) }
-        self.items = kept
+        steps = kept.map { FetchStep($0) }
         let columns = kept.compactMap(\.column)
         rows = columns.count == kept.count ? columns : nil
         marksSeen = !isReadOnly && items.contains { $0.setsSeen }
         needsFile = items.contains { $0.needsFile }
-        sections = Set(items.compactMap(\.section))
-        needsFileBesideSummary = items.contains { $0.needsFile && $0.section == nil }
+        sections = Set(steps.compactMap(\.section))
+        needsFileBesideSummary = steps.contains { $0.item.needsFile && $0.section == nil }
         needsDate = items.contains(.internalDate)
         needsBinary = items.contains { item in
             switch item {
             case .binary, .binarySize: true
             default: false
             }
-        }
-    }
-}
-
-extension IMAPFetchItem {
-    /// The column of a row; nil for what is none.
-    fileprivate var column: IMAPFetchRows.Column? {
-        switch self {
-        case .flags: .flags
-        case .uid: .uid
-        case .size: .size
-        case .internalDate: .internalDate
-        case .modSeq: .modSeq
-        default: nil
-        }
-    }
-
-    /// The section of a summary that answers it; nil when the message itself has to.
-    var section: MessageSummary.Section? {
-        switch self {
-        case .envelope: return .envelope
-        case .bodyStructure(let extensible): return extensible ? .bodyStructure : .body
-        case .preview: return .preview
-        case .body(let section, _, _):
-            guard section.part.isEmpty, case .headerFields(let names) = section.specifier else { return nil }
-            return SummaryFields.cover(names) ? .fields : nil
-        default: return nil
-        }
-    }
-
-    var setsSeen: Bool {
-        switch self {
-        case .body(_, _, let peek), .binary(_, _, let peek): !peek
-        case .rfc822, .rfc822Text: true
-        default: false
-        }
-    }
-
-    var needsFile: Bool {
-        switch self {
-        case .flags, .uid, .size, .internalDate, .modSeq, .threadID, .emailID, .saveDate: false
-        default: true
         }
     }
 }

@@ -19,8 +19,8 @@ struct FetchProducer: Sendable {
     private var page: ArraySlice<(number: UInt32, entry: MessageEntry)> = []
     private var isLastPage = false
     private var current: FetchAnswer?
-    /// When the answers are rows.
-    private var rows: IMAPFetchRows?
+    /// What was rendered for one message and serves the next.
+    private var rows: IMAPFetchRows
 
     /// Messages whose \Seen was set on the way.
     private(set) var changed: [UInt32: MessageEntry] = [:]
@@ -45,7 +45,7 @@ struct FetchProducer: Sendable {
         self.view = view
         self.utf8 = utf8
         self.changedSince = changedSince
-        rows = plan.rows.map(IMAPFetchRows.init)
+        rows = IMAPFetchRows(plan.rows ?? [])
     }
 
     /// Writes about `limit` octets.
@@ -57,7 +57,7 @@ struct FetchProducer: Sendable {
             if current != nil {
                 try go(on: nil, into: &buffer, limit: limit)
                 if current != nil { return false }
-            } else if rows != nil, !page.isEmpty {
+            } else if plan.rows != nil, !page.isEmpty {
                 try writeRows(into: &buffer, limit: limit)
             } else if let summaries = view.summaries, !plan.sections.isEmpty, !page.isEmpty {
                 try answer(from: summaries, into: &buffer, limit: limit)
@@ -75,7 +75,7 @@ struct FetchProducer: Sendable {
     }
 
     private mutating func turnPage() throws(StoreError) {
-        let size = rows == nil ? Self.pageSize : Self.rowPageSize
+        let size = plan.rows == nil ? Self.pageSize : Self.rowPageSize
         let found = view.page(of: ranges, from: next, limit: size)
         isLastPage = found.count < size
         if let last = found.last?.entry.uid.rawValue {
@@ -92,10 +92,6 @@ struct FetchProducer: Sendable {
     }
 
     private mutating func writeRows(into buffer: inout ByteBuffer, limit: Int) throws(StoreError) {
-        guard var rows else { return }
-        // No copy is made of what is in use here alone.
-        self.rows = nil
-        defer { self.rows = rows }
         let keywords = view.snapshot.keywords
         var taken = 0
         defer { page = page.dropFirst(taken) }
@@ -107,14 +103,15 @@ struct FetchProducer: Sendable {
                 guard let found = try self.date(of: entry) else { continue }
                 date = found
             }
-            let recent: UInt64 = view.isRecent(entry.uid.rawValue) ? 1 << 63 : 0
-            let row = IMAPFetchRows.Row(
-                number: number, uid: entry.uid.rawValue, flagsKey: entry.flags.rawValue | recent, size: entry.size,
-                internalDate: date, modSeq: entry.modSeq)
-            rows.write(row, into: &buffer) { key in
-                MessageFlags(rawValue: key & ~(1 << 63)).imapFlags(keywords, isRecent: key >> 63 == 1)
-            }
+            rows.write(row(number, entry, date), into: &buffer) { keywords.flags(ofKey: $0) }
         }
+    }
+
+    private func row(_ number: UInt32, _ entry: MessageEntry, _ date: Int64) -> IMAPFetchRows.Row {
+        let key = KeywordTable.flagsKey(entry.flags, isRecent: view.isRecent(entry.uid.rawValue))
+        return IMAPFetchRows.Row(
+            number: number, uid: entry.uid.rawValue, flagsKey: key, size: entry.size, internalDate: date,
+            modSeq: entry.modSeq)
     }
 
     /// INTERNALDATE; nil for a message that is nowhere any more.
@@ -184,7 +181,7 @@ struct FetchProducer: Sendable {
     ) throws(StoreError) {
         guard var answer = current else { return }
         current = nil
-        if try answer.write(into: &buffer, limit: limit, summary: summary) {
+        if try answer.write(into: &buffer, limit: limit, summary: summary, rows: &rows) {
             answer.writer.end(into: &buffer)
         } else {
             current = answer
@@ -209,21 +206,22 @@ struct FetchProducer: Sendable {
             guard let found = try self.date(of: entry) else { return }
             date = found
         }
-        var items = plan.items
+        var steps = plan.steps
         if plan.needsBinary {
-            items = []
-            for item in plan.items where try isPossible(item, &reader) { items.append(item) }
+            steps = []
+            for step in plan.steps where try isPossible(step.item, &reader) { steps.append(step) }
             // An answer without items is none.
-            if items.isEmpty { return }
+            if steps.isEmpty { return }
         }
         let now = changed[entry.uid.rawValue]
         if now != nil {
             let news: [IMAPFetchItem] = plan.tellsModSeq ? [.uid, .flags, .modSeq] : [.flags]
-            for item in news where !items.contains(item) { items.append(item) }
+            for item in news where !steps.contains(where: { $0.item == item }) { steps.append(FetchStep(item)) }
         }
         current = FetchAnswer(
-            writer: IMAPFetchWriter(sequenceNumber: number, utf8: utf8, into: &buffer), reader: reader, view: view,
-            entry: now ?? entry, date: date, items: items[...])
+            writer: IMAPFetchWriter(sequenceNumber: number, utf8: utf8, into: &buffer), reader: reader,
+            keywords: view.snapshot.keywords, entry: now ?? entry, row: row(number, now ?? entry, date),
+            steps: steps[...])
     }
 
     /// Whether an item can be had of a message; what is left out makes the command fail when it has answered the rest

@@ -10,7 +10,7 @@ protocol SearchHarvest: Sendable {
     /// Takes a message that was found; they come in ascending order.
     ///
     /// - Throws: `limit` when there is more than may be kept.
-    mutating func take(_ number: UInt32, _ entry: MessageEntry, _ reader: inout MessageReader) throws(StoreError)
+    mutating func take(_ candidate: inout SearchCandidate) throws(StoreError)
 }
 
 /// Numbers and UIDs, in the mailbox's order: all that SEARCH needs.
@@ -21,8 +21,8 @@ struct FoundMessages: SearchHarvest {
     var cost: Int { 0 }
     var readsHeader: Bool { false }
 
-    mutating func take(_ number: UInt32, _ entry: MessageEntry, _ reader: inout MessageReader) {
-        numbers.append(number)
-        uids.append(entry.uid.rawValue)
+    mutating func take(_ candidate: inout SearchCandidate) {
+        numbers.append(candidate.number)
+        uids.append(candidate.entry.uid.rawValue)
     }
 }

@@ -21,7 +21,7 @@ indirect enum SearchNode: Sendable {
     /// Seconds since 1970, both included.
     case receivedUntil(Int64)
     case receivedFrom(Int64)
-    case header(String, TextQuery)
+    case header(HeaderCriterion)
     case body(TextQuery)
     case text(TextQuery)
     case not(SearchNode)
@@ -61,6 +61,22 @@ indirect enum SearchNode: Sendable {
     }
 }
 
+/// A text in the fields of one name.
+struct HeaderCriterion: Sendable {
+    let name: String
+    let lowered: [UInt8]
+    let query: TextQuery
+    /// Summaries keep these fields.
+    let isKept: Bool
+
+    init(_ name: String, _ query: TextQuery) {
+        self.name = name
+        lowered = Array(name.lowercased().utf8)
+        self.query = query
+        isKept = SummaryFields.cover([name])
+    }
+}
+
 /// Prepares a search for one view.
 struct SearchCompiler {
     let view: SelectedMailbox
@@ -79,7 +95,7 @@ struct SearchCompiler {
             guard let ranges = set.resolved(largest: UInt32(clamping: view.count)) else { return .uids(savedResult) }
             return .numbers(ranges)
         case .uid(let set): return .uids(set.resolved(largest: view.largestUID) ?? savedResult)
-        case .header(let field, let value): return .header(field, query(value))
+        case .header(let field, let value): return .header(HeaderCriterion(field, query(value)))
         case .body(let text): return .body(query(text))
         case .text(let text): return .text(query(text))
         case .internalDate(let comparison, let date): return .received(comparison, date.daysSince1970)

@@ -60,7 +60,7 @@ struct SearchRun<Harvest: SearchHarvest>: Sendable {
                 if view.isGhost(entry.uid.rawValue) {
                     try look(at: number, entry, fields: nil)
                 } else if let summary, summary.suffices(for: [.fields]) {
-                    try look(at: number, entry, fields: summary[.fields].map(Array.init))
+                    try look(at: number, entry, fields: summary[.fields])
                 } else {
                     try look(at: number, entry, fields: nil, keeping: summaries)
                 }
@@ -74,87 +74,13 @@ struct SearchRun<Harvest: SearchHarvest>: Sendable {
 
     /// - Parameter fields: those of ``SummaryFields``, when they are known without a look into the message.
     private mutating func look(
-        at number: UInt32, _ entry: MessageEntry, fields: [UInt8]?, keeping summaries: SummaryCache? = nil
+        at number: UInt32, _ entry: MessageEntry, fields: UnsafeRawBufferPointer?,
+        keeping summaries: SummaryCache? = nil
     ) throws(StoreError) {
-        var candidate = Candidate(number: number, entry: entry, view: view, fields: fields, limits: limits)
+        var candidate = SearchCandidate(number, entry, of: view.mailbox, fields: fields, limits: limits)
         done += 1
-        let isFound = try candidate.matches(node)
-        if isFound { try harvest.take(number, entry, &candidate.reader) }
-        guard let summaries, candidate.reader.hasReadHeader else { return }
-        if let made = try candidate.reader.summary(with: [.fields]) { summaries.keep(made, of: entry.uid.rawValue) }
-    }
-
-    /// One message, of which as much is read as the criteria ask for.
-    private struct Candidate {
-        let number: UInt32
-        let entry: MessageEntry
-        let view: SelectedMailbox
-        var reader: MessageReader
-
-        init(number: UInt32, entry: MessageEntry, view: SelectedMailbox, fields: [UInt8]?, limits: ParseLimits) {
-            self.number = number
-            self.entry = entry
-            self.view = view
-            reader = MessageReader(mailbox: view.mailbox, uid: entry.uid, fields: fields, limits: limits)
-        }
-
-        mutating func matches(_ node: SearchNode) throws(StoreError) -> Bool {
-            switch node {
-            case .always(let value): return value
-            case .flags(let flags): return entry.flags.isSuperset(of: flags)
-            case .recent: return view.isRecent(entry.uid.rawValue)
-            case .numbers(let ranges): return ranges.covers(number)
-            case .uids(let ranges): return ranges.covers(entry.uid.rawValue)
-            case .largerThan(let size): return UInt64(entry.size) > size
-            case .smallerThan(let size): return UInt64(entry.size) < size
-            case .modSeq(let modSeq): return entry.modSeq >= modSeq
-            case .not(let node): return try !matches(node)
-            case .any(let nodes):
-                for node in nodes where try matches(node) { return true }
-                return false
-            case .every(let nodes):
-                for node in nodes where try !matches(node) { return false }
-                return true
-            default:
-                do throws(StoreError) {
-                    return try looksLike(node)
-                } catch {
-                    // Gone for good: it has no text that could match.
-                    if error.code == .notFound { return false }
-                    throw error
-                }
-            }
-        }
-
-        private mutating func looksLike(_ node: SearchNode) throws(StoreError) -> Bool {
-            switch node {
-            case .emailID(let id): return try view.mailbox.details(entry).digest.description == id
-            case .saved(let comparison, let day):
-                guard let saved = try view.mailbox.details(entry).saved else { return false }
-                return comparison.holds(Self.day(saved), day)
-            case .received(let comparison, let day):
-                return comparison.holds(Self.day(try view.mailbox.internalDate(of: entry)), day)
-            case .receivedUntil(let time): return try view.mailbox.internalDate(of: entry) <= time
-            case .receivedFrom(let time): return try view.mailbox.internalDate(of: entry) >= time
-            case .sent(let comparison, let day):
-                let (bytes, block) = try reader.header(for: ["date"])
-                guard let value = block.value(of: "date", in: bytes.span), let date = HeaderDate(parsing: value) else {
-                    return false
-                }
-                return comparison.holds(date.localDay, day)
-            case .header(let name, let query):
-                let (bytes, block) = try reader.header(for: [name])
-                return block.contains(query, inFieldsNamed: name, in: bytes.span)
-            case .body(let query): return try reader.contains(query, inHeader: false)
-            case .text(let query): return try reader.contains(query, inHeader: true)
-            default: return false
-            }
-        }
-
-        /// Days since 1970 UTC.
-        private static func day(_ seconds: Int64) -> Int64 {
-            (seconds >= 0 ? seconds : seconds - 86_399) / 86_400
-        }
+        if try candidate.matches(node, in: view) { try harvest.take(&candidate) }
+        if let summaries, let made = try candidate.summary() { summaries.keep(made, of: entry.uid.rawValue) }
     }
 }
 

@@ -68,7 +68,8 @@ extension IMAPSession {
         command.size = size
         command.messages.append(
             .init(
-                content: content, flags: message.flags, date: message.date?.secondsSince1970, isBinary: message.isBinary))
+                content: content, flags: message.flags, date: message.date?.secondsSince1970, isBinary: message.isBinary
+            ))
         appending = command
     }
 

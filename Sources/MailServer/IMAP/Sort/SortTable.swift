@@ -29,7 +29,10 @@ struct SortTable: SearchHarvest {
     var readsHeader: Bool { cost > 1 }
     var cost: Int { criteria.map(\.key.cost).max() ?? 0 }
 
-    mutating func take(_ number: UInt32, _ entry: MessageEntry, _ reader: inout MessageReader) throws(StoreError) {
+    mutating func take(_ candidate: inout SearchCandidate) throws(StoreError) {
+        let (number, entry) = (candidate.number, candidate.entry)
+        var reader = candidate.takeReader()
+        defer { candidate.giveBack(reader) }
         guard rows.count < maximumMessages else {
             throw StoreError(.limit, "at most \(maximumMessages) messages can be sorted")
         }

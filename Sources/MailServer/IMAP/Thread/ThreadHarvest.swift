@@ -38,7 +38,10 @@ struct ThreadHarvest: SearchHarvest {
     var cost: Int { 2 }
     var readsHeader: Bool { true }
 
-    mutating func take(_ number: UInt32, _ entry: MessageEntry, _ reader: inout MessageReader) throws(StoreError) {
+    mutating func take(_ candidate: inout SearchCandidate) throws(StoreError) {
+        let (number, entry) = (candidate.number, candidate.entry)
+        var reader = candidate.takeReader()
+        defer { candidate.giveBack(reader) }
         guard messages.count < limits.messages else {
             throw StoreError(.limit, "at most \(limits.messages) messages can be threaded")
         }

@@ -63,6 +63,14 @@ extension Mailbox {
 }
 
 extension KeywordTable {
+    /// Flags and \Recent in one number.
+    static func flagsKey(_ flags: MessageFlags, isRecent: Bool) -> UInt64 { flags.rawValue | (isRecent ? 1 << 63 : 0) }
+
+    /// The flags of such a number, as the client sees them.
+    func flags(ofKey key: UInt64) -> [IMAPFlag] {
+        MessageFlags(rawValue: key & ~(1 << 63)).imapFlags(self, isRecent: key >> 63 == 1)
+    }
+
     /// The answer to SELECT's question which flags there are.
     var flags: [IMAPFlag] {
         MessageFlags.named + names.sorted { $0.key < $1.key }.map { .keyword($0.value) }

@@ -30,6 +30,7 @@ public struct IMAPFetchRows: Sendable {
         }
     }
 
+    /// Of whole rows.
     private let columns: [Column]
     /// Renderings of flags that were met lately.
     private var flagTexts: [UInt64: [UInt8]] = [:]
@@ -43,7 +44,7 @@ public struct IMAPFetchRows: Sendable {
     private static let rowOverhead = 24
     private static let columnOverhead = 44
 
-    public init(_ columns: [Column]) { self.columns = columns }
+    public init(_ columns: [Column] = []) { self.columns = columns }
 
     /// Adds one answer; `flags` is called for a set of flags whose rendering is not at hand.
     public mutating func write(_ row: Row, into buffer: inout ByteBuffer, flags: (UInt64) -> [IMAPFlag]) {
@@ -59,38 +60,57 @@ public struct IMAPFetchRows: Sendable {
             for column in columns {
                 if !isFirst { out.write(" ") }
                 isFirst = false
-                switch column {
-                case .flags:
-                    out.write("FLAGS ")
-                    out.write(flagText)
-                case .uid:
-                    out.write("UID ")
-                    out.write(UInt64(row.uid))
-                case .size:
-                    out.write("RFC822.SIZE ")
-                    out.write(UInt64(row.size))
-                case .modSeq:
-                    out.write("MODSEQ (")
-                    out.write(row.modSeq)
-                    out.write(")")
-                case .internalDate:
-                    out.write("INTERNALDATE \"")
-                    out.write(dateText)
-                    let second = Int(row.internalDate - Self.day(of: row.internalDate) * 86_400)
-                    out.writeTwoDigits(second / 3_600)
-                    out.write(":")
-                    out.writeTwoDigits(second / 60 % 60)
-                    out.write(":")
-                    out.writeTwoDigits(second % 60)
-                    out.write(" +0000\"")
-                }
+                Self.write(column, of: row, flagText, dateText, to: &out)
             }
             out.write(")\r\n")
             return out.count
         }
     }
 
-    private static func day(of seconds: Int64) -> Int64 { seconds >= 0 ? seconds / 86_400 : (seconds - 86_399) / 86_400 }
+    /// Adds one value with its name.
+    mutating func write(_ column: Column, of row: Row, into buffer: inout ByteBuffer, flags: (UInt64) -> [IMAPFlag]) {
+        let flagText = column == .flags ? text(ofFlags: row.flagsKey, flags) : []
+        let dateText = column == .internalDate ? text(ofDay: row.internalDate) : []
+        buffer.writeWithUnsafeMutableBytes(minimumWritableBytes: Self.columnOverhead + flagText.count) { space in
+            var out = RawWriter(space)
+            Self.write(column, of: row, flagText, dateText, to: &out)
+            return out.count
+        }
+    }
+
+    private static func write(
+        _ column: Column, of row: Row, _ flagText: [UInt8], _ dateText: [UInt8], to out: inout RawWriter
+    ) {
+        switch column {
+        case .flags:
+            out.write("FLAGS ")
+            out.write(flagText)
+        case .uid:
+            out.write("UID ")
+            out.write(UInt64(row.uid))
+        case .size:
+            out.write("RFC822.SIZE ")
+            out.write(UInt64(row.size))
+        case .modSeq:
+            out.write("MODSEQ (")
+            out.write(row.modSeq)
+            out.write(")")
+        case .internalDate:
+            out.write("INTERNALDATE \"")
+            out.write(dateText)
+            let second = Int(row.internalDate - day(of: row.internalDate) * 86_400)
+            out.writeTwoDigits(second / 3_600)
+            out.write(":")
+            out.writeTwoDigits(second / 60 % 60)
+            out.write(":")
+            out.writeTwoDigits(second % 60)
+            out.write(" +0000\"")
+        }
+    }
+
+    private static func day(of seconds: Int64) -> Int64 {
+        seconds >= 0 ? seconds / 86_400 : (seconds - 86_399) / 86_400
+    }
 
     private mutating func text(ofFlags key: UInt64, _ flags: (UInt64) -> [IMAPFlag]) -> [UInt8] {
         if let lastFlags, lastFlags.key == key { return lastFlags.text }
@@ -134,7 +154,9 @@ private struct RawWriter {
 
     @inline(__always)
     mutating func write(_ bytes: [UInt8]) {
-        bytes.withUnsafeBytes { UnsafeMutableRawBufferPointer(rebasing: space[count..<count + $0.count]).copyMemory(from: $0) }
+        bytes.withUnsafeBytes {
+            UnsafeMutableRawBufferPointer(rebasing: space[count..<count + $0.count]).copyMemory(from: $0)
+        }
         count += bytes.count
     }
 

@@ -51,6 +51,23 @@ public struct IMAPFetchWriter: Sendable {
         }
     }
 
+    /// Writes a number, flags or a date, by way of renderings that are kept from one message to the next.
+    public mutating func write(
+        _ column: IMAPFetchRows.Column, of row: IMAPFetchRows.Row, using rows: inout IMAPFetchRows,
+        into buffer: inout ByteBuffer, flags: (UInt64) -> [IMAPFlag]
+    ) {
+        separate(&buffer)
+        rows.write(column, of: row, into: &buffer, flags: flags)
+    }
+
+    /// Begins the literal of a body whose name was rendered before (``IMAPFetchLiteral/rendered()``).
+    public mutating func beginLiteral(renderedName: [UInt8], size: Int, into buffer: inout ByteBuffer) {
+        separate(&buffer)
+        buffer.writeBytes(renderedName)
+        buffer.writeInteger(UInt8.space)
+        buffer.writeLiteralHeader(size: size)
+    }
+
     /// Writes an item whose value was rendered before (``IMAPEnvelope/rendered()``).
     public mutating func write(_ name: String, rendered: UnsafeRawBufferPointer, into buffer: inout ByteBuffer) {
         separate(&buffer)
@@ -89,6 +106,15 @@ public struct IMAPFetchWriter: Sendable {
         buffer.writeStaticString(" (")
         buffer.writeIMAPAtom(id)
         buffer.writeInteger(UInt8.closeParenthesis)
+    }
+}
+
+extension IMAPFetchLiteral {
+    /// The name as it is sent.
+    public func rendered() -> [UInt8] {
+        var buffer = ByteBuffer()
+        buffer.write(self)
+        return Array(buffer.readableBytesView)
     }
 }
 

@@ -1,0 +1,78 @@
+/// The fields of a header that is nothing but fields and the blank line behind them, as `HeaderBlock.raw` gives it:
+/// walked in place, for callers that look at thousands of such headers.
+public struct PlainFields {
+    /// Where one field lies in the bytes.
+    public struct Field {
+        /// Without blanks before the colon.
+        public let name: Range<Int>
+        /// All between the colon and the last line end.
+        public let value: Range<Int>
+        /// With its line end.
+        public let whole: Range<Int>
+    }
+
+    private let bytes: UnsafeBufferPointer<UInt8>
+
+    /// - Parameter bytes: valid as long as this is used.
+    public init(_ bytes: UnsafeRawBufferPointer) { self.bytes = bytes.bindMemory(to: UInt8.self) }
+
+    /// Calls `body` for each field in its order, until it answers false.
+    public func forEach(_ body: (Field) -> Bool) {
+        var start = 0
+        while start < bytes.count, bytes[start] != ASCII.cr, bytes[start] != ASCII.lf {
+            var end = lineEnd(from: start)
+            var colon = start
+            while colon < end, bytes[colon] != ASCII.colon { colon += 1 }
+            while end < bytes.count, bytes[end].isBlank { end = lineEnd(from: end) }
+            var nameEnd = colon
+            while nameEnd > start, bytes[nameEnd - 1].isBlank { nameEnd -= 1 }
+            var valueEnd = end
+            if valueEnd > colon, bytes[valueEnd - 1] == ASCII.lf { valueEnd -= 1 }
+            if valueEnd > colon, bytes[valueEnd - 1] == ASCII.cr { valueEnd -= 1 }
+            let value = min(colon + 1, valueEnd)..<valueEnd
+            guard body(Field(name: start..<nameEnd, value: value, whole: start..<end)) else { return }
+            start = end
+        }
+    }
+
+    /// Where the line that holds `index` ends, its line end included.
+    private func lineEnd(from index: Int) -> Int {
+        var index = index
+        while index < bytes.count, bytes[index] != ASCII.lf { index += 1 }
+        return min(index + 1, bytes.count)
+    }
+
+    /// Whether the field is called so; `lowered` has lower case letters.
+    public func isName(_ lowered: [UInt8], _ field: Field) -> Bool {
+        guard field.name.count == lowered.count else { return false }
+        var index = field.name.lowerBound
+        for byte in lowered {
+            if bytes[index].asciiLowered != byte { return false }
+            index += 1
+        }
+        return true
+    }
+
+    /// The unfolded value of the first field called so.
+    public func value(of lowered: [UInt8]) -> [UInt8]? {
+        var found: [UInt8]?
+        forEach { field in
+            guard isName(lowered, field) else { return true }
+            found = HeaderValue.unfolded(bytes.span, field.value)
+            return false
+        }
+        return found
+    }
+
+    /// Whether a field called so contains the matcher's query in its decoded text.
+    public func contains(_ matcher: inout TextMatcher, inFieldsNamed lowered: [UInt8]) -> Bool {
+        var isFound = false
+        forEach { field in
+            guard isName(lowered, field) else { return true }
+            matcher.reset()
+            isFound = HeaderBlock.contains(&matcher, in: field.value, of: bytes.span)
+            return !isFound
+        }
+        return isFound
+    }
+}

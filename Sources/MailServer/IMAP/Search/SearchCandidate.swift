@@ -1,0 +1,122 @@
+import IMAPCodec
+import MIME
+import ShardFS
+
+/// One message that a search looks at, of which as much is read as the criteria ask for. Blocks.
+struct SearchCandidate {
+    let number: UInt32
+    let entry: MessageEntry
+    private let mailbox: Mailbox
+    private let limits: ParseLimits
+    /// The fields of a summary, when there is one; borrowed.
+    private let fields: UnsafeRawBufferPointer?
+    private var reader: MessageReader?
+
+    init(
+        _ number: UInt32, _ entry: MessageEntry, of mailbox: Mailbox, fields: UnsafeRawBufferPointer?,
+        limits: ParseLimits
+    ) {
+        self.number = number
+        self.entry = entry
+        self.mailbox = mailbox
+        self.fields = fields
+        self.limits = limits
+    }
+
+    /// For what has to be read of the message; to be given back, so that nothing is read twice.
+    mutating func takeReader() -> MessageReader {
+        defer { reader = nil }
+        return reader
+            ?? MessageReader(mailbox: mailbox, uid: entry.uid, fields: fields.map { Array($0) }, limits: limits)
+    }
+
+    mutating func giveBack(_ reader: MessageReader) { self.reader = reader }
+
+    private mutating func reading<R>(_ body: (inout MessageReader) throws(StoreError) -> R) throws(StoreError) -> R {
+        var reader = takeReader()
+        defer { giveBack(reader) }
+        return try body(&reader)
+    }
+
+    /// The message's summary, made when its own header has been read.
+    mutating func summary() throws(StoreError) -> [UInt8]? {
+        guard var reader, reader.hasReadHeader else { return nil }
+        return try reader.summary(with: [.fields])
+    }
+
+    mutating func matches(_ node: SearchNode, in view: SelectedMailbox) throws(StoreError) -> Bool {
+        switch node {
+        case .always(let value): return value
+        case .flags(let flags): return entry.flags.isSuperset(of: flags)
+        case .recent: return view.isRecent(entry.uid.rawValue)
+        case .numbers(let ranges): return ranges.covers(number)
+        case .uids(let ranges): return ranges.covers(entry.uid.rawValue)
+        case .largerThan(let size): return UInt64(entry.size) > size
+        case .smallerThan(let size): return UInt64(entry.size) < size
+        case .modSeq(let modSeq): return entry.modSeq >= modSeq
+        case .not(let node): return try !matches(node, in: view)
+        case .any(let nodes):
+            for node in nodes where try matches(node, in: view) { return true }
+            return false
+        case .every(let nodes):
+            for node in nodes where try !matches(node, in: view) { return false }
+            return true
+        default:
+            do throws(StoreError) {
+                return try looksLike(node)
+            } catch {
+                // Gone for good: it has no text that could match.
+                if error.code == .notFound { return false }
+                throw error
+            }
+        }
+    }
+
+    private mutating func looksLike(_ node: SearchNode) throws(StoreError) -> Bool {
+        switch node {
+        case .emailID(let id): return try mailbox.details(entry).digest.description == id
+        case .saved(let comparison, let day):
+            guard let saved = try mailbox.details(entry).saved else { return false }
+            return comparison.holds(Self.day(saved), day)
+        case .received(let comparison, let day):
+            return comparison.holds(Self.day(try mailbox.internalDate(of: entry)), day)
+        case .receivedUntil(let time): return try mailbox.internalDate(of: entry) <= time
+        case .receivedFrom(let time): return try mailbox.internalDate(of: entry) >= time
+        case .sent(let comparison, let day):
+            guard let value = try dateField(), let date = HeaderDate(parsing: value) else { return false }
+            return comparison.holds(date.localDay, day)
+        case .header(let criterion): return try contains(criterion)
+        case .body(let query):
+            return try reading { (reader) throws(StoreError) in try reader.contains(query, inHeader: false) }
+        case .text(let query):
+            return try reading { (reader) throws(StoreError) in try reader.contains(query, inHeader: true) }
+        default: return false
+        }
+    }
+
+    private mutating func dateField() throws(StoreError) -> [UInt8]? {
+        if let fields { return PlainFields(fields).value(of: Self.dateName) }
+        return try reading { (reader) throws(StoreError) in
+            let (bytes, block) = try reader.header()
+            return block.value(of: "date", in: bytes.span)
+        }
+    }
+
+    private mutating func contains(_ criterion: HeaderCriterion) throws(StoreError) -> Bool {
+        if let fields, criterion.isKept {
+            var matcher = TextMatcher(criterion.query)
+            return PlainFields(fields).contains(&matcher, inFieldsNamed: criterion.lowered)
+        }
+        return try reading { (reader) throws(StoreError) in
+            let (bytes, block) = try reader.header()
+            return block.contains(criterion.query, inFieldsNamed: criterion.name, in: bytes.span)
+        }
+    }
+
+    private static let dateName = Array("date".utf8)
+
+    /// Days since 1970 UTC.
+    private static func day(_ seconds: Int64) -> Int64 {
+        (seconds >= 0 ? seconds : seconds - 86_399) / 86_400
+    }
+}
