@@ -44,7 +44,22 @@ extension AccountIndex {
         var next = 0
         var hits = 0
         var stopped = false
-        if let prefix = IndexKey.prefix(.summary, mailbox.id, uidValidity: mailbox.uidValidity) {
+        let waiting = self.waiting.withLock { $0 }
+        let prefix = IndexKey.prefix(.summary, mailbox.id, uidValidity: mailbox.uidValidity)
+        /// Answers for a message that is not in the database.
+        func answer(_ uid: UInt32) {
+            next += 1
+            if !waiting.isEmpty, var key = prefix {
+                IndexKey.append(uid, to: &key)
+                if let summary = waiting[key] {
+                    hits += 1
+                    stopped = !summary.withUnsafeBytes { body(uid, $0) }
+                    return
+                }
+            }
+            stopped = !body(uid, nil)
+        }
+        if let prefix {
             read(prefix) { cursor, key in
                 var step: ReadCursor.Step?
                 var sought: UInt64 = 0
@@ -61,8 +76,7 @@ extension AccountIndex {
                     }
                     guard let here = Self.uid(found, prefix) else { return .good }
                     if wanted < here {
-                        next += 1
-                        stopped = !body(wanted, nil)
+                        answer(wanted)
                     } else if wanted > here {
                         // The cursor lags behind: a search. One that does not go forward would never end.
                         guard wanted > sought else { return .wrong("the entries are not in order") }
@@ -83,10 +97,7 @@ extension AccountIndex {
                 return .good
             }
         }
-        while next < uids.count, !stopped {
-            next += 1
-            stopped = !body(uids[next - 1], nil)
-        }
+        while next < uids.count, !stopped { answer(uids[next]) }
         count(hits: hits, misses: next - hits)
     }
 

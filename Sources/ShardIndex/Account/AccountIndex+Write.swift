@@ -5,13 +5,14 @@ extension AccountIndex {
     private static let transactionEntries = 2_000
     private static let transactionBytes = 8 << 20
 
-    /// Keeps a message's summary. Queued: it is found some time later, or never.
+    /// Keeps a message's summary: found from here on, or never. Queued, and written some time later.
     public func put(_ mailbox: MailboxKey, uid: UInt32, _ summary: [UInt8]) {
         guard summary.count <= core.options.maximumValueBytes,
             var key = IndexKey.prefix(.summary, mailbox.id, uidValidity: mailbox.uidValidity)
         else { return dropped(1) }
         IndexKey.append(uid, to: &key)
-        queue([.put(key: key, value: summary)])
+        waiting.withLock { $0[key] = summary }
+        if !queue([.put(key: key, value: summary)]) { forget([.put(key: key, value: summary)]) }
     }
 
     /// Forgets messages. A summary that stays costs room only: its UID is never another message's.
@@ -23,6 +24,9 @@ extension AccountIndex {
             IndexKey.append(uid, to: &key)
             mutations.append(.delete(key: key))
         }
+        waiting.withLock { table in
+            for case .delete(let key) in mutations { table[key] = nil }
+        }
         queue(mutations)
     }
 
@@ -30,14 +34,26 @@ extension AccountIndex {
     public func removeMailbox(id: String) {
         var mutations: [Mutation] = []
         for kind in [IndexKey.Kind.summary, .view] {
-            if let prefix = IndexKey.prefix(kind, id, uidValidity: nil) { mutations.append(.deletePrefix(prefix)) }
+            guard let prefix = IndexKey.prefix(kind, id, uidValidity: nil) else { continue }
+            mutations.append(.deletePrefix(prefix))
+            waiting.withLock { $0 = $0.filter { !$0.key.starts(with: prefix) } }
         }
         queue(mutations)
     }
 
-    func queue(_ mutations: [Mutation]) {
-        if mutations.isEmpty { return }
-        if !core.writer.add(self, mutations) { dropped(mutations.count) }
+    /// False when there was no room for them.
+    @discardableResult
+    func queue(_ mutations: [Mutation]) -> Bool {
+        if mutations.isEmpty || core.writer.add(self, mutations) { return true }
+        dropped(mutations.count)
+        return false
+    }
+
+    /// Summaries that were written, or never will be, wait no more; a later one of the same message does.
+    private func forget(_ batch: [Mutation]) {
+        waiting.withLock { table in
+            for case .put(let key, let value) in batch where table[key] == value { table[key] = nil }
+        }
     }
 
     func dropped(_ count: Int) { state.withLock { $0.statistics.dropped += count } }
@@ -62,6 +78,7 @@ extension AccountIndex {
     }
 
     private func writeBatch(_ batch: [Mutation]) {
+        defer { forget(batch) }
         // A mailbox may have more entries than one transaction should remove.
         var again = batch
         for _ in 0..<10_000 {

@@ -35,6 +35,8 @@ public final class AccountIndex: Sendable {
     let files: IndexFiles
     let owner: StateRecord.Owner
     let state = Monitor(State())
+    /// Summaries that are queued and not written yet, by their keys: found as if they were. The queue's limit is theirs.
+    let waiting = Monitor<[[UInt8]: [UInt8]]>([:])
 
     init(core: IndexCore, files: IndexFiles, owner: StateRecord.Owner) {
         self.core = core

@@ -10,7 +10,13 @@ struct SearchCandidate {
     private let limits: ParseLimits
     /// The fields of a summary, when there is one; borrowed.
     private let fields: UnsafeRawBufferPointer?
-    private var reader: MessageReader?
+    private var kept: Kept?
+
+    /// A reader is large, and most candidates need none.
+    private final class Kept {
+        var reader: MessageReader
+        init(_ reader: MessageReader) { self.reader = reader }
+    }
 
     init(
         _ number: UInt32, _ entry: MessageEntry, of mailbox: Mailbox, fields: UnsafeRawBufferPointer?,
@@ -25,12 +31,12 @@ struct SearchCandidate {
 
     /// For what has to be read of the message; to be given back, so that nothing is read twice.
     mutating func takeReader() -> MessageReader {
-        defer { reader = nil }
-        return reader
+        defer { kept = nil }
+        return kept?.reader
             ?? MessageReader(mailbox: mailbox, uid: entry.uid, fields: fields.map { Array($0) }, limits: limits)
     }
 
-    mutating func giveBack(_ reader: MessageReader) { self.reader = reader }
+    mutating func giveBack(_ reader: MessageReader) { kept = Kept(reader) }
 
     private mutating func reading<R>(_ body: (inout MessageReader) throws(StoreError) -> R) throws(StoreError) -> R {
         var reader = takeReader()
@@ -40,20 +46,13 @@ struct SearchCandidate {
 
     /// The message's summary, made when its own header has been read.
     mutating func summary() throws(StoreError) -> [UInt8]? {
-        guard var reader, reader.hasReadHeader else { return nil }
+        guard var reader = kept?.reader, reader.hasReadHeader else { return nil }
         return try reader.summary(with: [.fields])
     }
 
     mutating func matches(_ node: SearchNode, in view: SelectedMailbox) throws(StoreError) -> Bool {
+        if let verdict = node.verdict(on: number, entry, in: view) { return verdict }
         switch node {
-        case .always(let value): return value
-        case .flags(let flags): return entry.flags.isSuperset(of: flags)
-        case .recent: return view.isRecent(entry.uid.rawValue)
-        case .numbers(let ranges): return ranges.covers(number)
-        case .uids(let ranges): return ranges.covers(entry.uid.rawValue)
-        case .largerThan(let size): return UInt64(entry.size) > size
-        case .smallerThan(let size): return UInt64(entry.size) < size
-        case .modSeq(let modSeq): return entry.modSeq >= modSeq
         case .not(let node): return try !matches(node, in: view)
         case .any(let nodes):
             for node in nodes where try matches(node, in: view) { return true }

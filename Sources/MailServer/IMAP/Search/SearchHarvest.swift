@@ -11,6 +11,13 @@ protocol SearchHarvest: Sendable {
     ///
     /// - Throws: `limit` when there is more than may be kept.
     mutating func take(_ candidate: inout SearchCandidate) throws(StoreError)
+
+    /// Takes one of which nothing has to be read; false when something has.
+    mutating func take(_ number: UInt32, _ uid: UInt32) -> Bool
+}
+
+extension SearchHarvest {
+    mutating func take(_ number: UInt32, _ uid: UInt32) -> Bool { false }
 }
 
 /// Numbers and UIDs, in the mailbox's order: all that SEARCH needs.
@@ -22,7 +29,12 @@ struct FoundMessages: SearchHarvest {
     var readsHeader: Bool { false }
 
     mutating func take(_ candidate: inout SearchCandidate) {
-        numbers.append(candidate.number)
-        uids.append(candidate.entry.uid.rawValue)
+        _ = take(candidate.number, candidate.entry.uid.rawValue)
+    }
+
+    mutating func take(_ number: UInt32, _ uid: UInt32) -> Bool {
+        numbers.append(number)
+        uids.append(uid)
+        return true
     }
 }

@@ -28,7 +28,7 @@ struct SearchRun<Harvest: SearchHarvest>: Sendable {
     /// Messages looked at under one turn on the pool, by what a look costs.
     private var turn: Int {
         let cost = max(node.cost, harvest.cost)
-        return cost == 0 ? 32_768 : cost == 1 ? 4_096 : cost == 2 ? 256 : 32
+        return cost == 0 ? 32_768 : cost == 1 ? 4_096 : cost == 2 ? 1_024 : 64
     }
 
     /// Looks at the next messages.
@@ -77,9 +77,15 @@ struct SearchRun<Harvest: SearchHarvest>: Sendable {
         at number: UInt32, _ entry: MessageEntry, fields: UnsafeRawBufferPointer?,
         keeping summaries: SummaryCache? = nil
     ) throws(StoreError) {
+        let verdict = node.verdict(on: number, entry, in: view)
+        if verdict == false || (verdict == true && harvest.take(number, entry.uid.rawValue)) {
+            done += 1
+            return
+        }
         var candidate = SearchCandidate(number, entry, of: view.mailbox, fields: fields, limits: limits)
         done += 1
-        if try candidate.matches(node, in: view) { try harvest.take(&candidate) }
+        let isFound = if let verdict { verdict } else { try candidate.matches(node, in: view) }
+        if isFound { try harvest.take(&candidate) }
         if let summaries, let made = try candidate.summary() { summaries.keep(made, of: entry.uid.rawValue) }
     }
 }
