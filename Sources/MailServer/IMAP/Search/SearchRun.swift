@@ -28,7 +28,7 @@ struct SearchRun<Harvest: SearchHarvest>: Sendable {
     /// Messages looked at under one turn on the pool, by what a look costs.
     private var turn: Int {
         let cost = max(node.cost, harvest.cost)
-        return cost == 0 ? 32_768 : cost == 1 ? 4_096 : cost == 2 ? 1_024 : 64
+        return cost == 0 ? 32_768 : cost == 1 ? 4_096 : cost == 2 ? 1_024 : 32
     }
 
     /// Looks at the next messages.
