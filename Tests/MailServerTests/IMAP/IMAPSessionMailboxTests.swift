@@ -76,7 +76,8 @@ import Testing
         await dialogue.ok("UNSUBSCRIBE Trash")
         #expect(await dialogue.ok("LSUB \"\" *").count == 2)
         await dialogue.ok("SUBSCRIBE lost/found")
-        #expect(await dialogue.ok("LSUB \"\" lost*").contains(#"* LSUB (\Noselect) "/" lost/found"#))
+        // A level above is told only in place of what `%` does not reach.
+        #expect(await dialogue.ok("LSUB \"\" lost*") == [#"* LSUB (\Noselect) "/" lost/found"#])
         #expect(await dialogue.ok("LSUB \"\" %").contains(#"* LSUB (\Noselect) "/" lost"#))
         #expect(
             await dialogue.ok("LIST (SUBSCRIBED) \"\" lost/*") == [#"* LIST (\NonExistent \Subscribed) "/" lost/found"#]

@@ -32,12 +32,15 @@ extension IMAPSession {
         let pattern = ListPattern(reference: reference, pattern)
         var told: Set<String> = []
         for name in names {
-            if pattern.matches(name), told.insert(name).inserted {
-                respond(.lsub(attributes: selectable.contains(name) ? [] : ["\\Noselect"], mailbox: name))
-            }
-            // With `%` a name further down is told by the level that matches (RFC 3501 section 6.3.9).
-            for ancestor in pattern.matchingAncestors(of: name) where !names.contains(ancestor) {
-                if told.insert(ancestor).inserted { respond(.lsub(attributes: ["\\Noselect"], mailbox: ancestor)) }
+            if pattern.matches(name) {
+                if told.insert(name).inserted {
+                    respond(.lsub(attributes: selectable.contains(name) ? [] : ["\\Noselect"], mailbox: name))
+                }
+            } else {
+                // With `%` a name further down is told by the level that matches (RFC 3501 section 6.3.9).
+                for ancestor in pattern.matchingAncestors(of: name) where !names.contains(ancestor) {
+                    if told.insert(ancestor).inserted { respond(.lsub(attributes: ["\\Noselect"], mailbox: ancestor)) }
+                }
             }
             try await flushIfLarge()
         }
