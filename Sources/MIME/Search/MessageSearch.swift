@@ -6,28 +6,30 @@ extension Message {
 
     /// Whether the header or the body contains the query (SEARCH TEXT of RFC 9051 section 6.4.4).
     ///
+    /// The headers of parts and of embedded messages are searched too, so that file names are found.
+    ///
     /// - SeeAlso: `bodyContains(_:limits:reading:)`.
     public func contains<Failure: Error>(
         _ query: TextQuery, limits: ParseLimits = .standard, reading read: Reading<Failure>
     ) throws(Failure) -> Bool {
         if query.isEmpty { return true }
-        var search = MessageSearch(query, limits)
+        var search = MessageSearch(query, limits, inHeaders: true)
         return try search.finds(in: self, read)
     }
 
     /// Whether the body contains the query (SEARCH BODY of RFC 9051 section 6.4.4).
     ///
-    /// Text parts and reports (message/delivery-status and its kin) are decoded and converted to UTF-8; of other parts,
-    /// and of embedded messages, the headers are searched too, so that file names are found. Memory is bounded by the
-    /// largest header, which is at most `ParseLimits.headerBytes`, and a small multiple of the pieces read: bodies are
-    /// decoded and searched piece by piece.
+    /// Text parts, those of embedded messages too, and reports (message/delivery-status and its kin) are decoded and
+    /// converted to UTF-8. No header field is searched, be it of a part. Memory is bounded by the largest header, which
+    /// is at most `ParseLimits.headerBytes`, and a small multiple of the pieces read: bodies are decoded and searched
+    /// piece by piece.
     ///
     /// - Parameter read: reads what is asked for, each range once.
     public func bodyContains<Failure: Error>(
         _ query: TextQuery, limits: ParseLimits = .standard, reading read: Reading<Failure>
     ) throws(Failure) -> Bool {
         if query.isEmpty { return true }
-        var search = MessageSearch(query, limits)
+        var search = MessageSearch(query, limits, inHeaders: false)
         return try search.finds(inBodyOf: root, read)
     }
 
@@ -49,17 +51,19 @@ extension Message {
 /// Walks the tree of a message in search of a query.
 private struct MessageSearch {
     private let limits: ParseLimits
+    private let inHeaders: Bool
     private var matcher: TextMatcher
 
-    init(_ query: TextQuery, _ limits: ParseLimits) {
+    init(_ query: TextQuery, _ limits: ParseLimits, inHeaders: Bool) {
         self.limits = limits
+        self.inHeaders = inHeaders
         matcher = TextMatcher(query)
     }
 
     mutating func finds<Failure: Error>(
         in message: Message, _ read: Message.Reading<Failure>
     ) throws(Failure) -> Bool {
-        if try finds(inHeader: message.root.header, read) { return true }
+        if inHeaders, try finds(inHeader: message.root.header, read) { return true }
         return try finds(inBodyOf: message.root, read)
     }
 
@@ -73,7 +77,7 @@ private struct MessageSearch {
             return try finds(inTextOf: part, read)
         case .multipart(let parts):
             for child in parts {
-                if try finds(inHeader: child.header, read) { return true }
+                if inHeaders, try finds(inHeader: child.header, read) { return true }
                 if try finds(inBodyOf: child, read) { return true }
             }
             return false

@@ -41,8 +41,8 @@ import Testing
     @Test(arguments: [
         ("schöne LANGE zeile", true, true),
         ("test €", true, true),
-        ("angeböt.pdf", true, true),
-        ("EMBEDDED ÄUSSERST", true, true),
+        ("angeböt.pdf", false, true),
+        ("EMBEDDED ÄUSSERST", false, true),
         ("inner text", true, true),
         ("action: FAILED", true, true),
         ("grüsse", false, true),
@@ -96,8 +96,8 @@ import Testing
     }
 
     @Test(arguments: [
-        ("schöne LANGE zeile", true, true), ("test €", true, true), ("angeböt.pdf", true, true),
-        ("EMBEDDED ÄUSSERST", true, true), ("subject: grüß", false, true), ("binarystuff", false, false),
+        ("schöne LANGE zeile", true, true), ("test €", true, true), ("angeböt.pdf", false, true),
+        ("EMBEDDED ÄUSSERST", false, true), ("subject: grüß", false, true), ("binarystuff", false, false),
     ])
     func findsInPieces(text: String, inBody: Bool, inText: Bool) {
         for size in [1, 2, 3, 10, 100, 1 << 16] {
