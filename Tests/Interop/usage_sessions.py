@@ -22,7 +22,7 @@ PASSWORD = "correct horse"
 class Server:
     """A server on free ports over a store of its own."""
 
-    def __init__(self, rmail, root, tls=True, durability="messages"):
+    def __init__(self, rmail, root, tls=True, durability="messages", index=True):
         self.rmail, self.root = rmail, root
         self.config = f"{root}/config.json"
         config = {
@@ -32,6 +32,7 @@ class Server:
             "exchange_api": {"host": "127.0.0.1", "port": None, "secure_port": None},
             "tls": {"enabled": tls},
             "storage": {"state_path": "./state", "durability": durability},
+            "index": {"enabled": index},
         }
         if tls:
             # A key made for the test: making a 4096-bit one takes seconds.

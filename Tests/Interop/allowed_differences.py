@@ -1,0 +1,150 @@
+"""What may differ between the answers of rmail and of Dovecot, each with the reason why rmail's is right.
+
+Each function takes a command and what rmail ("ours") and Dovecot ("theirs") said, as `compared_answers` reads it:
+((status, code), answers). It gives both with that difference taken out."""
+
+from compared_answers import frozen
+
+SYSTEM_FLAGS = {"\\seen", "\\answered", "\\flagged", "\\deleted", "\\draft", "\\recent", "\\*"}
+MADE_UP = {"\\haschildren", "\\hasnochildren", "\\marked", "\\unmarked"}
+SPECIAL_USES = {"\\archive", "\\drafts", "\\junk", "\\sent", "\\trash"}
+
+
+def keep(value, wanted):
+    return value[0], [a for a in value[1] if wanted(a)]
+
+
+def code_beyond_the_others(command, ours, theirs):
+    """RFC 5530 and RFC 8474: NONEXISTENT, CANNOT, MAILBOXID and the like are more than Dovecot 2.3 says. RFC 3501
+    section 7.1: the charsets named with BADCHARSET are optional. CLIENTBUG (RFC 5530) is optional."""
+    (status_a, code_a), answers_a = ours
+    (status_b, code_b), answers_b = theirs
+    if code_b is None or code_b[0] in ("CLIENTBUG", "CANNOT") or (code_a and code_a[0] == code_b[0] == "BADCHARSET"):
+        code_a = code_b = None
+    return ((status_a, code_a), answers_a), ((status_b, code_b), answers_b)
+
+
+def told_at_select(command, ours, theirs):
+    """RFC 8474 section 4.2: MAILBOXID. RFC 7162 section 3.1.2.1: HIGHESTMODSEQ at every SELECT, which Dovecot leaves
+    out until it keeps them."""
+    kinds = ["OK [MAILBOXID]"]
+    if not any(a[0] == "OK [HIGHESTMODSEQ]" for a in theirs[1]):
+        kinds.append("OK [HIGHESTMODSEQ]")
+    return keep(ours, lambda a: a[0] not in kinds), theirs
+
+
+def known_keywords(command, ours, theirs):
+    """RFC 3501 section 7.2.6: FLAGS lists the flags that apply. A keyword that nothing has ever had, which Dovecot
+    makes of a SEARCH, need not be among them, nor told again when it comes; system flags are."""
+    def system(value):
+        selecting = command.upper().startswith(("SELECT", "EXAMINE"))
+        return value[0], [(a[0], frozenset(a[1] & SYSTEM_FLAGS)) if a[0] == "FLAGS" else
+                          (a[0], (a[1][0], frozenset(a[1][1] & SYSTEM_FLAGS))) if a[0] == "OK [PERMANENTFLAGS]" else a
+                          for a in value[1] if selecting or a[0] not in ("FLAGS", "OK [PERMANENTFLAGS]")]
+    return system(ours), system(theirs)
+
+
+def more_of_a_message(command, ours, theirs):
+    """RFC 3501 section 7.4.2: a FETCH answer may tell more than was asked, as rmail tells the UID with flags; and of
+    each message that a STORE names, also of those that had the flags already (section 6.4.6)."""
+    known = {a[1]: dict(a[2]) for a in theirs[1] if a[0] == "FETCH"}
+    found = []
+    for a in ours[1]:
+        if a[0] == "FETCH" and a[1] in known:
+            items = dict(a[2])
+            if "UID" not in known[a[1]] and not command.upper().startswith("UID"):
+                items.pop("UID", None)
+            a = ("FETCH", a[1], frozen(items))
+        elif a[0] == "FETCH" and "STORE" in command.upper():
+            continue
+        found.append(a)
+    return (ours[0], found), theirs
+
+
+def nothing_there(command, ours, theirs):
+    """RFC 3501 section 7.4.2: the text of a part that is not there is an nstring: NIL and "" say the same."""
+    def same(value):
+        return value[0], [("FETCH", a[1], tuple((k, None if v == b"" and "BODY[" in k else v) for k, v in a[2]))
+                          if a[0] == "FETCH" else a for a in value[1]]
+    return same(ours), same(theirs)
+
+
+def spaces_of_a_subject(command, ours, theirs):
+    """Dovecot makes one space of several in the subject of an ENVELOPE. RFC 3501 section 7.4.2 has the field as is."""
+    def same(value):
+        found = []
+        for a in value[1]:
+            if a[0] == "FETCH":
+                a = ("FETCH", a[1], tuple((k, (v[0], v[1] and b" ".join(v[1].split())) + v[2:]) if k == "ENVELOPE"
+                                          else (k, v) for k, v in a[2]))
+            found.append(a)
+        return value[0], found
+    return same(ours), same(theirs)
+
+
+def parts_of_parts_as_binary(command, ours, theirs):
+    """RFC 3516 section 4.3 knows BINARY of what has a transfer encoding: rmail refuses it for parts that hold others,
+    Dovecot writes a new message. Which messages were answered before the refusal is the server's affair."""
+    if "BINARY" in command and ours[0] == ("NO", ("CANNOT",)):
+        return (("OK", None), []), (("OK", None), [])
+    return ours, theirs
+
+
+def attributes_not_asked(command, ours, theirs):
+    """RFC 5258 section 4 and RFC 6154 section 2: a server may tell \\HasChildren, \\HasNoChildren and special uses
+    without being asked; \\Marked and \\Unmarked are hints."""
+    upper = command.upper()
+    extended = "RETURN" in upper or "LIST (" in upper or "LSUB" in upper or '"" (' in upper
+    hidden = {"\\marked", "\\unmarked"}
+    if extended and "CHILDREN" not in upper:
+        hidden |= MADE_UP
+    if extended and "RETURN (SPECIAL-USE" not in upper:
+        hidden |= SPECIAL_USES
+
+    def same(value):
+        return value[0], [(a[0], a[1], a[2] - hidden) + a[3:] if a[0] in ("LIST", "LSUB") else a for a in value[1]]
+    return same(ours), same(theirs)
+
+
+def sizes_of_base64(command, ours, theirs):
+    """Dovecot 2.3 estimates BINARY.SIZE of base64 at times, and is wrong; `fetch` holds rmail's against its BINARY."""
+    def same(value):
+        return value[0], [("FETCH", a[1], tuple((k, None if k.startswith("BINARY.SIZE") else v) for k, v in a[2]))
+                          if a[0] == "FETCH" else a for a in value[1]]
+    return same(ours), same(theirs)
+
+
+def spaces_in_a_search(command, ours, theirs):
+    """Dovecot searches fields with one space for several; RFC 3501 section 6.4.4 has the string as it is."""
+    return (ours, ours) if command.endswith('SUBJECT "spaces around"') else (ours, theirs)
+
+
+def identities(command, ours, theirs):
+    """RFC 2971: who they are is what differs."""
+    return (ours[0], [a[:1] if a[0] == "ID" else a for a in ours[1]]), \
+        (theirs[0], [a[:1] if a[0] == "ID" else a for a in theirs[1]])
+
+
+# Whole commands: what rmail says, what Dovecot says, why.
+ANSWERED_OTHERWISE = {
+    "FETCH 1 BODY[0]": ("BAD", "OK", "RFC 3501 section 9: the numbers of parts begin at 1"),
+    "STORE 4 FLAGS (readonly)": ("NO", "OK", "RFC 3501 section 6.3.2: no changes are permitted"),
+    "UID EXPUNGE 1:900": ("NO", "OK", "RFC 3501 section 6.3.2: no changes are permitted"),
+}
+
+
+def answered_otherwise(command, ours, theirs):
+    expected = ANSWERED_OTHERWISE.get(command)
+    if expected and (ours[0][0], theirs[0][0]) == expected[:2]:
+        return (("OK", None), []), (("OK", None), [])
+    return ours, theirs
+
+
+def nothing_enabled(command, ours, theirs):
+    """RFC 5161 section 3.2: ENABLED comes also when nothing was enabled; Dovecot leaves it out."""
+    return keep(ours, lambda a: a != ("ENABLED",)), theirs
+
+
+ALLOWED = [parts_of_parts_as_binary, code_beyond_the_others, told_at_select, known_keywords, more_of_a_message,
+           nothing_there, sizes_of_base64, spaces_of_a_subject, attributes_not_asked, nothing_enabled,
+           spaces_in_a_search, identities, answered_otherwise]
