@@ -6,7 +6,8 @@ STRESS_SECONDS ?= 60
 
 BUILD_PACKAGES = libssl-dev liblmdb-dev libunistring-dev zlib1g-dev pkg-config
 RUN_PACKAGES = $(BUILD_PACKAGES) python3
-TEST_PACKAGES = $(RUN_PACKAGES) openssl isync curl swaks libnet-ssleay-perl mutt bsdutils
+TEST_PACKAGES = $(RUN_PACKAGES) openssl isync curl swaks libnet-ssleay-perl mutt bsdutils offlineimap3 python3-venv \
+	dovecot-imapd
 
 .PHONY: run test build bench bench-imap stress fuzz format lint docs install clean
 
@@ -19,6 +20,9 @@ run:
 	$(SWIFT) build -c release --product rmail
 	@scripts/demo "$$($(SWIFT) build -c release --show-bin-path)/rmail"
 
+# Dovecot has to be started by root.
+AS_ROOT = $(if $(filter 0,$(shell id -u)),,sudo)
+
 # One debug build serves the unit tests, the interop tests and the short stress run. The engine's tests block their
 # threads, so they have a run of their own: beside them, servers would be starved.
 test:
@@ -27,13 +31,22 @@ test:
 	$(SWIFT) test --skip-build --skip ShardFSTests
 	$(SWIFT) test --skip-build --filter ShardFSTests
 	python3 Tests/Interop/usage_sessions.py "$$($(SWIFT) build --show-bin-path)/rmail"
-	python3 Tests/Interop/clients.py "$$($(SWIFT) build --show-bin-path)/rmail"
+	@scripts/python-clients .build/interop-python >/dev/null
+	.build/interop-python/bin/python3 Tests/Interop/clients.py "$$($(SWIFT) build --show-bin-path)/rmail"
+	$(AS_ROOT) python3 Tests/Interop/differential.py "$$($(SWIFT) build --show-bin-path)/rmail"
+	$(AS_ROOT) python3 Tests/Interop/differential.py "$$($(SWIFT) build --show-bin-path)/rmail" --no-index --seed 2
+	python3 Tests/Interop/imap_stress.py "$$($(SWIFT) build --show-bin-path)/rmail" --seconds 20
+	python3 Tests/Interop/imap_stress.py "$$($(SWIFT) build --show-bin-path)/rmail" --seconds 20 --no-index
 	"$$($(SWIFT) build --show-bin-path)/shardfs-stress" --seconds 10
 
 stress:
-	@scripts/install-packages $(BUILD_PACKAGES)
+	@scripts/install-packages $(RUN_PACKAGES) openssl
 	$(SWIFT) build -c release --product shardfs-stress
 	"$$($(SWIFT) build -c release --show-bin-path)/shardfs-stress" --seconds $(STRESS_SECONDS)
+	$(SWIFT) build -c release --product rmail
+	python3 Tests/Interop/imap_stress.py "$$($(SWIFT) build -c release --show-bin-path)/rmail" --seconds $(STRESS_SECONDS)
+	python3 Tests/Interop/imap_stress.py "$$($(SWIFT) build -c release --show-bin-path)/rmail" --seconds $(STRESS_SECONDS) \
+		--no-index
 
 # BENCH_DIR is on the disk to measure.
 BENCH_DIR ?= .

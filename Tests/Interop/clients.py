@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""Real mail programs against a server of their own: mbsync, curl, swaks and mutt, then many sessions at once, two
-processes on one store and SIGKILL in the middle of deliveries, with Python's own libraries.
+"""Real mail programs against a server of their own: mbsync, OfflineIMAP, imaplib, IMAPClient, curl, swaks and mutt,
+then many sessions at once, two processes on one store and SIGKILL in the middle of deliveries.
 
 clients.py PATH-OF-RMAIL. Exit status 1 when anything is not as it should be; a program that is missing is a failure."""
 
@@ -11,162 +11,18 @@ import os
 import random
 import re
 import smtplib
-import socket
-import subprocess
 import sys
 import tempfile
 import threading
 import time
 from collections import Counter
 
+from harness import ALICE, BOB, Session, run, write
+from python_clients import python_imapclient, python_imaplib
+from sync_clients import mbsync, offlineimap
 from usage_sessions import PASSWORD, Server
 
-ALICE, BOB = "alice@example.com", "bob@example.com"
 imaplib._MAXLINE = 10_000_000
-
-
-class Session:
-    """IMAP line by line, over TLS: every answer is kept as it came."""
-
-    def __init__(self, s, user="alice"):
-        plain = socket.create_connection(("localhost", s.ports["imaps"]), timeout=30)
-        self.socket = s.context().wrap_socket(plain, server_hostname="localhost")
-        self.file = self.socket.makefile("rb")
-        self.count = 0
-        self.line()
-        self.ok(f'LOGIN {user}@example.com "{PASSWORD}"')
-
-    def line(self):
-        """One answer, with its literals."""
-        answer = b""
-        while True:
-            line = self.file.readline()
-            if not line:
-                raise EOFError(answer)
-            answer += line
-            literal = re.search(rb"\{(\d+)\}\r\n$", line)
-            if not literal:
-                return answer
-            answer += self.file.read(int(literal.group(1)))
-
-    def command(self, text, literal=None):
-        self.count += 1
-        tag = b"t%d " % self.count
-        data = b"" if literal is None else b" {%d+}\r\n%s" % (len(literal), literal)
-        self.socket.sendall(tag + text.encode() + data + b"\r\n")
-        answers = []
-        while not answers or not answers[-1].startswith((tag, b"+ ")):
-            answers.append(self.line())
-        return answers
-
-    def ok(self, text, literal=None):
-        answers = self.command(text, literal)
-        assert b" OK" in answers[-1][:12], (text, answers[-1])
-        return answers
-
-    def close(self):
-        self.file.close()
-        self.socket.close()
-
-
-def run(*arguments, input=None, env=None, status=0, timeout=60):
-    done = subprocess.run([str(a) for a in arguments], input=input, text=True, capture_output=True, env=env,
-                          timeout=timeout)
-    assert done.returncode == status, (arguments, done.returncode, done.stdout[-2000:], done.stderr[-2000:])
-    return done.stdout
-
-
-def write(path, text):
-    with open(path, "w", newline="") as f:
-        f.write(text)
-    return path
-
-
-def subjects(folder):
-    found = []
-    for directory in ("cur", "new"):
-        for name in os.listdir(f"{folder}/{directory}"):
-            with open(f"{folder}/{directory}/{name}", newline="") as f:
-                found.append((re.search(r"Subject: (.*?)\r?\n", f.read()).group(1), name.partition(":2,")[2]))
-    return sorted(found)
-
-
-def mbsync(s):
-    """200 messages with flags both ways; a round without changes makes none."""
-    session = Session(s)
-    letters = {"": "", "\\Seen": "S", "\\Flagged \\Answered": "FR", "\\Draft": "D"}
-    choices = list(letters)
-    expected = []
-    for i in range(200):
-        flags = choices[i % len(choices)]
-        session.ok(f'APPEND Archive ({flags}) "01-Feb-2024 10:11:12 +0100"',
-                   b"Subject: m%03d\r\n\r\n%s\r\n" % (i, b"z" * (i * 37 % 3000)))
-        expected.append((f"m{i:03}", letters[flags]))
-    session.ok("CREATE Work/Entw&APw-rfe")
-    session.ok("APPEND Work/Entw&APw-rfe", b"Subject: nested\r\n\r\nx\r\n")
-    local = f"{s.root}/maildir"
-    os.makedirs(local)
-    rc = write(f"{s.root}/mbsyncrc", f"""
-IMAPAccount a
-Host localhost
-Port {s.ports['imaps']}
-User {ALICE}
-Pass "{PASSWORD}"
-SSLType IMAPS
-CertificateFile {s.root}/cert.pem
-
-IMAPStore far
-Account a
-
-MaildirStore near
-Path {local}/
-Inbox {local}/INBOX
-SubFolders Verbatim
-
-Channel all
-Far :far:
-Near :near:
-Patterns Archive Work*
-Create Both
-Expunge Both
-SyncState *
-CopyArrivalDate yes
-""")
-
-    def sync():
-        run("mbsync", "-c", rc, "-a")
-        return subjects(f"{local}/Archive")
-
-    assert sync() == expected, "all messages and flags arrive"
-    assert subjects(f"{local}/Work/Entw&APw-rfe") == [("nested", "")]
-    before = session.ok("STATUS Archive (MESSAGES UIDNEXT HIGHESTMODSEQ)")[0]
-    assert sync() == expected and session.ok("STATUS Archive (MESSAGES UIDNEXT HIGHESTMODSEQ)")[0] == before
-
-    # Changes on both sides: five deleted and five flagged here, ten expunged there, one new here.
-    folder = f"{local}/Archive/cur"
-    by_number = {}
-    for directory in ("cur", "new"):
-        for name in os.listdir(f"{local}/Archive/{directory}"):
-            path = f"{local}/Archive/{directory}/{name}"
-            with open(path) as f:
-                by_number[int(re.search(r"Subject: m(\d+)", f.read()).group(1))] = path
-    for i in range(0, 5):
-        os.remove(by_number[i])
-    for i in range(5, 10):
-        base, _, flags = os.path.basename(by_number[i]).partition(":2,")
-        os.rename(by_number[i], f"{folder}/{base}:2,{''.join(sorted(set(flags) | {'F', 'S'}))}")
-    session.ok("SELECT Archive")
-    session.ok("STORE 101:110 +FLAGS.SILENT (\\Deleted)")
-    assert sum(b"EXPUNGE" in a for a in session.ok("EXPUNGE")[:-1]) == 10
-    write(f"{local}/Archive/new/1.local.host", "Subject: written here\n\nhello\n")
-    final = [(name, "".join(sorted(set(f) | {"F", "S"})) if 5 <= int(name[1:]) < 10 else f)
-             for name, f in expected if not (int(name[1:]) < 5 or 100 <= int(name[1:]) < 110)] + [("written here", "")]
-    assert sync() == final
-    assert sync() == final
-    session.ok("NOOP")
-    assert session.ok('SEARCH SUBJECT "written here"')[0].split()[2:] == [b"186"]
-    assert session.ok("SEARCH SUBJECT m007 FLAGGED SEEN")[0].split()[2:] == [b"3"]
-    session.close()
 
 
 def curl(s):
@@ -467,7 +323,8 @@ def main():
     with tempfile.TemporaryDirectory(prefix="rmail-clients-") as root:
         s = Server(rmail, root)
         try:
-            for part in (mbsync, curl, swaks, mutt, quota, large, sessions_at_once, two_processes, killed):
+            for part in (mbsync, python_imaplib, python_imapclient, offlineimap, curl, swaks, mutt, quota, large,
+                         sessions_at_once, two_processes, killed):
                 began = time.monotonic()
                 part(s)
                 print(f"{part.__name__}: as it should be ({time.monotonic() - began:.1f} s)", flush=True)

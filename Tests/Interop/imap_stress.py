@@ -17,7 +17,7 @@ import tempfile
 import threading
 import time
 
-from clients import Session
+from harness import Session
 from usage_sessions import Server
 
 MAILBOXES = ["INBOX", "Work", "Archive"]
@@ -303,18 +303,14 @@ def main():
     options = parser.parse_args()
     print(f"seed {options.seed}")
     with tempfile.TemporaryDirectory() as root:
-        first = Server(options.rmail, root)
+        first = Server(options.rmail, root, index=not options.no_index)
         with open(first.config) as f:
             config = json.load(f)
-        config["index"] = {"enabled": not options.no_index}
-        for name, state in ((first.config, "./state"), (f"{root}/config2.json", "./state2")):
-            config["storage"]["state_path"] = state
-            with open(name, "w") as f:
-                json.dump(config, f)
-        first.stop()
-        first.start()
+        config["storage"]["state_path"] = "./state2"
         second = copy.copy(first)
         second.config = f"{root}/config2.json"
+        with open(second.config, "w") as f:
+            json.dump(config, f)
         second.start()
         account, failures, stop = Account(), [], threading.Event()
         setup = Session(first)
