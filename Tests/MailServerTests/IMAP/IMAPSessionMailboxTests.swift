@@ -93,11 +93,56 @@ import Testing
         #expect(status.count == 2 && status[line: 1] == "* STATUS INBOX (MESSAGES 0 UNSEEN 0)")
     }
 
+    /// RFC 3501 section 6.3.9: `*` does not tell of the level above, which is not subscribed to.
+    @Test func lsubTellsOfLevelsForPercentAlone() async throws {
+        let dialogue = await IMAPDialogue.alice(try IMAPTestMail(), select: nil)
+        for name in ["INBOX", "Sent", "Trash"] { await dialogue.ok("UNSUBSCRIBE \(name)") }
+        await dialogue.ok("CREATE foo/bar")
+        await dialogue.ok("SUBSCRIBE foo/bar")
+        #expect(await dialogue.ok("LSUB \"\" *") == [#"* LSUB () "/" foo/bar"#])
+        #expect(await dialogue.ok("LSUB \"\" foo*") == [#"* LSUB () "/" foo/bar"#])
+        #expect(await dialogue.ok("LSUB \"\" %") == [#"* LSUB (\Noselect) "/" foo"#])
+        await dialogue.ok("SUBSCRIBE foo")
+        #expect(await dialogue.ok("LSUB \"\" %") == [#"* LSUB () "/" foo"#])
+    }
+
+    /// What is no name can be a pattern all the same.
+    @Test(arguments: ["&*", "*&", "&AOQ*", "&"]) func patternsThatAreNoNames(pattern: String) async throws {
+        let dialogue = await IMAPDialogue.alice(try IMAPTestMail(), select: nil)
+        await dialogue.ok("CREATE &AOQ-")
+        for command in ["LIST", "LSUB"] { #expect(await dialogue.ok("\(command) \"\" \"\(pattern)\"").isEmpty) }
+    }
+
+    /// RFC 5258 section 5, example 9: baz2 is not told, since all below it that is subscribed to is.
+    @Test func recursiveMatchTellsNothingTwice() async throws {
+        let dialogue = await IMAPDialogue.alice(try IMAPTestMail(), select: nil)
+        for name in ["INBOX", "Sent", "Trash"] { await dialogue.ok("UNSUBSCRIBE \(name)") }
+        for name in [
+            "foo2", "foo2/bar1", "foo2/bar2", "baz2", "baz2/bar2", "baz2/bar22", "baz2/bar222", "eps2", "eps2/mamba",
+            "qux2/bar2",
+        ] {
+            await dialogue.ok("CREATE \(name)")
+            if name != "foo2", name != "baz2" { await dialogue.ok("SUBSCRIBE \(name)") }
+        }
+        #expect(
+            Set(await dialogue.ok("LIST (RECURSIVEMATCH SUBSCRIBED) \"\" \"*2\"")) == [
+                #"* LIST (\HasChildren) "/" foo2 ("CHILDINFO" ("SUBSCRIBED"))"#,
+                #"* LIST (\HasNoChildren \Subscribed) "/" foo2/bar2"#,
+                #"* LIST (\HasNoChildren \Subscribed) "/" baz2/bar2"#,
+                #"* LIST (\HasNoChildren \Subscribed) "/" baz2/bar22"#,
+                #"* LIST (\HasNoChildren \Subscribed) "/" baz2/bar222"#,
+                #"* LIST (\HasChildren \Subscribed) "/" eps2 ("CHILDINFO" ("SUBSCRIBED"))"#,
+                #"* LIST (\HasNoChildren \Subscribed) "/" qux2/bar2"#,
+            ])
+    }
+
     @Test(arguments: [
         ("*", "a/b", true), ("%", "a/b", false), ("%", "ab", true), ("a/%", "a/b", true), ("a/%", "a/b/c", false),
         ("a*c", "a/b/c", true), ("%/c", "a/b/c", false), ("inbox", "INBOX", true), ("INBOX/x", "INBOX/x", true),
         ("iNbOx/x", "INBOX/x", true), ("inboxes", "INBOXes", false), ("*%*", "a", true), ("", "a", false),
         ("a", "a/b", false), ("%%%", "ab", true), ("a%b*c", "axb/yc", true),
+        ("inbox*", "INBOX", true), ("InB%", "INBOX", true), ("i*", "INBOX/x", true), ("inbox*", "INBOXes", false),
+        ("i*", "Inner", false), ("%x", "INBOX", true), ("inbox/X", "INBOX/x", false),
     ]) func patterns(pattern: String, name: String, matches: Bool) {
         #expect(ListPattern(reference: "", pattern).matches(name) == matches)
     }

@@ -4,15 +4,9 @@ struct ListPattern {
 
     /// - Parameter reference: stands in front of the pattern as it is.
     init(reference: String, _ pattern: String) {
-        var bytes = Array((reference + pattern).utf8)
-        // INBOX is matched in any case, as the first level of a name.
-        let head = bytes.prefix(5).map { $0 & 0xDF }
-        if head == Array("INBOX".utf8), bytes.count == 5 || bytes[5] == Self.separator {
-            bytes.replaceSubrange(0..<5, with: "INBOX".utf8)
-        }
         // Wildcards in a row mean no more than the strongest of them.
         var kept: [UInt8] = []
-        for byte in bytes {
+        for byte in (reference + pattern).utf8 {
             if let last = kept.last, Self.isWildcard(last), Self.isWildcard(byte) {
                 if byte == Self.star { kept[kept.count - 1] = byte }
             } else {
@@ -28,9 +22,11 @@ struct ListPattern {
 
     private static func isWildcard(_ byte: UInt8) -> Bool { byte == star || byte == percent }
 
-    /// Whether a whole name matches. Time is at most the product of the lengths, whatever the pattern.
+    /// Whether a whole name matches; the level INBOX does in any case. Time is at most the product of the lengths, whatever the pattern.
     func matches(_ name: String) -> Bool {
         let name = Array(name.utf8)
+        let isBelowInbox = name.starts(with: "INBOX".utf8) && (name.count == 5 || name[5] == Self.separator)
+        let folded = isBelowInbox ? 5 : 0
         // reached[i]: the pattern up to here can stand for the first i bytes of the name.
         var reached = [Bool](repeating: false, count: name.count + 1)
         reached[0] = true
@@ -41,7 +37,11 @@ struct ListPattern {
                 }
             } else {
                 var next = [Bool](repeating: false, count: name.count + 1)
-                for index in name.indices where reached[index] && name[index] == byte { next[index + 1] = true }
+                for index in name.indices where reached[index] {
+                    // Upper and lower case of a letter differ in one bit.
+                    let isSame = name[index] == byte || index < folded && name[index] == byte & 0xDF
+                    if isSame { next[index + 1] = true }
+                }
                 reached = next
             }
         }

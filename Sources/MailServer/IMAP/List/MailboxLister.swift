@@ -19,12 +19,18 @@ struct MailboxLister {
 
         var answers: [IMAPResponse] = []
         var candidates = Set(known.keys)
-        // What has something subscribed below it (RFC 5258 section 3.5), be it there or not.
+        // What has something subscribed below it (RFC 5258 section 3.5), be it there or not; and where that is not
+        // told of itself, so that the level above has to be.
         var parents: Set<String> = []
+        var needed: Set<String> = []
         if selection.contains(.subscribed) {
             candidates.formUnion(subscribed)
             if selection.contains(.recursiveMatch) {
-                for name in subscribed { parents.formUnion(Self.ancestors(of: name)) }
+                for name in subscribed {
+                    let ancestors = Self.ancestors(of: name)
+                    parents.formUnion(ancestors)
+                    if !patterns.contains(where: { $0.matches(name) }) { needed.formUnion(ancestors) }
+                }
                 candidates.formUnion(parents)
             }
         }
@@ -33,7 +39,7 @@ struct MailboxLister {
             if selection.contains(.specialUse), listing?.specialUse == nil { continue }
             let isParent = parents.contains(name)
             let isSelected = !selection.contains(.subscribed) || subscribed.contains(name)
-            guard isSelected || isParent else { continue }
+            guard isSelected || needed.contains(name) else { continue }
             answers.append(
                 .list(
                     IMAPListEntry(
@@ -48,6 +54,29 @@ struct MailboxLister {
             }
         }
         return answers
+    }
+
+    /// The answers of LSUB. Blocks.
+    static func subscribed(
+        _ reference: String, _ pattern: String, of mail: Account
+    ) throws(StoreError) -> [IMAPResponse] {
+        let names = Set(try mail.subscriptions().map(\.description))
+        let selectable = Set(try mail.list().filter(\.isSelectable).map(\.name.description))
+        let pattern = ListPattern(reference: reference, pattern)
+        var told: [String: Bool] = [:]
+        for name in names {
+            if pattern.matches(name) {
+                told[name] = selectable.contains(name)
+            } else {
+                // With `%` a name further down is told by the level that matches (RFC 3501 section 6.3.9).
+                for ancestor in pattern.matchingAncestors(of: name) where !names.contains(ancestor) {
+                    told[ancestor] = false
+                }
+            }
+        }
+        return told.sorted { precedes($0.key, $1.key) }.map { name, isSelectable in
+            .lsub(attributes: isSelectable ? [] : ["\\Noselect"], mailbox: name)
+        }
     }
 
     static func attributes(_ listing: MailboxListing?, isSubscribed: Bool) -> [String] {

@@ -25,23 +25,11 @@ extension IMAPSession {
 
     func listSubscribed(_ reference: String, _ pattern: String) async throws(IMAPFailure) -> Completion {
         let mail = try account().mail
-        let (names, selectable) = try await blocking { () throws(StoreError) in
-            let names = try mail.subscriptions().map(\.description).sorted()
-            return (names, Set(try mail.list().filter(\.isSelectable).map(\.name.description)))
+        let answers = try await blocking { () throws(StoreError) in
+            try MailboxLister.subscribed(reference, pattern, of: mail)
         }
-        let pattern = ListPattern(reference: reference, pattern)
-        var told: Set<String> = []
-        for name in names {
-            if pattern.matches(name) {
-                if told.insert(name).inserted {
-                    respond(.lsub(attributes: selectable.contains(name) ? [] : ["\\Noselect"], mailbox: name))
-                }
-            } else {
-                // With `%` a name further down is told by the level that matches (RFC 3501 section 6.3.9).
-                for ancestor in pattern.matchingAncestors(of: name) where !names.contains(ancestor) {
-                    if told.insert(ancestor).inserted { respond(.lsub(attributes: ["\\Noselect"], mailbox: ancestor)) }
-                }
-            }
+        for answer in answers {
+            respond(answer)
             try await flushIfLarge()
         }
         return Completion("LSUB completed")

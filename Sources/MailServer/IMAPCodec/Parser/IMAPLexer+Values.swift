@@ -8,10 +8,20 @@ extension IMAPLexer {
 
     /// A LIST pattern: like a mailbox name, with wildcards.
     mutating func listPattern() throws(IMAPSyntaxError) -> String {
-        if let string = try optionalString() { return try decodedName(string) }
+        if let string = try optionalString() { return try decodedPattern(string) }
         let run = run { $0.isAStringCharacter || $0 == .percent || $0 == .star }
         guard !run.isEmpty else { throw .syntax(isAtEnd ? "Missing argument" : "Mailbox pattern expected") }
-        return try decodedName(Array(run))
+        return try decodedPattern(Array(run))
+    }
+
+    /// A pattern need be no name: broken modified UTF-7, such as `&*`, stands for itself.
+    private func decodedPattern(_ bytes: [UInt8]) throws(IMAPSyntaxError) -> String {
+        do throws(IMAPSyntaxError) {
+            return try decodedName(bytes)
+        } catch {
+            guard bytes.allSatisfy({ (0x20...0x7E).contains($0) }) else { throw error }
+            return String(decoding: bytes, as: UTF8.self)
+        }
     }
 
     private func decodedName(_ bytes: [UInt8]) throws(IMAPSyntaxError) -> String {
