@@ -1,3 +1,4 @@
+import NIOConcurrencyHelpers
 import ShardFS
 import Testing
 
@@ -12,6 +13,44 @@ import Testing
         if name != "INBOX" { try mail.account().create(MailboxName(name)) }
         for number in 1...count { try mail.append("Subject: \(number)\n\nbody \(number)\n", to: name) }
         return (mail, await IMAPDialogue.alice(mail, select: name), await IMAPDialogue.alice(mail, select: name))
+    }
+
+    // MARK: Flags that change at the same time
+
+    /// While a STORE is at its last messages another session changes the first: what is told last is how it is.
+    @Test(arguments: ["STORE", "UID STORE"]) func aChangeRightBehindOnesOwn(command: String) async throws {
+        let count = 600
+        let (mail, one, _) = try await Self.pair(count)
+        let mailbox = try mail.mailbox()
+        let isDone = NIOLockedValueBox(false)
+        let key = mailbox.observe {
+            guard mailbox.currentSnapshot().messages.entry(of: UID(UInt32(count)))?.flags == .seen else { return }
+            let isFirst = isDone.withLockedValue { done in
+                defer { done = true }
+                return !done
+            }
+            if isFirst { _ = try? mailbox.changeFlags([UID(1)], .add(.flagged)) }
+        }
+        defer { mailbox.stopObserving(key) }
+        let lines = await one.ok("\(command) 1:* +FLAGS (\\Seen)").filter { $0.hasPrefix("* 1 FETCH ") }
+        #expect(isDone.withLockedValue { $0 })
+        #expect(lines.last?.contains("\\Flagged \\Seen") == true, "\(lines)")
+        if command.hasPrefix("UID") { #expect(lines.last?.contains("UID 1 ") == true, "\(lines)") }
+    }
+
+    /// \Seen is set by a FETCH on a message that has a keyword by now of which the client knows nothing.
+    @Test func aNewKeywordBesideSeen() async throws {
+        let (_, one, two) = try await Self.pair(1)
+        await two.ok("STORE 1 +FLAGS (brandnew)")
+        let lines = await one.ok("FETCH 1 BODY[TEXT]")
+        #expect(lines.contains { $0.hasPrefix("* 1 FETCH ") && $0.contains("brandnew") }, "\(lines)")
+    }
+
+    @Test func closingWhatIsDeleted() async throws {
+        let (_, one, two) = try await Self.pair(1, "box")
+        await two.ok("DELETE box")
+        await one.ok("CLOSE")
+        await one.ok("SELECT INBOX")
     }
 
     // MARK: Messages that are gone, RFC 2180 section 4

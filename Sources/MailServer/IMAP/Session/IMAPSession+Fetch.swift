@@ -67,7 +67,9 @@ extension IMAPSession {
                     return .failure(error)
                 }
                 if piece.isLast, let asked, let view {
-                    let known = piece.producer.changed.mapValues(\.modSeq)
+                    // With what others changed beside \Seen there may be keywords that the client has not heard of.
+                    let known = piece.producer.changed
+                        .filter { view.entry(of: $0)?.flags.union(.seen) == $1.flags }.mapValues(\.modSeq)
                     do throws(StoreError) {
                         piece.news = .success(try asked.look(at: view, known: known))
                     } catch {

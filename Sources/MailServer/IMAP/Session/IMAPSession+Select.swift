@@ -67,7 +67,14 @@ extension IMAPSession {
         let view = try selected()
         deselect()
         if !view.isReadOnly {
-            _ = try await blocking { () throws(StoreError) in try view.mailbox.expunge() }
+            _ = try await blocking { () throws(StoreError) in
+                do throws(StoreError) {
+                    _ = try view.mailbox.expunge()
+                } catch {
+                    // It was deleted meanwhile, with all that was in it.
+                    guard error.code == .gone else { throw error }
+                }
+            }
         }
         return Completion("CLOSE completed")
     }

@@ -31,10 +31,13 @@ extension IMAPSession {
         try await take(look, after: view)
         hasToldNews = true
         let current = try selected()
-        for (entry, isKnown) in zip(result.changed, known) where current.entry(of: entry.uid.rawValue) != nil {
+        for (entry, isKnown) in zip(result.changed, known) where !isKnown || usesModSeq {
+            guard let now = current.entry(of: entry.uid.rawValue) else { continue }
+            // Another change may have come behind this one and been told: what was in between would undo that.
+            let isOld = now.modSeq > entry.modSeq
             if !isKnown {
-                tellFlags(of: entry, in: current, withUID: command.byUID)
-            } else if usesModSeq {
+                tellFlags(of: isOld ? now : entry, in: current, withUID: command.byUID)
+            } else if !isOld {
                 tellModSeq(of: entry, in: current)
             }
             try await flushIfLarge()
