@@ -49,9 +49,6 @@ extension IMAPSession {
         try message.flags.checkStorable()
         let replaces = try message.replaces.map { replaced throws(IMAPFailure) in try target(of: replaced) }
         if message.size == 0 { throw .no(.cannot, "A message without content cannot be appended") }
-        if let date = message.date?.secondsSince1970, !(0...Int64(UInt32.max)).contains(date) {
-            throw .no(.cannot, "The date cannot be kept")
-        }
         let begun = message.index == 0 ? nil : appending
         guard (begun?.messages.count ?? 0) < configuration.maxAppendMessages else {
             throw .no(.limit, "Too many messages in one command")
@@ -68,9 +65,13 @@ extension IMAPSession {
         command.size = size
         command.messages.append(
             .init(
-                content: content, flags: message.flags, date: message.date?.secondsSince1970, isBinary: message.isBinary
-            ))
+                content: content, flags: message.flags, date: message.date.map(Self.kept), isBinary: message.isBinary))
         appending = command
+    }
+
+    /// The nearest date that can be kept, in seconds since 1970: no message is refused for a date that nobody believes.
+    private static func kept(_ date: IMAPDateTime) -> Int64 {
+        min(max(date.secondsSince1970, 0), Int64(UInt32.max))
     }
 
     /// Writes a piece of the message that came last; the client is not read from meanwhile.

@@ -108,8 +108,9 @@ extension IMAPSession {
             mailbox.map { MailboxObservation($0, onChange) }
         }
         self.notify?.selected = observation ?? nil
-        // For what came between its selection and now.
-        if mailbox != nil { onChange() }
+        // For what came between its selection and now. Not when it could not be watched: the next look tries again,
+        // and one that came at once would come again and again.
+        if self.notify?.selected != nil { onChange() }
     }
 
     // MARK: The selected mailbox
