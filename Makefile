@@ -29,6 +29,7 @@ test:
 	@scripts/install-packages $(TEST_PACKAGES)
 	$(SWIFT) build --build-tests
 	$(SWIFT) test --skip-build --skip ShardFSTests
+	RMAIL_TEST_INDEX=off $(SWIFT) test --skip-build --filter 'IMAPSession|IMAPServer'
 	$(SWIFT) test --skip-build --filter ShardFSTests
 	python3 Tests/Interop/usage_sessions.py "$$($(SWIFT) build --show-bin-path)/rmail"
 	@scripts/python-clients .build/interop-python >/dev/null

@@ -10,7 +10,6 @@ import copy
 import json
 import os
 import socket
-import ssl
 import statistics
 import sys
 import tempfile

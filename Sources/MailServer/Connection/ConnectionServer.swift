@@ -89,6 +89,8 @@ public final class ConnectionServer: Sendable {
             .serverChannelOption(.backlog, value: 256)
             .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
             .childChannelOption(.tcpOption(.tcp_nodelay), value: 1)
+            // The kernel begins with 16 KiB, which makes a large answer many writes and wake-ups.
+            .childChannelOption(.socketOption(.so_sndbuf), value: 131_072)
             .childChannelOption(.allowRemoteHalfClosure, value: true)
             .childChannelOption(.autoRead, value: false)
             .childChannelOption(.recvAllocator, value: ReceiveAllocator())

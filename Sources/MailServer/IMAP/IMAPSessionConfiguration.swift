@@ -30,7 +30,7 @@ public struct IMAPSessionConfiguration: Sendable {
     public var maxThreadedMessages = 250_000
     public var maxThreadedMessageIDs = 1_000_000
     /// Octets of answers that are gathered before they are handed to the client.
-    public var outputPiece = 32_768
+    public var outputPiece = 131_072
 
     /// Not told to any program (`imap.suppress_capabilities`).
     public var suppressedCapabilities = CapabilityNames([])

@@ -164,7 +164,7 @@ struct FetchProducer: Sendable {
         var failure: StoreError?
         made.withUnsafeBytes { bytes in
             do throws(StoreError) {
-                let summary = MessageSummary(bytes, limits: limits).flatMap { isUsable($0) ? $0 : nil }
+                let summary = MessageSummary(bytes, limits: limits.fingerprint).flatMap { isUsable($0) ? $0 : nil }
                 try go(on: summary, into: &buffer, limit: limit)
             } catch {
                 failure = error

@@ -26,9 +26,11 @@ struct MessageSummary {
     private let bytes: UnsafeRawBufferPointer
 
     /// Nil for what is no summary of this version made under these limits.
-    init?(_ bytes: UnsafeRawBufferPointer, limits: ParseLimits) {
+    ///
+    /// - Parameter limits: `ParseLimits.fingerprint`.
+    init?(_ bytes: UnsafeRawBufferPointer, limits: UInt32) {
         guard bytes.count >= Self.headSize, bytes[0] == Self.version,
-            UInt32(littleEndian: bytes.loadUnaligned(fromByteOffset: 4, as: UInt32.self)) == limits.fingerprint
+            UInt32(littleEndian: bytes.loadUnaligned(fromByteOffset: 4, as: UInt32.self)) == limits
         else { return nil }
         self.bytes = bytes
         var end = UInt64(Self.headSize)

@@ -21,8 +21,9 @@ struct SummaryCache: Sendable {
     /// Calls `body` with each of `uids`, which ascend, and its summary; nil where there is none. The summaries end with
     /// the call; `body` answers whether to go on.
     func forEach(_ uids: [UInt32], _ body: (UInt32, MessageSummary?) -> Bool) {
+        let fingerprint = limits.fingerprint
         index.forEach(key, uids: uids) { uid, bytes in
-            body(uid, bytes.flatMap { MessageSummary($0, limits: limits) })
+            body(uid, bytes.flatMap { MessageSummary($0, limits: fingerprint) })
         }
     }
 

@@ -15,7 +15,7 @@ import Testing
     private static func with<R>(
         _ bytes: [UInt8], limits: ParseLimits = limits, _ body: (MessageSummary?) -> R
     ) -> R {
-        bytes.withUnsafeBytes { body(MessageSummary($0, limits: limits)) }
+        bytes.withUnsafeBytes { body(MessageSummary($0, limits: limits.fingerprint)) }
     }
 
     private static func text(_ bytes: [UInt8], _ section: MessageSummary.Section) -> String? {
