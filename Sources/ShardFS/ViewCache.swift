@@ -20,7 +20,8 @@ public protocol ViewCache: Sendable {
     /// Calls `body` with every part kept, as of one moment. The bytes are valid during the call only.
     func load(_ key: ViewCacheKey, _ body: (_ part: UInt32, _ bytes: UnsafeRawBufferPointer) -> Void)
 
-    /// Keeps parts in the place of those of the same number and forgets others, all or none. It should not wait.
+    /// Keeps parts in the place of those of the same number and forgets others, all or none. It may wait until
+    /// what came before is written, so that little of it is in memory.
     /// - Returns: false when nothing was taken.
     func store(_ key: ViewCacheKey, _ parts: [(part: UInt32, bytes: [UInt8])], forgetting: [UInt32]) -> Bool
 }

@@ -15,6 +15,10 @@ extension ShardIndex: ViewCache {
 }
 
 extension AccountIndex {
+    /// Parts of views that wait at one time: the view of ten million messages has 300 MiB.
+    private static let waitingViewBytes = 8 << 20
+    private static let viewPatience = 10.0
+
     func loadView(_ id: String, _ body: (UInt32, UnsafeRawBufferPointer) -> Void) {
         guard let prefix = IndexKey.prefix(.view, id, uidValidity: nil) else { return }
         readAll(prefix, body)
@@ -34,6 +38,6 @@ extension AccountIndex {
             IndexKey.append(part, to: &key)
             mutations.append(.delete(key: key))
         }
-        return core.writer.add(self, mutations)
+        return core.writer.add(self, mutations, waitingBelow: Self.waitingViewBytes, seconds: Self.viewPatience)
     }
 }

@@ -9,7 +9,7 @@ extension Mailbox {
     /// Records that are read again to learn which shards they touched; beyond that all count as touched.
     private static let rereadRecords = 200_000
     /// Bytes that the cache gets at one time.
-    private static let storePiece = 4 << 20
+    private static let storePiece = 2 << 20
     /// A listing of so many shards at the opening is worth keeping at once.
     private static let worthKeeping = 4
 
@@ -140,7 +140,7 @@ extension Mailbox {
         storeView()
     }
 
-    /// Keeps the view as it is. Takes no lock and waits for nothing.
+    /// Keeps the view as it is. Takes no lock.
     func storeView() {
         guard let cache = options.viewCache, !options.readOnly, !isBroken, let key = viewCacheKey else { return }
         do throws(StoreError) { try noteTouched() } catch { return }

@@ -14,6 +14,7 @@ final class IndexWriter: Sendable {
 
     private struct State {
         var jobs: [Job] = []
+        /// Of changes that wait or are being written.
         var bytes = 0
         /// When the oldest change has waited long enough, monotonic nanoseconds.
         var due: UInt64?
@@ -43,6 +44,23 @@ final class IndexWriter: Sendable {
             if s.bytes > maximumBytes / 2 { s.due = 0 }
             return true
         }
+    }
+
+    /// Queues changes as `add` does, when no more than `limit` bytes wait; false when that takes longer than `seconds`.
+    /// Never from the thread itself.
+    func add(_ account: AccountIndex, _ mutations: [Mutation], waitingBelow limit: Int, seconds: Double) -> Bool {
+        let cost = mutations.reduce(0) { $0 + $1.cost }
+        let deadline = cposix_monotonic_ns() + UInt64(seconds * 1e9)
+        let isTaken = state.wait(until: deadline) { s -> Bool? in
+            guard !s.isStopping, start(&s) else { return false }
+            guard s.bytes == 0 || s.bytes + cost <= limit else { return nil }
+            s.bytes += cost
+            s.jobs.append(.change(account, mutations))
+            return true
+        }
+        // Nobody waits for more to come.
+        if isTaken == true { state.change { $0.due = 0 } }
+        return isTaken ?? false
     }
 
     /// Runs `body` on the thread after all that was queued before; false when there is no thread.
@@ -101,7 +119,7 @@ final class IndexWriter: Sendable {
     }
 
     private func work() {
-        while let jobs = take() {
+        while let (jobs, bytes) = take() {
             // Changes of one account go together, in their order.
             var changes: [(account: AccountIndex, mutations: [[Mutation]])] = []
             var places: [ObjectIdentifier: Int] = [:]
@@ -125,18 +143,19 @@ final class IndexWriter: Sendable {
                 }
             }
             write()
+            state.change { $0.bytes -= bytes }
         }
         state.change { $0.isStopped = true }
     }
 
     private enum Next {
-        case jobs([Job])
+        case jobs([Job], bytes: Int)
         case ended
         case again
     }
 
     /// What is due; nil when the thread is to end.
-    private func take() -> [Job]? {
+    private func take() -> (jobs: [Job], bytes: Int)? {
         while true {
             let due = state.withLock { $0.due }
             let next = state.wait(until: due ?? .max) { s -> Next? in
@@ -146,13 +165,13 @@ final class IndexWriter: Sendable {
                 }
                 defer {
                     s.jobs = []
-                    s.bytes = 0
                     s.due = nil
                 }
-                return .jobs(s.jobs)
+                // What was taken before has been written: all that is counted is taken now.
+                return .jobs(s.jobs, bytes: s.bytes)
             }
             switch next {
-            case .jobs(let jobs): return jobs
+            case .jobs(let jobs, let bytes): return (jobs, bytes)
             case .ended: return nil
             case .again, nil: continue
             }
