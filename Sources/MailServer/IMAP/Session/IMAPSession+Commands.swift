@@ -31,6 +31,7 @@ extension IMAPSession {
         default:
             hasToldExpunges = false
             hasToldNews = false
+            mayTellExpunges = command.command.allowsExpunge
             try await answer(tag) { session throws(IMAPFailure) in
                 let result: Result<Completion, IMAPFailure>
                 session.isTellingOwn = command.command.changesSelected
@@ -42,7 +43,7 @@ extension IMAPSession {
                     guard error.kind == .no || error.kind == .bad else { throw error }
                     result = .failure(error)
                 }
-                if !session.hasToldNews { try await session.tellNews(expunges: command.command.allowsExpunge) }
+                try await session.tellNewsOfCommand()
                 session.tellHeldBack()
                 return session.withModSeq(try result.get())
             }

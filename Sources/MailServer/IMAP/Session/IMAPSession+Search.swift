@@ -46,14 +46,19 @@ extension IMAPSession {
             SearchRun(
                 compiler.compile(criteria.key), in: view, limits: configuration.parseLimits, into: harvest))
         var clock = ProgressClock(now: now())
+        let asked = newsAsked(expunges: mayTellExpunges)
         while true {
-            let isDone = try await blocking { () throws(StoreError) in
+            let (isDone, news) = try await blocking { () throws(StoreError) -> (Bool, News?) in
                 let result: Result<Bool, StoreError> = box.withLockedValue { run in
                     do throws(StoreError) { return .success(try run.step()) } catch { return .failure(error) }
                 }
-                return try result.get()
+                guard try result.get() else { return (false, nil) }
+                return (true, try? asked.look(at: view, known: [:]))
             }
-            if isDone { break }
+            if isDone {
+                newsAtHand = news.map { ($0, view) }
+                break
+            }
             if clock.isDue(now: now()) {
                 let (done, goal) = box.withLockedValue { ($0.done, $0.goal) }
                 try await tellProgress(tag, done: done, goal: goal)

@@ -81,6 +81,13 @@ extension IMAPSession {
         }
     }
 
+    /// At the end of a command: what happened meanwhile, unless it has been told.
+    func tellNewsOfCommand() async throws(IMAPFailure) {
+        defer { newsAtHand = nil }
+        if let (news, view) = newsAtHand { return try await take(news, after: view) }
+        if !hasToldNews { try await tellNews(expunges: mayTellExpunges) }
+    }
+
     /// Tells UIDs that are gone, in answers of bounded length. RFC 7162 section 3.2.10.
     ///
     /// - Parameter earlier: they were gone before the client's view of the mailbox began, so no numbers change.

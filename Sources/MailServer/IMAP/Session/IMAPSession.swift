@@ -49,6 +49,10 @@ actor IMAPSession {
     var hasToldExpunges = false
     /// The command under way has told what happened meanwhile as the last thing that it did.
     var hasToldNews = false
+    /// The command under way may be answered with EXPUNGE.
+    var mayTellExpunges = false
+    /// What a command found out on its last turn on the pool, to be told behind its answers.
+    var newsAtHand: (news: News, view: SelectedMailbox)?
     /// Called on any thread when something that is listened for has changed.
     var onChange: @Sendable () -> Void = {}
     private var loginFailures = 0
