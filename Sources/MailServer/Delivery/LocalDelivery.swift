@@ -145,7 +145,8 @@ public final class LocalDelivery: SMTPBackend {
         logger.info(
             "delivered",
             metadata: [
-                "from": "\(envelope.sender)", "to": "\(recipients.joined(separator: " "))", "size": "\(content.staged.size)",
+                "from": "\(envelope.sender)", "to": "\(recipients.joined(separator: " "))",
+                "size": "\(content.staged.size)",
                 "client": "\(envelope.remoteAddress)",
             ])
     }
