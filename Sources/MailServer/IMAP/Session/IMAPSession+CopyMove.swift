@@ -31,6 +31,7 @@ extension IMAPSession {
         let result = try await blocking { () throws(StoreError) in
             let result = try view.mailbox.move(uids, to: target)
             view.copySummaries(result, to: target)
+            view.summaries?.forget(result.copied.map(\.source))
             return result
         }
         notify?.noteOwn(result.copied.map(\.target.rawValue), in: target)

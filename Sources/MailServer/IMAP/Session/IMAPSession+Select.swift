@@ -67,9 +67,10 @@ extension IMAPSession {
         let view = try selected()
         deselect()
         if !view.isReadOnly {
-            _ = try await blocking { () throws(StoreError) in
+            try await blocking { () throws(StoreError) in
                 do throws(StoreError) {
-                    _ = try view.mailbox.expunge()
+                    let gone = try view.mailbox.expunge()
+                    view.summaries?.forget(gone)
                 } catch {
                     // It was deleted meanwhile, with all that was in it.
                     guard error.code == .gone else { throw error }
@@ -83,8 +84,9 @@ extension IMAPSession {
     func expunge(_ set: IMAPSequenceSet?) async throws(IMAPFailure) -> Completion {
         let view = try writable()
         let ranges = try set.map { set throws(IMAPFailure) in try uidRanges(set, byUID: true, in: view) }
-        _ = try await blocking { () throws(StoreError) in
-            try view.mailbox.expunge(ranges.map { view.uids(in: $0) })
+        try await blocking { () throws(StoreError) in
+            let gone = try view.mailbox.expunge(ranges.map { view.uids(in: $0) })
+            view.summaries?.forget(gone)
         }
         return Completion("EXPUNGE completed")
     }

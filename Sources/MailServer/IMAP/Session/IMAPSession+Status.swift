@@ -47,20 +47,21 @@ extension IMAPSession {
         }
     }
 
-    /// The one quota root of an account; its name is empty.
+    /// The one quota root of an account; its name is empty. An account without a limit has none: an answer must name at
+    /// least one resource (RFC 9208 section 5.1).
     func quota(of root: String) async throws(IMAPFailure) -> Completion {
-        _ = try account()
-        guard root.isEmpty else { throw .no(.nonexistent, "There is no such quota root") }
-        try await respondQuota()
+        let usage = try await quotaUsage()
+        guard root.isEmpty, let usage else { throw .no(.nonexistent, "There is no such quota root") }
+        respond(.quota(root: "", [usage]))
         return Completion("GETQUOTA completed")
     }
 
     func quotaRoot(of mailbox: String) async throws(IMAPFailure) -> Completion {
-        _ = try account()
+        let usage = try await quotaUsage()
         // It need not exist: the client may ask before it creates it (RFC 9208 section 4.1.2).
         do throws(StoreError) { _ = try MailboxName(mailbox) } catch { throw IMAPFailure(error) }
-        respond(.quotaRoot(mailbox: mailbox, roots: [""]))
-        try await respondQuota()
+        respond(.quotaRoot(mailbox: mailbox, roots: usage == nil ? [] : [""]))
+        if let usage { respond(.quota(root: "", [usage])) }
         return Completion("GETQUOTAROOT completed")
     }
 
@@ -70,14 +71,14 @@ extension IMAPSession {
         throw .no(.noPerm, "Quotas are set by the server's administrator")
     }
 
-    private func respondQuota() async throws(IMAPFailure) {
+    /// In units of 1024 octets; nil without a limit.
+    private func quotaUsage() async throws(IMAPFailure) -> IMAPQuotaUsage? {
         let mail = try account().mail
         let (bytes, limit) = try await blocking { () throws(StoreError) in
             let quota = try mail.quota()
             return (quota.bytes, quota.limit)
         }
-        // In units of 1024 octets; without a limit there is nothing to tell.
-        let usage = IMAPQuotaUsage(resource: "STORAGE", usage: (bytes &+ 1023) / 1024, limit: limit / 1024)
-        respond(.quota(root: "", limit == 0 ? [] : [usage]))
+        if limit == 0 { return nil }
+        return IMAPQuotaUsage(resource: "STORAGE", usage: (bytes &+ 1023) / 1024, limit: limit / 1024)
     }
 }

@@ -30,6 +30,9 @@ struct SummaryCache: Sendable {
     /// Keeps a message's summary: found some time later, or never.
     func keep(_ summary: [UInt8], of uid: UInt32) { index.put(key, uid: uid, summary) }
 
+    /// Forgets messages that went; those that still show them read their files.
+    func forget(_ uids: [UID]) { index.remove(key, uids: uids.map(\.rawValue)) }
+
     /// A copy of a message has the same summary. Blocks.
     func copy(_ pairs: [(source: UID, target: UID)], toMailbox mailboxID: String, uidValidity: UInt32) {
         let target = SummaryCache(index, mailboxID: mailboxID, uidValidity: uidValidity, limits: limits)
