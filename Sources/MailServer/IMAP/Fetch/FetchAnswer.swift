@@ -196,10 +196,7 @@ struct FetchAnswer: Sendable {
             var bytes: [UInt8] = []
             for range in chosen { bytes += known[range] }
             bytes += [13, 10]
-            bytes.withUnsafeMutableBytes(Self.hideNULs)
-            let range = IMAPPartial.range(of: asked.partial, in: 0..<bytes.count)
-            writer.beginLiteral(renderedName: asked.name, size: range.count, into: &buffer)
-            buffer.writeBytes(bytes[range])
+            write(bytes, asked.name, asked.partial, into: &buffer)
         }
     }
 
@@ -241,16 +238,16 @@ struct FetchAnswer: Sendable {
         guard let bytes = try reader.fields(selection, at: path) else {
             return writer.write(.noBody(name), into: &buffer)
         }
-        write(bytes, name, partial, into: &buffer)
+        write(bytes, name.rendered(), partial, into: &buffer)
     }
 
     private mutating func write(
-        _ fields: [UInt8], _ name: IMAPFetchLiteral, _ partial: IMAPPartial?, into buffer: inout ByteBuffer
+        _ fields: [UInt8], _ name: [UInt8], _ partial: IMAPPartial?, into buffer: inout ByteBuffer
     ) {
         var bytes = fields
         bytes.withUnsafeMutableBytes(Self.hideNULs)
         let range = IMAPPartial.range(of: partial, in: 0..<bytes.count)
-        writer.beginLiteral(name, size: range.count, into: &buffer)
+        writer.beginLiteral(renderedName: name, size: range.count, into: &buffer)
         buffer.writeBytes(bytes[range])
     }
 

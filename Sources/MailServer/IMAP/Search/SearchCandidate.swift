@@ -51,7 +51,6 @@ struct SearchCandidate {
     }
 
     mutating func matches(_ node: SearchNode, in view: SelectedMailbox) throws(StoreError) -> Bool {
-        if let verdict = node.verdict(on: number, entry, in: view) { return verdict }
         switch node {
         case .not(let node): return try !matches(node, in: view)
         case .any(let nodes):
@@ -61,6 +60,7 @@ struct SearchCandidate {
             for node in nodes where try !matches(node, in: view) { return false }
             return true
         default:
+            if let verdict = node.verdict(on: number, entry, in: view) { return verdict }
             do throws(StoreError) {
                 return try looksLike(node)
             } catch {

@@ -90,7 +90,7 @@ extension ParseLimits {
     /// Tells limits apart: what a message looks like depends on them.
     var fingerprint: UInt32 {
         var hash: UInt32 = 2_166_136_261
-        for value in [depth, parts, headerBytes, addresses, parameters, entries] {
+        for value in [depth, parts, headerBytes, addresses, parameters, entries, allHeaderBytes] {
             for shift in stride(from: 0, to: 64, by: 8) {
                 hash = (hash ^ UInt32(truncatingIfNeeded: value >> shift) & 0xFF) &* 16_777_619
             }
