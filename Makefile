@@ -38,6 +38,7 @@ test:
 	$(AS_ROOT) python3 Tests/Interop/differential.py "$$($(SWIFT) build --show-bin-path)/rmail" --no-index --seed 2
 	python3 Tests/Interop/imap_stress.py "$$($(SWIFT) build --show-bin-path)/rmail" --seconds 20
 	python3 Tests/Interop/imap_stress.py "$$($(SWIFT) build --show-bin-path)/rmail" --seconds 20 --no-index
+	"$$($(SWIFT) build --show-bin-path)/shardfs-stress" --mode self-test
 	"$$($(SWIFT) build --show-bin-path)/shardfs-stress" --seconds 10
 
 stress:

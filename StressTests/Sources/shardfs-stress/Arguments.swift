@@ -2,7 +2,7 @@ import Glibc
 
 /// What the command line asks for.
 struct Arguments {
-    enum Mode: String { case run, worker, follower, selfTest = "self-test" }
+    enum Mode: String { case run, worker, follower, judge, selfTest = "self-test" }
 
     var mode = Mode.run
     var seed: UInt64 = 1
@@ -22,6 +22,7 @@ struct Arguments {
 
     static let usage = """
         usage: shardfs-stress [--seed N] [--seconds S] [--processes N] [--threads N] [--root DIRECTORY] [--keep]
+               shardfs-stress --mode judge --root DIRECTORY     (judges a run that was kept)
                shardfs-stress --mode self-test
 
         Several processes change one mail store at once; half of them are killed again and again. Then the store and
@@ -63,6 +64,7 @@ struct Arguments {
             default: return nil
             }
         }
+        if mode == .judge, root == nil { return nil }
     }
 }
 

@@ -20,7 +20,7 @@ struct Judge {
         collect()
         learnTokens()
         judgePresence()
-        judgeUnknown()
+        violations += UntoldJudge(actions: actions, final: final, makers: makers, tokens: tokens).violations()
         judgeOrder()
         judgeLists()
         var flags = FlagJudge(actions: actions, final: final)
@@ -98,10 +98,26 @@ struct Judge {
                 learn(Place(mailbox: operation.mailbox, uid: operation.uids[0]), token, action.source)
             }
         }
-        // Copies of copies: in the order in which they ended, every original is known before.
-        for action in actions.sorted(by: { $0.end < $1.end }) {
-            for (place, source) in Self.made(action) {
-                if let source, let token = tokens[source] { learn(place, token, action.source) }
+        learnAlongCopies()
+    }
+
+    /// A copy has the content of its original, so either tells of the other. Whose answer came first says nothing: a
+    /// message can be moved on before the one who moved it there is answered.
+    private mutating func learnAlongCopies() {
+        var alike: [Place: [(place: Place, source: String)]] = [:]
+        for action in actions {
+            for (place, original) in Self.made(action) {
+                guard let original else { continue }
+                alike[place, default: []].append((original, action.source))
+                alike[original, default: []].append((place, action.source))
+            }
+        }
+        var told = Array(tokens.keys)
+        while let place = told.popLast() {
+            guard let token = tokens[place] else { continue }
+            for (other, source) in alike[place] ?? [] {
+                if tokens[other] == nil { told.append(other) }
+                learn(other, token, source)
             }
         }
     }
@@ -132,53 +148,6 @@ struct Judge {
             case .unknown:
                 if !found.isEmpty, found.count < action.operation.tokens.count {
                     wrong("of the set of \(action.source) only \(found) are there")
-                }
-            }
-        }
-    }
-
-    // MARK: rule 2
-
-    /// Messages that nobody was told of: each must be one of an action that was cut off, and no action made two.
-    private mutating func judgeUnknown() {
-        struct Kind: Hashable {
-            var mailbox: String
-            var token: String
-        }
-        var room: [Kind: [Int]] = [:]
-        for (index, action) in actions.enumerated() where action.isUnknown {
-            let operation = action.operation
-            switch operation.kind {
-            case .append, .set:
-                for token in operation.tokens {
-                    room[Kind(mailbox: operation.mailbox, token: token), default: []].append(index)
-                }
-            case .copy, .move, .undelete:
-                for uid in operation.uids {
-                    guard let token = tokens[Place(mailbox: operation.mailbox, uid: uid)] else { continue }
-                    room[Kind(mailbox: operation.target ?? operation.mailbox, token: token), default: []].append(index)
-                }
-            default: break
-            }
-        }
-        var places: [Kind: [Place]] = [:]
-        for (place, token) in tokens where makers[place] == nil {
-            places[Kind(mailbox: place.mailbox, token: token), default: []].append(place)
-        }
-        for (kind, found) in places {
-            let possible = room[kind] ?? []
-            if found.count > possible.count {
-                wrong(
-                    "\(found.sorted()) with \(kind.token) came from nowhere: "
-                        + "\(possible.map { actions[$0].source }) may have made one each")
-            }
-            guard possible.count == 1, let action = possible.first.map({ actions[$0] }),
-                action.operation.kind == .move, action.operation.target != action.operation.mailbox
-            else { continue }
-            for uid in action.operation.uids {
-                let source = Place(mailbox: action.operation.mailbox, uid: uid)
-                if tokens[source] == kind.token, final.flags[source] != nil {
-                    wrong("\(source), which \(action.source) moved, is there and is \(found.sorted()) too")
                 }
             }
         }

@@ -15,7 +15,9 @@ struct Run {
     init(_ arguments: Arguments) throws {
         self.arguments = arguments
         random = SeededGenerator(seed: arguments.seed)
-        var base = arguments.root ?? ""
+        // A kept run is named by its store.
+        let kept = arguments.root.map { $0.hasSuffix("/store") ? String($0.dropLast("/store".count)) : $0 }
+        var base = kept ?? ""
         if base.isEmpty {
             let parent = getenv("TMPDIR").map { String(cString: $0) } ?? "/tmp"
             base = "\(parent)/shardfs-stress-\(getpid())-\(now())"
@@ -38,15 +40,27 @@ struct Run {
         round("boot-2", seconds: arguments.seconds * 0.3)
         judgeFiles("boot-2", "after the second round")
         try judgeContents()
-        for violation in violations.prefix(50) { say("VIOLATION \(violation)") }
-        if violations.count > 50 { say("… and \(violations.count - 50) more") }
+        tellViolations()
         say("\(kills) kills, \(incarnations) worker processes, \(violations.count) violations")
         if !arguments.keep, violations.isEmpty, arguments.root == nil {
             try? FileManager.default.removeItem(atPath: String(root.dropLast("/store".count)))
         } else {
-            say("kept: \(root)")
+            say("kept: \(root) (--mode judge --root judges it again)")
         }
         return violations.count
+    }
+
+    /// Judges a run that was kept once more, as it lies there. The number of violations.
+    mutating func judgeAgain() throws -> Int {
+        try judgeContents()
+        tellViolations()
+        say("\(violations.count) violations")
+        return violations.count
+    }
+
+    private func tellViolations() {
+        for violation in violations.prefix(50) { say("VIOLATION \(violation)") }
+        if violations.count > 50 { say("… and \(violations.count - 50) more") }
     }
 
     // MARK: children

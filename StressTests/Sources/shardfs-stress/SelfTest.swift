@@ -95,7 +95,7 @@ enum SelfTest {
         return action
     }
 
-    private static var cases: [Case] { presence + order + flagCases }
+    private static var cases: [Case] { presence + chains + order + flagCases }
 
     private static var presence: [Case] {
         [
@@ -133,6 +133,47 @@ enum SelfTest {
                 name: "moved and there", expected: "is there",
                 actions: [one, action(.move, 30, 40, uids: [1], target: inbox) { $0.pairs = [[1, 2]] }],
                 final: final([(1, "a", []), (2, "a", [])])),
+        ]
+    }
+
+    /// The contents of messages that were moved or copied on, and then only by ways that nobody was told of.
+    private static var chains: [Case] {
+        func move(_ start: UInt64, _ end: UInt64?, _ from: UInt32, _ to: UInt32) -> Action {
+            action(.move, start, end, uids: [from], target: inbox) { $0.pairs = [[from, to]] }
+        }
+        return [
+            Case(
+                name: "moved on before the mover was answered",
+                actions: [one, move(30, 60, 1, 2), move(40, 50, 2, 3), move(70, nil, 3, 4)],
+                final: final([(4, "a", [])])),
+            Case(
+                name: "known by where it went",
+                actions: [
+                    action(.append, 10, nil, tokens: ["a"]), action(.copy, 30, nil, uids: [1], target: inbox),
+                    move(40, 50, 1, 3),
+                ],
+                final: final([(2, "a", []), (3, "a", [])])),
+            Case(
+                name: "cut off twice in a row, and unseen between",
+                actions: [action(.append, 10, nil, tokens: ["a"]), move(30, 40, 1, 2), move(50, nil, 2, 3)],
+                final: final([(3, "a", [])])),
+            Case(
+                name: "cut off twice in a row, and two of it", expected: "came from nowhere",
+                actions: [action(.append, 10, nil, tokens: ["a"]), move(30, 40, 1, 2), move(50, nil, 2, 3)],
+                final: final([(3, "a", []), (4, "a", []), (5, "a", [])])),
+            Case(
+                name: "a content that the unseen cannot have", expected: "came from nowhere",
+                actions: [
+                    one, action(.append, 10, nil, tokens: ["b"]), move(30, 40, 2, 3), move(50, nil, 3, 4),
+                ],
+                final: final([(1, "a", []), (4, "a", [])])),
+            Case(
+                name: "more than were copied", expected: "came from nowhere",
+                actions: [one, move(30, 60, 1, 2), move(40, 50, 2, 3), move(70, nil, 3, 4)],
+                final: final([(4, "a", []), (5, "a", [])])),
+            Case(
+                name: "another's content in a copy", expected: "showed",
+                actions: [one, move(30, 40, 1, 2)], final: final([(2, "b", [])], gone: [3: "a"])),
         ]
     }
 

@@ -15,6 +15,9 @@ do {
     case .run:
         var run = try Run(arguments)
         exit(try run.run() == 0 ? 0 : 1)
+    case .judge:
+        var run = try Run(arguments)
+        exit(try run.judgeAgain() == 0 ? 0 : 1)
     case .worker:
         let name = "w\(arguments.index).\(arguments.incarnation)"
         let history = HistoryWriter("\(arguments.histories)/\(name)")
