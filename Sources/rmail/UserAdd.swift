@@ -9,11 +9,8 @@ struct UserAdd: ParsableCommand {
     @OptionGroup var config: ConfigOption
     @OptionGroup var password: PasswordOptions
     @Flag(help: "The account may manage users and aliases.") var admin = false
-    @Option(name: .customLong("quota-mb"), help: "Quota in MiB; 0 is unlimited.")
-    var quota = UserAccount.usualQuotaMB
+    @OptionGroup var quota: QuotaOptions
     @Argument(help: "The address, as alice@example.com.") var address: String
-
-    func validate() throws { try QuotaOption.check(quota) }
 
     func run() throws {
         let address = try UserArgument.address(address)
@@ -24,7 +21,8 @@ struct UserAdd: ParsableCommand {
         let text = try password.obtain(for: address)
         _ = try config.withAccounts { (accounts) throws(AccountError) in
             try accounts.create(
-                address, password: Array(text.utf8), quotaMB: quota, admin: admin, iterations: password.iterations)
+                address, password: Array(text.utf8), quotaMB: quota.megabytes ?? UserAccount.usualQuotaMB,
+                quotaMessages: quota.messages ?? 0, admin: admin, iterations: password.iterations)
         }
         Terminal.say("added \(address)")
         password.tell(text)
@@ -42,9 +40,20 @@ enum UserArgument {
     }
 }
 
-enum QuotaOption {
-    static func check(_ quota: Int?) throws {
-        guard let quota, !(0...UserAccount.largestQuotaMB).contains(quota) else { return }
-        throw ValidationError("--quota-mb wants a number of MiB from 0 (unlimited) to \(UserAccount.largestQuotaMB).")
+/// What an account may use, of `user add` and `user set`.
+struct QuotaOptions: ParsableArguments {
+    @Option(name: .customLong("quota-mb"), help: "Quota in MiB; 0 is unlimited. Usual: \(UserAccount.usualQuotaMB).")
+    var megabytes: Int?
+    @Option(name: .customLong("quota-messages"), help: "Quota in messages; 0 is unlimited. Usual: 0.")
+    var messages: Int?
+
+    func validate() throws {
+        try check(megabytes, UserAccount.largestQuotaMB, "--quota-mb", "MiB")
+        try check(messages, UserAccount.largestQuotaMessages, "--quota-messages", "messages")
+    }
+
+    private func check(_ value: Int?, _ largest: Int, _ name: String, _ unit: String) throws {
+        guard let value, !(0...largest).contains(value) else { return }
+        throw ValidationError("\(name) wants a number of \(unit) from 0 (unlimited) to \(largest).")
     }
 }

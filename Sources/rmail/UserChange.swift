@@ -26,14 +26,13 @@ struct UserSet: ParsableCommand {
         commandName: "set", abstract: "Change an account's quota and rights.")
 
     @OptionGroup var config: ConfigOption
-    @Option(name: .customLong("quota-mb"), help: "Quota in MiB; 0 is unlimited.") var quota: Int?
+    @OptionGroup var quota: QuotaOptions
     @Flag(inversion: .prefixedNo, help: "Whether the account may manage users and aliases.") var admin: Bool?
     @Argument(help: "The address.") var address: String
 
     func validate() throws {
-        try QuotaOption.check(quota)
-        guard quota != nil || admin != nil else {
-            throw ValidationError("There is nothing to set: give --quota-mb, --admin or --no-admin.")
+        guard quota.megabytes != nil || quota.messages != nil || admin != nil else {
+            throw ValidationError("There is nothing to set: give --quota-mb, --quota-messages, --admin or --no-admin.")
         }
     }
 
@@ -41,7 +40,8 @@ struct UserSet: ParsableCommand {
         let address = try UserArgument.address(address)
         let account = try config.withAccounts { (accounts) throws(AccountError) in
             try accounts.update(address) { account in
-                if let quota { account.quotaMB = quota }
+                if let megabytes = quota.megabytes { account.quotaMB = megabytes }
+                if let messages = quota.messages { account.quotaMessages = messages }
                 if let admin { account.admin = admin }
             }
         }

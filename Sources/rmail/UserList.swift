@@ -57,6 +57,7 @@ enum UserReport {
             "address": .string(account.address.description), "username": .string(account.address.local),
             "domain": .string(account.address.domain), "enabled": .bool(account.enabled),
             "admin": .bool(account.admin), "quota_mb": .integer(Int64(account.quotaMB)),
+            "quota_messages": .integer(Int64(account.quotaMessages)),
             "created_at": .string(account.createdAt),
         ])
     }
@@ -79,6 +80,9 @@ enum UserReport {
     }
 
     private static func quota(_ account: UserAccount) -> String {
-        account.quotaMB == 0 ? "unlimited" : "\(account.quotaMB) MiB"
+        var words: [String] = []
+        if account.quotaMB > 0 { words.append("\(account.quotaMB) MiB") }
+        if account.quotaMessages > 0 { words.append("\(account.quotaMessages) messages") }
+        return words.isEmpty ? "unlimited" : words.joined(separator: ", ")
     }
 }

@@ -99,14 +99,14 @@ public struct AccountStore<Files: AccountFiles>: Sendable {
     /// - Throws: `exists`, `notFound` for the domain, `invalidPassword`, `files`.
     @discardableResult
     public func create(
-        _ address: AccountAddress, password: [UInt8], quotaMB: Int = UserAccount.usualQuotaMB, admin: Bool = false,
-        iterations: Int = PasswordHash.usualIterations
+        _ address: AccountAddress, password: [UInt8], quotaMB: Int = UserAccount.usualQuotaMB,
+        quotaMessages: Int = 0, admin: Bool = false, iterations: Int = PasswordHash.usualIterations
     ) throws(AccountError) -> UserAccount {
         _ = try existingDomain(address.domain)
         guard !exists(address) else { throw AccountError(.exists, "the account \(address) exists already") }
         let account = UserAccount(
             address: address, password: try PasswordHash(password: password, iterations: iterations),
-            quotaMB: quotaMB, admin: admin, createdAt: Timestamp.iso8601(now()))
+            quotaMB: quotaMB, quotaMessages: quotaMessages, admin: admin, createdAt: Timestamp.iso8601(now()))
         let json = try account.json()
         _ = try files { files throws(AccountFileError) in try files.makeDirectory(directory(address)) }
         try mailboxes.makeDefaultMailboxes(for: address)

@@ -8,6 +8,8 @@ public struct UserAccount: Sendable, Equatable {
     public var password: PasswordHash
     /// MiB; 0 is unlimited.
     public var quotaMB: Int
+    /// The number of messages; 0 is unlimited.
+    public var quotaMessages: Int
     /// False refuses logins; mail is still accepted and kept.
     public var enabled: Bool
     /// May manage users and aliases over the API.
@@ -19,12 +21,13 @@ public struct UserAccount: Sendable, Equatable {
     private var document: [String: JSONValue]
 
     public init(
-        address: AccountAddress, password: PasswordHash, quotaMB: Int = usualQuotaMB, enabled: Bool = true,
-        admin: Bool = false, createdAt: String
+        address: AccountAddress, password: PasswordHash, quotaMB: Int = usualQuotaMB, quotaMessages: Int = 0,
+        enabled: Bool = true, admin: Bool = false, createdAt: String
     ) {
         self.address = address
         self.password = password
         self.quotaMB = quotaMB
+        self.quotaMessages = quotaMessages
         self.enabled = enabled
         self.admin = admin
         self.createdAt = createdAt
@@ -49,7 +52,8 @@ public struct UserAccount: Sendable, Equatable {
     }
 
     /// The hash is hex or base64; the salt hex, base64 or, when it is neither, its own text. A missing `iterations`
-    /// is 300000, a missing `quota_mb` 1024, a missing `enabled` true, a missing `admin` false.
+    /// is 300000, a missing `quota_mb` 1024, a missing `quota_messages` 0, a missing `enabled` true, a missing `admin`
+    /// false.
     private init(address: AccountAddress, document: [String: JSONValue]) throws(AccountError) {
         func wrong(_ key: String, _ wants: String) -> AccountError {
             AccountError(.damaged, "user.json of \(address): \(key) wants \(wants)")
@@ -66,12 +70,12 @@ public struct UserAccount: Sendable, Equatable {
             else { throw wrong("iterations", "a whole number from 1 to \(PasswordHash.largestIterations)") }
             iterations = n
         }
-        var quota = Self.usualQuotaMB
-        if let value = document["quota_mb"], value != .null {
-            guard let n = value.unsignedInteger.flatMap({ Int(exactly: $0) }), n <= Self.largestQuotaMB else {
-                throw wrong("quota_mb", "a whole number of MiB from 0 to \(Self.largestQuotaMB)")
+        func number(_ key: String, _ missing: Int, _ largest: Int, _ unit: String) throws(AccountError) -> Int {
+            guard let value = document[key], value != .null else { return missing }
+            guard let n = value.unsignedInteger.flatMap({ Int(exactly: $0) }), n <= largest else {
+                throw wrong(key, "a whole number of \(unit) from 0 to \(largest)")
             }
-            quota = n
+            return n
         }
         func flag(_ key: String, _ missing: Bool) throws(AccountError) -> Bool {
             guard let value = document[key], value != .null else { return missing }
@@ -89,7 +93,8 @@ public struct UserAccount: Sendable, Equatable {
         self.document = document
         suppressCapabilities = suppressed
         password = PasswordHash(hash: hash, salt: salt, iterations: iterations)
-        quotaMB = quota
+        quotaMB = try number("quota_mb", Self.usualQuotaMB, Self.largestQuotaMB, "MiB")
+        quotaMessages = try number("quota_messages", 0, Self.largestQuotaMessages, "messages")
         enabled = try flag("enabled", true)
         admin = try flag("admin", false)
         createdAt = document["created_at"]?.string ?? ""
@@ -97,6 +102,7 @@ public struct UserAccount: Sendable, Equatable {
 
     /// Bytes of the largest quota fit a signed 64-bit number.
     public static let largestQuotaMB = 8_796_093_022_207
+    public static let largestQuotaMessages = Int.max
 
     /// The file's bytes: every known key in its exact form, unknown ones as they were.
     public func json() throws(AccountError) -> [UInt8] {
@@ -107,6 +113,10 @@ public struct UserAccount: Sendable, Equatable {
         result["salt"] = .string(Hex.encode(password.salt))
         result["iterations"] = .integer(Int64(password.iterations))
         result["quota_mb"] = .integer(Int64(quotaMB))
+        // Files of accounts without this limit stay as they always were.
+        if quotaMessages > 0 || document["quota_messages"] != nil {
+            result["quota_messages"] = .integer(Int64(quotaMessages))
+        }
         result["enabled"] = .bool(enabled)
         result["admin"] = .bool(admin)
         if !createdAt.isEmpty { result["created_at"] = .string(createdAt) }

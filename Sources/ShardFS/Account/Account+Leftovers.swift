@@ -31,7 +31,7 @@ extension Account {
     /// Removes for good the oldest expunged messages while those that wait are larger than the quota itself; how many.
     @discardableResult
     func purgeBeyondQuota() throws(StoreError) -> Int {
-        let limit = try context.quotaLimit.bytes
+        let limit = try context.quotaLimit.current.bytes
         guard limit > 0 else { return 0 }
         var hours: [(hour: String, path: String, bytes: UInt64)] = []
         for path in try context.mailboxPaths() {

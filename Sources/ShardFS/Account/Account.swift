@@ -43,21 +43,24 @@ public final class Account: Sendable {
         for mailbox in recent.withLock({ $0 }) { mailbox.keepView() }
     }
 
-    /// Bytes and messages used, and the limit in bytes (0: none). Counts anew when the ledger is not exact.
-    public func quota() throws(StoreError) -> (bytes: UInt64, messages: UInt64, limit: UInt64) {
+    /// What is used, and what may be. Counts anew when the ledger is not exact.
+    public func quota() throws(StoreError) -> (bytes: UInt64, messages: UInt64, limits: QuotaLimits) {
         var usage = try context.ledger.usage()
         if !usage.isExact, !context.options.readOnly {
             try context.recountQuota()
             usage = try context.ledger.usage()
         }
-        return (usage.bytes, usage.messages, try context.quotaLimit.bytes)
+        return (usage.bytes, usage.messages, try context.quotaLimit.current)
     }
 
-    /// Whether a message of `size` bytes would fit now. A hint: only an append decides.
-    public func hasRoom(for size: UInt64) throws(StoreError) -> Bool {
+    /// Whether messages of `size` bytes together would fit now. A hint: only an append decides.
+    public func hasRoom(for size: UInt64, messages: Int = 1) throws(StoreError) -> Bool {
         let now = try quota()
-        let (after, isTooMuch) = now.bytes.addingReportingOverflow(size)
-        return now.limit == 0 || !isTooMuch && after <= now.limit
+        let (bytes, count) = (
+            now.bytes.addingReportingOverflow(size), now.messages.addingReportingOverflow(UInt64(clamping: messages))
+        )
+        return now.limits.allow(
+            bytes: bytes.overflow ? .max : bytes.partialValue, messages: count.overflow ? .max : count.partialValue)
     }
 
     /// Marks every open mailbox and the ledger as closed in good order, and lets go of them.

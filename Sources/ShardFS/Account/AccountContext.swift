@@ -44,13 +44,13 @@ final class AccountContext: Sendable {
     /// No lock of the account may be held.
     func prepareQuota() throws(StoreError) {
         if quotaPrepared.withLock({ $0 }) { return }
-        if try quotaLimit.bytes != 0, try !ledger.usage().isExact { try recountQuota() }
+        if try quotaLimit.current != .none, try !ledger.usage().isExact { try recountQuota() }
         quotaPrepared.withLock { $0 = true }
     }
 
     /// Counts bytes and messages if the account's quota has room for them.
     func reserve(bytes: UInt64, messages: Int) throws(StoreError) -> QuotaLedger.Outcome {
-        try ledger.reserve(bytes: bytes, messages: messages, limit: quotaLimit.bytes)
+        try ledger.reserve(bytes: bytes, messages: messages, limits: quotaLimit.current)
     }
 
     deinit { system.close(directory) }

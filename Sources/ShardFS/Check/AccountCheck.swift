@@ -152,15 +152,18 @@ struct AccountCheck {
                 "it says \(line.bytes) bytes in \(line.messages) messages; "
                     + "there are \(used.bytes) bytes in \(used.messages) messages")
         }
-        if let limit = try? limit(), limit > 0, line.bytes > limit {
-            report.add(.quotaExceeded, name, "\(line.bytes) bytes are used of \(limit)")
+        if let limits = try? limits(), !limits.allow(bytes: line.bytes, messages: line.messages) {
+            report.add(
+                .quotaExceeded, name,
+                "\(line.bytes) bytes are used of \(limits.bytes), \(line.messages) messages of \(limits.messages) "
+                    + "(0: no limit)")
         }
     }
 
-    private func limit() throws(StoreError) -> UInt64 {
+    private func limits() throws(StoreError) -> QuotaLimits {
         let directory = try doing("open \(path)") { () throws(Errno) in try system.openDirectory(root, path) }
         defer { system.close(directory) }
-        return try QuotaLimit(system: system, directory: directory).bytes
+        return try QuotaLimit(system: system, directory: directory).current
     }
 }
 

@@ -66,19 +66,21 @@ final class QuotaLedger: Sendable {
     // MARK: use
 
     /// Counts bytes and messages if they fit.
-    /// - Parameter limit: bytes; 0 for no limit.
-    func reserve(bytes: UInt64, messages: Int, limit: UInt64) throws(StoreError) -> Outcome {
+    func reserve(bytes: UInt64, messages: Int, limits: QuotaLimits) throws(StoreError) -> Outcome {
         let count = try Self.count(messages)
         return try change { line in
             let (sum, overflow) = line.bytes.addingReportingOverflow(bytes)
             // The highest number stands for "not known" and is never reached by counting.
             let full = overflow || sum == .max
-            if limit > 0, full || sum > limit { return line.state == .recount ? .needsRecount : .overQuota }
+            let all = Self.sum(line.messages, count)
+            if full && limits.bytes > 0 || !limits.allow(bytes: sum, messages: all) {
+                return line.state == .recount ? .needsRecount : .overQuota
+            }
             if full {
                 line = .unknown
             } else {
                 line.bytes = sum
-                line.messages = Self.sum(line.messages, count)
+                line.messages = all
                 if line.state == .clean { line.state = .open }
             }
             return .granted

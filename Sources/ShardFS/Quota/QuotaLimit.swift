@@ -1,4 +1,23 @@
-/// The account's limit in bytes: `quota_mb` of user.json, kept until the file is seen to have changed.
+/// What an account may use; 0 is no limit.
+public struct QuotaLimits: Hashable, Sendable {
+    /// The sum of the messages' sizes.
+    public var bytes: UInt64
+    public var messages: UInt64
+
+    public static let none = QuotaLimits(bytes: 0, messages: 0)
+
+    public init(bytes: UInt64, messages: UInt64) {
+        self.bytes = bytes
+        self.messages = messages
+    }
+
+    /// Whether what is used is within both limits.
+    public func allow(bytes used: UInt64, messages count: UInt64) -> Bool {
+        (bytes == 0 || used <= bytes) && (messages == 0 || count <= messages)
+    }
+}
+
+/// The account's limits: `quota_mb` and `quota_messages` of user.json, kept until the file is seen to have changed.
 ///
 /// A missing key, or 0, is no limit. A file that was edited into something unreadable leaves the last limit in force.
 final class QuotaLimit: Sendable {
@@ -16,7 +35,7 @@ final class QuotaLimit: Sendable {
     private struct Known {
         /// Nil: the file could change again without a new stamp, so it is to be read again.
         var stamp: Stamp?
-        var bytes: UInt64
+        var limits: QuotaLimits
     }
 
     private let system: System
@@ -33,62 +52,67 @@ final class QuotaLimit: Sendable {
         self.clock = clock
     }
 
-    /// The limit in bytes now; 0 for none.
-    /// - Throws: `damaged` when the file cannot be understood and no earlier limit is known.
-    var bytes: UInt64 {
+    /// The limits now.
+    /// - Throws: `damaged` when the file cannot be understood and no earlier limits are known.
+    var current: QuotaLimits {
         get throws(StoreError) {
             let status: FileStatus
             do {
                 status = try system.status(directory, Self.fileName)
             } catch .notFound {
                 // An account without the file has no limit; one that had it is being edited.
-                return known.withLock { $0?.bytes } ?? 0
+                return known.withLock { $0?.limits } ?? .none
             } catch {
                 throw StoreError.system(error, "look at \(Self.fileName)")
             }
             let stamp = Stamp(
                 identity: status.identity, size: status.size, modified: status.modified, changed: status.changed)
-            if let bytes = known.withLock({ $0.flatMap { $0.stamp == stamp ? $0.bytes : nil } }) { return bytes }
+            if let limits = known.withLock({ $0.flatMap { $0.stamp == stamp ? $0.limits : nil } }) { return limits }
             return try read(stamp)
         }
     }
 
-    private func read(_ stamp: Stamp) throws(StoreError) -> UInt64 {
+    private func read(_ stamp: Stamp) throws(StoreError) -> QuotaLimits {
         // Stamps have the grain of a clock tick: one as young as this may be shared by a later edit.
         let isOld = stamp.changed / 1_000_000_000 &+ 1 < clock()
         let kept = isOld ? stamp : nil
         do {
-            let bytes = try parse()
-            known.withLock { $0 = Known(stamp: kept, bytes: bytes) }
-            return bytes
+            let limits = try parse()
+            known.withLock { $0 = Known(stamp: kept, limits: limits) }
+            return limits
         } catch {
             guard error.code == .damaged else { throw error }
-            let last = known.withLock { known -> UInt64? in
+            let last = known.withLock { known -> QuotaLimits? in
                 known?.stamp = kept
-                return known?.bytes
+                return known?.limits
             }
             guard let last else { throw error }
             return last
         }
     }
 
-    private func parse() throws(StoreError) -> UInt64 {
+    private func parse() throws(StoreError) -> QuotaLimits {
         guard let raw = try FilePublisher(system: system).read(Self.fileName, in: directory, limit: 1 << 20) else {
-            return 0
+            return .none
         }
         let document = try JSONValue.parse(raw, name: Self.fileName)
         guard document.object != nil else { throw StoreError(.damaged, "\(Self.fileName) is not an object") }
-        switch document["quota_mb"] {
+        return QuotaLimits(
+            bytes: try number("quota_mb", document, unit: Self.bytesPerUnit),
+            messages: try number("quota_messages", document, unit: 1))
+    }
+
+    /// A number from 0, in units; part of a unit is what somebody meant by 0.5.
+    private func number(_ key: String, _ document: JSONValue, unit: UInt64) throws(StoreError) -> UInt64 {
+        switch document[key] {
         case nil, .null: return 0
-        case .number(let units) where units >= 0:
-            // Part of a unit is what somebody meant by 0.5.
-            return UInt64(exactly: (units * Double(Self.bytesPerUnit)).rounded(.down)) ?? .max
+        case .number(let units) where units >= 0: return UInt64(exactly: (units * Double(unit)).rounded(.down)) ?? .max
         case .some(let value):
             guard let units = value.unsignedInteger else {
-                throw StoreError(.damaged, "quota_mb in \(Self.fileName) is not a number from 0")
+                throw StoreError(.damaged, "\(key) in \(Self.fileName) is not a number from 0")
             }
-            let (bytes, overflow) = units.multipliedReportingOverflow(by: Self.bytesPerUnit)
-            return overflow ? .max : bytes
+            let (product, overflow) = units.multipliedReportingOverflow(by: unit)
+            return overflow ? .max : product
         }
     }
 }

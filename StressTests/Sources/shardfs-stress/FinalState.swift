@@ -50,8 +50,8 @@ struct FinalState {
         }
         for address in try store.accounts() {
             let quota = try store.account(address).quota()
-            if quota.limit > 0, quota.bytes > quota.limit {
-                problems.append("\(address) uses \(quota.bytes) bytes of \(quota.limit)")
+            if !quota.limits.allow(bytes: quota.bytes, messages: quota.messages) {
+                problems.append("\(address) uses \(quota.bytes) bytes of \(quota.limits.bytes)")
             }
         }
     }

@@ -80,6 +80,17 @@ private func account(_ json: String) throws(AccountError) -> UserAccount {
         #expect(try again.json() == Array(text.utf8))
     }
 
+    @Test func aLimitOfMessagesIsWrittenOnceItIsSet() throws {
+        var read = try account(#"{"password_hash": "\#(oneRound)", "salt": "aa"}"#)
+        #expect(read.quotaMessages == 0)
+        #expect(try !String(decoding: read.json(), as: UTF8.self).contains("quota_messages"))
+        read.quotaMessages = 5000
+        read = try UserAccount(address: read.address, json: try read.json())
+        #expect(read.quotaMessages == 5000)
+        read.quotaMessages = 0
+        #expect(try UserAccount(address: read.address, json: try read.json()).quotaMessages == 0)
+    }
+
     @Test(arguments: [
         ("", "valid JSON"), ("[]", "not a JSON object"), ("{}", "password_hash"),
         (#"{"password_hash": "abc", "salt": "aa"}"#, "password_hash"),
@@ -90,6 +101,7 @@ private func account(_ json: String) throws(AccountError) -> UserAccount {
         (#"{"password_hash": "\#(oneRound)", "salt": "aa", "iterations": 1e12}"#, "iterations"),
         (#"{"password_hash": "\#(oneRound)", "salt": "aa", "quota_mb": -1}"#, "quota_mb"),
         (#"{"password_hash": "\#(oneRound)", "salt": "aa", "quota_mb": 1e300}"#, "quota_mb"),
+        (#"{"password_hash": "\#(oneRound)", "salt": "aa", "quota_messages": 1.5}"#, "quota_messages"),
         (#"{"password_hash": "\#(oneRound)", "salt": "aa", "enabled": "yes"}"#, "enabled"),
         (#"{"password_hash": "\#(oneRound)", "salt": "aa", "admin": 1}"#, "admin"),
     ])

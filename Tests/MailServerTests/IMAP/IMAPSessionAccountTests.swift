@@ -11,7 +11,8 @@ import Testing
         try mail.append("Subject: x\n\n" + String(repeating: "x", count: 2000))
         let dialogue = await IMAPDialogue.alice(mail, select: nil)
         let capabilities = await dialogue.ok("CAPABILITY")[line: 0]
-        #expect(capabilities.contains(" QUOTA QUOTA=RES-STORAGE ") && !capabilities.contains("QUOTASET"))
+        #expect(capabilities.contains(" QUOTA QUOTA=RES-STORAGE QUOTA=RES-MESSAGE "))
+        #expect(!capabilities.contains("QUOTASET"))
         #expect(await dialogue.ok("GETQUOTA \"\"") == [#"* QUOTA "" (STORAGE 2 1024)"#])
         for mailbox in ["INBOX", "nowhere", "no/where"] {
             #expect(
@@ -34,6 +35,25 @@ import Testing
         await dialogue.ok("SELECT INBOX")
         #expect(await dialogue.fails("COPY 2 Sent").hasPrefix("NO [OVERQUOTA]"))
         await dialogue.ok("MOVE 2 Sent")
+    }
+
+    @Test func quotaOfMessages() async throws {
+        let mail = try IMAPTestMail()
+        try mail.limitAlice(toMiB: 0, messages: 3)
+        let dialogue = await IMAPDialogue.alice(mail, select: nil)
+        await dialogue.ok("APPEND INBOX {3+}\r\na\r\n {3+}\r\nb\r\n")
+        #expect(await dialogue.ok("GETQUOTA \"\"") == [#"* QUOTA "" (MESSAGE 2 3)"#])
+        // The second is refused before it is sent, and the first is not kept.
+        #expect(await dialogue.send("q APPEND INBOX {3+}\r\nc\r\n {3}\r\n")[line: 0].hasPrefix("q NO [OVERQUOTA]"))
+        #expect(await dialogue.ok("STATUS INBOX (MESSAGES)") == ["* STATUS INBOX (MESSAGES 2)"])
+        await dialogue.ok("SELECT INBOX")
+        #expect(await dialogue.fails("COPY 1:2 Sent").hasPrefix("NO [OVERQUOTA]"))
+        await dialogue.ok("MOVE 1:2 Sent")
+        try mail.limitAlice(toMiB: 1, messages: 2)
+        #expect(
+            await dialogue.ok("GETQUOTAROOT INBOX")
+                == [#"* QUOTAROOT INBOX """#, #"* QUOTA "" (STORAGE 1 1024 MESSAGE 2 2)"#])
+        #expect(await dialogue.fails("APPEND INBOX {3+}\r\nd\r\n").hasPrefix("NO [OVERQUOTA]"))
     }
 
     @Test func objectIDs() async throws {

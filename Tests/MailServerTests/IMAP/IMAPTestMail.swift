@@ -57,10 +57,10 @@ final class IMAPTestMail: Sendable {
     }
 
     /// Gives alice's account a quota.
-    func limitAlice(toMiB limit: Int) throws {
+    func limitAlice(toMiB limit: Int, messages: Int = 0) throws {
         let path = "\(store.root)/domains/example.com/users/alice/user.json"
-        try Data(#"{"username": "alice", "domain": "example.com", "quota_mb": \#(limit)}"#.utf8)
-            .write(to: URL(filePath: path))
+        let user = #"{"username": "alice", "quota_mb": \#(limit), "quota_messages": \#(messages)}"#
+        try Data(user.utf8).write(to: URL(filePath: path))
     }
 
     /// Appends a message; lines of `text` get CRLF.

@@ -76,7 +76,7 @@ import Testing
             try quota.close()
         } run: { scratch, system in
             let quota = make(scratch, system, "boot-2")
-            let outcome = try quota.reserve(bytes: 5, messages: 1, limit: 100)
+            let outcome = try quota.reserve(bytes: 5, messages: 1, limits: QuotaLimits(bytes: 100, messages: 0))
             #expect(outcome == .granted)
             try quota.close()
         } check: { scratch, failed in
@@ -90,7 +90,7 @@ import Testing
         try failEachCall(error) {
             try $0.write(#"{"quota_mb": 1}"#, to: "user.json")
         } run: { scratch, system in
-            let bytes = try QuotaLimit(system: system, directory: scratch.directory).bytes
+            let bytes = try QuotaLimit(system: system, directory: scratch.directory).current.bytes
             #expect(bytes == 1 << 20)
         } check: { _, _ in
         }

@@ -12,20 +12,37 @@ import Testing
         QuotaLedger.Usage(bytes: bytes, messages: messages, isExact: exact)
     }
 
+    @Test func refusesByTheNumberOfMessages() throws {
+        let scratch = try AccountScratch()
+        let quota = ledger(scratch)
+        let three = QuotaLimits(bytes: 0, messages: 3)
+        #expect(try quota.reserve(bytes: 1, messages: 1, limits: three) == .needsRecount)
+        try quota.set(bytes: 0, messages: 1)
+        #expect(try quota.reserve(bytes: 1 << 40, messages: 2, limits: three) == .granted)
+        #expect(try quota.reserve(bytes: 0, messages: 1, limits: three) == .overQuota)
+        #expect(try quota.reserve(bytes: 0, messages: .max, limits: three) == .overQuota)
+        #expect(try quota.reserve(bytes: 1, messages: 1, limits: QuotaLimits(bytes: 5, messages: 9)) == .overQuota)
+        #expect(try quota.usage() == usage(1 << 40, 3))
+        try quota.giveBack(bytes: 1, messages: 1)
+        #expect(try quota.reserve(bytes: 1, messages: 1, limits: three) == .granted)
+        try quota.markRecount()
+        #expect(try quota.reserve(bytes: 1, messages: 1, limits: three) == .needsRecount)
+    }
+
     @Test func countsAndRefuses() throws {
         let scratch = try AccountScratch()
         let quota = ledger(scratch)
-        #expect(try quota.reserve(bytes: 1, messages: 1, limit: 100) == .needsRecount)
+        #expect(try quota.reserve(bytes: 1, messages: 1, limits: .bytes(100)) == .needsRecount)
         try quota.set(bytes: 0, messages: 0)
-        #expect(try quota.reserve(bytes: 60, messages: 1, limit: 100) == .granted)
-        #expect(try quota.reserve(bytes: 41, messages: 1, limit: 100) == .overQuota)
-        #expect(try quota.reserve(bytes: 40, messages: 2, limit: 100) == .granted)
+        #expect(try quota.reserve(bytes: 60, messages: 1, limits: .bytes(100)) == .granted)
+        #expect(try quota.reserve(bytes: 41, messages: 1, limits: .bytes(100)) == .overQuota)
+        #expect(try quota.reserve(bytes: 40, messages: 2, limits: .bytes(100)) == .granted)
         #expect(try quota.usage() == usage(100, 3))
-        #expect(try quota.reserve(bytes: 1, messages: 1, limit: 0) == .granted)
+        #expect(try quota.reserve(bytes: 1, messages: 1, limits: .none) == .granted)
         try quota.giveBack(bytes: 61, messages: 2)
         #expect(try quota.usage() == usage(40, 2))
-        #expect(try quota.reserve(bytes: .max, messages: 1, limit: 100) == .overQuota)
-        #expect(throws: StoreError(.invalidArgument, "")) { try quota.reserve(bytes: 1, messages: -1, limit: 0) }
+        #expect(try quota.reserve(bytes: .max, messages: 1, limits: .bytes(100)) == .overQuota)
+        #expect(throws: StoreError(.invalidArgument, "")) { try quota.reserve(bytes: 1, messages: -1, limits: .none) }
         #expect(throws: StoreError(.invalidArgument, "")) { try quota.giveBack(bytes: 1, messages: .min) }
         #expect(try quota.usage() == usage(40, 2))
     }
@@ -50,13 +67,14 @@ import Testing
         try quota.set(bytes: 50, messages: 5)
         try quota.markRecount()
         #expect(try quota.needsRecount)
-        #expect(try quota.reserve(bytes: 10, messages: 1, limit: 100) == .granted)
-        #expect(try quota.reserve(bytes: 41, messages: 1, limit: 100) == .needsRecount)
+        #expect(try quota.reserve(bytes: 10, messages: 1, limits: .bytes(100)) == .granted)
+        #expect(
+            try quota.reserve(bytes: 41, messages: 1, limits: .bytes(100)) == .needsRecount)
         #expect(try quota.usage() == usage(60, 6, exact: false))
         try quota.close()
         #expect(try ledger(scratch).needsRecount)
         try quota.set(bytes: 20, messages: 2)
-        #expect(try quota.reserve(bytes: 81, messages: 1, limit: 100) == .overQuota)
+        #expect(try quota.reserve(bytes: 81, messages: 1, limits: .bytes(100)) == .overQuota)
     }
 
     @Test(arguments: [(11, 0), (0, 2), (.max, 1)] as [(UInt64, Int)])
@@ -67,8 +85,9 @@ import Testing
         try quota.giveBack(bytes: row.0, messages: row.1)
         #expect(try quota.usage() == usage(.max, .max, exact: false))
         // Too low once, so not even a small message can be said to fit; without a limit mail still comes in.
-        #expect(try quota.reserve(bytes: 1, messages: 1, limit: 1 << 40) == .needsRecount)
-        #expect(try quota.reserve(bytes: 1, messages: 1, limit: 0) == .granted)
+        #expect(
+            try quota.reserve(bytes: 1, messages: 1, limits: .bytes(1 << 40)) == .needsRecount)
+        #expect(try quota.reserve(bytes: 1, messages: 1, limits: .none) == .granted)
         try quota.giveBack(bytes: 1, messages: 1)
         try quota.set(bytes: 3, messages: 1)
         #expect(try quota.usage() == usage(3, 1))
@@ -80,10 +99,12 @@ import Testing
         try first.set(bytes: 10, messages: 1)
         #expect(try ledger(scratch).usage() == usage(10, 1))
         #expect(try ledger(scratch, boot: "boot-2").usage() == usage(.max, .max, exact: false))
-        #expect(try ledger(scratch, boot: "boot-2").reserve(bytes: 1, messages: 1, limit: 100) == .needsRecount)
+        #expect(
+            try ledger(scratch, boot: "boot-2").reserve(
+                bytes: 1, messages: 1, limits: .bytes(100)) == .needsRecount)
         try first.close()
         let second = ledger(scratch, boot: "boot-2")
-        #expect(try second.reserve(bytes: 5, messages: 1, limit: 100) == .granted)
+        #expect(try second.reserve(bytes: 5, messages: 1, limits: .bytes(100)) == .granted)
         #expect(try second.usage() == usage(15, 2))
         #expect(try ledger(scratch).needsRecount)
         #expect(try !second.needsRecount)
@@ -137,7 +158,7 @@ import Testing
         #expect(try scratch.read("quota.ledger") == nil)
         try ledger(scratch).set(bytes: 9, messages: 2)
         #expect(try reader.usage() == usage(9, 2))
-        #expect(throws: StoreError(.readOnly, "")) { try reader.reserve(bytes: 1, messages: 1, limit: 0) }
+        #expect(throws: StoreError(.readOnly, "")) { try reader.reserve(bytes: 1, messages: 1, limits: .none) }
         try reader.close()
     }
 
@@ -150,8 +171,8 @@ import Testing
         try quota.set(bytes: 10, messages: 1)
         try quota.close()
         recorder.forget()
-        _ = try quota.reserve(bytes: 5, messages: 1, limit: 0)
-        _ = try quota.reserve(bytes: 5, messages: 1, limit: 0)
+        _ = try quota.reserve(bytes: 5, messages: 1, limits: .none)
+        _ = try quota.reserve(bytes: 5, messages: 1, limits: .none)
         try quota.giveBack(bytes: 20, messages: 3)
         // The old numbers marked open, synced; then changes that wait for nothing.
         #expect(recorder.events == ["10 open", "sync", "15 open", "20 open", "0 open"])
@@ -175,10 +196,10 @@ import Testing
         recorder.failSyncs(false)
         try quota.close()
         recorder.failSyncs(true)
-        #expect(throws: StoreError(.system, "")) { try quota.reserve(bytes: 1, messages: 1, limit: 0) }
+        #expect(throws: StoreError(.system, "")) { try quota.reserve(bytes: 1, messages: 1, limits: .none) }
         recorder.failSyncs(false)
         recorder.forget()
-        #expect(try quota.reserve(bytes: 1, messages: 1, limit: 0) == .granted)
+        #expect(try quota.reserve(bytes: 1, messages: 1, limits: .none) == .granted)
         #expect(recorder.events == ["10 open", "sync", "11 open"])
     }
 
@@ -188,7 +209,7 @@ import Testing
         let quota = QuotaLedger(
             system: System(hook: recorder), directory: scratch.directory, bootID: "shared", syncsEachChange: true)
         try quota.set(bytes: 1, messages: 1)
-        _ = try quota.reserve(bytes: 1, messages: 1, limit: 0)
+        _ = try quota.reserve(bytes: 1, messages: 1, limits: .none)
         #expect(recorder.events == ["1 open", "sync", "2 open", "sync"])
     }
 
@@ -213,7 +234,9 @@ import Testing
                         try quota.giveBack(bytes: size, messages: 1)
                     } else {
                         let size = UInt64(random.below(60))
-                        switch try quota.reserve(bytes: size, messages: 1, limit: limit) {
+                        switch try quota.reserve(
+                            bytes: size, messages: 1, limits: .bytes(limit))
+                        {
                         case .granted: mine.append(size)
                         case .overQuota: refused += 1
                         case .needsRecount: failed += 1
@@ -242,7 +265,7 @@ import Testing
         do {
             let quota = ledger(scratch)
             try quota.set(bytes: 0, messages: 0)
-            onThreads(8) { _ in for _ in 0..<20 { _ = try? quota.reserve(bytes: 1, messages: 1, limit: 0) } }
+            onThreads(8) { _ in for _ in 0..<20 { _ = try? quota.reserve(bytes: 1, messages: 1, limits: .none) } }
             #expect(try quota.usage() == usage(160, 160))
             #expect((1...4).contains(scratch.openDescriptors().count))
             try quota.close()
@@ -286,4 +309,8 @@ final class LedgerRecorder: SystemHook {
         default: return nil
         }
     }
+}
+
+extension QuotaLimits {
+    fileprivate static func bytes(_ bytes: UInt64) -> Self { Self(bytes: bytes, messages: 0) }
 }

@@ -161,7 +161,7 @@ import Testing
     @Test func quotaThatDoesNotAddUp() throws {
         let t = try Self.store()
         let account = try t.account()
-        _ = try account.context.ledger.reserve(bytes: 5, messages: 1, limit: 0)
+        _ = try account.context.ledger.reserve(bytes: 5, messages: 1, limits: .none)
         #expect(try StoreCheck(root: t.path).run().has(.quotaWrong))
         try account.context.ledger.giveBack(bytes: 5, messages: 1)
         t.check()

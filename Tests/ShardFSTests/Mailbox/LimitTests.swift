@@ -119,4 +119,36 @@ import Testing
         #expect(try t.account("bob@example.com").quota().bytes == 0)
         t.check()
     }
+
+    /// RFC 9208 section 5.2: the number of messages is limited on every way in.
+    @Test func refusesMoreMessagesThanTheQuota() throws {
+        let t = try TestStore()
+        let inbox = try t.mailbox()
+        let context = try t.account().context
+        try context.publisher.publish(Array(#"{"quota_messages": 2}"#.utf8), as: "user.json", in: context.directory)
+        try inbox.append("a")
+        try inbox.append("b")
+        let full = StoreError(.overQuota, "")
+        #expect(throws: full) { try inbox.append("c") }
+        #expect(throws: full) { try inbox.copy([UID(1)], to: inbox) }
+        #expect(try !t.account().hasRoom(for: 1))
+        let other = try t.mailbox(of: "bob@example.com")
+        try other.append("d")
+        #expect(throws: full) { try other.move([UID(1)], to: inbox) }
+        _ = try inbox.remove([UID(1)])
+        #expect(try t.account().hasRoom(for: 1) && !t.account().hasRoom(for: 1, messages: 2))
+        let two = try [inbox.stage(), inbox.stage()]
+        for message in two {
+            try message.write(Array("yy".utf8))
+            try message.finish()
+        }
+        #expect(throws: full) { try inbox.append(two.map { (message: $0, flags: MessageFlags()) }) }
+        // Within the account a move needs no room.
+        let archive = try t.mailbox("Archive")
+        try inbox.append("e")
+        #expect(try inbox.move([UID(2)], to: archive).copied.count == 1)
+        let quota = try t.account().quota()
+        #expect(quota.messages == 2 && quota.limits == QuotaLimits(bytes: 0, messages: 2))
+        t.check()
+    }
 }

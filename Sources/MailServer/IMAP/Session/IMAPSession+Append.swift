@@ -54,11 +54,12 @@ extension IMAPSession {
             throw .no(.limit, "Too many messages in one command")
         }
         let size = (begun?.size ?? 0) + UInt64(message.size)
+        let count = (begun?.messages.count ?? 0) + 1
         let (name, known) = (message.mailbox, begun?.mailbox)
         let limits = try account().index == nil ? nil : configuration.parseLimits
         let (mailbox, content) = try await blocking(missing: .tryCreate) { () throws(StoreError) in
             let mailbox = if let known { known } else { try mail.mailbox(MailboxName(name)) }
-            guard try mail.hasRoom(for: size) else { throw StoreError(.overQuota, "no room") }
+            guard try mail.hasRoom(for: size, messages: count) else { throw StoreError(.overQuota, "no room") }
             return (mailbox, IncomingContent(try mailbox.stage(), limits: limits))
         }
         var command = begun ?? AppendCommand(tag: message.tag, mailbox: mailbox, replaces: replaces)

@@ -54,6 +54,7 @@ extension IMAPSession {
         "QRESYNC",
         "QUOTA",
         "QUOTA=RES-STORAGE",
+        "QUOTA=RES-MESSAGE",
         "REPLACE",
         "SAVEDATE",
         "SEARCHRES",

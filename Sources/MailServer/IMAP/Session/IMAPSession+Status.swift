@@ -51,8 +51,8 @@ extension IMAPSession {
     /// least one resource (RFC 9208 section 5.1).
     func quota(of root: String) async throws(IMAPFailure) -> Completion {
         let usage = try await quotaUsage()
-        guard root.isEmpty, let usage else { throw .no(.nonexistent, "There is no such quota root") }
-        respond(.quota(root: "", [usage]))
+        guard root.isEmpty, !usage.isEmpty else { throw .no(.nonexistent, "There is no such quota root") }
+        respond(.quota(root: "", usage))
         return Completion("GETQUOTA completed")
     }
 
@@ -60,8 +60,8 @@ extension IMAPSession {
         let usage = try await quotaUsage()
         // It need not exist: the client may ask before it creates it (RFC 9208 section 4.1.2).
         do throws(StoreError) { _ = try MailboxName(mailbox) } catch { throw IMAPFailure(error) }
-        respond(.quotaRoot(mailbox: mailbox, roots: usage == nil ? [] : [""]))
-        if let usage { respond(.quota(root: "", [usage])) }
+        respond(.quotaRoot(mailbox: mailbox, roots: usage.isEmpty ? [] : [""]))
+        if !usage.isEmpty { respond(.quota(root: "", usage)) }
         return Completion("GETQUOTAROOT completed")
     }
 
@@ -71,14 +71,18 @@ extension IMAPSession {
         throw .no(.noPerm, "Quotas are set by the server's administrator")
     }
 
-    /// In units of 1024 octets; nil without a limit.
-    private func quotaUsage() async throws(IMAPFailure) -> IMAPQuotaUsage? {
+    /// The resources that are limited: STORAGE in units of 1024 octets, MESSAGE (RFC 9208 section 5).
+    private func quotaUsage() async throws(IMAPFailure) -> [IMAPQuotaUsage] {
         let mail = try account().mail
-        let (bytes, limit) = try await blocking { () throws(StoreError) in
-            let quota = try mail.quota()
-            return (quota.bytes, quota.limit)
+        let (bytes, messages, limits) = try await blocking { () throws(StoreError) in try mail.quota() }
+        var usages: [IMAPQuotaUsage] = []
+        if limits.bytes > 0 {
+            usages.append(
+                IMAPQuotaUsage(resource: "STORAGE", usage: (bytes &+ 1023) / 1024, limit: limits.bytes / 1024))
         }
-        if limit == 0 { return nil }
-        return IMAPQuotaUsage(resource: "STORAGE", usage: (bytes &+ 1023) / 1024, limit: limit / 1024)
+        if limits.messages > 0 {
+            usages.append(IMAPQuotaUsage(resource: "MESSAGE", usage: messages, limit: limits.messages))
+        }
+        return usages
     }
 }
