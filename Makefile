@@ -24,7 +24,9 @@ run:
 AS_ROOT = $(if $(filter 0,$(shell id -u)),,sudo)
 
 # One debug build serves the unit tests, the interop tests and the short stress run. The engine's tests block their
-# threads, so they have a run of their own: beside them, servers would be starved.
+# threads, so they have a run of their own: beside them, servers would be starved. No more tests at once than keep the
+# cores busy: with all of them at once each waits for every other, and the client of a server test may give up.
+test: export SWT_EXPERIMENTAL_MAXIMUM_PARALLELIZATION_WIDTH = 6
 test:
 	@scripts/install-packages $(TEST_PACKAGES)
 	$(SWIFT) build --build-tests

@@ -46,7 +46,11 @@ final class IMAPTestMail: Sendable {
         return ShardIndex(path: "\(path)/cache", options: options) { Issue.record("read cache: \($0)") }
     }
 
-    deinit { try? FileManager.default.removeItem(atPath: path) }
+    deinit {
+        // Its writer would take the removal for the act of another program.
+        index?.close()
+        try? FileManager.default.removeItem(atPath: path)
+    }
 
     func account(_ name: String = "alice") throws -> Account {
         try store.account(AccountAddress(local: name, domain: "example.com"))
