@@ -190,6 +190,12 @@ final class SMTPConnectionHandler: ChannelInboundHandler {
         case .authenticate(let user, let password):
             let (backend, remoteAddress) = (environment.backend, remoteAddress)
             work { .authenticated(await backend.authenticate(user: user, password: password, from: remoteAddress)) }
+        case .findSCRAMCredentials(let user):
+            let (backend, remoteAddress) = (environment.backend, remoteAddress)
+            work { .scramCredentials(await backend.scramCredentials(user: user, from: remoteAddress)) }
+        case .endSCRAM(let user, let isProven):
+            let (backend, remoteAddress) = (environment.backend, remoteAddress)
+            work { .authenticated(await backend.scramLogin(user: user, isProven: isProven, from: remoteAddress)) }
         case .checkRecipient(let path, let envelope):
             let backend = environment.backend
             work { .recipient(await backend.recipient(path, in: envelope)) }

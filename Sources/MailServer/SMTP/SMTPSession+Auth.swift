@@ -1,7 +1,7 @@
 import NIOCore
 import SMTPCodec
 
-/// AUTH with PLAIN (RFC 4616) and LOGIN, as RFC 4954 frames them.
+/// AUTH with PLAIN (RFC 4616), LOGIN and SCRAM-SHA-256 (RFC 7677), as RFC 4954 frames them.
 extension SMTPSession {
     mutating func auth(_ mechanism: String, _ response: SMTPAuthResponse?) -> [SMTPSessionAction] {
         guard isExtended else { return refuseWaiting(.helloFirst) }
@@ -11,10 +11,11 @@ extension SMTPSession {
         switch mechanism {
         case "PLAIN": exchange = .plain
         case "LOGIN": exchange = .loginUser
+        case "SCRAM-SHA-256": exchange = .scramFirst
         default: return refuseWaiting(.unknownMechanism)
         }
         if let response { return handleAuthResponse(response) }
-        return challenge(mechanism == "PLAIN" ? "" : "Username:")
+        return challenge(mechanism == "LOGIN" ? "Username:" : "")
     }
 
     mutating func handleAuthResponse(_ response: SMTPAuthResponse) -> [SMTPSessionAction] {
@@ -33,6 +34,11 @@ extension SMTPSession {
             case .loginPassword(let user):
                 guard let password = Self.text(data) else { return refuseWaiting(.authMalformed) }
                 return verify(user: user, password: password)
+            case .scramFirst: return beginSCRAM(data)
+            case .scramProof(let user, let scram): return judgeSCRAM(user, scram, data)
+            case .scramEnd(let user):
+                guard data.isEmpty else { return refuseWaiting(.authMalformed) }
+                return endSCRAM(user, isProven: true)
             }
         }
     }
@@ -70,8 +76,63 @@ extension SMTPSession {
         return [.authenticate(user: user, password: password)]
     }
 
-    private func challenge(_ text: String) -> [SMTPSessionAction] {
-        [.reply(.authChallenge(Array(text.utf8))), .directive(.readAuthResponse)]
+    // MARK: - SCRAM
+
+    private mutating func beginSCRAM(_ message: [UInt8]) -> [SMTPSessionAction] {
+        var scram = SCRAMExchange()
+        do throws(SCRAMExchange.Failure) {
+            let user = try scram.first(message, serverNonce: configuration.makeNonce())
+            pending = .scramCredentials(user: user, scram)
+            return [.findSCRAMCredentials(user: user)]
+        } catch {
+            return refuse(error)
+        }
+    }
+
+    mutating func completeSCRAMLookup(
+        _ found: SCRAMLookup, _ user: String, _ scram: SCRAMExchange
+    ) -> [SMTPSessionAction] {
+        switch found {
+        case .credentials(let credentials):
+            var scram = scram
+            let message = scram.challenge(credentials)
+            exchange = .scramProof(user: user, scram)
+            return challenge(message)
+        case .lockedOut: return completeAuthentication(.lockedOut)
+        case .unavailable: return completeAuthentication(.unavailable)
+        }
+    }
+
+    private mutating func judgeSCRAM(
+        _ user: String, _ scram: SCRAMExchange, _ message: [UInt8]
+    ) -> [SMTPSessionAction] {
+        do throws(SCRAMExchange.Failure) {
+            // A 235 has no room for the server's own proof (RFC 4954 section 4).
+            let proof = try scram.last(message)
+            exchange = .scramEnd(user: user)
+            return challenge(proof)
+        } catch {
+            return error.kind == .refused ? endSCRAM(user, isProven: false) : refuse(error)
+        }
+    }
+
+    private mutating func endSCRAM(_ user: String, isProven: Bool) -> [SMTPSessionAction] {
+        pending = .authentication
+        return [.endSCRAM(user: user, isProven: isProven)]
+    }
+
+    private mutating func refuse(_ failure: SCRAMExchange.Failure) -> [SMTPSessionAction] {
+        switch failure.kind {
+        case .malformed: refuseWaiting(.authMalformed)
+        case .unsupported: refuseWaiting(.unknownMechanism)
+        case .authorization, .refused: completeAuthentication(.refused)
+        }
+    }
+
+    private func challenge(_ text: String) -> [SMTPSessionAction] { challenge(Array(text.utf8)) }
+
+    private func challenge(_ message: [UInt8]) -> [SMTPSessionAction] {
+        [.reply(.authChallenge(message)), .directive(.readAuthResponse)]
     }
 
     private static func text(_ bytes: [UInt8]) -> String? {

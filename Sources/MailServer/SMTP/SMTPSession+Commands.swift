@@ -34,7 +34,7 @@ extension SMTPSession {
     /// The extensions offered in the present state. AUTH waits for TLS where TLS is configured.
     private var extensions: [String] {
         var lines = ["PIPELINING", "SIZE \(configuration.maxMessageSize)"]
-        if mayAuthenticate { lines.append("AUTH PLAIN LOGIN") }
+        if mayAuthenticate { lines.append("AUTH SCRAM-SHA-256 PLAIN LOGIN") }
         lines.append("8BITMIME")
         if configuration.offersTLS && !isTLS { lines.append("STARTTLS") }
         return lines + ["CHUNKING", "SMTPUTF8", "ENHANCEDSTATUSCODES"]

@@ -10,9 +10,10 @@ import SMTPCodec
 /// authenticates, on any port, sends from addresses of their own only.
 struct SMTPSession {
     /// What the session waits for from its driver.
-    enum Pending: Hashable {
+    enum Pending {
         case tls
         case authentication
+        case scramCredentials(user: String, SCRAMExchange)
         case recipient(SMTPForwardPath)
         /// The size of the chunk that follows, for BDAT.
         case messageBegin(chunkSize: Int?)
@@ -23,10 +24,14 @@ struct SMTPSession {
     }
 
     /// An AUTH exchange under way.
-    enum AuthExchange: Hashable {
+    enum AuthExchange {
         case plain
         case loginUser
         case loginPassword(user: String)
+        case scramFirst
+        case scramProof(user: String, SCRAMExchange)
+        /// The client has the server's proof, and answers it with nothing.
+        case scramEnd(user: String)
     }
 
     enum Phase {
@@ -98,6 +103,8 @@ struct SMTPSession {
         switch (completion, pending) {
         case (.tlsPrepared(let readiness), .tls): actions = completeTLS(readiness)
         case (.authenticated(let outcome), .authentication): actions = completeAuthentication(outcome)
+        case (.scramCredentials(let found), .scramCredentials(let user, let scram)):
+            actions = completeSCRAMLookup(found, user, scram)
         case (.recipient(let verdict), .recipient(let path)): actions = completeRecipient(verdict, path)
         case (.messageBegun(let result), .messageBegin(let chunkSize)):
             actions = completeMessageBegin(result, chunkSize: chunkSize)

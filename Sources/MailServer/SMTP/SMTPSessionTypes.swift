@@ -35,6 +35,8 @@ public struct SMTPSessionConfiguration: Sendable {
     public var maxRefusedRecipients = 100
     /// Failed logins after which the connection is closed.
     public var maxLoginFailures = 10
+    /// The server's half of a SCRAM exchange's nonce.
+    var makeNonce: @Sendable () -> String = SCRAMExchange.randomNonce
     /// Octets of a refused message that are read and dropped before the connection is closed instead.
     public var maxDiscardedBytes = 256 << 20
 
@@ -138,6 +140,10 @@ enum SMTPSessionAction: Hashable, Sendable {
     case prepareTLS
     /// Completes with ``SMTPSessionCompletion/authenticated(_:)``.
     case authenticate(user: String, password: String)
+    /// Completes with ``SMTPSessionCompletion/scramCredentials(_:)``.
+    case findSCRAMCredentials(user: String)
+    /// Completes with ``SMTPSessionCompletion/authenticated(_:)``.
+    case endSCRAM(user: String, isProven: Bool)
     /// Completes with ``SMTPSessionCompletion/recipient(_:)``.
     case checkRecipient(SMTPForwardPath, SMTPEnvelope)
     /// Completes with ``SMTPSessionCompletion/messageBegun(_:)``.
@@ -168,6 +174,7 @@ struct SMTPMessageStamp: Hashable, Sendable {
 enum SMTPSessionCompletion: Sendable {
     case tlsPrepared(SMTPTLSReadiness)
     case authenticated(SMTPAuthenticationOutcome)
+    case scramCredentials(SCRAMLookup)
     case recipient(SMTPRecipientVerdict)
     case messageBegun(Result<SMTPMessageStamp, SMTPStoreFailure>)
     case appended(SMTPStoreFailure?)

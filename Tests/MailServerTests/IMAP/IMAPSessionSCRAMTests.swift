@@ -5,17 +5,15 @@ import Testing
 
 /// AUTHENTICATE SCRAM-SHA-256 with the messages of RFC 7677.
 @Suite struct IMAPSessionSCRAMTests {
-    private static let first = base64("n,,n=user,r=rOprNGfwEbeRWgbNEkqO")
-    private static let challenge =
-        "+ " + base64("r=rOprNGfwEbeRWgbNEkqO%hvYDpWUa2RaTCAfuxFIlj)hNlF$k0,s=W22ZaJ0SNY7soEsUEjb6gQ==,i=4096")
-    private static let last = base64(
-        "c=biws,r=rOprNGfwEbeRWgbNEkqO%hvYDpWUa2RaTCAfuxFIlj)hNlF$k0,p=dHzbZapWIk4jUhN+Ute9ytag9zjfMHgsqmmiz7AndVQ=")
-    private static let proof = "+ " + base64("v=6rriTRBi23WpRR/wtup+mMhUZUn/dB5nLTJRsjl95G4=")
+    private static let first = SCRAMTestUsers.first
+    private static let challenge = "+ " + SCRAMTestUsers.challenge
+    private static let last = SCRAMTestUsers.last
+    private static let proof = "+ " + SCRAMTestUsers.proof
 
-    private static func base64(_ text: String) -> String { PaddedBase64.encode(Array(text.utf8)) }
+    private static func base64(_ text: String) -> String { SCRAMTestUsers.base64(text) }
 
     private static func begin(_ mail: IMAPTestMail) async -> IMAPDialogue {
-        let dialogue = await IMAPDialogue(mail) { $0.makeNonce = { "%hvYDpWUa2RaTCAfuxFIlj)hNlF$k0" } }
+        let dialogue = await IMAPDialogue(mail) { $0.makeNonce = { SCRAMTestUsers.nonce } }
         #expect(dialogue.take()[line: 0].contains(" AUTH=SCRAM-SHA-256"))
         return dialogue
     }
@@ -40,11 +38,10 @@ import Testing
             let first = Self.base64("n,,n=\(user),r=rOprNGfwEbeRWgbNEkqO")
             let challenge = await dialogue.send("a AUTHENTICATE SCRAM-SHA-256 \(first)\r\n")
             #expect(challenge.count == 1 && challenge[line: 0].hasPrefix("+ "))
-            let wrong = Self.base64(
-                "c=biws,r=rOprNGfwEbeRWgbNEkqO%hvYDpWUa2RaTCAfuxFIlj)hNlF$k0,p=AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA="
-            )
             #expect(
-                await dialogue.send("\(wrong)\r\n") == ["a NO [AUTHENTICATIONFAILED] Wrong name or password"])
+                await dialogue.send("\(SCRAMTestUsers.wrongLast)\r\n") == [
+                    "a NO [AUTHENTICATIONFAILED] Wrong name or password"
+                ])
             await dialogue.ok("NOOP")
         }
     }

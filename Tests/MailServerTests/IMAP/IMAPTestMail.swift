@@ -121,19 +121,7 @@ final class IMAPTestMail: Sendable {
         }
 
         func scramCredentials(user: String, from remoteAddress: String) async -> SCRAMLookup {
-            switch user {
-            case "busy": return .unavailable
-            case "locked": return .lockedOut
-            case "user", "alice@example.com", "disabled":
-                // RFC 7677's.
-                let salt = PaddedBase64.decode("W22ZaJ0SNY7soEsUEjb6gQ==") ?? []
-                let password = Array((user == "user" ? "pencil" : IMAPTestMail.password).utf8)
-                guard let hash = try? PasswordHash(password: password, salt: salt, iterations: 4096),
-                    let credentials = SCRAMCredentials(hash)
-                else { return .unavailable }
-                return .credentials(credentials)
-            default: return .credentials(SCRAMCredentials(unknown: user, secret: [1], iterations: 4096))
-            }
+            SCRAMTestUsers.credentials(of: user, password: IMAPTestMail.password)
         }
 
         func scramLogin(

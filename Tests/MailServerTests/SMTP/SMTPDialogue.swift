@@ -92,6 +92,11 @@ struct SMTPDialogue {
             guard !isTLSUnavailable else { return .tlsPrepared(.unavailable) }
             return .tlsPrepared(decoder.bufferedBytes == 0 ? .ready : .plaintextBehind)
         case .authenticate(let user, let password): return .authenticated(authenticate(user, password))
+        case .findSCRAMCredentials(let user):
+            return .scramCredentials(SCRAMTestUsers.credentials(of: user, password: "secret"))
+        case .endSCRAM(let user, let isProven):
+            return .authenticated(
+                isProven ? authenticate(user == "user" ? "alice@example.com" : user, "secret") : .refused)
         case .checkRecipient(let path, _): return .recipient(Self.verdict(path))
         case .beginMessage:
             if let beginFailure { return .messageBegun(.failure(beginFailure)) }

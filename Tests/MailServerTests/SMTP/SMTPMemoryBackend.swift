@@ -66,6 +66,16 @@ final class SMTPMemoryBackend: SMTPBackend {
         return .accepted(SMTPUser(addresses: [address]))
     }
 
+    func scramCredentials(user: String, from remoteAddress: String) async -> SCRAMLookup {
+        SCRAMTestUsers.credentials(of: user, password: "password")
+    }
+
+    func scramLogin(
+        user: String, isProven: Bool, from remoteAddress: String
+    ) async -> SMTPAuthenticationOutcome {
+        isProven ? await authenticate(user: user, password: "password", from: remoteAddress) : .refused
+    }
+
     func recipient(_ path: SMTPForwardPath, in envelope: SMTPEnvelope) async -> SMTPRecipientVerdict {
         SMTPDialogue.verdict(path)
     }

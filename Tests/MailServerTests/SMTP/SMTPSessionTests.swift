@@ -17,14 +17,14 @@ import Testing
         (
             true, true,
             [
-                "PIPELINING", "SIZE 52428800", "AUTH PLAIN LOGIN", "8BITMIME", "CHUNKING", "SMTPUTF8",
+                "PIPELINING", "SIZE 52428800", "AUTH SCRAM-SHA-256 PLAIN LOGIN", "8BITMIME", "CHUNKING", "SMTPUTF8",
                 "ENHANCEDSTATUSCODES",
             ]
         ),
         (
             false, false,
             [
-                "PIPELINING", "SIZE 52428800", "AUTH PLAIN LOGIN", "8BITMIME", "CHUNKING", "SMTPUTF8",
+                "PIPELINING", "SIZE 52428800", "AUTH SCRAM-SHA-256 PLAIN LOGIN", "8BITMIME", "CHUNKING", "SMTPUTF8",
                 "ENHANCEDSTATUSCODES",
             ]
         ),
