@@ -18,6 +18,7 @@ let package = Package(
         .executable(name: "rmail", targets: ["rmail"]),
         // For the nested packages Benchmarks and Fuzz.
         .library(name: "Codecs", targets: ["IMAPCodec", "SMTPCodec", "MIME"]),
+        .library(name: "TestSupport", targets: ["TestSupport"]),
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-nio.git", from: "2.101.2"),
@@ -70,34 +71,37 @@ let package = Package(
                 "MailServer", "ShardFS", "ShardIndex",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ], swiftSettings: settings),
+        // What tests of several modules need; it knows none of them.
+        .target(name: "TestSupport", path: "Tests/TestSupport", swiftSettings: settings),
         .executableTarget(
-            name: "shardfs-stress", dependencies: ["ShardFS"], path: "StressTests/Sources/shardfs-stress",
+            name: "shardfs-stress", dependencies: ["ShardFS", "TestSupport"],
+            path: "StressTests/Sources/shardfs-stress",
             swiftSettings: settings),
 
         .executableTarget(
             name: "shardfs-example", dependencies: ["ShardFS"], path: "docs/examples/shardfs-example",
             swiftSettings: settings),
 
-        .testTarget(name: "ShardFSTests", dependencies: ["ShardFS", "shardfs-example"], swiftSettings: settings),
+        .testTarget(
+            name: "ShardFSTests", dependencies: ["ShardFS", "TestSupport", "shardfs-example"], swiftSettings: settings),
         // A process of its own to be killed.
         .executableTarget(
             name: "shardindex-writer", dependencies: ["ShardFS", "ShardIndex"],
             path: "StressTests/Sources/shardindex-writer",
             swiftSettings: settings),
         .testTarget(
-            name: "ShardIndexTests", dependencies: ["ShardIndex", "ShardFS", "shardindex-writer"],
+            name: "ShardIndexTests", dependencies: ["ShardIndex", "ShardFS", "TestSupport", "shardindex-writer"],
             swiftSettings: settings),
-        .testTarget(name: "MIMETests", dependencies: ["MIME"], swiftSettings: settings),
+        .testTarget(name: "MIMETests", dependencies: ["MIME", "TestSupport"], swiftSettings: settings),
         .testTarget(
-            name: "IMAPCodecTests", dependencies: ["IMAPCodec", nio("NIOCore")], swiftSettings: settings),
+            name: "IMAPCodecTests", dependencies: ["IMAPCodec", "TestSupport", nio("NIOCore")], swiftSettings: settings),
         .testTarget(
-            name: "SMTPCodecTests", dependencies: ["SMTPCodec", nio("NIOCore")], swiftSettings: settings),
+            name: "SMTPCodecTests", dependencies: ["SMTPCodec", "TestSupport", nio("NIOCore")], swiftSettings: settings),
         .testTarget(
             name: "MailServerTests",
             dependencies: [
-                "MailServer", "ShardFS", "ShardIndex", "IMAPCodec", "SMTPCodec", nio("NIOCore"), nio("NIOPosix"),
-                nio("NIOEmbedded"),
-                nio("NIOConcurrencyHelpers"),
+                "MailServer", "ShardFS", "ShardIndex", "IMAPCodec", "SMTPCodec", "TestSupport", nio("NIOCore"),
+                nio("NIOPosix"), nio("NIOEmbedded"), nio("NIOConcurrencyHelpers"),
                 .product(name: "NIOSSL", package: "swift-nio-ssl"),
                 .product(name: "Crypto", package: "swift-crypto"),
                 .product(name: "Logging", package: "swift-log"),

@@ -11,7 +11,9 @@ let package = Package(
             name: "shardfs-bench",
             dependencies: ["CBare", .product(name: "ShardFS", package: "rmail")],
             swiftSettings: [.swiftLanguageMode(.v6)]),
-        // Sockets and nothing else: the client of `make bench-imap`.
-        .executableTarget(name: "imap-bench", swiftSettings: [.swiftLanguageMode(.v6)]),
+        // Sockets and nothing else of the server: the client of `make bench-imap`.
+        .executableTarget(
+            name: "imap-bench", dependencies: [.product(name: "TestSupport", package: "rmail")],
+            swiftSettings: [.swiftLanguageMode(.v6)]),
     ]
 )

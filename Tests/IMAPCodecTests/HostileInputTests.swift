@@ -1,4 +1,5 @@
 import NIOCore
+import TestSupport
 import Testing
 
 @testable import IMAPCodec
@@ -74,7 +75,7 @@ import Testing
     }
 
     @Test func randomBytesAreSurvived() {
-        var random = SplitMix(state: 42)
+        var random = SeededGenerator(seed: 42)
         let words = [
             "a ", "UID ", "SEARCH ", "FETCH ", "STORE ", "APPEND ", "LIST ", "NOTIFY SET ", "RETURN ", "BODY[",
             "{3+}\r\n",
@@ -84,11 +85,11 @@ import Testing
         ].map { bytes($0) }
         for round in 0..<10_000 {
             var input: [UInt8] = []
-            for _ in 0..<Int(random.next() % 24) {
+            for _ in 0..<random.below(24) {
                 if round % 4 == 0 {
                     input.append(UInt8(truncatingIfNeeded: random.next()))
                 } else {
-                    input += words[Int(random.next() % UInt64(words.count))]
+                    input += random.pick(words)
                 }
             }
             fuzzIMAP(input, accepting: round % 2 == 0, options: round % 3 == 0 ? .init() : tightIMAPOptions)
@@ -96,33 +97,20 @@ import Testing
     }
 
     @Test func mutatedSeedsAreSurvived() throws {
-        var random = SplitMix(state: 7)
+        var random = SeededGenerator(seed: 7)
         for (_, seed) in try Corpus.files() {
             for _ in 0..<20 where !seed.isEmpty {
                 var input = seed
-                for _ in 0..<(1 + random.next() % 4) {
-                    let index = Int(random.next() % UInt64(input.count))
-                    if random.next() % 2 == 0 {
+                for _ in 0..<(1 + random.below(4)) {
+                    let index = random.below(input.count)
+                    if random.one(in: 2) {
                         input[index] = UInt8(truncatingIfNeeded: random.next())
                     } else {
                         input.insert(UInt8(ascii: "{"), at: index)
                     }
                 }
-                fuzzIMAP(input, accepting: random.next() % 2 == 0, options: .init())
+                fuzzIMAP(input, accepting: random.one(in: 2), options: .init())
             }
         }
-    }
-}
-
-/// A small deterministic generator.
-struct SplitMix {
-    var state: UInt64
-
-    mutating func next() -> UInt64 {
-        state &+= 0x9E37_79B9_7F4A_7C15
-        var value = state
-        value = (value ^ (value >> 30)) &* 0xBF58_476D_1CE4_E5B9
-        value = (value ^ (value >> 27)) &* 0x94D0_49BB_1331_11EB
-        return value ^ (value >> 31)
     }
 }

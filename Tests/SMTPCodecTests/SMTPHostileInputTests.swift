@@ -1,5 +1,6 @@
 import NIOCore
 import SMTPCodec
+import TestSupport
 import Testing
 
 @Suite struct SMTPHostileInputTests {
@@ -80,7 +81,7 @@ import Testing
         for _ in 0..<25 {
             var bytes: [UInt8] = []
             for _ in 0..<Int.random(in: 1...30, using: &generator) {
-                bytes += Array(fragments.randomElement(using: &generator, or: "x").utf8)
+                bytes += Array(generator.pick(fragments).utf8)
                 if Int.random(in: 0..<12, using: &generator) == 0 {
                     bytes.append(UInt8.random(in: 0...255, using: &generator))
                 }
@@ -129,13 +130,5 @@ import Testing
                 }
             }
         }
-    }
-}
-
-extension Array {
-    fileprivate func randomElement(using generator: inout SeededGenerator, or other: Element) -> Element {
-        var copy = generator
-        defer { generator = copy }
-        return randomElement(using: &copy) ?? other
     }
 }

@@ -1,5 +1,6 @@
 import Glibc
 import ShardFS
+import TestSupport
 import Testing
 
 @testable import ShardIndex
@@ -11,15 +12,7 @@ final class Child {
     private var text = ""
 
     init(_ scratch: CacheScratch, firstUID: UInt32, lastUID: UInt32 = .max / 2) throws {
-        var exe = [CChar](repeating: 0, count: 4096)
-        let count = readlink("/proc/self/exe", &exe, exe.count - 1)
-        let own = String(decoding: exe[0..<max(0, count)].map { UInt8(bitPattern: $0) }, as: UTF8.self)
-        // The test program is beside it, or is a runner that was given the path of a bundle that is.
-        var candidates = [own] + CommandLine.arguments
-        candidates = candidates.compactMap { path in
-            path.lastIndex(of: "/").map { path[..<$0] + "/shardindex-writer" }
-        }
-        let program = try #require(candidates.first { access($0, X_OK) == 0 }, "shardindex-writer is not built")
+        let program = Program.built("shardindex-writer")
         var ends: [Int32] = [0, 0]
         try #require(pipe(&ends) == 0)
         var actions = posix_spawn_file_actions_t()

@@ -1,13 +1,14 @@
 import CLMDB
 import Glibc
 import ShardFS
+import TestSupport
 import Testing
 
 @testable import ShardIndex
 
 /// A directory for caches of its own, removed at the end.
 final class CacheScratch {
-    let path: String
+    private let place = TemporaryDirectory()
     let address: AccountAddress
     let log = Monitor<[String]>([])
     /// A cache is closed when its `ShardIndex` goes.
@@ -16,30 +17,9 @@ final class CacheScratch {
     static let storeID = "00112233445566778899aabbccddeeff"
     static let mailbox = MailboxKey(id: "0123456789abcdef0123456789abcdef", uidValidity: 7)
 
-    init() throws {
-        var template = Array("/tmp/shardindex-test-XXXXXX".utf8CString)
-        path = template.withUnsafeMutableBufferPointer { String(cString: mkdtemp($0.baseAddress!)) }
-        address = try AccountAddress(parsing: "alice@example.com")
-    }
+    init() throws { address = try AccountAddress(parsing: "alice@example.com") }
 
-    deinit { Self.removeTree(path) }
-
-    static func removeTree(_ path: String) {
-        guard let directory = opendir(path) else {
-            unlink(path)
-            return
-        }
-        var names: [String] = []
-        while let entry = readdir(directory) {
-            names.append(
-                withUnsafePointer(to: &entry.pointee.d_name) {
-                    $0.withMemoryRebound(to: CChar.self, capacity: 256) { String(cString: $0) }
-                })
-        }
-        closedir(directory)
-        for name in names where name != "." && name != ".." { removeTree("\(path)/\(name)") }
-        rmdir(path)
-    }
+    var path: String { place.path }
 
     func index(_ change: (inout IndexOptions) -> Void = { _ in }) -> ShardIndex {
         var options = IndexOptions()

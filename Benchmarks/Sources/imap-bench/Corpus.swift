@@ -1,17 +1,5 @@
 import Glibc
-
-/// SplitMix64: the same messages at every run.
-struct SeededGenerator: RandomNumberGenerator {
-    var state: UInt64
-
-    mutating func next() -> UInt64 {
-        state &+= 0x9E37_79B9_7F4A_7C15
-        var z = state
-        z = (z ^ (z >> 30)) &* 0xBF58_476D_1CE4_E5B9
-        z = (z ^ (z >> 27)) &* 0x94D0_49BB_1331_11EB
-        return z ^ (z >> 31)
-    }
-}
+import TestSupport
 
 /// Messages as they arrive in a mailbox: trace fields, a signature, people who write more than once, plain text and
 /// HTML, encoded words, now and then an attachment. `size` is their mean; each has between three and five quarters.
@@ -39,7 +27,7 @@ struct Corpus {
     static let rare = "quixotic"
 
     init(seed: UInt64, size: Int) {
-        random = SeededGenerator(state: seed)
+        random = SeededGenerator(seed: seed)
         self.size = size
     }
 

@@ -1,4 +1,5 @@
 import Glibc
+import TestSupport
 
 /// Each command measures one thing on one server and prints one JSON object.
 struct Rows {
@@ -125,7 +126,7 @@ struct Rows {
         let mailbox = try options.text("mailbox")
         return try onConnections { connection, number in
             try connection.command("SELECT \(mailbox)")
-            var random = SeededGenerator(state: UInt64(number))
+            var random = SeededGenerator(seed: UInt64(number))
             return {
                 var uid = first
                 let deadline = now() + Int64(limit) * 1_000_000_000

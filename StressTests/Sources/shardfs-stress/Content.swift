@@ -1,3 +1,5 @@
+import TestSupport
+
 /// The bytes of a test message: they name themselves, and every byte follows from the name, so that a reader can tell
 /// a whole message from a damaged one without asking anybody.
 enum Content {

@@ -1,6 +1,7 @@
 import FoundationEssentials
 import Glibc
 import ShardFS
+import TestSupport
 
 /// A whole run: rounds of workers and followers, some of them killed, then the judgement.
 struct Run {

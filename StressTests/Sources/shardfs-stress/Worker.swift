@@ -1,5 +1,6 @@
 import Glibc
 import ShardFS
+import TestSupport
 
 /// One stream of random operations on the store, each told to the history before and after.
 struct Worker {

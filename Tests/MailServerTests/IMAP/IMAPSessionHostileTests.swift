@@ -1,4 +1,5 @@
 import ShardFS
+import TestSupport
 import Testing
 
 @testable import MailServer
@@ -70,24 +71,12 @@ import Testing
             "STARTTLS", "NOOP", "OR ", "NOT ", "$", "HEADER.FIELDS ", "COPY ", "Sent", "CLOSE", "EXPUNGE", "NIL", " ",
             "é",
         ]
-        var random = SplitMix(state: 7)
+        var random = SeededGenerator(seed: 7)
         for _ in 0..<60 {
             let dialogue = await IMAPDialogue.alice(mail)
-            for _ in 0..<40 { await dialogue.send(words[Int(random.next() % UInt64(words.count))]) }
+            for _ in 0..<40 { await dialogue.send(random.pick(words)) }
         }
         let sane = await IMAPDialogue.alice(mail)
         await sane.ok("NOOP")
-    }
-
-    private struct SplitMix {
-        var state: UInt64
-
-        mutating func next() -> UInt64 {
-            state &+= 0x9E37_79B9_7F4A_7C15
-            var z = state
-            z = (z ^ (z >> 30)) &* 0xBF58_476D_1CE4_E5B9
-            z = (z ^ (z >> 27)) &* 0x94D0_49BB_1331_11EB
-            return z ^ (z >> 31)
-        }
     }
 }

@@ -1,5 +1,6 @@
 import NIOConcurrencyHelpers
 import ShardFS
+import TestSupport
 import Testing
 
 @testable import MailServer
@@ -88,16 +89,16 @@ import Testing
     /// Two sessions change one mailbox in turn; what each was told adds up to what is there.
     @Test(arguments: [false, true]) func bothKeepCount(usesVanished: Bool) async throws {
         let (mail, one, two) = try await Self.pair(20)
-        var generator = Generator(seed: usesVanished ? 1 : 2)
+        var generator = SeededGenerator(seed: usesVanished ? 1 : 2)
         var models = [Model(uids: Array(1...20)), Model(uids: Array(1...20))]
         if usesVanished { for dialogue in [one, two] { await dialogue.ok("ENABLE QRESYNC") } }
         for round in 0..<120 {
-            let who = Int(generator.next() % 2)
+            let who = generator.below(2)
             let (dialogue, count) = (who == 0 ? one : two, models[who].uids.count)
-            let number = count == 0 ? 0 : 1 + generator.next() % UInt64(count)
-            let uid = number == 0 ? 0 : models[who].uids[Int(number) - 1]
+            let number = count == 0 ? 0 : 1 + generator.below(count)
+            let uid = number == 0 ? 0 : models[who].uids[number - 1]
             let command: String
-            switch count == 0 ? 9 : generator.next() % 10 {
+            switch count == 0 ? 9 : generator.below(10) {
             case 0: command = #"STORE \#(number) +FLAGS.SILENT (\Deleted)"#
             case 1: command = #"UID STORE \#(uid) +FLAGS (\Deleted)"#
             case 2: command = "EXPUNGE"
@@ -170,16 +171,6 @@ import Testing
                 #expect(uids[index] == 0 || uids[index] == uid, "\(lines)")
                 uids[index] = uid
             }
-        }
-    }
-
-    /// The same turns every time.
-    private struct Generator {
-        var state: UInt64
-        init(seed: UInt64) { state = seed &* 0x9E37_79B9_7F4A_7C15 }
-        mutating func next() -> UInt64 {
-            state = state &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
-            return state >> 33
         }
     }
 

@@ -1,3 +1,4 @@
+import TestSupport
 import Testing
 
 @testable import MailServer
@@ -92,21 +93,13 @@ import Testing
         "Content-Transfer-Encoding: ä\n", " ", "\t", "\r", "\0", "ä", "€", "x", "\n x", "NIL", "{3}", "=?utf-8?q?=00?=",
     ]
 
-    private struct Generator: RandomNumberGenerator {
-        var state: UInt64
-        mutating func next() -> UInt64 {
-            state = state &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
-            return state ^ state >> 29
-        }
-    }
-
     @Test func everyAnswerKeepsTheGrammar() async throws {
         let mail = try IMAPTestMail()
-        var generator = Generator(state: 9)
+        var generator = SeededGenerator(seed: 9)
         for _ in 0..<400 {
             let count = Int.random(in: 0...40, using: &generator)
             try mail.append(
-                (0..<count).map { _ in Self.pieces.randomElement(using: &generator) ?? "" }.joined())
+                (0..<count).map { _ in generator.pick(Self.pieces) }.joined())
         }
         let dialogue = await IMAPDialogue.alice(mail)
         let answer = await dialogue.ok("FETCH 1:* (ENVELOPE BODY BODYSTRUCTURE)").joined(separator: "\r\n") + "\r\n"

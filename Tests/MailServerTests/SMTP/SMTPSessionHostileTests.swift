@@ -1,4 +1,5 @@
 import SMTPCodec
+import TestSupport
 import Testing
 
 @testable import MailServer
@@ -12,16 +13,6 @@ import Testing
         "AUTH PLAIN\r\n",
         "*\r\n", "YQ==\r\n", SMTPDialogue.plainLogin + "\r\n", "From: a@b\r\n", "Received: x\r\n", "QUIT\r\n",
     ]
-
-    /// A generator with a fixed seed, so that a failure repeats.
-    private struct Generator: RandomNumberGenerator {
-        var state: UInt64
-
-        mutating func next() -> UInt64 {
-            state = state &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
-            return (state >> 32) ^ (state << 32)
-        }
-    }
 
     private func dialogue(_ role: SMTPRole, isTLS: Bool, step: Int) -> SMTPDialogue {
         var dialogue = SMTPDialogue(role: role, offersTLS: isTLS, isTLS: isTLS) {
@@ -37,7 +28,7 @@ import Testing
 
     /// Nothing traps, every reply is well formed, and neither replies nor stored messages depend on how the bytes come.
     @Test(arguments: 0..<12) func splitsDoNotMatter(seed: UInt64) {
-        var generator = Generator(state: seed)
+        var generator = SeededGenerator(seed: seed)
         for _ in 0..<10 {
             var text =
                 Bool.random(using: &generator) ? "EHLO a\r\nMAIL FROM:<a@b>\r\nRCPT TO:<bob@example.com>\r\n" : ""

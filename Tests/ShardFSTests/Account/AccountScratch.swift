@@ -1,25 +1,20 @@
 import FoundationEssentials
 import Glibc
+import TestSupport
 
 @testable import ShardFS
 
-/// A directory below the system's temporary one, open, that goes away with its last user.
+/// A temporary directory, open.
 final class AccountScratch: Sendable {
-    let path: String
+    private let place = TemporaryDirectory()
     let directory: Int32
     let system = System()
 
-    init() throws {
-        let base = getenv("TMPDIR").map { String(cString: $0) } ?? "/tmp"
-        path = "\(base)/shardfs-account-\(System.random(UInt64.self))"
-        try system.makeDirectory(System.currentDirectory, path)
-        directory = try system.openDirectory(System.currentDirectory, path)
-    }
+    init() throws { directory = try system.openDirectory(System.currentDirectory, place.path) }
 
-    deinit {
-        system.close(directory)
-        try? FileManager.default.removeItem(atPath: path)
-    }
+    deinit { system.close(directory) }
+
+    var path: String { place.path }
 
     func write(_ text: String, to name: String) throws {
         try FilePublisher(system: system).publish(Array(text.utf8), as: name, in: directory)

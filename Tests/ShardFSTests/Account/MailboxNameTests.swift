@@ -1,3 +1,4 @@
+import TestSupport
 import Testing
 
 @testable import ShardFS
@@ -129,7 +130,7 @@ import Testing
     /// Whatever a client sends: a name that is accepted comes back from its directories, and no directory name can
     /// lead elsewhere.
     @Test func anyNameComesBackFromItsDirectories() {
-        var random = SplitMix(seed: 1)
+        var random = SeededGenerator(seed: 1)
         let alphabet: [Unicode.Scalar] = [
             "a", "Z", "0", "0", "0", ".", ".", "/", "/", "%", "2", "E", "\t", "\u{1}", "\u{7F}", "\u{85}", "\u{308}",
             "\u{323}",
@@ -158,7 +159,7 @@ import Testing
 
     /// Any bytes as a directory: foreign, or the one directory of a name.
     @Test func anyDirectoryNameIsForeignOrCanonical() {
-        var random = SplitMix(seed: 2)
+        var random = SeededGenerator(seed: 2)
         let alphabet: [UInt8] = Array("%%%%0123456789ABCDEFabm.x/".utf8) + [0xC3, 0xBC, 0xCC, 0x88, 0x00, 0xFF]
         for _ in 0..<10_000 {
             let bytes = (0..<random.below(9)).map { _ in alphabet[random.below(alphabet.count)] }
@@ -167,20 +168,4 @@ import Testing
             }
         }
     }
-}
-
-/// A small generator with a seed, so that a failure comes again.
-struct SplitMix {
-    private var state: UInt64
-    init(seed: UInt64) { state = seed }
-
-    mutating func next() -> UInt64 {
-        state &+= 0x9E37_79B9_7F4A_7C15
-        var z = state
-        z = (z ^ (z >> 30)) &* 0xBF58_476D_1CE4_E5B9
-        z = (z ^ (z >> 27)) &* 0x94D0_49BB_1331_11EB
-        return z ^ (z >> 31)
-    }
-
-    mutating func below(_ bound: Int) -> Int { Int(next() % UInt64(bound)) }
 }

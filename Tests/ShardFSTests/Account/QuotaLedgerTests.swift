@@ -1,3 +1,4 @@
+import TestSupport
 import Testing
 
 @testable import ShardFS
@@ -223,7 +224,7 @@ import Testing
         onThreads(6) { index in
             // Own objects and so own descriptors: to flock, threads with these are processes.
             let quota = ledger(scratch)
-            var random = SplitMix(seed: UInt64(index))
+            var random = SeededGenerator(seed: UInt64(index))
             var mine: [UInt64] = []
             var refused = 0
             var failed = 0

@@ -1,4 +1,5 @@
 import Glibc
+import TestSupport
 import Testing
 
 @testable import ShardFS
@@ -43,7 +44,7 @@ import Testing
         try t.fill([("INBOX", ["i"]), ("A", ["a", "b"]), ("A/x", ["c"]), ("L/m", [])])
         try t.account.delete(MailboxName("L"))
         try t.account.delete(MailboxName("L/m"))
-        for name in try t.names(".deleted") { TestStore.removeTree(try "\(t.directory)/.deleted/\(name)") }
+        for name in try t.names(".deleted") { removeTree(try "\(t.directory)/.deleted/\(name)") }
         let recorder = CallRecorder()
         try t.reopen { $0.hook = recorder }
         #expect(try t.tree() == Change.before)
@@ -53,7 +54,7 @@ import Testing
         recorder.stop()
 
         var disk = CutDisk(image)
-        var random = SeededRandom(SeededRandom.seed)
+        var random = SeededGenerator(seed: SeededGenerator.testSeed)
         var seen: Set<Int> = []
         var returned = false
         for event in recorder.events {
@@ -83,7 +84,7 @@ import Testing
         let t = try TreeScratch(image, options)
         let tree = try t.tree()
         let old = [Change.before, change == .rename ? ["INBOX=i", "A=a,b", "A/x=c", "B=", "L"] : Change.before]
-        #expect(tree == change.after || (!returned && old.contains(tree)), "seed \(SeededRandom.seed), \(cut)")
+        #expect(tree == change.after || (!returned && old.contains(tree)), "seed \(SeededGenerator.testSeed), \(cut)")
         if change.deleted > 0, tree == change.after {
             let deleted = try t.names(".deleted")
             #expect(deleted.count == 1, "\(cut)")

@@ -1,3 +1,4 @@
+import TestSupport
 import Testing
 
 @testable import ShardFS
@@ -15,7 +16,7 @@ import Testing
 
     static func die(_ bench: FaultBench, _ at: Int) throws -> [String] {
         let path = bench.scratch.copy(bench.image)
-        defer { TestStore.removeTree(path) }
+        defer { removeTree(path) }
         let options = bench.run.options(bench.run.boot)
         // A process beside, which had everything open before; not where the first opening is what is tested.
         let follower = bench.run.opens ? nil : try Store.open(path, options: options)

@@ -1,4 +1,5 @@
 import Glibc
+import TestSupport
 import Testing
 
 @testable import ShardFS
@@ -201,7 +202,7 @@ final class FaultBench {
     func calls() throws -> Int {
         let hook = FaultHook()
         let path = scratch.copy(image)
-        defer { TestStore.removeTree(path) }
+        defer { removeTree(path) }
         if run == .openStore {
             hook.arm(.count)
             _ = try store(path, hook)

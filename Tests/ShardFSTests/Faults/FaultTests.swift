@@ -1,4 +1,5 @@
 import Glibc
+import TestSupport
 import Testing
 
 @testable import ShardFS
@@ -40,7 +41,7 @@ import Testing
     /// Runs the operation with faults, then looks.
     static func fail(_ bench: FaultBench, _ mode: FaultHook.Mode, _ error: Errno) throws -> [String] {
         let path = bench.scratch.copy(bench.image)
-        defer { TestStore.removeTree(path) }
+        defer { removeTree(path) }
         let hook = FaultHook()
         var wrong: [String] = []
         var failure: StoreError?

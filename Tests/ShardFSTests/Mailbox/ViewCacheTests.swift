@@ -1,4 +1,5 @@
 import Glibc
+import TestSupport
 import Testing
 
 @testable import ShardFS
@@ -191,7 +192,7 @@ extension ShardName {
         case .remove: #expect(unlink("\(shard)/00003007_.eml") == 0)
         case .add: Bench.write("\(shard)/00003999_.eml", "by hand")
         case .odd: #expect(rename("\(shard)/00003007_.eml", "\(shard)/3007_S.eml") == 0)
-        case .removeShard: TestStore.removeTree(shard)
+        case .removeShard: removeTree(shard)
         case .emptyLog: #expect(truncate("\(inbox)/changes.log", 0) == 0)
         case .logByte: Self.spoil("\(inbox)/changes.log", at: 8192 + 64 * 10 + 20)
         case .logHead:
@@ -202,10 +203,10 @@ extension ShardName {
             #expect(rename(shard, "\(inbox)/kept") == 0)
             #expect(mkdir(shard, 0o700) == 0)
             #expect(rename("\(inbox)/kept/00003007_.eml", "\(shard)/00003007_.eml") == 0)
-            TestStore.removeTree("\(inbox)/kept")
+            removeTree("\(inbox)/kept")
         case .copiedMailbox:
             #expect(Program.run(["cp", "-a", inbox, "\(inbox).copy"]).status == 0)
-            TestStore.removeTree(inbox)
+            removeTree(inbox)
             #expect(rename("\(inbox).copy", inbox) == 0)
             #expect(unlink("\(inbox)/0002/00002007_.eml") == 0)
         case .compact: try b.t.mailbox().compact()

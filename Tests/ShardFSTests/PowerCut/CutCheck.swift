@@ -1,4 +1,5 @@
 import Glibc
+import TestSupport
 
 @testable import ShardFS
 
@@ -16,7 +17,7 @@ struct CutCheck {
     var tears = 2
     /// Stops after so many broken rules.
     var enough = 5
-    var random: SeededRandom
+    var random: SeededGenerator
     private let scratch = FastScratch()
 
     /// - Parameter mutate: what the engine is to have done instead of an event, given the one before; nil for nothing.
@@ -28,7 +29,7 @@ struct CutCheck {
         let all = scenario.recorder.events
         let names = RecordedNames(scenario.image, all)
         events = all.indices.compactMap { mutate(all[$0], $0 > 0 ? all[$0 - 1] : nil, names) }
-        random = SeededRandom(SeededRandom.seed)
+        random = SeededGenerator(seed: SeededGenerator.testSeed)
     }
 
     mutating func run() -> Outcome {
@@ -84,7 +85,7 @@ struct CutCheck {
     private func check(_ image: DiskImage, _ acknowledged: Int, _ shown: [String: ShownMarks]) -> [String] {
         let path = scratch.path + "/state"
         image.materialise(in: path)
-        defer { TestStore.removeTree(path) }
+        defer { removeTree(path) }
         do {
             return try check(path, acknowledged, shown)
         } catch {

@@ -1,3 +1,5 @@
+import TestSupport
+
 @testable import ShardFS
 
 /// A disk while calls are made to it: what is durable, and what would be lost, in part or whole, by a cut now.
@@ -143,7 +145,7 @@ struct CutDisk {
     }
 
     /// The disk with `chosen` of the pending entries.
-    func image(_ chosen: Set<Int>, _ loss: DataLoss, _ random: inout SeededRandom) -> DiskImage {
+    func image(_ chosen: Set<Int>, _ loss: DataLoss, _ random: inout SeededGenerator) -> DiskImage {
         var image = durable
         let all = closed(chosen)
         for atom in atoms where all.contains(atom.id) { Self.put(atom, &image) }
@@ -165,7 +167,7 @@ struct CutDisk {
     }
 
     private static func torn(
-        _ old: DiskFile, _ changes: [FileChange], _ new: DiskFile, _ random: inout SeededRandom
+        _ old: DiskFile, _ changes: [FileChange], _ new: DiskFile, _ random: inout SeededGenerator
     ) -> DiskFile {
         let block = Bool.random(using: &random) ? 64 : 512
         switch Int.random(in: 0..<6, using: &random) {
@@ -203,7 +205,7 @@ struct CutDisk {
 
     /// Sets of pending entries: all of them where they are few, else every prefix, every one missing, every one alone
     /// and some at random.
-    func choices(_ samples: Int, _ random: inout SeededRandom) -> [Set<Int>] {
+    func choices(_ samples: Int, _ random: inout SeededGenerator) -> [Set<Int>] {
         let ids = atoms.map(\.id)
         var found: Set<Set<Int>> = []
         if ids.count <= 5 {

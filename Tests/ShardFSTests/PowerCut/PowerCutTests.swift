@@ -1,3 +1,4 @@
+import TestSupport
 import Testing
 
 @testable import ShardFS
@@ -9,7 +10,7 @@ import Testing
         var check = CutCheck(scenario)
         let outcome = check.run()
         #expect(outcome.states > 10, "too few states to mean anything")
-        let seed = "SHARDFS_SEED=\(SeededRandom.seed)"
+        let seed = "SHARDFS_SEED=\(SeededGenerator.testSeed)"
         let wrong = outcome.violations.joined(separator: "\n")
         #expect(outcome.violations.isEmpty, "\(run.rawValue), \(seed), \(outcome.states) states: \(wrong)")
         let calls = scenario.recorder.events.count

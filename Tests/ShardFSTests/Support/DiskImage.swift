@@ -1,4 +1,5 @@
 import Glibc
+import TestSupport
 
 @testable import ShardFS
 
@@ -138,16 +139,10 @@ struct DiskImage {
 /// A directory for stores that a test makes by the hundred: in memory where the machine has such a place, since what
 /// a cut leaves is told by the recording and not by the disk.
 final class FastScratch {
-    let path: String
+    private let directory = TemporaryDirectory(inMemory: true)
     private var count = 0
 
-    init() {
-        let base = access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp"
-        var template = Array("\(base)/shardfs-test-XXXXXX".utf8CString)
-        path = template.withUnsafeMutableBufferPointer { String(cString: mkdtemp($0.baseAddress!)) }
-    }
-
-    deinit { TestStore.removeTree(path) }
+    var path: String { directory.path }
 
     func next() -> String {
         count += 1
@@ -155,21 +150,8 @@ final class FastScratch {
     }
 }
 
-/// Random numbers that a seed repeats.
-struct SeededRandom: RandomNumberGenerator {
-    private var state: UInt64
-
-    init(_ seed: UInt64) { state = seed }
-
-    mutating func next() -> UInt64 {
-        state &+= 0x9E37_79B9_7F4A_7C15
-        var z = state
-        z = (z ^ (z >> 30)) &* 0xBF58_476D_1CE4_E5B9
-        z = (z ^ (z >> 27)) &* 0x94D0_49BB_1331_11EB
-        return z ^ (z >> 31)
-    }
-
+extension SeededGenerator {
     /// `SHARDFS_SEED` of the environment, else one that differs from run to run.
-    static let seed: UInt64 =
+    static let testSeed: UInt64 =
         getenv("SHARDFS_SEED").flatMap { UInt64(String(cString: $0)) } ?? System.random(UInt64.self)
 }

@@ -1,34 +1,21 @@
 import Glibc
+import TestSupport
 import Testing
 
 @testable import ShardFS
 
 /// A store in a directory of its own, removed at the end, with one account and an INBOX.
 final class TestStore {
-    let path: String
+    private let place = TemporaryDirectory()
     var store: Store
     var options: StoreOptions
 
     init(_ options: StoreOptions = StoreOptions()) throws {
-        var template = Array("/tmp/shardfs-test-XXXXXX".utf8CString)
-        path = template.withUnsafeMutableBufferPointer { String(cString: mkdtemp($0.baseAddress!)) }
         self.options = options
-        store = try Store.open(path, options: options)
+        store = try Store.open(place.path, options: options)
     }
 
-    deinit {
-        Self.removeTree(path)
-    }
-
-    static func removeTree(_ path: String) {
-        for name in (try? DirectoryListing.names(System(), AT_FDCWD, path)) ?? [] {
-            let child = "\(path)/\(name)"
-            var s = stat()
-            guard lstat(child, &s) == 0 else { continue }
-            if s.st_mode & S_IFMT == S_IFDIR { removeTree(child) } else { unlink(child) }
-        }
-        rmdir(path)
-    }
+    var path: String { place.path }
 
     func account(_ address: String = "alice@example.com") throws -> Account {
         let address = try AccountAddress(parsing: address)

@@ -1,0 +1,40 @@
+import Glibc
+
+/// A directory of its own, gone with everything in it when the last reference goes.
+public final class TemporaryDirectory: Sendable {
+    public let path: String
+
+    /// - Parameter inMemory: where the machine has such a place, for tests that make many files and ask nothing of the
+    ///   disk.
+    public init(inMemory: Bool = false) {
+        let memory = "/dev/shm"
+        let usual = getenv("TMPDIR").map { String(cString: $0) } ?? "/tmp"
+        let base = inMemory && access(memory, W_OK) == 0 ? memory : usual
+        var template = Array("\(base)/rmail-test-XXXXXX".utf8CString)
+        guard mkdtemp(&template) != nil else {
+            fatalError("no directory can be made in \(base)")
+        }
+        path = String(decoding: template.dropLast().map(UInt8.init(bitPattern:)), as: UTF8.self)
+    }
+
+    deinit { removeTree(path) }
+}
+
+/// Removes a file, or a directory with all that is in it; links are not followed.
+public func removeTree(_ path: String) { removeTree(Array(path.utf8CString)) }
+
+private func removeTree(_ path: [CChar]) {
+    if unlink(path) == 0 { return }
+    guard let directory = opendir(path) else { return }
+    // Names are bytes: some tests make ones that are no text.
+    var names: [[CChar]] = []
+    while let entry = readdir(directory) {
+        let name = withUnsafeBytes(of: &entry.pointee.d_name) {
+            Array($0.bindMemory(to: CChar.self).prefix { $0 != 0 })
+        }
+        if name != [0x2E], name != [0x2E, 0x2E] { names.append(name) }
+    }
+    closedir(directory)
+    for name in names { removeTree(path.dropLast() + [0x2F] + name + [0]) }
+    rmdir(path)
+}
