@@ -34,12 +34,8 @@ final class IndexWriter: Sendable {
 
     /// Queues changes; false when there is no room, or no thread any more.
     func add(_ account: AccountIndex, _ mutations: [Mutation]) -> Bool {
-        let cost = mutations.reduce(0) { $0 + $1.cost }
-        return state.change { s in
-            guard !s.isStopping, s.bytes + cost <= maximumBytes, start(&s) else { return false }
-            s.bytes += cost
-            s.jobs.append(.change(account, mutations))
-            if s.due == nil { s.due = cposix_monotonic_ns() + delay }
+        state.change { s in
+            guard enqueue(account, mutations, limit: maximumBytes, &s) == true else { return false }
             // A queue that fills up is not kept waiting.
             if s.bytes > maximumBytes / 2 { s.due = 0 }
             return true
@@ -49,18 +45,26 @@ final class IndexWriter: Sendable {
     /// Queues changes as `add` does, when no more than `limit` bytes wait; false when that takes longer than `seconds`.
     /// Never from the thread itself.
     func add(_ account: AccountIndex, _ mutations: [Mutation], waitingBelow limit: Int, seconds: Double) -> Bool {
-        let cost = mutations.reduce(0) { $0 + $1.cost }
         let deadline = cposix_monotonic_ns() + UInt64(seconds * 1e9)
-        let isTaken = state.wait(until: deadline) { s -> Bool? in
-            guard !s.isStopping, start(&s) else { return false }
-            guard s.bytes == 0 || s.bytes + cost <= limit else { return nil }
-            s.bytes += cost
-            s.jobs.append(.change(account, mutations))
-            return true
+        let isTaken = state.wait(until: deadline) { s in
+            enqueue(account, mutations, limit: s.bytes == 0 ? .max : limit, &s)
         }
         // Nobody waits for more to come.
         if isTaken == true { state.change { $0.due = 0 } }
         return isTaken ?? false
+    }
+
+    /// False when there is no thread any more, nil when there is no room now.
+    private func enqueue(
+        _ account: AccountIndex, _ mutations: [Mutation], limit: Int, _ s: inout State
+    ) -> Bool? {
+        guard !s.isStopping, start(&s) else { return false }
+        let cost = mutations.reduce(0) { $0 + $1.cost }
+        guard s.bytes + cost <= limit else { return nil }
+        s.bytes += cost
+        s.jobs.append(.change(account, mutations))
+        if s.due == nil { s.due = cposix_monotonic_ns() + delay }
+        return true
     }
 
     /// Runs `body` on the thread after all that was queued before; false when there is no thread.
