@@ -1,13 +1,10 @@
 import NIOConcurrencyHelpers
 import NIOCore
 import NIOPosix
-public import NIOSSL
-
-/// Asks a connection's handler to come to an end: what is under way is finished first.
-struct ConnectionStopEvent: Sendable {}
+import NIOSSL
 
 /// What ``ConnectionServer`` refuses to do.
-public enum ConnectionServerError: Error, Hashable, Sendable {
+enum ConnectionServerError: Error, Hashable {
     /// The listener needs TLS, and the server has none.
     case noTLS
     /// The server has been shut down.
@@ -16,75 +13,51 @@ public enum ConnectionServerError: Error, Hashable, Sendable {
     case tooManyConnections
 }
 
-/// Listeners and connections of a line protocol's server: admission, TLS in front, and a graceful end. What happens on
-/// a connection is its handler's business.
+/// Any number of listeners of one protocol, and their connections: admission, TLS in front, and a graceful end. What
+/// happens on a connection is the ``ConnectionHandler``'s and its driver's business.
 ///
-/// Certificates are asked for at each handshake, so they can be replaced while the server runs.
-public final class ConnectionServer: Sendable {
-    /// Gives the TLS context of the moment.
-    public typealias TLSProvider = @Sendable () throws -> NIOSSLContext
-
-    /// A connection that was let in.
-    struct Arrival: Sendable {
-        let channel: any Channel
-        /// The client's IP address; an IPv4 address on an IPv6 socket is given as IPv4.
-        let remoteAddress: String
-        let isTLS: Bool
-        /// What the listener was opened with.
-        let listener: Int
-        /// To be called once, when the connection is gone and nothing of it is under way.
-        let onFinish: @Sendable () -> Void
-    }
-
-    /// What the protocol has to say.
-    struct Service: Sendable {
-        /// Asked when a client has connected; false turns it away. Must not block.
-        var opened: @Sendable (_ remoteAddress: String) -> Bool
-        /// Told when a client that was let in is gone. Must not block.
-        var closed: @Sendable (_ remoteAddress: String) -> Void
-        /// The one line for clients that are turned away.
-        var refusal: ByteBuffer
-        /// Puts the protocol's handler into the pipeline of a new connection; on its event loop.
-        var install: @Sendable (Arrival) throws -> Void
-    }
-
+/// New settings hold for connections that come later; those that stand keep theirs. Certificates are asked for at each
+/// handshake, so they can be replaced while the server runs.
+final class ConnectionServer<Served: ServedProtocol>: Sendable {
     private struct Connection {
         let channel: any Channel
         let finished: EventLoopPromise<Void>
     }
 
     private struct State {
-        var maxConnections: Int
+        var settings: Served.Settings
         var listeners: [any Channel] = []
         var connections: [ObjectIdentifier: Connection] = [:]
         var isStopping = false
     }
 
+    private let served: Served
+    private let tls: TLSProvider?
     private let group: any EventLoopGroup
-    private let service: Service
-    let tls: TLSProvider?
     private let state: NIOLockedValueBox<State>
 
-    init(maxConnections: Int, service: Service, tls: TLSProvider?, group: any EventLoopGroup) {
-        self.group = group
-        self.service = service
+    /// - Parameter tls: nil when TLS is turned off: STARTTLS is not offered then, and credentials are taken in clear.
+    init(_ served: Served, settings: Served.Settings, tls: TLSProvider?, group: any EventLoopGroup) {
+        self.served = served
         self.tls = tls
-        state = NIOLockedValueBox(State(maxConnections: maxConnections))
+        self.group = group
+        state = NIOLockedValueBox(State(settings: settings))
     }
 
     /// Connections at the moment.
     var connectionCount: Int { state.withLockedValue { $0.connections.count } }
 
-    /// Changes how many connections are let in from here on.
-    func setMaxConnections(_ count: Int) { state.withLockedValue { $0.maxConnections = count } }
+    /// Replaces the settings for connections to come.
+    func update(_ settings: Served.Settings) { state.withLockedValue { $0.settings = settings } }
 
-    /// Opens a listener; with `implicitTLS` connections begin with a handshake.
-    /// - Parameters:
-    ///   - port: 0 takes a free one.
-    ///   - listener: told with each arrival, for protocols that treat their listeners differently.
+    /// Opens a listener.
+    /// - Parameter port: 0 takes a free one.
     /// - Returns: the address that is listened on.
-    func listen(host: String, port: Int, implicitTLS: Bool, listener: Int = 0) async throws -> SocketAddress {
-        if implicitTLS && tls == nil { throw ConnectionServerError.noTLS }
+    /// - Throws: what binding fails with, and a ``ConnectionServerError`` when the role asks for TLS where there is none
+    ///   or the server has been shut down.
+    @discardableResult
+    func listen(host: String, port: Int, role: Served.Role) async throws -> SocketAddress {
+        if role.usesImplicitTLS && tls == nil { throw ConnectionServerError.noTLS }
         let channel = try await ServerBootstrap(group: group)
             .serverChannelOption(.backlog, value: 256)
             .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
@@ -96,7 +69,7 @@ public final class ConnectionServer: Sendable {
             .childChannelOption(.recvAllocator, value: ReceiveAllocator())
             .childChannelOption(.maxMessagesPerRead, value: 1)
             .childChannelInitializer { channel in
-                channel.eventLoop.makeCompletedFuture { try self.accept(channel, isTLS: implicitTLS, listener) }
+                channel.eventLoop.makeCompletedFuture { try self.accept(channel, role) }
             }
             .bind(host: host, port: port).get()
         let isStopping = state.withLockedValue { state in
@@ -110,8 +83,8 @@ public final class ConnectionServer: Sendable {
         return address
     }
 
-    /// Stops listening, asks all connections to end, and cuts off after `grace` those that did not. Returns when no
-    /// connection is left.
+    /// Stops listening, asks all connections to end with what is under way, and cuts off after `grace` those that did
+    /// not. Returns when no connection is left and nothing of any is under way.
     func shutdown(grace: TimeAmount) async {
         let (listeners, connections) = state.withLockedValue { state in
             state.isStopping = true
@@ -131,70 +104,64 @@ public final class ConnectionServer: Sendable {
 
     // MARK: - Connections
 
-    private func accept(_ channel: any Channel, isTLS: Bool, _ listener: Int) throws {
+    private func accept(_ channel: any Channel, _ role: Served.Role) throws {
         let remoteAddress = Self.address(of: channel)
-        guard admit(channel, remoteAddress) else {
+        let (settings, isIn) = admit(channel, remoteAddress)
+        guard isIn else {
             // In front of a TLS handshake there is nothing that a client would understand.
-            if isTLS { throw ConnectionServerError.tooManyConnections }
-            return try channel.pipeline.syncOperations.addHandler(ConnectionRefusalHandler(service.refusal))
+            if role.usesImplicitTLS { throw ConnectionServerError.tooManyConnections }
+            let refusal = ConnectionRefusalHandler(served.refusal(settings))
+            return try channel.pipeline.syncOperations.addHandler(refusal)
         }
-        let (service, state) = (service, state)
-        let identifier = ObjectIdentifier(channel)
-        let onFinish: @Sendable () -> Void = {
-            service.closed(remoteAddress)
-            state.withLockedValue { $0.connections.removeValue(forKey: identifier) }?.finished.succeed()
+        let (gate, identifier) = (served.gate, ObjectIdentifier(channel))
+        let onFinish: @Sendable () -> Void = { [self] in
+            gate.connectionClosed(from: remoteAddress)
+            remove(identifier)
         }
         do {
-            if isTLS, let context = try tls?() {
+            if role.usesImplicitTLS, let context = try tls?() {
                 try channel.pipeline.syncOperations.addHandler(NIOSSLServerHandler(context: context))
             }
-            try service.install(
-                Arrival(
-                    channel: channel, remoteAddress: remoteAddress, isTLS: isTLS, listener: listener,
-                    onFinish: onFinish))
+            let arrival = ConnectionArrival(
+                channel: channel, remoteAddress: remoteAddress, role: role, offersTLS: tls != nil)
+            try channel.pipeline.syncOperations.addHandler(
+                ConnectionHandler(
+                    eventLoop: channel.eventLoop, driver: served.makeDriver(for: arrival, settings), tls: tls,
+                    closeTimeout: settings.closeTimeout, onFinish: onFinish))
         } catch {
             onFinish()
             throw error
         }
     }
 
-    /// Counts the connection in, if there is room and the service does not mind.
-    private func admit(_ channel: any Channel, _ remoteAddress: String) -> Bool {
+    /// Counts the connection in, if there is room and the gate does not mind.
+    private func admit(_ channel: any Channel, _ remoteAddress: String) -> (Served.Settings, isIn: Bool) {
         let finished = channel.eventLoop.makePromise(of: Void.self)
-        let isIn = state.withLockedValue { state in
-            guard !state.isStopping, state.connections.count < state.maxConnections else { return false }
-            state.connections[ObjectIdentifier(channel)] = Connection(channel: channel, finished: finished)
-            return true
+        let (settings, hasRoom) = state.withLockedValue { state in
+            let hasRoom = !state.isStopping && state.connections.count < state.settings.maxConnections
+            if hasRoom {
+                state.connections[ObjectIdentifier(channel)] = Connection(channel: channel, finished: finished)
+            }
+            return (state.settings, hasRoom)
         }
-        guard isIn else {
+        guard hasRoom else {
             finished.succeed()
-            return false
+            return (settings, false)
         }
-        guard service.opened(remoteAddress) else {
-            state.withLockedValue { $0.connections.removeValue(forKey: ObjectIdentifier(channel)) }?.finished.succeed()
-            return false
+        guard served.gate.connectionOpened(from: remoteAddress) else {
+            remove(ObjectIdentifier(channel))
+            return (settings, false)
         }
-        return true
+        return (settings, true)
+    }
+
+    private func remove(_ identifier: ObjectIdentifier) {
+        state.withLockedValue { $0.connections.removeValue(forKey: identifier) }?.finished.succeed()
     }
 
     private static func address(of channel: any Channel) -> String {
         guard let address = channel.remoteAddress?.ipAddress else { return "unknown" }
         let mapped = "::ffff:"
         return address.hasPrefix(mapped) && address.contains(".") ? String(address.dropFirst(mapped.count)) : address
-    }
-}
-
-/// Turns a client away with one line.
-private final class ConnectionRefusalHandler: ChannelInboundHandler {
-    typealias InboundIn = ByteBuffer
-    typealias OutboundOut = ByteBuffer
-
-    private let line: ByteBuffer
-
-    init(_ line: ByteBuffer) { self.line = line }
-
-    func channelActive(context: ChannelHandlerContext) {
-        let bound = NIOLoopBound(context, eventLoop: context.eventLoop)
-        context.writeAndFlush(wrapOutboundOut(line)).whenComplete { _ in bound.value.close(promise: nil) }
     }
 }

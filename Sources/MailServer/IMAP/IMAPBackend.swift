@@ -2,14 +2,7 @@ public import ShardFS
 public import ShardIndex
 
 /// The accounts behind an IMAP server. Calls come from many connections at once.
-public protocol IMAPBackend: Sendable {
-    /// A client has connected. False closes the connection with BYE; ``connectionClosed(from:)`` is not called then.
-    /// Called on an event loop: must not block.
-    func connectionOpened(from remoteAddress: String) -> Bool
-
-    /// A connection that was let in has ended. Called on an event loop: must not block.
-    func connectionClosed(from remoteAddress: String)
-
+public protocol IMAPBackend: ConnectionGate {
     /// Verifies credentials. `user` is what the client sent, mostly an address; nothing about it is known to be true.
     func authenticate(user: String, password: [UInt8], from remoteAddress: String) async -> IMAPAuthenticationOutcome
 

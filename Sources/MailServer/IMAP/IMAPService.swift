@@ -14,9 +14,8 @@ public final class IMAPService: MailService {
         let tls = environment.tls
         version = environment.version
         server = IMAPServer(
-            configuration: Self.settings(configuration, version, tls: tls != nil),
-            backend: StoreIMAPBackend(environment),
-            pool: environment.filePool, tls: tls.map { holder in { @Sendable in holder.current } },
+            ServedIMAP(backend: StoreIMAPBackend(environment), pool: environment.filePool),
+            settings: Self.settings(configuration, version, tls: tls != nil), tls: tls?.provider,
             group: environment.group)
         let imap = configuration.imap
         places = [
@@ -45,7 +44,7 @@ public final class IMAPService: MailService {
     }
 
     public func listen(_ place: ListenerPlace) async throws -> SocketAddress {
-        try await server.listen(host: place.host, port: Int(place.port), implicitTLS: place.name == "imaps")
+        try await server.listen(host: place.host, port: Int(place.port), role: place.name == "imaps" ? .imaps : .imap)
     }
 
     public func reload(_ configuration: Configuration) {

@@ -9,8 +9,8 @@ public final class SMTPService: MailService {
         let configuration = environment.configuration
         let tls = environment.tls
         server = SMTPServer(
-            configuration: Self.settings(configuration, tls: tls != nil), backend: LocalDelivery(environment),
-            tls: tls.map { holder in { @Sendable in holder.current } }, group: environment.group)
+            ServedSMTP(backend: LocalDelivery(environment)), settings: Self.settings(configuration, tls: tls != nil),
+            tls: tls?.provider, group: environment.group)
         let smtp = configuration.smtp
         func place(_ name: String, _ port: Port?, _ key: String) -> ListenerPlace? {
             ListenerPlace(name, host: smtp.host, hostKey: "smtp.host", port: port, portKey: key)

@@ -49,6 +49,17 @@ struct SMTPTrace {
     }
 }
 
+extension SMTPMessageStamp {
+    /// For a message that begins now.
+    static func now() -> SMTPMessageStamp {
+        let seconds = Clocks.wall()
+        let random = UInt64.random(in: .min ... .max)
+        return SMTPMessageStamp(
+            id: String(seconds, radix: 36) + "z" + String(random, radix: 36),
+            date: SMTPDate.string(secondsSinceEpoch: seconds))
+    }
+}
+
 /// Dates as mail writes them.
 enum SMTPDate {
     private static let days = ["Thu", "Fri", "Sat", "Sun", "Mon", "Tue", "Wed"]

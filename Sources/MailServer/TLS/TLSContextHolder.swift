@@ -1,6 +1,9 @@
 import NIOConcurrencyHelpers
 public import NIOSSL
 
+/// Gives the TLS context of the moment; asked for each handshake.
+typealias TLSProvider = @Sendable () throws -> NIOSSLContext
+
 /// The TLS context that new connections take. A reload swaps it; connections that are open keep the old one.
 public final class TLSContextHolder: Sendable {
     private let box: NIOLockedValueBox<NIOSSLContext>
@@ -10,4 +13,7 @@ public final class TLSContextHolder: Sendable {
     public var current: NIOSSLContext { box.withLockedValue { $0 } }
 
     public func replace(_ context: NIOSSLContext) { box.withLockedValue { $0 = context } }
+
+    /// For servers.
+    var provider: TLSProvider { { [self] in current } }
 }

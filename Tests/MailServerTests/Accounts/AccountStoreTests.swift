@@ -1,5 +1,6 @@
 import NIOConcurrencyHelpers
 import ShardFS
+import TestSupport
 import Testing
 
 @testable import MailServer
@@ -27,7 +28,7 @@ private struct Fixture {
     let store: AccountStore<LocalAccountFiles>
 
     init(refusal: AccountError? = nil) throws {
-        directory = try TemporaryDirectory()
+        directory = TemporaryDirectory()
         mailboxes = RecordingProvisioning(refusal: refusal)
         store = AccountStore(
             mailRoot: directory.path + "/mail", files: LocalAccountFiles(lockPatience: .milliseconds(50)),

@@ -1,5 +1,6 @@
 import NIOConcurrencyHelpers
 import ShardFS
+import TestSupport
 import Testing
 
 @testable import MailServer
@@ -16,7 +17,7 @@ private final class Fixture: Sendable {
     let authenticator: Authenticator<LocalAccountFiles>
 
     init(waiting: Int = 100) throws {
-        directory = try TemporaryDirectory()
+        directory = TemporaryDirectory()
         store = AccountStore(
             mailRoot: directory.path, files: LocalAccountFiles(), mailboxes: RecordingProvisioning(), now: { 0 })
         passwordPool = BlockingPool(threads: 1, maximumWaiting: waiting)

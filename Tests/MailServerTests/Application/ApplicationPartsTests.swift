@@ -3,6 +3,7 @@ import Logging
 import NIOConcurrencyHelpers
 import NIOCore
 import ShardFS
+import TestSupport
 import Testing
 
 @testable import MailServer
@@ -102,7 +103,7 @@ private func place(_ host: String, _ port: Port) throws -> ListenerPlace {
 
 @Suite struct StoreAccessTests {
     @Test func openingMakesStoreDomainsAndNode() throws {
-        let directory = try TemporaryDirectory()
+        let directory = TemporaryDirectory()
         var configuration = Configuration()
         configuration.mailRoot = directory.path + "/a/mail"
         configuration.storage.statePath = directory.path + "/state"
@@ -125,7 +126,7 @@ private func place(_ host: String, _ port: Port) throws -> ListenerPlace {
     }
 
     @Test func anUnusablePlaceIsNamed() throws {
-        let directory = try TemporaryDirectory()
+        let directory = TemporaryDirectory()
         try LocalAccountFiles().publish([], at: directory.path + "/file", replacing: false)
         var configuration = Configuration()
         configuration.mailRoot = directory.path + "/file/mail"

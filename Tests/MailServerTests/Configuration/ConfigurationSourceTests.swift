@@ -1,3 +1,4 @@
+import TestSupport
 import Testing
 
 @testable import MailServer
@@ -30,7 +31,7 @@ private func surroundings(
     }
 
     @Test func loadingReadsTheFileAndTheEnvironment() throws {
-        let directory = try TemporaryDirectory()
+        let directory = TemporaryDirectory()
         let files = LocalAccountFiles()
         let path = directory.path + "/config.json"
         try files.publish(Array(#"{"hostname": "a.example", "mail_root": "m"}"#.utf8), at: path, replacing: false)
@@ -43,7 +44,7 @@ private func surroundings(
     }
 
     @Test func aMissingFileAndAStatePathInTheStoreAreRefused() throws {
-        let directory = try TemporaryDirectory()
+        let directory = TemporaryDirectory()
         let files = LocalAccountFiles()
         let path = directory.path + "/config.json"
         let source = ConfigurationSource(path: path, surroundings: surroundings(), files: files)

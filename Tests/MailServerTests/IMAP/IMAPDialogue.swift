@@ -124,8 +124,9 @@ final class IMAPDialogue {
 final class CollectedOutput: IMAPOutput {
     private let bytes = NIOLockedValueBox(ByteBuffer())
 
-    func send(_ piece: ByteBuffer) async throws(IMAPFailure) {
+    func send(_ piece: ByteBuffer) async -> Bool {
         bytes.withLockedValue { _ = $0.writeImmutableBuffer(piece) }
+        return true
     }
 
     func take() -> [String] {

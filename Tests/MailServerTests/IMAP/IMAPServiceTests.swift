@@ -3,6 +3,7 @@ import Glibc
 import NIOCore
 import NIOPosix
 import ShardFS
+import TestSupport
 import Testing
 
 @testable import MailServer
@@ -18,7 +19,7 @@ import Testing
         private let passwordPool = BlockingPool(threads: 1, maximumWaiting: 100)
 
         init(_ change: (inout Configuration) -> Void = { _ in }) async throws {
-            directory = try TemporaryDirectory()
+            directory = TemporaryDirectory()
             var configuration = Configuration()
             configuration.mailRoot = "\(directory.path)/store"
             configuration.storage.statePath = "\(directory.path)/state"
@@ -43,10 +44,9 @@ import Testing
 
         func python(_ script: String) async throws {
             let prelude = """
-                import base64, hashlib, hmac, imaplib, socket
-                def connect():
-                    s = socket.create_connection(("127.0.0.1", \(port)), timeout=20)
-                    f = s.makefile("rb")
+                import base64, hashlib, hmac, imaplib
+                def greeted():
+                    s, f = connect()
                     assert f.readline().startswith(b"* OK")
                     return s, f
                 class Scram:
@@ -73,12 +73,7 @@ import Testing
                         return last.encode() + b",p=" + base64.b64encode(proof)
 
                 """
-            let path = "\(directory.path)/client.py"
-            try Data((prelude + script).utf8).write(to: URL(filePath: path))
-            let (status, output) = try await NIOThreadPool.singleton.runIfActive {
-                IMAPServerHarness.run("python3 '\(path)' 2>&1")
-            }
-            if status != 0 { Issue.record("python: \(output)") }
+            try await PythonClients(ports: ["PORT": port], prelude).run(script)
         }
 
         func finish() async throws {
@@ -124,7 +119,7 @@ import Testing
         let f = try await Fixture()
         try await f.python(
             """
-            s, f = connect()
+            s, f = greeted()
             for n in range(3):
                 s.sendall(b"a LOGIN alice@example.com wrong\\r\\n")
                 assert f.readline().startswith(b"a NO [AUTHENTICATIONFAILED]")
@@ -149,7 +144,7 @@ import Testing
         let f = try await Fixture { $0.rateLimit.whitelist = ["127.0.0.1"] }
         try await f.python(
             """
-            s, f = connect()
+            s, f = greeted()
             for n in range(9):
                 s.sendall(b"a LOGIN alice@example.com wrong\\r\\n")
                 assert f.readline().startswith(b"a NO [AUTHENTICATIONFAILED]")

@@ -3,6 +3,7 @@ import Glibc
 import NIOConcurrencyHelpers
 import ShardFS
 import ShardIndex
+import TestSupport
 import Testing
 
 @testable import MailServer
@@ -14,7 +15,7 @@ final class IMAPTestMail: Sendable {
     static let pool = BlockingPool(threads: 4, maximumWaiting: 10_000)
 
     /// In memory where there is such a place: these tests are about the session, not about the disk.
-    let path: String
+    private let directory: TemporaryDirectory
     let store: Store
     let backend: Backend
     /// The read cache, unless RMAIL_TEST_INDEX is off: the tests are run with it and without.
@@ -22,15 +23,13 @@ final class IMAPTestMail: Sendable {
 
     /// - Parameter usesIndex: nil for what RMAIL_TEST_INDEX says.
     init(usesIndex: Bool? = nil, _ change: (inout StoreOptions) -> Void = { _ in }) throws {
-        let base = access("/dev/shm", W_OK) == 0 ? "/dev/shm" : FileManager.default.temporaryDirectory.path
-        path = "\(base)/rmail-imap-\(UInt64.random(in: 0...UInt64.max))"
-        try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: false)
+        directory = TemporaryDirectory(inMemory: true)
         var options = StoreOptions()
         options.durability = .none
         change(&options)
-        store = try Store.open("\(path)/store", options: options)
+        store = try Store.open("\(directory.path)/store", options: options)
         let isOff = getenv("RMAIL_TEST_INDEX").map { String(cString: $0) } == "off"
-        index = usesIndex ?? !isOff ? Self.index(in: path) : nil
+        index = usesIndex ?? !isOff ? Self.index(in: directory.path) : nil
         backend = Backend(store, index)
         let account = try store.createAccount(AccountAddress(local: "alice", domain: "example.com"))
         try account.create(.inbox)
@@ -46,11 +45,10 @@ final class IMAPTestMail: Sendable {
         return ShardIndex(path: "\(path)/cache", options: options) { Issue.record("read cache: \($0)") }
     }
 
-    deinit {
-        // Its writer would take the removal for the act of another program.
-        index?.close()
-        try? FileManager.default.removeItem(atPath: path)
-    }
+    // Its writer would take the removal of the directory for the act of another program.
+    deinit { index?.close() }
+
+    var path: String { directory.path }
 
     func account(_ name: String = "alice") throws -> Account {
         try store.account(AccountAddress(local: name, domain: "example.com"))

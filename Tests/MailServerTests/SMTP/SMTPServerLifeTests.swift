@@ -1,6 +1,7 @@
-import MailServer
 import NIOCore
 import Testing
+
+@testable import MailServer
 
 @Suite(.timeLimit(.minutes(2))) struct SMTPServerLifeTests {
     @Test func idleConnectionsEnd() async throws {

@@ -1,3 +1,7 @@
+import NIOSSL
+
+@testable import MailServer
+
 /// A key and a self-signed certificate for tests, and for tests alone: the key is public, so it protects nothing.
 ///
 /// P-256, for localhost, mail.example.com, 127.0.0.1 and ::1; valid for 30 years.
@@ -26,4 +30,13 @@ enum TestCertificate {
         -----END PRIVATE KEY-----
 
         """
+
+    /// For servers.
+    static let provider: TLSProvider = {
+        let certificates = try NIOSSLCertificate.fromPEMBytes(Array(certificatePEM.utf8))
+        let key = try NIOSSLPrivateKey(bytes: Array(privateKeyPEM.utf8), format: .pem)
+        return try NIOSSLContext(
+            configuration: .makeServerConfiguration(
+                certificateChain: certificates.map { .certificate($0) }, privateKey: .privateKey(key)))
+    }
 }

@@ -2,6 +2,7 @@ import FoundationEssentials
 import Logging
 import NIOSSL
 import SwiftASN1
+import TestSupport
 import Testing
 import X509
 
@@ -16,7 +17,7 @@ private struct Fixture {
     var configuration = Configuration()
 
     init() throws {
-        directory = try TemporaryDirectory()
+        directory = TemporaryDirectory()
         configuration.mailRoot = directory.path
     }
 

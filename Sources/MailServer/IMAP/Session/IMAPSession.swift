@@ -184,7 +184,7 @@ actor IMAPSession {
         guard buffer.readableBytes > 0 else { return }
         let bytes = buffer
         buffer = ByteBuffer()
-        try await output.send(bytes)
+        guard await output.send(bytes) else { throw .disconnected }
     }
 
     /// Runs a blocking body on the pool.

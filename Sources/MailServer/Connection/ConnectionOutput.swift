@@ -2,20 +2,30 @@ import NIOConcurrencyHelpers
 import NIOCore
 
 /// A session's answers, written to its channel no faster than the client takes them.
-final class IMAPChannelOutput: IMAPOutput {
+///
+/// What waits in the channel is its high watermark and one piece at the most.
+final class ConnectionOutput: Sendable {
     private struct State {
         var isOpen = true
         var waiter: CheckedContinuation<Bool, Never>?
     }
 
+    /// Time that the client may take nothing before it is cut off.
+    let timeout: TimeAmount
     private let channel: any Channel
     private let state = NIOLockedValueBox(State())
 
-    init(_ channel: any Channel) { self.channel = channel }
+    init(_ channel: any Channel, timeout: TimeAmount) {
+        self.channel = channel
+        self.timeout = timeout
+    }
 
-    func send(_ bytes: ByteBuffer) async throws(IMAPFailure) {
+    /// Hands bytes to the client and returns when there is room for more: a client that does not read waits here.
+    /// One call at a time.
+    /// - Returns: false when the client is gone.
+    func send(_ bytes: ByteBuffer) async -> Bool {
         channel.writeAndFlush(bytes, promise: nil)
-        let isOpen = await withCheckedContinuation { continuation in
+        return await withCheckedContinuation { continuation in
             let isOpen: Bool? = state.withLockedValue { state in
                 if !state.isOpen { return false }
                 if channel.isWritable { return true }
@@ -24,7 +34,6 @@ final class IMAPChannelOutput: IMAPOutput {
             }
             if let isOpen { continuation.resume(returning: isOpen) }
         }
-        guard isOpen else { throw .disconnected }
     }
 
     /// True while a session waits for its client to read.

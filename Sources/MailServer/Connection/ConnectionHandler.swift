@@ -1,0 +1,273 @@
+import NIOCore
+import NIOSSL
+
+/// Asks a connection's handler to come to an end: what is under way is finished first.
+struct ConnectionStopEvent: Sendable {}
+
+/// A connection in a pipeline: when to read, how long to wait, TLS, and how to end. What is said on it is its driver's
+/// business.
+///
+/// One thing happens at a time. While something is under way, and while the client does not take its answers, the
+/// driver gets nothing to do and nothing is read from the socket: that is the whole of the back-pressure, and memory is
+/// bounded by one read and what the driver keeps. STARTTLS is safe for the same reason: its handler is put in place
+/// before another byte is read.
+///
+/// It needs no server: with a driver that speaks first it is as good for a connection that this side opened. Everything
+/// is called on the channel's event loop.
+final class ConnectionHandler: ChannelInboundHandler {
+    typealias InboundIn = ByteBuffer
+    typealias OutboundOut = ByteBuffer
+
+    private enum Life {
+        case open
+        /// The last answer is written; what still comes is dropped.
+        case closing
+        case closed
+    }
+
+    let eventLoop: any EventLoop
+    private let driver: any ConnectionDriver
+    private let tls: TLSProvider?
+    private let closeTimeout: TimeAmount
+    private let onFinish: @Sendable () -> Void
+    private var context: ChannelHandlerContext?
+    private var life = Life.open
+    private var isStarted = false
+    private var isBusy = false
+    private var isAdvancing = false
+    private var isReading = false
+    private var hasFinished = false
+    /// The client sends no more.
+    private(set) var isInputClosed = false
+    private var tlsContext: NIOSSLContext?
+    private var lastActivity = NIODeadline.now()
+    private var silenceTimer: Scheduled<Void>?
+    private var closeTimer: Scheduled<Void>?
+
+    /// - Parameters:
+    ///   - tls: for ``startTLS()``; asked for each handshake.
+    ///   - closeTimeout: what the client has to take the last answer and to close, before it is cut off.
+    ///   - onFinish: called once, when the connection is gone and nothing of it is under way.
+    init(
+        eventLoop: any EventLoop, driver: any ConnectionDriver, tls: TLSProvider?, closeTimeout: TimeAmount,
+        onFinish: @escaping @Sendable () -> Void
+    ) {
+        self.eventLoop = eventLoop
+        self.driver = driver
+        self.tls = tls
+        self.closeTimeout = closeTimeout
+        self.onFinish = onFinish
+    }
+
+    // MARK: - Channel events
+
+    func handlerAdded(context: ChannelHandlerContext) {
+        self.context = context
+        if context.channel.isActive { start() }
+    }
+
+    func channelActive(context: ChannelHandlerContext) {
+        start()
+        context.fireChannelActive()
+    }
+
+    func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+        guard life == .open else { return }
+        lastActivity = .now()
+        driver.take(unwrapInboundIn(data))
+    }
+
+    func channelReadComplete(context: ChannelHandlerContext) {
+        isReading = false
+        advance()
+    }
+
+    func channelWritabilityChanged(context: ChannelHandlerContext) {
+        lastActivity = .now()
+        driver.output?.writabilityChanged()
+        advance()
+        context.fireChannelWritabilityChanged()
+    }
+
+    func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
+        switch event {
+        case is ConnectionStopEvent:
+            note(.stop)
+        case ChannelEvent.inputClosed:
+            isInputClosed = true
+            guard life == .open else { return context.close(promise: nil) }
+            advance()
+        default:
+            context.fireUserInboundEventTriggered(event)
+        }
+    }
+
+    func errorCaught(context: ChannelHandlerContext, error: any Error) {
+        // A broken connection or TLS session: there is nobody left to tell.
+        context.close(promise: nil)
+    }
+
+    func channelInactive(context: ChannelHandlerContext) {
+        leave()
+        context.fireChannelInactive()
+    }
+
+    func handlerRemoved(context: ChannelHandlerContext) {
+        leave()
+        self.context = nil
+    }
+
+    // MARK: - The loop
+
+    /// The connection is neither ending nor gone.
+    var isOpen: Bool { life == .open }
+
+    /// Something can be begun on.
+    var isFree: Bool { life == .open && !isBusy }
+
+    /// Answers can be written without piling up in front of a client that does not read.
+    var isWritable: Bool { context?.channel.isWritable ?? false }
+
+    /// Something is under way from here on; until ``endWork(isActivity:)`` nothing else happens on the connection.
+    func beginWork() { isBusy = true }
+
+    /// It is done; ``advance()`` must follow.
+    /// - Parameter isActivity: it was the client's doing.
+    func endWork(isActivity: Bool = true) {
+        isBusy = false
+        if isActivity { lastActivity = .now() }
+    }
+
+    /// Lets the driver go on, and reads more when it could do with more.
+    func advance() {
+        guard !isAdvancing else { return }
+        isAdvancing = true
+        if life == .open { driver.advance(on: self) }
+        isAdvancing = false
+        readMore()
+        if life == .closed { finish() }
+    }
+
+    private func start() {
+        guard !isStarted else { return }
+        isStarted = true
+        lastActivity = .now()
+        watchSilence(for: driver.silence)
+        note(.start)
+    }
+
+    private func note(_ notice: ConnectionNotice) {
+        guard life == .open else { return }
+        driver.note(notice, on: self)
+        advance()
+    }
+
+    private func readMore() {
+        guard let context, !isReading, !isInputClosed else { return }
+        switch life {
+        case .open: guard !isBusy, context.channel.isWritable else { return }
+        case .closing: break
+        case .closed: return
+        }
+        isReading = true
+        context.read()
+    }
+
+    // MARK: - For the driver
+
+    /// Writes answers, whether the client takes them or not: see ``isWritable``.
+    func write(_ bytes: ByteBuffer) { context?.writeAndFlush(wrapOutboundOut(bytes), promise: nil) }
+
+    /// Gets TLS ready for ``startTLS()``; false when there is none.
+    func prepareTLS() -> Bool {
+        tlsContext = try? tls?()
+        return tlsContext != nil
+    }
+
+    /// Begins with TLS: what was written before goes out in clear, and the next byte read is part of the handshake.
+    func startTLS() {
+        guard let tlsContext else { return }
+        self.tlsContext = nil
+        change { pipeline in
+            try pipeline.addHandler(NIOSSLServerHandler(context: tlsContext), position: .first)
+        }
+    }
+
+    /// Puts a handler in front of this one; what was written before does not pass it.
+    func insert(_ handler: any ChannelHandler) {
+        change { [self] pipeline in try pipeline.addHandler(handler, position: .before(self)) }
+    }
+
+    private func change(_ body: (ChannelPipeline.SynchronousOperations) throws -> Void) {
+        guard let context else { return }
+        do {
+            try body(context.pipeline.syncOperations)
+        } catch {
+            drop()
+        }
+    }
+
+    /// Cuts the client off.
+    func drop() { context?.close(promise: nil) }
+
+    /// Writes the last answers and closes. With `draining` the client may still be sending, and is given time to read
+    /// them: closing a socket with unread input would reset the connection and take them along.
+    func close(draining: Bool, last: ByteBuffer = ByteBuffer()) {
+        guard life == .open, let context else { return }
+        life = .closing
+        silenceTimer?.cancel()
+        let bound = NIOLoopBound(context, eventLoop: eventLoop)
+        closeTimer = eventLoop.scheduleTask(in: closeTimeout) { bound.value.close(promise: nil) }
+        let drains = draining && !isInputClosed
+        let written = eventLoop.makePromise(of: Void.self)
+        context.writeAndFlush(wrapOutboundOut(last), promise: written)
+        written.futureResult.whenComplete { result in
+            if case .success = result, drains {
+                // A TLS session cannot always be half closed; then the timer or the client closes.
+                bound.value.close(mode: .output, promise: nil)
+            } else {
+                bound.value.close(promise: nil)
+            }
+        }
+    }
+
+    // MARK: - Silence
+
+    private func watchSilence(for delay: TimeAmount) {
+        let bound = NIOLoopBound(self, eventLoop: eventLoop)
+        // A client that stops reading must be noticed soon, whatever the time it may be silent for.
+        let delay = min(delay, driver.output?.timeout ?? delay)
+        silenceTimer = eventLoop.scheduleTask(in: delay) { bound.value.checkSilence() }
+    }
+
+    private func checkSilence() {
+        guard life == .open else { return }
+        let stuckFor = driver.output.flatMap { $0.isWaiting ? $0.timeout : nil }
+        let timeout = stuckFor ?? driver.silence
+        let silence = NIODeadline.now() - lastActivity
+        if silence >= timeout, stuckFor != nil {
+            drop()
+        } else if silence >= timeout, !isBusy {
+            note(.timeOut)
+        } else {
+            watchSilence(for: isBusy ? timeout : max(timeout - silence, .milliseconds(1)))
+        }
+    }
+
+    // MARK: - The end
+
+    private func leave() {
+        life = .closed
+        silenceTimer?.cancel()
+        closeTimer?.cancel()
+        driver.output?.close()
+        finish()
+    }
+
+    /// Once what was under way is done, the driver lets go and the server is told.
+    private func finish() {
+        guard !isBusy, !hasFinished else { return }
+        hasFinished = true
+        driver.end(then: onFinish)
+    }
+}

@@ -1,0 +1,50 @@
+import NIOCore
+
+/// A protocol as a ``ConnectionServer`` serves it: what it has to say where the server does not know.
+protocol ServedProtocol: Sendable {
+    associatedtype Role: ListenerRole
+    associatedtype Settings: ConnectionSettings
+
+    /// Decides whether a client is let in.
+    var gate: any ConnectionGate { get }
+
+    /// The one line for clients that are turned away.
+    func refusal(_ settings: Settings) -> ByteBuffer
+
+    /// The driver of a new connection; called on its event loop.
+    func makeDriver(for arrival: ConnectionArrival<Role>, _ settings: Settings) -> any ConnectionDriver
+}
+
+/// What a listener is for: protocols may treat clients differently by the port they came to.
+protocol ListenerRole: Sendable {
+    /// Connections begin with a TLS handshake.
+    var usesImplicitTLS: Bool { get }
+}
+
+/// What a server of any protocol is set to.
+protocol ConnectionSettings: Sendable {
+    /// Connections at a time, over all listeners.
+    var maxConnections: Int { get }
+    /// Time that a client has to take the last answer and to close before it is cut off.
+    var closeTimeout: TimeAmount { get }
+}
+
+/// A connection that was let in.
+struct ConnectionArrival<Role: ListenerRole> {
+    let channel: any Channel
+    /// The client's IP address; an IPv4 address on an IPv6 socket is given as IPv4.
+    let remoteAddress: String
+    let role: Role
+    /// TLS can be started on it later.
+    let offersTLS: Bool
+}
+
+/// Lets clients in and counts them.
+public protocol ConnectionGate: Sendable {
+    /// A client has connected. False turns it away with one line; ``connectionClosed(from:)`` is not called then.
+    /// Called on an event loop: must not block.
+    func connectionOpened(from remoteAddress: String) -> Bool
+
+    /// A connection that was let in has ended. Called on an event loop: must not block.
+    func connectionClosed(from remoteAddress: String)
+}

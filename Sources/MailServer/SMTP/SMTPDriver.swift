@@ -1,0 +1,205 @@
+import NIOCore
+import SMTPCodec
+
+/// Runs one session: bytes through the decoder into the session, and the session's actions out to the client and the
+/// backend.
+final class SMTPDriver: ConnectionDriver {
+    /// Replies of a long pipeline go out in pieces of this size, so that writability can tell of a client that does not
+    /// read.
+    private static let piece = 16_384
+
+    private let backend: any SMTPBackend
+    private let remoteAddress: String
+    private var session: SMTPSession
+    private var decoder: SMTPFrameDecoder
+    private var actions: ArraySlice<SMTPSessionAction> = []
+    private var replies = ByteBuffer()
+    private var message: (any SMTPIncomingMessage)?
+    let silence: TimeAmount
+
+    init(
+        _ configuration: SMTPServerConfiguration, backend: any SMTPBackend, arrival: ConnectionArrival<SMTPRole>
+    ) {
+        self.backend = backend
+        remoteAddress = arrival.remoteAddress
+        silence = configuration.idleTimeout
+        var rules = configuration.session
+        rules.offersTLS = arrival.offersTLS
+        session = SMTPSession(
+            configuration: rules, role: arrival.role, remoteAddress: arrival.remoteAddress,
+            isTLS: arrival.role.usesImplicitTLS)
+        var limits = SMTPFrameDecoder.Limits()
+        limits.lineLength = configuration.maxLineLength
+        decoder = SMTPFrameDecoder(limits: limits)
+    }
+
+    func take(_ bytes: ByteBuffer) { decoder.append(bytes) }
+
+    func note(_ notice: ConnectionNotice, on connection: ConnectionHandler) {
+        switch notice {
+        case .start: actions += session.start()
+        case .timeOut: actions += session.timeOut()
+        case .stop: actions += session.stop()
+        }
+    }
+
+    func advance(on connection: ConnectionHandler) {
+        while connection.isFree {
+            if let action = actions.popFirst() {
+                perform(action, on: connection)
+            } else if connection.isWritable, let event = decoder.next() {
+                actions = session.handle(event)[...]
+            } else {
+                break
+            }
+            if replies.readableBytes > Self.piece { flushReplies(to: connection) }
+        }
+        flushReplies(to: connection)
+        if connection.isFree, connection.isInputClosed, connection.isWritable {
+            close(connection, draining: false)
+        }
+    }
+
+    func end(then: @escaping @Sendable () -> Void) {
+        actions = []
+        guard let message else { return then() }
+        self.message = nil
+        Task {
+            await message.discard()
+            then()
+        }
+    }
+
+    private func flushReplies(to connection: ConnectionHandler) {
+        guard replies.readableBytes > 0 else { return }
+        connection.write(replies)
+        replies = ByteBuffer()
+    }
+
+    private func close(_ connection: ConnectionHandler, draining: Bool) {
+        actions = []
+        discardMessage(on: connection)
+        let last = replies
+        replies = ByteBuffer()
+        connection.close(draining: draining, last: last)
+    }
+
+    // MARK: - Actions
+
+    private func perform(_ action: SMTPSessionAction, on connection: ConnectionHandler) {
+        switch action {
+        case .reply(let reply):
+            reply.encode(into: &replies)
+        case .directive(let directive):
+            decoder.apply(directive)
+        case .close(let draining):
+            close(connection, draining: draining)
+        case .prepareTLS:
+            complete(.tlsPrepared(prepareTLS(on: connection)))
+        case .startTLS:
+            // The 220 goes out in clear.
+            flushReplies(to: connection)
+            connection.startTLS()
+        case .authenticate(let user, let password):
+            let (backend, remoteAddress) = (backend, remoteAddress)
+            work(on: connection) {
+                .authenticated(await backend.authenticate(user: user, password: password, from: remoteAddress))
+            }
+        case .findSCRAMCredentials(let user):
+            let (backend, remoteAddress) = (backend, remoteAddress)
+            work(on: connection) {
+                .scramCredentials(await backend.scramCredentials(user: user, from: remoteAddress))
+            }
+        case .endSCRAM(let user, let isProven):
+            let (backend, remoteAddress) = (backend, remoteAddress)
+            work(on: connection) {
+                .authenticated(await backend.scramLogin(user: user, isProven: isProven, from: remoteAddress))
+            }
+        case .checkRecipient(let path, let envelope):
+            let backend = backend
+            work(on: connection) { .recipient(await backend.recipient(path, in: envelope)) }
+        case .beginMessage(let envelope):
+            beginMessage(envelope, on: connection)
+        case .append(let bytes):
+            guard let message else { return complete(.appended(.unavailable)) }
+            work(on: connection) {
+                .appended(await Self.failure { () throws(SMTPStoreFailure) in try await message.append(bytes) })
+            }
+        case .commit(let envelope):
+            guard let message else { return complete(.committed(.unavailable)) }
+            self.message = nil
+            work(on: connection) {
+                .committed(await Self.failure { () throws(SMTPStoreFailure) in try await message.commit(envelope) })
+            }
+        case .discardMessage:
+            discardMessage(on: connection)
+        }
+    }
+
+    private func prepareTLS(on connection: ConnectionHandler) -> SMTPTLSReadiness {
+        guard decoder.bufferedBytes == 0 else { return .plaintextBehind }
+        return connection.prepareTLS() ? .ready : .unavailable
+    }
+
+    private func beginMessage(_ envelope: SMTPEnvelope, on connection: ConnectionHandler) {
+        let backend = backend
+        run(on: connection) { () async -> Result<any SMTPIncomingMessage, SMTPStoreFailure> in
+            do throws(SMTPStoreFailure) {
+                return .success(try await backend.beginMessage(envelope))
+            } catch {
+                return .failure(error)
+            }
+        } then: { driver, result in
+            driver.message = try? result.get()
+            driver.complete(.messageBegun(result.map { _ in .now() }))
+        }
+    }
+
+    private func discardMessage(on connection: ConnectionHandler) {
+        guard let message else { return }
+        self.message = nil
+        run(on: connection) {
+            await message.discard()
+        } then: { _, _ in
+        }
+    }
+
+    private static func failure(
+        of work: () async throws(SMTPStoreFailure) -> Void
+    ) async -> SMTPStoreFailure? {
+        do throws(SMTPStoreFailure) {
+            try await work()
+            return nil
+        } catch {
+            return error
+        }
+    }
+
+    /// Lets the backend work and hands the outcome to the session.
+    private func work(on connection: ConnectionHandler, _ body: @escaping @Sendable () async -> SMTPSessionCompletion) {
+        run(on: connection, body) { driver, completion in driver.complete(completion) }
+    }
+
+    private func complete(_ completion: SMTPSessionCompletion) {
+        actions = session.complete(completion)[...] + actions
+    }
+
+    /// Runs `body` off the event loop and `next` back on it; nothing else of this connection happens meanwhile.
+    private func run<Outcome: Sendable>(
+        on connection: ConnectionHandler, _ body: @escaping @Sendable () async -> Outcome,
+        then next: @escaping @Sendable (SMTPDriver, Outcome) -> Void
+    ) {
+        connection.beginWork()
+        let eventLoop = connection.eventLoop
+        let bound = NIOLoopBound((self, connection), eventLoop: eventLoop)
+        Task {
+            let outcome = await body()
+            eventLoop.execute {
+                let (driver, connection) = bound.value
+                connection.endWork()
+                next(driver, outcome)
+                connection.advance()
+            }
+        }
+    }
+}
