@@ -6,6 +6,8 @@ public struct HeaderBlock: Sendable, Equatable {
     public let fields: [HeaderField]
     /// Whether the header reached the limit, so that its rest counts as body.
     public let isTruncated: Bool
+    /// Whether a blank line ends it: a message can end with its header, or go on with a line that is no field.
+    public let endsInBlankLine: Bool
 
     /// Scans the header at the beginning of `range`; lines end with CRLF or LF, and nothing is refused.
     ///
@@ -14,7 +16,7 @@ public struct HeaderBlock: Sendable, Equatable {
         let range = (range ?? 0..<bytes.count).clamped(to: 0..<bytes.count)
         var scanner = HeaderScanner(start: range.lowerBound, limit: limits.headerBytes)
         var position = range.lowerBound
-        var isTruncated = false
+        var (isTruncated, endsInBlankLine) = (false, false)
         scan: while position < range.upperBound {
             let line = Line(in: bytes, at: position, limit: range.upperBound)
             switch scanner.take(line, in: bytes) {
@@ -22,6 +24,7 @@ public struct HeaderBlock: Sendable, Equatable {
                 position = line.next
             case .blankLine:
                 position = line.next
+                endsInBlankLine = true
                 break scan
             case .body:
                 break scan
@@ -30,13 +33,10 @@ public struct HeaderBlock: Sendable, Equatable {
                 break scan
             }
         }
-        self.init(range: range.lowerBound..<position, fields: scanner.fields, isTruncated: isTruncated)
-    }
-
-    init(range: Range<Int>, fields: [HeaderField], isTruncated: Bool) {
-        self.range = range
-        self.fields = fields
+        self.range = range.lowerBound..<position
+        fields = scanner.fields
         self.isTruncated = isTruncated
+        self.endsInBlankLine = endsInBlankLine
     }
 
     /// The first field called `name`, whatever the case of its ASCII letters.

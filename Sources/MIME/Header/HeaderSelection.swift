@@ -38,11 +38,13 @@ extension HeaderBlock {
 
     /// The selected fields as they stand, then a blank line (what RFC 3501 section 6.4.5 calls HEADER.FIELDS).
     ///
-    /// A last field without line end gets one; the blank line is there even if the message has none.
-    public func raw(_ selection: HeaderSelection, in bytes: Span<UInt8>) -> [UInt8] {
+    /// A last field without line end gets one. Only a message that has neither a blank line nor a body has none here.
+    ///
+    /// - Parameter hasBody: whether anything stands behind the header.
+    public func raw(_ selection: HeaderSelection, in bytes: Span<UInt8>, hasBody: Bool) -> [UInt8] {
         var result: [UInt8] = []
         for range in ranges(selection, in: bytes) { result += bytes.array(range) }
         if let last = result.last, last != ASCII.lf { result += ASCII.crlf }
-        return result + ASCII.crlf
+        return endsInBlankLine || hasBody ? result + ASCII.crlf : result
     }
 }

@@ -1,4 +1,4 @@
-/// The fields of a header that is nothing but fields and the blank line behind them, as `HeaderBlock.raw` gives it:
+/// The fields of a header that is nothing but fields and perhaps the blank line behind them, as `HeaderBlock.raw` gives it:
 /// walked in place, for callers that look at thousands of such headers.
 public struct PlainFields {
     /// Where one field lies in the bytes.
@@ -15,6 +15,14 @@ public struct PlainFields {
 
     /// - Parameter bytes: valid as long as this is used.
     public init(_ bytes: UnsafeRawBufferPointer) { self.bytes = bytes.bindMemory(to: UInt8.self) }
+
+    /// Whether the blank line is there: no field ends in CR LF behind a line end.
+    public var endInBlankLine: Bool {
+        guard bytes.count >= 2, bytes[bytes.count - 2] == ASCII.cr, bytes[bytes.count - 1] == ASCII.lf else {
+            return false
+        }
+        return bytes.count == 2 || bytes[bytes.count - 3] == ASCII.lf
+    }
 
     /// Calls `body` for each field in its order, until it answers false.
     public func forEach(_ body: (Field) -> Bool) {

@@ -72,7 +72,7 @@ import Testing
             "SEARCH SINCE 31-Feb-2024", "SEARCH SINCE 1-Foo-2024", "SEARCH SINCE 1-Jan-24", "SEARCH OLDER 0",
             "SEARCH RETURN (FOO) ALL", "SEARCH RETURN (ALL PARTIAL 1:2) ALL", "SEARCH RETURN (PARTIAL 1) ALL",
             "SEARCH EMAILID \"\"", "SEARCH EMAILID a.b", "SEARCH LARGER x", "SEARCH KEYWORD \\Seen",
-            "SEARCH HEADER \"a b\" c", "SORT () UTF-8 ALL", "SORT (FOO) UTF-8 ALL", "SORT (DATE) ALL",
+            "SEARCH HEADER \"ä\" c", "SORT () UTF-8 ALL", "SORT (FOO) UTF-8 ALL", "SORT (DATE) ALL",
             "THREAD REFERENCES UTF-8",
         ])
     func refuses(_ text: String) {

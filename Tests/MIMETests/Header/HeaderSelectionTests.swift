@@ -14,7 +14,7 @@ import Testing
     func only(names: [String], expected: String) {
         let bytes = utf8(Self.text)
         let header = HeaderBlock(scanning: bytes.span)
-        #expect(string(header.raw(.only(names.map(utf8)), in: bytes.span)) == expected)
+        #expect(string(header.raw(.only(names.map(utf8)), in: bytes.span, hasBody: true)) == expected)
     }
 
     @Test(arguments: [
@@ -24,7 +24,7 @@ import Testing
     func except(names: [String], expected: String) {
         let bytes = utf8(Self.text)
         let header = HeaderBlock(scanning: bytes.span)
-        #expect(string(header.raw(.except(names.map(utf8)), in: bytes.span)) == expected)
+        #expect(string(header.raw(.except(names.map(utf8)), in: bytes.span, hasBody: true)) == expected)
     }
 
     @Test func joinsNeighbours() {
@@ -36,6 +36,19 @@ import Testing
     @Test func endsTheLastLine() {
         let bytes = utf8("A: 1\r\nB: 2")
         let header = HeaderBlock(scanning: bytes.span)
-        #expect(string(header.raw(.only([utf8("b")]), in: bytes.span)) == "B: 2\r\n\r\n")
+        #expect(string(header.raw(.only([utf8("b")]), in: bytes.span, hasBody: false)) == "B: 2\r\n")
+    }
+
+    @Test(arguments: [
+        ("A: 1\r\nB: 2", false, "B: 2\r\n"), ("A: 1\r\nB: 2\r\n", false, "B: 2\r\n"),
+        ("A: 1\r\n", false, ""), ("A: 1\r\n\r\n", false, "\r\n"), ("B: 2\n\n", false, "B: 2\n\r\n"),
+        ("A: 1\r\nB: 2\r\nno field", true, "B: 2\r\n\r\n"),
+    ])
+    func addsNoBlankLineWhereNothingFollows(text: String, hasBody: Bool, expected: String) {
+        let bytes = utf8(text)
+        let raw = HeaderBlock(scanning: bytes.span).raw(.only([utf8("b")]), in: bytes.span, hasBody: hasBody)
+        #expect(string(raw) == expected)
+        let hasBlankLine = raw.withUnsafeBytes { PlainFields($0).endInBlankLine }
+        #expect(hasBlankLine == (expected == "\r\n" || Array(expected.utf8).suffix(3) == [10, 13, 10]))
     }
 }

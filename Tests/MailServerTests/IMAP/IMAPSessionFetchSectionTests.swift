@@ -61,6 +61,7 @@ import Testing
             "body.peek[header.fields (\"SUBJECT\" x-none)]",
             "(BODY[HEADER.FIELDS (SUBJECT x-none)] {19}|Subject: nested||)"
         ),
+        (#"BODY.PEEK[HEADER.FIELDS (Subject: "a \"b\"" "")]"#, #"(BODY[HEADER.FIELDS (Subject: "a \"b\"" "")] {2}||)"#),
         ("BODY.PEEK[HEADER.FIELDS (X-None)]", "(BODY[HEADER.FIELDS (X-None)] {2}||)"),
         ("BODY.PEEK[TEXT]<0.10>", "(BODY[TEXT]<0> {10}|--a||one)"),
         ("BODY.PEEK[]<9223372036854775807.9223372036854775807>", "(BODY[]<9223372036854775807> {0}|)"),
@@ -72,21 +73,33 @@ import Testing
     }
 
     @Test(arguments: [
-        // No blank line: all of it is the header.
-        ("Subject: x\n", "{12}|Subject: x|", "{0}|"),
-        ("Subject: x", "{10}|Subject: x", "{0}|"),
+        // No blank line: all of it is the header, and there is no blank line in its fields either.
+        ("Subject: x\n", "{12}|Subject: x|", "{0}|", "{12}|Subject: x|", "{0}|"),
+        ("Subject: x", "{10}|Subject: x", "{0}|", "{12}|Subject: x|", "{0}|"),
+        ("Subject: x\n\n", "{14}|Subject: x||", "{0}|", "{14}|Subject: x||", "{2}||"),
         // The first line that is no field begins the body.
-        ("Subject: x\nno field\n", "{12}|Subject: x|", "{10}|no field|"),
-        ("\nbody", "{2}||", "{4}|body"),
-        ("body only", "{0}|", "{9}|body only"),
-    ]) func withoutABlankLine(message: String, header: String, text: String) async throws {
-        let mail = try IMAPTestMail()
-        try mail.append(message)
-        let dialogue = await IMAPDialogue.alice(mail)
-        func fetch(_ item: String) async -> String { await dialogue.ok("FETCH 1 \(item)").joined(separator: "|") }
-        #expect(await fetch("BODY.PEEK[HEADER]") == "* 1 FETCH (BODY[HEADER] \(header))")
-        #expect(await fetch("BODY.PEEK[TEXT]") == "* 1 FETCH (BODY[TEXT] \(text))")
-        #expect(await fetch("BODY.PEEK[HEADER.FIELDS (Subject)]").hasSuffix("||)"))
+        ("Subject: x\nno field\n", "{12}|Subject: x|", "{10}|no field|", "{14}|Subject: x||", "{2}||"),
+        ("\nbody", "{2}||", "{4}|body", "{2}||", "{2}||"),
+        ("body only", "{0}|", "{9}|body only", "{2}||", "{2}||"),
+    ]) func withoutABlankLine(
+        message: String, header: String, text: String, subject: String, rest: String
+    ) async throws {
+        for embeds in [false, true] {
+            let mail = try IMAPTestMail()
+            try mail.append(embeds ? "Content-Type: message/rfc822\n\n\(message)" : message)
+            let dialogue = await IMAPDialogue.alice(mail)
+            let part = embeds ? "1." : ""
+            // Twice: from the message, then from what the read cache keeps of it.
+            for section in ["HEADER", "TEXT", "HEADER.FIELDS (Subject)", "HEADER.FIELDS.NOT (Subject)"] {
+                let expected = [
+                    "HEADER": header, "TEXT": text, "HEADER.FIELDS (Subject)": subject,
+                ][section, default: rest]
+                for _ in 1...2 {
+                    let answer = await dialogue.ok("FETCH 1 BODY.PEEK[\(part)\(section)]").joined(separator: "|")
+                    #expect(answer == "* 1 FETCH (BODY[\(part)\(section)] \(expected))")
+                }
+            }
+        }
     }
 
     @Test func seenOnlyByWhatSaysSo() async throws {

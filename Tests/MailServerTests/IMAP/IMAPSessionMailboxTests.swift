@@ -136,6 +136,29 @@ import Testing
             ])
     }
 
+    /// RFC 6154 section 6: SPECIAL-USE is an option that RECURSIVEMATCH can modify.
+    @Test func recursiveMatchOfSpecialUses() async throws {
+        let dialogue = await IMAPDialogue.alice(try IMAPTestMail(), select: nil)
+        await dialogue.ok("CREATE old/archive (USE (\\Archive))")
+        await dialogue.ok("UNSUBSCRIBE old")
+        func list(_ options: String, _ pattern: String) async -> [String] {
+            await dialogue.ok("LIST (\(options)) \"\" \(pattern)").filter {
+                !$0.hasSuffix("Sent") && !$0.hasSuffix("Trash")
+            }
+        }
+        #expect(await list("SPECIAL-USE", "%").isEmpty)
+        #expect(
+            await list("SPECIAL-USE RECURSIVEMATCH", "%") == [
+                #"* LIST (\HasChildren) "/" old ("CHILDINFO" ("SPECIAL-USE"))"#
+            ])
+        #expect(
+            await list("RECURSIVEMATCH SUBSCRIBED SPECIAL-USE", "%") == [
+                #"* LIST (\HasChildren) "/" old ("CHILDINFO" ("SUBSCRIBED" "SPECIAL-USE"))"#
+            ])
+        await dialogue.ok("UNSUBSCRIBE old/archive")
+        #expect(await list("RECURSIVEMATCH SUBSCRIBED SPECIAL-USE", "%").isEmpty)
+    }
+
     @Test(arguments: [
         ("*", "a/b", true), ("%", "a/b", false), ("%", "ab", true), ("a/%", "a/b", true), ("a/%", "a/b/c", false),
         ("a*c", "a/b/c", true), ("%/c", "a/b/c", false), ("inbox", "INBOX", true), ("INBOX/x", "INBOX/x", true),

@@ -49,6 +49,7 @@ import Testing
             ("infinity", "/private/filters/values", ["boss", "boss/deep", "small"]),
             ("INFINITY", "/private/filters", ["boss", "boss/deep", "small"]), ("1", "/private/filters", []),
             ("1", "/private/filters/values/boss", ["boss", "boss/deep"]), ("infinity", "/private/fil", []),
+            ("infinity", "/private", ["boss", "boss/deep", "small"]), ("1", "/private", []), ("0", "/PRIVATE", nil),
         ] as [(String, String, [String]?)]) func depths(depth: String, entry: String, found: [String]?) async throws
     {
         let dialogue = await IMAPDialogue.alice(try IMAPTestMail())
@@ -61,11 +62,18 @@ import Testing
         let values = ["small": #""SMALLER 5000""#, "boss": #""FROM \"boss@example.com\"""#, "boss/deep": #""x""#]
         let list = found?.map { "/private/filters/values/\($0) \(values[$0] ?? "")" }.joined(separator: " ")
         #expect(
-            lines == (list == "" ? [] : ["* METADATA INBOX (\(list ?? "/private/filters/values NIL"))"]))
+            lines == (list == "" ? [] : ["* METADATA INBOX (\(list ?? "\(entry.lowercased()) NIL"))"]))
+    }
+
+    /// All entries lie below it, but none can be called so.
+    @Test(arguments: ["/private", "/Shared"]) func roots(entry: String) async throws {
+        let dialogue = await IMAPDialogue.alice(try IMAPTestMail())
+        #expect(await dialogue.ok("GETMETADATA INBOX \(entry)") == ["* METADATA INBOX (\(entry.lowercased()) NIL)"])
+        #expect(await dialogue.fails("SETMETADATA INBOX (\(entry) \"x\")").hasPrefix("BAD "))
     }
 
     @Test(arguments: [
-        "comment", "/comment", "/private", "/private/", "/private//a", "/private/a/", "/other/a", "/private/a*",
+        "comment", "/comment", "/private/", "/private//a", "/private/a/", "/other/a", "/private/a*",
         "/private/a%", "\"/private/caf\u{E9}\"", "\"\"",
     ]) func namesThatAreNone(entry: String) async throws {
         let dialogue = await IMAPDialogue.alice(try IMAPTestMail())

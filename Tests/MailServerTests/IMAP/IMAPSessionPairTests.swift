@@ -69,7 +69,9 @@ import Testing
     }
 
     @Test(arguments: [
-        (#"STORE 2 +FLAGS (\Seen)"#, "NO [EXPUNGEISSUED]"), (#"STORE 1:3 +FLAGS.SILENT (\Seen)"#, "NO [EXPUNGEISSUED]"),
+        (#"STORE 2 +FLAGS (\Seen)"#, "NO [EXPUNGEISSUED]"), (#"STORE 1:3 +FLAGS (\Seen)"#, "NO [EXPUNGEISSUED]"),
+        // RFC 2180 section 4.2.1: done for all that are there.
+        (#"STORE 1:3 +FLAGS.SILENT (\Seen)"#, "OK [EXPUNGEISSUED]"),
         (#"UID STORE 1:3 +FLAGS.SILENT (\Seen)"#, "OK "), ("COPY 2 Sent", "NO [EXPUNGEISSUED]"),
         ("COPY 1:3 Sent", "NO [EXPUNGEISSUED]"), ("UID COPY 1:3 Sent", "OK [COPYUID "),
         ("UID COPY 2 Sent", "OK COPY"), ("MOVE 1:3 Sent", "NO [EXPUNGEISSUED]"), ("UID MOVE 1:3 Sent", "OK MOVE"),

@@ -176,7 +176,8 @@ struct FetchAnswer: Sendable {
     ) {
         let fields = PlainFields(known)
         var chosen: [Range<Int>] = []
-        var size = 2
+        let blankLine: [UInt8] = fields.endInBlankLine ? [13, 10] : []
+        var size = blankLine.count
         fields.forEach { field in
             guard asked.wanted.contains(where: { fields.isName($0, field) }) else { return true }
             size += field.whole.count
@@ -191,11 +192,11 @@ struct FetchAnswer: Sendable {
         if asked.partial == nil, isPlain {
             writer.beginLiteral(renderedName: asked.name, size: size, into: &buffer)
             for range in chosen { buffer.writeBytes(UnsafeRawBufferPointer(rebasing: known[range])) }
-            buffer.writeStaticString("\r\n")
+            buffer.writeBytes(blankLine)
         } else {
             var bytes: [UInt8] = []
             for range in chosen { bytes += known[range] }
-            bytes += [13, 10]
+            bytes += blankLine
             write(bytes, asked.name, asked.partial, into: &buffer)
         }
     }

@@ -9,7 +9,8 @@ extension MessageReader {
     mutating func summary(with sections: Set<MessageSummary.Section>) throws(StoreError) -> [UInt8]? {
         if sections.isSubset(of: [.envelope, .fields]), try file().size > Self.smallMessage {
             let (bytes, block) = try header()
-            return MessageSummary.make(ofHeader: bytes, block, limits: limits)
+            return MessageSummary.make(
+                ofHeader: bytes, block, hasBody: try hasBody(behind: block), limits: limits)
         }
         let message = try structure()
         let (bytes, block) = try header()

@@ -131,10 +131,17 @@ struct MessageReader {
     mutating func fields(_ selection: HeaderSelection, at path: [UInt32]) throws(StoreError) -> [UInt8]? {
         if path.isEmpty {
             let (bytes, block) = try header()
-            return block.raw(selection, in: bytes.span)
+            return try block.raw(selection, in: bytes.span, hasBody: hasBody(behind: block))
         }
         guard let range = try range(of: .header, at: path) else { return nil }
+        let hasBody = try self.range(of: .text, at: path).map { !$0.isEmpty } ?? false
         let bytes = try file().read(at: Int64(range.lowerBound), count: range.count)
-        return HeaderBlock(scanning: bytes.span, limits: limits).raw(selection, in: bytes.span)
+        let block = HeaderBlock(scanning: bytes.span, limits: limits)
+        return block.raw(selection, in: bytes.span, hasBody: hasBody)
+    }
+
+    /// Whether anything stands behind the message's own header.
+    mutating func hasBody(behind block: HeaderBlock) throws(StoreError) -> Bool {
+        try Int(file().size) > block.range.upperBound
     }
 }

@@ -19,32 +19,32 @@ struct MailboxLister {
 
         var answers: [IMAPResponse] = []
         var candidates = Set(known.keys)
-        // What has something subscribed below it (RFC 5258 section 3.5), be it there or not; and where that is not
-        // told of itself, so that the level above has to be.
+        if selection.contains(.subscribed) { candidates.formUnion(subscribed) }
+        func isSelected(_ name: String) -> Bool {
+            (!selection.contains(.subscribed) || subscribed.contains(name))
+                && (!selection.contains(.specialUse) || known[name]?.specialUse != nil)
+        }
+        // What has something selected below it (RFC 5258 section 3.5), be it there or not; and where that is not told
+        // of itself, so that the level above has to be.
         var parents: Set<String> = []
         var needed: Set<String> = []
-        if selection.contains(.subscribed) {
-            candidates.formUnion(subscribed)
-            if selection.contains(.recursiveMatch) {
-                for name in subscribed {
-                    let ancestors = Self.ancestors(of: name)
-                    parents.formUnion(ancestors)
-                    if !patterns.contains(where: { $0.matches(name) }) { needed.formUnion(ancestors) }
-                }
-                candidates.formUnion(parents)
+        if selection.contains(.recursiveMatch) {
+            for name in candidates where isSelected(name) {
+                let ancestors = Self.ancestors(of: name)
+                parents.formUnion(ancestors)
+                if !patterns.contains(where: { $0.matches(name) }) { needed.formUnion(ancestors) }
             }
+            candidates.formUnion(parents)
         }
         for name in candidates.sorted(by: Self.precedes) where patterns.contains(where: { $0.matches(name) }) {
             let listing = known[name]
-            if selection.contains(.specialUse), listing?.specialUse == nil { continue }
-            let isParent = parents.contains(name)
-            let isSelected = !selection.contains(.subscribed) || subscribed.contains(name)
+            let isSelected = isSelected(name)
             guard isSelected || needed.contains(name) else { continue }
             answers.append(
                 .list(
                     IMAPListEntry(
                         attributes: Self.attributes(listing, isSubscribed: subscribed.contains(name)), mailbox: name,
-                        childInfo: isParent ? ["SUBSCRIBED"] : [])))
+                        childInfo: parents.contains(name) ? selection.childInfo : [])))
             if let items = wanted.status, let listing, listing.isSelectable, isSelected,
                 // A mailbox that cannot be opened has no STATUS; the listing goes on (RFC 5819 section 2).
                 let mailbox = try? mail.mailbox(listing.name),
@@ -100,5 +100,12 @@ struct MailboxLister {
     private static func precedes(_ a: String, _ b: String) -> Bool {
         if (a == "INBOX") != (b == "INBOX") { return a == "INBOX" }
         return a < b
+    }
+}
+
+extension IMAPListSelection {
+    /// How CHILDINFO names what was selected by.
+    fileprivate var childInfo: [String] {
+        (contains(.subscribed) ? ["SUBSCRIBED"] : []) + (contains(.specialUse) ? ["SPECIAL-USE"] : [])
     }
 }

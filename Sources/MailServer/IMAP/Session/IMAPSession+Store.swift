@@ -50,6 +50,8 @@ extension IMAPSession {
             if isIncomplete { throw .no(code, "Some of the messages no longer exist") }
             return Completion("Conditional STORE failed", code: code)
         }
+        // Nobody waits for an answer of the missing ones (RFC 2180 section 4.2.1).
+        if isIncomplete, command.silent { return Completion("STORE completed", code: .expungeIssued) }
         if isIncomplete { throw .expungeIssued }
         return Completion("STORE completed")
     }

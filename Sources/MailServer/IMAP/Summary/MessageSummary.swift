@@ -13,13 +13,13 @@ struct MessageSummary {
         case body
         /// BODYSTRUCTURE as it is sent.
         case bodyStructure
-        /// The header fields of ``SummaryFields`` as they stand, and a blank line.
+        /// The header fields of ``SummaryFields`` as they stand, and a blank line if the message has one or a body.
         case fields
         /// PREVIEW in UTF-8.
         case preview
     }
 
-    private static let version: UInt8 = 1
+    private static let version: UInt8 = 2
     private static let headSize = 8 + 4 * Section.allCases.count
     private static let absent = UInt32.max
 

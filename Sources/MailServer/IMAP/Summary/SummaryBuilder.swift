@@ -31,23 +31,28 @@ extension MessageSummary {
         of message: Message, header: [UInt8], _ block: HeaderBlock, preview: String?, limits: ParseLimits
     ) -> [UInt8]? {
         let structure = IMAPBodyStructure(message.root)
+        let hasBody = !message.root.body.isEmpty
         return encode(limits: limits) { section in
             switch section {
             case .envelope: IMAPEnvelope(message.envelope).rendered()
             case .body: structure.rendered(extensible: false)
             case .bodyStructure: structure.rendered(extensible: true)
-            case .fields: block.raw(SummaryFields.selection, in: header.span)
+            case .fields: block.raw(SummaryFields.selection, in: header.span, hasBody: hasBody)
             case .preview: preview.map { Array($0.utf8) }
             }
         }
     }
 
     /// Of a message whose header alone was read.
-    static func make(ofHeader header: [UInt8], _ block: HeaderBlock, limits: ParseLimits) -> [UInt8]? {
+    ///
+    /// - Parameter hasBody: whether anything stands behind it.
+    static func make(
+        ofHeader header: [UInt8], _ block: HeaderBlock, hasBody: Bool, limits: ParseLimits
+    ) -> [UInt8]? {
         encode(limits: limits) { section in
             switch section {
             case .envelope: IMAPEnvelope(Envelope(block, in: header.span, limits: limits)).rendered()
-            case .fields: block.raw(SummaryFields.selection, in: header.span)
+            case .fields: block.raw(SummaryFields.selection, in: header.span, hasBody: hasBody)
             case .body, .bodyStructure, .preview: nil
             }
         }

@@ -125,13 +125,9 @@ extension IMAPCommandParser {
         return names
     }
 
-    /// A header field name: printable ASCII without space and colon.
+    /// A header field name. The grammar has any string for it: of one that no field can have there are just no fields.
     static func headerField(_ lexer: inout IMAPLexer) throws(IMAPSyntaxError) -> String {
-        let bytes = try lexer.astring()
-        guard !bytes.isEmpty, bytes.allSatisfy({ (0x21...0x7E).contains($0) && $0 != .colon }) else {
-            throw .syntax("Invalid header field name")
-        }
-        return String(decoding: bytes, as: UTF8.self)
+        try lexer.asciiAString("header field name")
     }
 
     private static func partial(_ lexer: inout IMAPLexer) throws(IMAPSyntaxError) -> IMAPPartial? {

@@ -187,10 +187,12 @@ extension IMAPCommandParser {
         }
         var entries: [String] = []
         if lexer.next == .openParenthesis {
-            try lexer.list { lexer throws(IMAPSyntaxError) in entries.append(try Self.entryName(&lexer)) }
+            try lexer.list { lexer throws(IMAPSyntaxError) in
+                entries.append(try Self.entryName(&lexer, allowRoot: true))
+            }
         } else {
             // The grammar wants parentheses around several; one of the RFC's examples has none.
-            repeat { entries.append(try Self.entryName(&lexer)) } while lexer.take(.space)
+            repeat { entries.append(try Self.entryName(&lexer, allowRoot: true)) } while lexer.take(.space)
         }
         return .getMetadata(mailbox: mailbox, entries: entries, options: options)
     }
@@ -228,10 +230,15 @@ extension IMAPCommandParser {
     }
 
     /// An entry name in lower case: `/private/…` or `/shared/…`, no empty component, no wildcard.
-    private static func entryName(_ lexer: inout IMAPLexer) throws(IMAPSyntaxError) -> String {
+    ///
+    /// - Parameter allowRoot: `/private` alone will do, of which no entry has the name, but below which all are.
+    private static func entryName(
+        _ lexer: inout IMAPLexer, allowRoot: Bool = false
+    ) throws(IMAPSyntaxError) -> String {
         let bytes = try lexer.astring().map(\.asciiLowercased)
         let components = bytes.split(separator: .slash, omittingEmptySubsequences: false)
-        guard bytes.first == .slash, components.count >= 3, !components.dropFirst().contains(where: \.isEmpty),
+        guard bytes.first == .slash, components.count >= (allowRoot ? 2 : 3),
+            !components.dropFirst().contains(where: \.isEmpty),
             components[1].elementsEqual("private".utf8) || components[1].elementsEqual("shared".utf8),
             bytes.allSatisfy({ (0x20...0x7E).contains($0) && $0 != .star && $0 != .percent })
         else { throw .syntax("Invalid metadata entry name") }
