@@ -36,6 +36,8 @@ final class ConnectionOutput: Sendable {
         }
     }
 
+    var isOpen: Bool { state.withLockedValue { $0.isOpen } }
+
     /// True while a session waits for its client to read.
     var isWaiting: Bool { state.withLockedValue { $0.waiter != nil } }
 

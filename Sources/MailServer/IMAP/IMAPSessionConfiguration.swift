@@ -29,6 +29,10 @@ public struct IMAPSessionConfiguration: Sendable {
     /// Messages of one THREAD, and different message ids that they have or refer to.
     public var maxThreadedMessages = 250_000
     public var maxThreadedMessageIDs = 1_000_000
+    /// Messages that one turn of a COPY copies, all or none through kills and power cuts: 8 MiB of memory at most.
+    var copyPiece = 4_096
+    /// Messages that one turn of a MOVE, STORE or EXPUNGE changes.
+    var changePiece = 2_048
     /// Octets of answers that are gathered before they are handed to the client.
     public var outputPiece = 131_072
 

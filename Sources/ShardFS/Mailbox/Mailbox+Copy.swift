@@ -4,6 +4,8 @@ import Glibc
 public struct CopyResult: Sendable {
     public var uidValidity: UInt32
     public var copied: [(source: UID, target: UID)] = []
+
+    public init(uidValidity: UInt32 = 0) { self.uidValidity = uidValidity }
 }
 
 extension Mailbox {

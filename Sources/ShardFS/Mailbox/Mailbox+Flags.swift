@@ -149,7 +149,8 @@ extension Mailbox {
         if let failure { throw failure }
         let gone = Set(records.lazy.filter { $0.kind == .void }.map(\.uid))
         let now = state.withLock { $0.view.list }
-        for uid in uids where list.entry(of: uid) != nil && !(unchangedSince != nil && result.modified.contains(uid)) {
+        for uid in uids {
+            guard let before = list.entry(of: uid), before.modSeq <= unchangedSince ?? .max else { continue }
             if !gone.contains(uid.rawValue), let entry = now.entry(of: uid) {
                 result.changed.append(entry)
             } else {

@@ -6,12 +6,42 @@ extension Mailbox {
     ///
     /// Within one mailbox a message gets a new UID. Across file systems or accounts: append there, expunge here.
     public func move(_ uids: [UID], to target: Mailbox) throws(StoreError) -> CopyResult {
+        var result = CopyResult()
+        try move(uids, to: target, into: &result)
+        return result
+    }
+
+    /// As ``move(_:to:)``. `result` gets what was moved, also when it throws: what stands there has gone over.
+    public func move(_ uids: [UID], to target: Mailbox, into result: inout CopyResult) throws(StoreError) {
         // Within one mailbox everything goes by one view.
         let target = id == target.id ? self : target
-        var result = CopyResult(uidValidity: target.state.withLock { $0.status.uidValidity })
-        var used = try usedFlags(uids)
+        result.uidValidity = target.state.withLock { $0.status.uidValidity }
         var sourceShards: Set<UInt32> = []
         var targetShards: [ShardDirectory] = []
+        var failure: StoreError?
+        do throws(StoreError) {
+            try moveAll(uids, target, &result, &sourceShards, &targetShards)
+        } catch {
+            failure = error
+        }
+        if !result.copied.isEmpty {
+            // What was moved before a failure is as durable as if there had been none.
+            try makeDurable(sourceShards, target, targetShards)
+            // An empty directory that stays harms nobody.
+            try? removeEmptyShards(sourceShards)
+        }
+        if let failure { throw failure }
+        for mailbox in [self, target] {
+            mailbox.raiseCeilingsAhead()
+            try mailbox.compactIfNeeded()
+        }
+    }
+
+    private func moveAll(
+        _ uids: [UID], _ target: Mailbox, _ result: inout CopyResult, _ sourceShards: inout Set<UInt32>,
+        _ targetShards: inout [ShardDirectory]
+    ) throws(StoreError) {
+        var used = try usedFlags(uids)
         var at = 0
         while at < uids.count {
             let round = uids[at..<min(at + Self.expungeRound, uids.count)]
@@ -28,34 +58,46 @@ extension Mailbox {
             case .recount: try target.context.recountQuota()
             case .overQuota: throw StoreError(.overQuota, "the quota of \(target.context.name) is used up")
             case .crossDevice:
-                let copied = try copy(Array(round), to: target)
-                result.copied += copied.copied
-                _ = try remove(copied.copied.map(\.source))
+                try copyAndRemove(Array(round), target, &result)
                 at = round.endIndex
             }
         }
-        if options.durability != .none {
-            do {
-                for shard in targetShards {
-                    try shard.sync()
-                    try target.syncNames(above: shard)
-                }
-                for number in sourceShards {
-                    guard let shard = try shard(number) else { continue }
-                    try shard.sync()
-                }
-            } catch {
-                _ = breakMailbox(error)
-                throw target.breakMailbox(error)
+    }
+
+    /// A move across file systems.
+    private func copyAndRemove(
+        _ uids: [UID], _ target: Mailbox, _ result: inout CopyResult
+    ) throws(StoreError) {
+        let copied = try copy(uids, to: target).copied
+        do throws(StoreError) {
+            _ = try remove(copied.map(\.source))
+            result.copied += copied
+        } catch {
+            // Which of them went, the list tells; a copy whose source is still there must not stay.
+            let list = state.withLock { $0.view.list }
+            result.copied += copied.filter { list.entry(of: $0.source) == nil }
+            _ = try? target.remove(copied.filter { list.entry(of: $0.source) != nil }.map(\.target))
+            throw error
+        }
+    }
+
+    private func makeDurable(
+        _ sourceShards: Set<UInt32>, _ target: Mailbox, _ targetShards: [ShardDirectory]
+    ) throws(StoreError) {
+        guard options.durability != .none else { return }
+        do {
+            for shard in targetShards {
+                try shard.sync()
+                try target.syncNames(above: shard)
             }
+            for number in sourceShards {
+                guard let shard = try shard(number) else { continue }
+                try shard.sync()
+            }
+        } catch {
+            _ = breakMailbox(error)
+            throw target.breakMailbox(error)
         }
-        // An empty directory that stays harms nobody.
-        try? removeEmptyShards(sourceShards)
-        for mailbox in [self, target] {
-            mailbox.raiseCeilingsAhead()
-            try mailbox.compactIfNeeded()
-        }
-        return result
     }
 
     /// `newKeyword`: one came since the look at the flags and needs a letter in the target first; nothing was done.
@@ -107,7 +149,7 @@ extension Mailbox {
             failure = error
         }
         var crossDevice = false
-        var done = 0
+        var moved: [(source: UID, target: UID)] = []
         var bytes: UInt64 = 0
         for i in here.indices {
             here[i].isDone = true
@@ -116,10 +158,9 @@ extension Mailbox {
                 do {
                     switch try moveOne(&here[i], &away[i], target, &targetShards) {
                     case .moved:
-                        done += 1
                         bytes += UInt64(here[i].messageSize)
                         sourceShards.insert(away[i].uid / UID.perShard)
-                        result.copied.append((UID(away[i].uid), UID(here[i].uid)))
+                        moved.append((UID(away[i].uid), UID(here[i].uid)))
                         continue
                     case .gone: break
                     case .crossDevice: crossDevice = true
@@ -130,11 +171,12 @@ extension Mailbox {
             away[i].kind = .void
         }
         if reserved {
-            try target.context.ledger.giveBack(bytes: all - bytes, messages: here.count - done)
-            try context.ledger.giveBack(bytes: bytes, messages: done)
+            try target.context.ledger.giveBack(bytes: all - bytes, messages: here.count - moved.count)
+            try context.ledger.giveBack(bytes: bytes, messages: moved.count)
         }
         try target.write(here)
         try write(away)
+        result.copied += moved
         if let failure { throw failure }
         return refused ?? (crossDevice ? .crossDevice : .done)
     }

@@ -111,6 +111,22 @@ public struct MessageList: Sendable {
         return before
     }
 
+    /// For each of `uids`, which ascend, how many messages have a lower UID.
+    public func counts(below uids: some Sequence<UInt32>) -> [Int] {
+        var counts: [Int] = []
+        var before = 0
+        var s = 0
+        for uid in uids {
+            while s < shards.count, shards[s].number < uid / UID.perShard {
+                before += shards[s].count
+                s += 1
+            }
+            let isInShard = s < shards.count && shards[s].number == uid / UID.perShard
+            counts.append(isInShard ? before + shards[s].find(uid).index : before)
+        }
+        return counts
+    }
+
     public var first: MessageEntry? { count == 0 ? nil : self[0] }
     public var last: MessageEntry? {
         for shard in shards.reversed() where shard.count > 0 { return shard.entry(shard.count - 1) }
@@ -132,35 +148,43 @@ public struct MessageList: Sendable {
         }
     }
 
-    /// Calls `body` for each message up to UID `last` whose mod-sequence is above `modSeq`, in UID order; looks only
-    /// into shards that have such messages.
+    /// Calls `body` for each message of UIDs in `range` whose mod-sequence is above `modSeq`, in UID order, with its
+    /// place in the list; looks only into shards that have such messages.
     public func forEachChanged<E: Error>(
-        since modSeq: ModSeq, upTo last: UInt32 = .max, _ body: (MessageEntry) throws(E) -> Void
+        since modSeq: ModSeq, in range: ClosedRange<UInt32> = 1...UInt32.max,
+        _ body: (_ place: Int, MessageEntry) throws(E) -> Void
     ) throws(E) {
-        for shard in shards where shard.highestModSeq > modSeq {
-            if shard.number > last / UID.perShard { return }
+        var before = 0
+        for shard in shards {
+            if shard.number > range.upperBound / UID.perShard { return }
+            defer { before += shard.count }
+            guard shard.highestModSeq > modSeq, shard.number >= range.lowerBound / UID.perShard else { continue }
             let columns = shard.columns
             for i in columns.offsets.indices where columns.modSeqs[i] > modSeq {
-                if columns.uid(i) > last { return }
-                try body(columns.entry(i))
+                let uid = columns.uid(i)
+                if uid > range.upperBound { return }
+                if uid >= range.lowerBound { try body(before + i, columns.entry(i)) }
             }
         }
     }
 
-    /// The messages of this list that `newer` lacks, in UID order; shards that are the same are passed over.
-    public func missing(from newer: MessageList) -> [MessageEntry] {
-        var gone: [MessageEntry] = []
+    /// Calls `body` for each message of this list that `newer` lacks, in UID order, with its place in this list; shards
+    /// that are the same are passed over.
+    public func forEachMissing(from newer: MessageList, _ body: (_ place: Int, MessageEntry) -> Void) {
+        var before = 0
         for shard in shards {
             let columns = shard.columns
+            defer { before += columns.offsets.count }
             guard let s = newer.shardIndex(shard.number) else {
-                for i in columns.offsets.indices { gone.append(columns.entry(i)) }
+                for i in columns.offsets.indices { body(before + i, columns.entry(i)) }
                 continue
             }
             let other = newer.shards[s].columns
             if other.offsets == columns.offsets { continue }
-            for i in columns.offsets.indices where !other.find(columns.uid(i)).found { gone.append(columns.entry(i)) }
+            for i in columns.offsets.indices where !other.find(columns.uid(i)).found {
+                body(before + i, columns.entry(i))
+            }
         }
-        return gone
     }
 
     /// The place of the first message without `\Seen`, which is its sequence number less one.

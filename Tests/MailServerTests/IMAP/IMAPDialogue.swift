@@ -13,7 +13,8 @@ final class IMAPDialogue {
     private let mail: IMAPTestMail
     private let session: IMAPSession
     private var decoder: IMAPFrameDecoder
-    private let output = CollectedOutput()
+    let output = CollectedOutput()
+    let eventLoop = MultiThreadedEventLoopGroup.singleton.next()
     private let wakes = NIOLockedValueBox(0)
     private(set) var isClosed = false
     private var tagCount = 0
@@ -31,8 +32,7 @@ final class IMAPDialogue {
         change(&configuration)
         session = IMAPSession(
             configuration: configuration, remoteAddress: "192.0.2.1", isTLS: isTLS, backend: mail.backend,
-            pool: IMAPTestMail.pool, output: output, eventLoop: MultiThreadedEventLoopGroup.singleton.next(),
-            now: now)
+            pool: IMAPTestMail.pool, output: output, eventLoop: eventLoop, now: now)
         decoder = IMAPFrameDecoder(options: configuration.decoderOptions(authenticated: false))
         let wakes = wakes
         await session.setChangeHandler { wakes.withLockedValue { $0 += 1 } }
@@ -40,8 +40,12 @@ final class IMAPDialogue {
     }
 
     /// A session of alice's, in INBOX unless told otherwise.
-    static func alice(_ mail: IMAPTestMail, select mailbox: String? = "INBOX") async -> IMAPDialogue {
-        let dialogue = await IMAPDialogue(mail)
+    static func alice(
+        _ mail: IMAPTestMail, select mailbox: String? = "INBOX",
+        _ change: (inout IMAPSessionConfiguration) -> Void = { _ in },
+        now: @escaping @Sendable () -> Int64 = { 1_700_000_000 }
+    ) async -> IMAPDialogue {
+        let dialogue = await IMAPDialogue(mail, change, now: now)
         _ = dialogue.take()
         await dialogue.ok("LOGIN alice@example.com \(IMAPTestMail.password)")
         if let mailbox { await dialogue.ok("SELECT \(mailbox)") }
@@ -117,27 +121,6 @@ final class IMAPDialogue {
             decoder.resolve(.resume)
         case .close: isClosed = true
         }
-    }
-}
-
-/// Takes all that a session says.
-final class CollectedOutput: IMAPOutput {
-    private let bytes = NIOLockedValueBox(ByteBuffer())
-
-    func send(_ piece: ByteBuffer) async -> Bool {
-        bytes.withLockedValue { _ = $0.writeImmutableBuffer(piece) }
-        return true
-    }
-
-    func take() -> [String] {
-        let text = bytes.withLockedValue { bytes in
-            defer { bytes = ByteBuffer() }
-            return String(buffer: bytes)
-        }
-        var lines = text.split(separator: "\r\n", omittingEmptySubsequences: false).map(String.init)
-        #expect(lines.last == "", "the last line has no end: \(text)")
-        lines.removeLast()
-        return lines
     }
 }
 

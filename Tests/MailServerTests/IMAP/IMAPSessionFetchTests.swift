@@ -112,7 +112,7 @@ import Testing
         #expect(await uids("FETCH 1:* UID") == "1,3,4,5")
         #expect(await uids("FETCH 4,1:2,2 UID") == "1,3,5")
         #expect(await uids("FETCH *:3 UID") == "4,5")
-        #expect(await uids("FETCH 3:99 UID") == "4,5")
+        #expect(await uids("FETCH 4:3 UID") == "4,5")
         #expect(await uids("UID FETCH 1:3 UID") == "1,3")
         #expect(await uids("UID FETCH 2 UID") == "")
         #expect(await uids("UID FETCH 77:* UID") == "5")
@@ -121,7 +121,6 @@ import Testing
 
     @Test func anEmptyMailbox() async throws {
         let dialogue = await IMAPDialogue.alice(try IMAPTestMail())
-        #expect(await dialogue.ok("FETCH 1:* FLAGS").isEmpty)
         #expect(await dialogue.ok("UID FETCH 1:* FLAGS").isEmpty)
         #expect(await dialogue.ok("SEARCH ALL") == ["* SEARCH"])
         #expect(await dialogue.ok("EXPUNGE").isEmpty)

@@ -8,20 +8,23 @@ import Testing
 /// What two sessions do to each other's mailbox, rule by rule. RFC 3501 sections 5.2, 5.5 and 7.4.1, RFC 2180.
 @Suite struct IMAPSessionPairTests {
     private static func pair(
-        _ count: Int, _ name: String = "INBOX"
+        _ count: Int, _ name: String = "INBOX", _ change: (inout IMAPSessionConfiguration) -> Void = { _ in }
     ) async throws -> (mail: IMAPTestMail, one: IMAPDialogue, two: IMAPDialogue) {
         let mail = try IMAPTestMail()
         if name != "INBOX" { try mail.account().create(MailboxName(name)) }
         for number in 1...count { try mail.append("Subject: \(number)\n\nbody \(number)\n", to: name) }
-        return (mail, await IMAPDialogue.alice(mail, select: name), await IMAPDialogue.alice(mail, select: name))
+        let one = await IMAPDialogue.alice(mail, select: name, change)
+        return (mail, one, await IMAPDialogue.alice(mail, select: name, change))
     }
 
     // MARK: Flags that change at the same time
 
     /// While a STORE is at its last messages another session changes the first: what is told last is how it is.
-    @Test(arguments: ["STORE", "UID STORE"]) func aChangeRightBehindOnesOwn(command: String) async throws {
+    @Test(arguments: ["STORE", "UID STORE"], [false, true]) func aChangeRightBehindOnesOwn(
+        command: String, inPieces: Bool
+    ) async throws {
         let count = 600
-        let (mail, one, _) = try await Self.pair(count)
+        let (mail, one, _) = try await Self.pair(count, "INBOX") { if inPieces { $0.changePiece = 599 } }
         let mailbox = try mail.mailbox()
         let isDone = NIOLockedValueBox(false)
         let key = mailbox.observe {
@@ -89,8 +92,13 @@ import Testing
     // MARK: Numbers
 
     /// Two sessions change one mailbox in turn; what each was told adds up to what is there.
-    @Test(arguments: [false, true]) func bothKeepCount(usesVanished: Bool) async throws {
-        let (mail, one, two) = try await Self.pair(20)
+    @Test(arguments: [false, true], [false, true]) func bothKeepCount(
+        usesVanished: Bool, inPieces: Bool
+    ) async throws {
+        let (mail, one, two) = try await Self.pair(20, "INBOX") { configuration in
+            guard inPieces else { return }
+            (configuration.outputPiece, configuration.changePiece) = (1, 1)
+        }
         var generator = SeededGenerator(seed: usesVanished ? 1 : 2)
         var models = [Model(uids: Array(1...20)), Model(uids: Array(1...20))]
         if usesVanished { for dialogue in [one, two] { await dialogue.ok("ENABLE QRESYNC") } }

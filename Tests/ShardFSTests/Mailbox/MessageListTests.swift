@@ -38,10 +38,17 @@ import Testing
             // A copy stays as it was.
             check(before, then)
             var changed: [UInt32] = []
-            list.forEachChanged(since: modSeq, upTo: 4_000) { changed.append($0.uid.rawValue) }
+            list.forEachChanged(since: modSeq, in: 1...4_000) { changed.append($1.uid.rawValue) }
             #expect(changed == model.uids.filter { $0 <= 4_000 && model.messages[$0]!.modSeq > modSeq })
-            let missing = before.missing(from: list).map(\.uid.rawValue)
+            let places = Dictionary(uniqueKeysWithValues: changed.map { ($0, list.count(below: $0)) })
+            list.forEachChanged(since: modSeq, in: 1_500...4_000) { #expect(places[$1.uid.rawValue] == $0) }
+            var missing: [UInt32] = []
+            before.forEachMissing(from: list) {
+                #expect($0 == before.count(below: $1.uid.rawValue))
+                missing.append($1.uid.rawValue)
+            }
             #expect(missing == then.uids.filter { model.messages[$0] == nil })
+            #expect(list.counts(below: missing) == missing.map { list.count(below: $0) })
         }
     }
 

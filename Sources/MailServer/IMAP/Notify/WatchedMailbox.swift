@@ -91,7 +91,8 @@ struct WatchedMailbox: Sendable {
         struct Found: Error {}
         guard before.uidNext > 1 else { return false }
         do throws(Found) {
-            try snapshot.messages.forEachChanged(since: before.modSeq, upTo: before.uidNext - 1) { _ throws(Found) in
+            try snapshot.messages.forEachChanged(since: before.modSeq, in: 1...before.uidNext - 1) {
+                _, _ throws(Found) in
                 throw Found()
             }
             return false

@@ -1,3 +1,5 @@
+import IMAPCodec
+
 /// When a command that takes long tells how far it is. RFC 9585.
 struct ProgressClock: Sendable {
     /// Seconds between two signs of life.
@@ -14,5 +16,26 @@ struct ProgressClock: Sendable {
         guard now - last >= Self.interval else { return false }
         last = now
         return true
+    }
+}
+
+/// How far a command is that goes over many messages.
+struct Progress: Sendable {
+    let tag: String
+    let goal: Int
+    private var clock: ProgressClock
+
+    init(_ tag: String, goal: Int, now: Int64) {
+        self.tag = tag
+        self.goal = goal
+        clock = ProgressClock(now: now)
+    }
+
+    /// What to tell when `done` of the messages are dealt with; nil when it is too early for a sign.
+    mutating func sign(done: Int, now: Int64) -> IMAPResponse? {
+        guard clock.isDue(now: now) else { return nil }
+        let code = IMAPResponseCode.inProgress(
+            tag: tag, done: UInt32(clamping: min(done, goal)), goal: UInt32(clamping: max(goal, 1)))
+        return .status(tag: nil, .ok, code: code, text: "Still working")
     }
 }

@@ -79,7 +79,7 @@ extension IMAPSession {
             _ = try selected()
             deselect()
             return Completion("UNSELECT completed")
-        case .expunge(let uids): return try await expunge(uids)
+        case .expunge(let uids): return try await expunge(uids, tag: tag)
         case .search(let command):
             // RFC 9755 section 3: strings are UTF-8 already, a second word on it could contradict.
             if command.charset != nil, enabled.contains(.utf8) { throw .bad("No CHARSET with UTF8=ACCEPT") }
@@ -87,9 +87,9 @@ extension IMAPSession {
         case .sort(let command): return try await sort(command, tag: tag)
         case .thread(let command): return try await thread(command, tag: tag)
         case .fetch(let command): return try await fetch(command)
-        case .store(let command): return try await store(command)
-        case .copy(let set, let byUID, let mailbox): return try await copy(set, byUID: byUID, to: mailbox)
-        case .move(let set, let byUID, let mailbox): return try await move(set, byUID: byUID, to: mailbox)
+        case .store(let command): return try await store(command, tag: tag)
+        case .copy(let set, let byUID, let mailbox): return try await copy(set, byUID: byUID, to: mailbox, tag: tag)
+        case .move(let set, let byUID, let mailbox): return try await move(set, byUID: byUID, to: mailbox, tag: tag)
         case .notify(let command): return try await setNotify(command)
         case .setQuota: return try refuseQuotaChange()
         case .getMetadata(let mailbox, let entries, let options):

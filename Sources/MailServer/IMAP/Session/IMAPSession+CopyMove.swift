@@ -2,60 +2,130 @@ import IMAPCodec
 import ShardFS
 
 // COPY and MOVE. RFC 9051 sections 6.4.7 and 6.4.8; COPYUID is RFC 4315.
+//
+// Messages are dealt with in pieces, between which other sessions have their turns and a client that has hung up ends
+// the command: a COPY takes back what it has copied, a MOVE leaves what it has moved. No message is ever half there.
 
 extension IMAPSession {
-    func copy(_ set: IMAPSequenceSet, byUID: Bool, to mailbox: String) async throws(IMAPFailure) -> Completion {
+    func copy(
+        _ set: IMAPSequenceSet, byUID: Bool, to mailbox: String, tag: String
+    ) async throws(IMAPFailure) -> Completion {
         if !byUID { try await sync(expunges: false) }
         let view = try selected()
-        let uids = try targets(set, byUID: byUID, in: view)
-        let target = try await target(mailbox)
-        let result = try await blocking { () throws(StoreError) -> CopyResult? in
-            let result = try view.mailbox.copy(uids, to: target)
-            view.copySummaries(result, to: target)
-            if byUID || result.copied.count == uids.count { return result }
-            // Some went this very moment. All or none: RFC 9051 section 6.4.7.
-            _ = try target.remove(result.copied.map(\.target))
-            return nil
+        let (uids, target) = try await sourceAndTarget(set, byUID: byUID, in: view, mailbox)
+        var copied = CopyResult()
+        do throws(IMAPFailure) {
+            var progress = Progress(tag, goal: uids.count, now: now())
+            for start in stride(from: 0, to: uids.count, by: configuration.copyPiece) {
+                if start > 0 { try await goOn(&progress, done: start) }
+                let piece = Array(uids[start..<min(start + configuration.copyPiece, uids.count)])
+                let result = try await blocking(missing: .tryCreate) { () throws(StoreError) in
+                    let result = try view.mailbox.copy(piece, to: target)
+                    view.copySummaries(result, to: target)
+                    return result
+                }
+                copied.uidValidity = result.uidValidity
+                copied.copied += result.copied
+                // Some went this very moment.
+                if !byUID, result.copied.count < piece.count { throw .expungeIssued }
+            }
+        } catch {
+            // All or none: RFC 9051 section 6.4.7.
+            let isClean = await takeBack(copied, from: target, in: view)
+            guard error.kind == .no, !isClean else { throw error }
+            throw .no(error.code, "\(error.text); not all copies could be taken back")
         }
-        guard let result else { throw .expungeIssued }
-        notify?.noteOwn(result.copied.map(\.target.rawValue), in: target)
-        return Completion("COPY completed", code: Self.copyUID(result))
+        notify?.noteOwn(copied.copied.map(\.target.rawValue), in: target)
+        return Completion("COPY completed", code: Self.copyUID(copied))
     }
 
-    func move(_ set: IMAPSequenceSet, byUID: Bool, to mailbox: String) async throws(IMAPFailure) -> Completion {
+    func move(
+        _ set: IMAPSequenceSet, byUID: Bool, to mailbox: String, tag: String
+    ) async throws(IMAPFailure) -> Completion {
         _ = try writable()
         if !byUID { try await sync(expunges: false) }
         let view = try writable()
-        let uids = try targets(set, byUID: byUID, in: view)
-        let target = try await target(mailbox)
-        let result = try await blocking { () throws(StoreError) in
-            let result = try view.mailbox.move(uids, to: target)
-            view.copySummaries(result, to: target)
-            view.summaries?.forget(result.copied.map(\.source))
-            return result
+        let (uids, target) = try await sourceAndTarget(set, byUID: byUID, in: view, mailbox)
+        var moved = CopyResult()
+        var failure: IMAPFailure?
+        var progress = Progress(tag, goal: uids.count, now: now())
+        for start in stride(from: 0, to: uids.count, by: configuration.changePiece) {
+            do throws(IMAPFailure) {
+                if start > 0 { try await goOn(&progress, done: start) }
+                let piece = Array(uids[start..<min(start + configuration.changePiece, uids.count)])
+                let (result, error) = try await blocking { () throws(StoreError) in
+                    var result = CopyResult()
+                    var failure: StoreError?
+                    do throws(StoreError) {
+                        try view.mailbox.move(piece, to: target, into: &result)
+                    } catch {
+                        failure = error
+                    }
+                    view.copySummaries(result, to: target)
+                    view.summaries?.forget(result.copied.map(\.source))
+                    return (result, failure)
+                }
+                moved.uidValidity = result.uidValidity
+                moved.copied += result.copied
+                if let error { throw IMAPFailure(error, missing: .tryCreate) }
+            } catch {
+                failure = error
+                break
+            }
         }
-        notify?.noteOwn(result.copied.map(\.target.rawValue), in: target)
-        // In front of the EXPUNGEs, which the view's next update tells (RFC 6851 section 4.3).
-        if let code = Self.copyUID(result) { respond(.status(tag: nil, .ok, code: code, text: "Moved")) }
-        if !byUID, result.copied.count < uids.count { throw .expungeIssued }
+        if let failure, failure.kind != .no { throw failure }
+        notify?.noteOwn(moved.copied.map(\.target.rawValue), in: target)
+        // In front of the EXPUNGEs, which the view's next update tells (RFC 6851 section 4.3): also of those that were
+        // moved by a command that fails.
+        if let code = Self.copyUID(moved) { respond(.status(tag: nil, .ok, code: code, text: "Moved")) }
+        if let failure {
+            guard !moved.copied.isEmpty else { throw failure }
+            throw .no(failure.code, "\(moved.copied.count) of \(uids.count) messages were moved: \(failure.text)")
+        }
+        if !byUID, moved.copied.count < uids.count { throw .expungeIssued }
         return Completion("MOVE completed")
     }
 
-    private func targets(
-        _ set: IMAPSequenceSet, byUID: Bool, in view: SelectedMailbox
-    ) throws(IMAPFailure) -> [UID] {
-        let uids = view.uids(in: try uidRanges(set, byUID: byUID, in: view))
+    /// The messages that are meant and are there, and where they are to go.
+    private func sourceAndTarget(
+        _ set: IMAPSequenceSet, byUID: Bool, in view: SelectedMailbox, _ name: String
+    ) async throws(IMAPFailure) -> ([UID], Mailbox) {
+        let ranges = try uidRanges(set, byUID: byUID, in: view)
+        let mail = try account().mail
+        let (uids, target, hasGhosts) = try await blocking(missing: .tryCreate) { () throws(StoreError) in
+            let target = try mail.mailbox(MailboxName(name))
+            let uids = view.uids(in: ranges)
+            guard !view.ghosts.isEmpty else { return (uids, target, false) }
+            let there = uids.filter { !view.isGhost($0.rawValue) }
+            return (there, target, there.count < uids.count)
+        }
         // By number the client means a message that it believes to be there (RFC 2180 section 4.4).
-        if !byUID, uids.contains(where: { view.isGhost($0.rawValue) }) { throw .expungeIssued }
-        return uids.filter { !view.isGhost($0.rawValue) }
+        if !byUID, hasGhosts { throw .expungeIssued }
+        return (uids, target)
     }
 
-    private func target(_ name: String) async throws(IMAPFailure) -> Mailbox {
-        let mail = try account().mail
-        return try await blocking(missing: .tryCreate) { () throws(StoreError) in
-            try mail.mailbox(MailboxName(name))
+    /// Takes copies back, in pieces; false when some of them stay.
+    private func takeBack(_ copies: CopyResult, from target: Mailbox, in view: SelectedMailbox) async -> Bool {
+        let uids = copies.copied.map(\.target)
+        var next = 0
+        var tries = 0
+        while next < uids.count, tries < Self.triesToTakeBack {
+            let piece = Array(uids[next..<min(next + configuration.changePiece, uids.count)])
+            do throws(IMAPFailure) {
+                try await blocking { () throws(StoreError) in
+                    _ = try target.remove(piece)
+                    view.forgetCopies(piece, in: target, uidValidity: copies.uidValidity)
+                }
+                next += piece.count
+            } catch {
+                tries += 1
+            }
         }
+        return next >= uids.count
     }
+
+    /// How often taking copies back may meet a busy mailbox or pool.
+    private static let triesToTakeBack = 3
 
     private static func copyUID(_ result: CopyResult) -> IMAPResponseCode? {
         guard !result.copied.isEmpty else { return nil }
@@ -70,5 +140,9 @@ extension SelectedMailbox {
     /// The read cache knows the copies as well as their sources. Blocks.
     fileprivate func copySummaries(_ result: CopyResult, to target: Mailbox) {
         summaries?.copy(result.copied, toMailbox: target.id, uidValidity: result.uidValidity)
+    }
+
+    fileprivate func forgetCopies(_ uids: [UID], in target: Mailbox, uidValidity: UInt32) {
+        summaries?.forget(uids, ofMailbox: target.id, uidValidity: uidValidity)
     }
 }

@@ -68,7 +68,7 @@ extension IMAPSession {
         since modSeq: ModSeq, in ranges: [ClosedRange<UInt32>], match: SelectedMailbox.MatchData? = nil,
         of view: SelectedMailbox
     ) async throws(IMAPFailure) {
-        let uids = try await blocking { () throws(StoreError) in
+        try await tellVanishedEarlier(of: view) { () throws(StoreError) in
             var ranges = ranges
             if let match {
                 let known = view.highestMatch(match)
@@ -77,6 +77,5 @@ extension IMAPSession {
             }
             return view.vanished(try view.mailbox.expunged(since: modSeq), in: ranges)
         }
-        try await tellVanished(uids, earlier: true)
     }
 }

@@ -45,7 +45,7 @@ extension IMAPSession {
         let box = NIOLockedValueBox(
             SearchRun(
                 compiler.compile(criteria.key), in: view, limits: configuration.parseLimits, into: harvest))
-        var clock = ProgressClock(now: now())
+        var progress = Progress(tag, goal: box.withLockedValue { $0.goal }, now: now())
         let asked = newsAsked(expunges: mayTellExpunges)
         while true {
             let (isDone, news) = try await blocking { () throws(StoreError) -> (Bool, News?) in
@@ -59,19 +59,18 @@ extension IMAPSession {
                 newsAtHand = news.map { ($0, view) }
                 break
             }
-            if clock.isDue(now: now()) {
-                let (done, goal) = box.withLockedValue { ($0.done, $0.goal) }
-                try await tellProgress(tag, done: done, goal: goal)
-            }
+            try await goOn(&progress, done: box.withLockedValue { $0.done })
         }
         return box.withLockedValue { $0.harvest }
     }
 
-    /// A sign of life of a command that takes long (RFC 9585 section 4).
-    private func tellProgress(_ tag: String, done: Int, goal: Int) async throws(IMAPFailure) {
-        let code = IMAPResponseCode.inProgress(
-            tag: tag, done: UInt32(clamping: min(done, goal)), goal: UInt32(clamping: max(goal, 1)))
-        respond(.status(tag: nil, .ok, code: code, text: "Still working"))
+    /// Between two pieces of a command that takes long: a sign of life now and then (RFC 9585 section 4).
+    ///
+    /// - Throws: `disconnected` when there is nobody left to work for.
+    func goOn(_ progress: inout Progress, done: Int) async throws(IMAPFailure) {
+        guard output.isOpen else { throw .disconnected }
+        guard let sign = progress.sign(done: done, now: now()) else { return }
+        respond(sign)
         try await flush()
     }
 

@@ -67,27 +67,54 @@ extension IMAPSession {
         let view = try selected()
         deselect()
         if !view.isReadOnly {
-            try await blocking { () throws(StoreError) in
-                do throws(StoreError) {
-                    let gone = try view.mailbox.expunge()
-                    view.summaries?.forget(gone)
-                } catch {
-                    // It was deleted meanwhile, with all that was in it.
-                    guard error.code == .gone else { throw error }
-                }
+            do throws(IMAPFailure) {
+                try await expunge(in: view, nil, nil)
+            } catch {
+                // It was deleted meanwhile, with all that was in it.
+                guard error.code == .nonexistent else { throw error }
             }
         }
         return Completion("CLOSE completed")
     }
 
     /// EXPUNGE and UID EXPUNGE; the client is told by the view's next update, behind this command.
-    func expunge(_ set: IMAPSequenceSet?) async throws(IMAPFailure) -> Completion {
+    func expunge(_ set: IMAPSequenceSet?, tag: String) async throws(IMAPFailure) -> Completion {
         let view = try writable()
         let ranges = try set.map { set throws(IMAPFailure) in try uidRanges(set, byUID: true, in: view) }
-        try await blocking { () throws(StoreError) in
-            let gone = try view.mailbox.expunge(ranges.map { view.uids(in: $0) })
-            view.summaries?.forget(gone)
-        }
+        try await expunge(in: view, ranges, tag)
         return Completion("EXPUNGE completed")
+    }
+
+    /// Expunges what is marked, in pieces.
+    ///
+    /// - Parameter tag: of a command whose client is told how far it is, and that ends with its client.
+    private func expunge(
+        in view: SelectedMailbox, _ ranges: [ClosedRange<UInt32>]?, _ tag: String?
+    ) async throws(IMAPFailure) {
+        let size = configuration.changePiece
+        // The first piece goes on the turn that finds out what there is.
+        let marked = try await blocking { () throws(StoreError) in
+            var marked: [UID] = []
+            let messages = try view.mailbox.snapshot().messages
+            for range in ranges ?? [1...UInt32.max] {
+                messages.forEach(in: range) { if $0.flags.contains(.deleted) { marked.append($0.uid) } }
+            }
+            try view.expunge(Array(marked.prefix(size)))
+            return marked
+        }
+        var progress = Progress(tag ?? "", goal: marked.count, now: now())
+        for start in stride(from: size, to: marked.count, by: size) {
+            if tag != nil { try await goOn(&progress, done: start) }
+            let piece = Array(marked[start..<min(start + size, marked.count)])
+            try await blocking { () throws(StoreError) in try view.expunge(piece) }
+        }
+    }
+}
+
+extension SelectedMailbox {
+    /// Blocks.
+    fileprivate func expunge(_ uids: [UID]) throws(StoreError) {
+        let gone = try mailbox.expunge(uids)
+        summaries?.forget(gone)
     }
 }

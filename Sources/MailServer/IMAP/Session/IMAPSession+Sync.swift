@@ -1,4 +1,5 @@
 import IMAPCodec
+import NIOCore
 import ShardFS
 
 // Telling the client what happened in its mailbox meanwhile. RFC 3501 section 5.2, RFC 7162 section 3.2.
@@ -14,17 +15,23 @@ extension IMAPSession {
             blocking { () throws(StoreError) in try asked.look(at: view, known: known) }, after: view)
     }
 
-    /// Which news a client may be told.
+    /// Which news a client may be told, and how.
     struct NewsAsked: Sendable {
         /// False for a client that has chosen to hear nothing of its mailbox (RFC 5465 section 5.1).
         fileprivate let any: Bool
         fileprivate let expunges: Bool
-        fileprivate let knowsRecent: Bool
+        fileprivate let form: NewsForm
+        fileprivate let limit: Int
 
         /// What the engine says now; nothing has been told yet. Blocks.
         ///
-        /// - Parameter known: as for ``IMAPSession/sync(expunges:known:)``.
-        func look(at view: SelectedMailbox, known: [UInt32: ModSeq]) throws(StoreError) -> News {
+        /// - Parameters:
+        ///   - known: as for ``IMAPSession/sync(expunges:known:)``.
+        ///   - own: changes of the client's own command, to be told behind what others did.
+        ///   - withUID: whether that is a UID command.
+        func look(
+            at view: SelectedMailbox, known: [UInt32: ModSeq], own: [NewsProducer.Own] = [], withUID: Bool = false
+        ) throws(StoreError) -> News {
             guard any else { return .none }
             var new: MailboxSnapshot
             do throws(StoreError) {
@@ -42,9 +49,18 @@ extension IMAPSession {
                     new = view.mailbox.currentSnapshot()
                 }
             }
-            if !knowsRecent { recentFrom = .max }
-            let news = view.update(to: new, expunges: expunges, known: known, recentFrom: recentFrom)
-            return news.map { .seen(view, $0) } ?? .gone
+            if !form.usesRecent { recentFrom = .max }
+            let told = view.lastUID
+            guard let news = view.update(to: new, expunges: expunges, recentFrom: recentFrom) else { return .gone }
+            var form = form
+            if withUID { form.tellsUIDs = true }
+            var producer = NewsProducer(news, of: view, known: known, form: form)
+            producer.add(own: own, withUID: withUID)
+            var seen = SeenNews(
+                view: view, hasExpunged: !news.expunged.isEmpty, arrivedAfter: news.exists == nil ? nil : told,
+                piece: NewsPiece(producer))
+            seen.piece.next(limit: limit)
+            return .seen(seen)
         }
     }
 
@@ -53,11 +69,40 @@ extension IMAPSession {
         case none
         /// The mailbox was deleted, or is another one now.
         case gone
-        case seen(SelectedMailbox, ViewNews)
+        case seen(SeenNews)
+    }
+
+    /// What a look has seen, the first piece of it written.
+    struct SeenNews: Sendable {
+        let view: SelectedMailbox
+        fileprivate let hasExpunged: Bool
+        /// The highest UID told before, when messages have arrived.
+        fileprivate let arrivedAfter: UInt32?
+        fileprivate var piece: NewsPiece
+    }
+
+    /// A piece of news, and what makes those behind it.
+    struct NewsPiece: Sendable {
+        private var producer: NewsProducer
+        private(set) var bytes = ByteBuffer()
+        private(set) var isLast = false
+
+        init(_ producer: NewsProducer) { self.producer = producer }
+
+        mutating func next(limit: Int) {
+            bytes = ByteBuffer()
+            isLast = producer.produce(into: &bytes, limit: limit)
+        }
     }
 
     func newsAsked(expunges: Bool) -> NewsAsked {
-        NewsAsked(any: tellsSelected, expunges: expunges, knowsRecent: !isRev2)
+        NewsAsked(any: tellsSelected, expunges: expunges, form: newsForm, limit: configuration.outputPiece)
+    }
+
+    private var newsForm: NewsForm {
+        NewsForm(
+            encoder: encoder, usesVanished: usesVanished, usesModSeq: usesModSeq, usesRecent: !isRev2,
+            tellsFlags: tellsFlagChanges, tellsUIDs: tellsUIDs)
     }
 
     /// Takes in what a look at `view` found, and tells it.
@@ -65,10 +110,35 @@ extension IMAPSession {
         switch news {
         case .none: return
         case .gone: throw .mailboxGone
-        case .seen(let newView, let news):
-            replaceView(newView)
-            try await tell(news, of: newView)
-            if news.exists != nil { try await tellNewMessages(after: view.lastUID, in: newView) }
+        case .seen(let seen):
+            replaceView(seen.view)
+            if seen.hasExpunged { hasToldExpunges = true }
+            try await deliver(seen.piece)
+            if let last = seen.arrivedAfter { try await tellNewMessages(after: last, in: seen.view) }
+        }
+    }
+
+    /// Sends a piece and all that come behind it, each when the client has taken the one before; they are made on the
+    /// pool, so that others of this event loop have their turns.
+    private func deliver(_ first: NewsPiece) async throws(IMAPFailure) {
+        var piece = first
+        let limit = configuration.outputPiece
+        while true {
+            if buffer.readableBytes == 0 { buffer = piece.bytes } else { buffer.writeImmutableBuffer(piece.bytes) }
+            if piece.isLast { return }
+            try await flush()
+            let before = piece
+            do throws(IMAPFailure) {
+                piece = try await blocking { () throws(StoreError) in
+                    var piece = before
+                    piece.next(limit: limit)
+                    return piece
+                }
+            } catch {
+                // The client has a part of its news: the rest must come, whether the pool is busy or not.
+                guard error.kind == .no else { throw error }
+                piece.next(limit: limit)
+            }
         }
     }
 
@@ -88,20 +158,20 @@ extension IMAPSession {
         if !hasToldNews { try await tellNews(expunges: mayTellExpunges) }
     }
 
-    /// Tells UIDs that are gone, in answers of bounded length. RFC 7162 section 3.2.10.
+    /// Tells UIDs that were gone before the client's view of the mailbox began. RFC 7162 section 3.2.10.
     ///
-    /// - Parameter earlier: they were gone before the client's view of the mailbox began, so no numbers change.
-    func tellVanished(_ uids: [ClosedRange<UInt32>], earlier: Bool) async throws(IMAPFailure) {
-        var rest = uids[...]
-        while !rest.isEmpty {
-            respond(.vanished(earlier: earlier, Array(rest.prefix(Self.vanishedRanges))))
-            rest = rest.dropFirst(Self.vanishedRanges)
-            try await flushIfLarge()
+    /// - Parameter find: gives them as ranges; blocks.
+    func tellVanishedEarlier(
+        of view: SelectedMailbox, _ find: @escaping @Sendable () throws(StoreError) -> [ClosedRange<UInt32>]
+    ) async throws(IMAPFailure) {
+        let (form, limit) = (newsForm, configuration.outputPiece)
+        let first = try await blocking { () throws(StoreError) in
+            var piece = NewsPiece(NewsProducer(vanishedEarlier: try find(), of: view, form: form))
+            piece.next(limit: limit)
+            return piece
         }
+        try await deliver(first)
     }
-
-    /// Ranges in one VANISHED answer: a line of 8,800 octets at most, near what RFC 7162 section 4 wants of clients.
-    private static let vanishedRanges = 400
 
     /// While expunges are held back a client must not take what it has seen for all that there was: it is told how far
     /// it got, in front of the command's end. RFC 7162 section 3.2.
@@ -119,54 +189,19 @@ extension IMAPSession {
         return Completion(completion.text, code: .highestModSeq(view.toldModSeq))
     }
 
-    private func tell(_ news: ViewNews, of view: SelectedMailbox) async throws(IMAPFailure) {
-        if !news.expunged.isEmpty { hasToldExpunges = true }
-        if usesVanished {
-            try await tellVanished(.init(ascending: news.expunged.map(\.uid)), earlier: false)
-        } else {
-            // From the last to the first, so that each number is still the one that it was.
-            for (number, _) in news.expunged.reversed() {
-                respond(.expunge(number))
-                try await flushIfLarge()
-            }
-        }
-        if let keywords = news.keywords {
-            respond(.flags(keywords.flags))
-            if !view.isReadOnly {
-                respond(.status(tag: nil, .ok, code: .permanentFlags(keywords.permanentFlags), text: "New keywords"))
-            }
-        }
-        if let exists = news.exists { respond(.exists(exists)) }
-        if let recent = news.recent, !isRev2 { respond(.recent(recent)) }
-        for entry in news.changed where tellsFlagChanges {
-            tellFlags(of: entry, in: view, withUID: tellsUIDs)
-            try await flushIfLarge()
-        }
-    }
-
-    /// An unasked FETCH with a message's flags.
-    func tellFlags(of entry: MessageEntry, in view: SelectedMailbox, withUID: Bool) {
-        let uid = entry.uid.rawValue
-        var writer = IMAPFetchWriter(sequenceNumber: view.sequenceNumber(of: uid), utf8: encoder.utf8, into: &buffer)
-        // A client that follows mod-sequences needs the UID beside them (RFC 7162 section 3.2.4).
-        if withUID || usesModSeq { writer.write(.uid(uid), into: &buffer) }
-        let flags = entry.flags.imapFlags(view.snapshot.keywords, isRecent: view.isRecent(uid))
-        writer.write(.flags(flags), into: &buffer)
-        if usesModSeq { writer.write(.modSeq(entry.modSeq), into: &buffer) }
-        writer.end(into: &buffer)
-    }
-
     /// The ranges of UIDs that a client's set stands for.
     ///
-    /// - Throws: BAD for a sequence number beyond the last message.
+    /// - Throws: BAD for a sequence number beyond the last message, be it as one end of a range or `*` where there is
+    ///   none (RFC 9051 section 9, `seq-number`).
     func uidRanges(
         _ set: IMAPSequenceSet, byUID: Bool, in view: SelectedMailbox
     ) throws(IMAPFailure) -> [ClosedRange<UInt32>] {
         let largest = byUID ? view.largestUID : UInt32(clamping: view.count)
         guard let ranges = set.resolved(largest: largest) else { return savedSearch }
         if !byUID, case .ranges(let asked) = set {
-            // RFC 9051 section 6.4.5 wants existing numbers; what a range holds beyond the end is forgiven.
-            let isBeyond = asked.contains { min($0.first, $0.last) > largest || ($0.first == 0 && largest == 0) }
+            let isBeyond = asked.contains { range in
+                max(range.first, range.last) > largest || largest == 0
+            }
             if isBeyond { throw .bad("There is no message of that number") }
         }
         return view.uidRanges(ranges, byUID: byUID)

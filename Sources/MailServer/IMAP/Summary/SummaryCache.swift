@@ -33,6 +33,11 @@ struct SummaryCache: Sendable {
     /// Forgets messages that went; those that still show them read their files.
     func forget(_ uids: [UID]) { index.remove(key, uids: uids.map(\.rawValue)) }
 
+    /// As ``forget(_:)``, of another mailbox.
+    func forget(_ uids: [UID], ofMailbox mailboxID: String, uidValidity: UInt32) {
+        SummaryCache(index, mailboxID: mailboxID, uidValidity: uidValidity, limits: limits).forget(uids)
+    }
+
     /// A copy of a message has the same summary. Blocks.
     func copy(_ pairs: [(source: UID, target: UID)], toMailbox mailboxID: String, uidValidity: UInt32) {
         let target = SummaryCache(index, mailboxID: mailboxID, uidValidity: uidValidity, limits: limits)

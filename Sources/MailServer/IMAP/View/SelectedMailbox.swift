@@ -82,6 +82,9 @@ struct SelectedMailbox: Sendable {
         return index < ghosts.count && ghosts[index].uid.rawValue == uid
     }
 
+    /// How many messages that are gone stand in front of a UID.
+    func ghostCount(below uid: UInt32) -> Int { ghosts.isEmpty ? 0 : ghostIndex(uid) }
+
     /// How many ghosts have a lower UID.
     private func ghostIndex(_ uid: UInt32) -> Int {
         var low = 0
@@ -214,38 +217,27 @@ struct SelectedMailbox: Sendable {
     ///
     /// - Parameters:
     ///   - expunges: whether the client may be told of expunged messages at this point.
-    ///   - known: mod-sequences of changes that the client has been told of or made itself.
     ///   - recentFrom: first UID that is \Recent to this session of those that are new.
     /// - Returns: what to tell the client; nil when the view cannot be brought up to date, so that the session must end.
     mutating func update(
-        to new: MailboxSnapshot, expunges: Bool, known: [UInt32: ModSeq] = [:], recentFrom: UInt32 = .max
+        to new: MailboxSnapshot, expunges: Bool, recentFrom: UInt32 = .max
     ) -> ViewNews? {
         guard new.uidValidity == snapshot.uidValidity, new.mailboxID == snapshot.mailboxID else { return nil }
         var news = ViewNews()
         let old = snapshot
         let arrived = lastUID == .max ? 0 : new.messages.count - new.messages.count(below: lastUID + 1)
-        if new.messages.count - arrived != old.messages.count {
-            guard let gone = Self.difference(old.messages, new.messages, upTo: lastUID) else { return nil }
-            ghosts = Self.merged(ghosts, gone)
-        }
-        if expunges, !ghosts.isEmpty {
-            // Ghosts of earlier rounds are in no list; those of this round are in the old one.
-            var older = 0
-            for ghost in ghosts {
-                let number = old.messages.count(below: ghost.uid.rawValue) + older + 1
-                news.expunged.append((UInt32(clamping: number), ghost.uid.rawValue))
-                if old.messages.entry(of: ghost.uid) == nil { older += 1 }
-            }
-            ghosts = []
+        let went = old.messages.count - (new.messages.count - arrived)
+        if expunges, went != 0 || !ghosts.isEmpty {
+            guard tellGone(from: old.messages, to: new.messages, into: &news) == went else { return nil }
+        } else if went != 0 {
+            guard keepGone(from: old.messages, to: new.messages) == went else { return nil }
         }
         if ghosts.isEmpty { toldModSeq = new.highestModSeq }
         if new.keywords != old.keywords { news.keywords = new.keywords }
         snapshot = new
         if new.highestModSeq > old.highestModSeq {
-            let told = lastUID
-            new.messages.forEachChanged(since: old.highestModSeq, upTo: told) { entry in
-                if known[entry.uid.rawValue] != entry.modSeq { news.changed.append(entry) }
-            }
+            news.changedSince = old.highestModSeq
+            if lastUID > 0 { news.changed = 1...lastUID }
         }
         if arrived > 0 {
             let last = new.messages.last?.uid.rawValue ?? lastUID
@@ -258,6 +250,39 @@ struct SelectedMailbox: Sendable {
         return news
     }
 
+    /// Lets go of what is gone. How many messages of `old` are not in `new`: other than expected where `new` has others
+    /// than `old`, which no engine that gives UIDs in ascending order shows.
+    private mutating func tellGone(
+        from old: MessageList, to new: MessageList, into news: inout ViewNews
+    ) -> Int {
+        // Ghosts of earlier rounds are in no list.
+        let places = old.counts(below: ghosts.lazy.map(\.uid.rawValue))
+        var older = 0
+        var found = 0
+        old.forEachMissing(from: new) { place, entry in
+            while older < ghosts.count, ghosts[older].uid < entry.uid {
+                news.addGone(number: places[older] + older + 1, uid: ghosts[older].uid.rawValue)
+                older += 1
+            }
+            news.addGone(number: place + older + 1, uid: entry.uid.rawValue)
+            found += 1
+        }
+        while older < ghosts.count {
+            news.addGone(number: places[older] + older + 1, uid: ghosts[older].uid.rawValue)
+            older += 1
+        }
+        ghosts = []
+        return found
+    }
+
+    /// As `tellGone`; the client still sees what is gone.
+    private mutating func keepGone(from old: MessageList, to new: MessageList) -> Int {
+        var gone: [MessageEntry] = []
+        old.forEachMissing(from: new) { _, entry in gone.append(entry) }
+        ghosts = ghosts.isEmpty ? gone : (ghosts + gone).sorted { $0.uid < $1.uid }
+        return gone.count
+    }
+
     private mutating func appendRecent(_ range: ClosedRange<UInt32>) {
         if let last = recent.last, last.upperBound != .max, last.upperBound + 1 >= range.lowerBound {
             recent[recent.count - 1] = last.lowerBound...max(last.upperBound, range.upperBound)
@@ -265,30 +290,4 @@ struct SelectedMailbox: Sendable {
             recent.append(range)
         }
     }
-
-    /// Messages of `old` that `new` lacks; nil when `new` has others than `old` up to `last`, which no engine that
-    /// gives UIDs in ascending order shows.
-    private static func difference(_ old: MessageList, _ new: MessageList, upTo last: UInt32) -> [MessageEntry]? {
-        let gone = old.missing(from: new)
-        let kept = last == 0 ? 0 : new.count(below: last) + (new.entry(of: UID(last)) == nil ? 0 : 1)
-        return old.count - gone.count == kept ? gone : nil
-    }
-
-    private static func merged(_ a: [MessageEntry], _ b: [MessageEntry]) -> [MessageEntry] {
-        if a.isEmpty { return b }
-        return (a + b).sorted { $0.uid < $1.uid }
-    }
-}
-
-/// What a client is to be told of its mailbox.
-struct ViewNews: Sendable {
-    /// Ascending; numbers as they were before any of these went.
-    var expunged: [(number: UInt32, uid: UInt32)] = []
-    /// Set when there are keywords that the client has not heard of.
-    var keywords: KeywordTable?
-    /// Messages whose flags changed.
-    var changed: [MessageEntry] = []
-    /// The number of messages, when some arrived.
-    var exists: UInt32?
-    var recent: UInt32?
 }

@@ -1,0 +1,162 @@
+import IMAPCodec
+import NIOCore
+import ShardFS
+
+/// How a client is told what happened in its mailbox.
+struct NewsForm: Sendable {
+    var encoder = IMAPResponseEncoder()
+    /// VANISHED in place of EXPUNGE (RFC 7162 section 3.2.10).
+    var usesVanished = false
+    /// MODSEQ beside flags.
+    var usesModSeq = false
+    var usesRecent = false
+    /// Whether changed flags are told at all, and with UIDs.
+    var tellsFlags = true
+    var tellsUIDs = false
+}
+
+/// Writes what a client is to be told of its mailbox, in pieces of bounded size: news of any number of messages take no
+/// more memory than a piece and, for those that went, their numbers in ranges.
+///
+/// It is handed to the pool and back for every piece, so it keeps its place as a value. RFC 3501 section 7.4, RFC 7162.
+struct NewsProducer: Sendable {
+    /// A message that the client's own command changed.
+    struct Own: Sendable {
+        var entry: MessageEntry
+        /// The client works its flags out by itself.
+        var isKnown: Bool
+    }
+
+    private let form: NewsForm
+    /// The view behind these news.
+    private let view: SelectedMailbox
+    private let known: [UInt32: ModSeq]
+    private let isEarlier: Bool
+    private var vanished: ArraySlice<ClosedRange<UInt32>> = []
+    private var expunged: [ClosedRange<UInt32>] = []
+    private var head: ViewNews?
+    /// The messages that may have changed, from the next one to look at.
+    private var changed: ClosedRange<UInt32>?
+    private let changedSince: ModSeq
+    private var own: ArraySlice<Own> = []
+    private var tellsOwnUIDs = false
+
+    /// Ranges in one VANISHED answer: a line of 8,800 octets at most, near what RFC 7162 section 4 wants of clients.
+    private static let vanishedRanges = 400
+
+    /// - Parameters:
+    ///   - view: as it is when all of `news` are told.
+    ///   - known: changes that the client has been told of or made itself, by UID.
+    init(_ news: ViewNews, of view: SelectedMailbox, known: [UInt32: ModSeq], form: NewsForm) {
+        self.form = form
+        self.view = view
+        self.known = known
+        isEarlier = false
+        head = news
+        if form.usesVanished { vanished = news.vanished[...] } else { expunged = news.expunged }
+        changed = form.tellsFlags ? news.changed : nil
+        changedSince = news.changedSince
+    }
+
+    /// UIDs that were gone before the client's view of the mailbox began, so that no numbers change.
+    init(vanishedEarlier uids: [ClosedRange<UInt32>], of view: SelectedMailbox, form: NewsForm) {
+        self.form = form
+        self.view = view
+        known = [:]
+        isEarlier = true
+        changedSince = 0
+        vanished = uids[...]
+    }
+
+    /// What a command of the client's own has changed, to be told behind everything else.
+    mutating func add(own changes: [Own], withUID: Bool) { (own, tellsOwnUIDs) = (changes[...], withUID) }
+
+    /// Writes about `limit` octets.
+    ///
+    /// - Returns: True when all is written.
+    mutating func produce(into buffer: inout ByteBuffer, limit: Int) -> Bool {
+        while buffer.readableBytes < limit {
+            if !vanished.isEmpty {
+                let ranges = Array(vanished.prefix(Self.vanishedRanges))
+                form.encoder.encode(.vanished(earlier: isEarlier, ranges), into: &buffer)
+                vanished = vanished.dropFirst(Self.vanishedRanges)
+            } else if let last = expunged.popLast() {
+                // From the last to the first, so that each number is still the one that it was.
+                form.encoder.encode(.expunge(last.upperBound), into: &buffer)
+                if last.count > 1 { expunged.append(last.lowerBound...last.upperBound - 1) }
+            } else if let news = head {
+                head = nil
+                writeHead(news, into: &buffer)
+            } else if let range = changed {
+                writeChanged(range, into: &buffer, limit: limit)
+            } else if let change = own.popFirst() {
+                write(change, into: &buffer)
+            } else {
+                return true
+            }
+        }
+        return false
+    }
+
+    private func writeHead(_ news: ViewNews, into buffer: inout ByteBuffer) {
+        if let keywords = news.keywords {
+            form.encoder.encode(.flags(keywords.flags), into: &buffer)
+            if !view.isReadOnly {
+                let code = IMAPResponseCode.permanentFlags(keywords.permanentFlags)
+                form.encoder.encode(.status(tag: nil, .ok, code: code, text: "New keywords"), into: &buffer)
+            }
+        }
+        if let exists = news.exists { form.encoder.encode(.exists(exists), into: &buffer) }
+        if let recent = news.recent, form.usesRecent { form.encoder.encode(.recent(recent), into: &buffer) }
+    }
+
+    private mutating func writeChanged(
+        _ range: ClosedRange<UInt32>, into buffer: inout ByteBuffer, limit: Int
+    ) {
+        struct EndOfPage: Error { var next: UInt32 }
+        do throws(EndOfPage) {
+            try view.snapshot.messages.forEachChanged(since: changedSince, in: range) {
+                place, entry throws(EndOfPage) in
+                let uid = entry.uid.rawValue
+                guard buffer.readableBytes < limit else { throw EndOfPage(next: uid) }
+                guard known[uid] != entry.modSeq else { return }
+                let number = UInt32(clamping: place + view.ghostCount(below: uid) + 1)
+                writeFlags(of: entry, number, withUID: form.tellsUIDs, into: &buffer)
+            }
+            changed = nil
+        } catch {
+            changed = error.next...range.upperBound
+        }
+    }
+
+    private func write(_ change: Own, into buffer: inout ByteBuffer) {
+        let uid = change.entry.uid.rawValue
+        guard let now = view.entry(of: uid) else { return }
+        let number = view.sequenceNumber(of: uid)
+        // Another change may have come behind this one and been told: what was in between would undo that.
+        let isOld = now.modSeq > change.entry.modSeq
+        if !change.isKnown {
+            writeFlags(of: isOld ? now : change.entry, number, withUID: tellsOwnUIDs, into: &buffer)
+        } else if !isOld {
+            // What a silent client that follows mod-sequences still has to hear.
+            var writer = IMAPFetchWriter(sequenceNumber: number, utf8: form.encoder.utf8, into: &buffer)
+            writer.write(.uid(uid), into: &buffer)
+            writer.write(.modSeq(now.modSeq), into: &buffer)
+            writer.end(into: &buffer)
+        }
+    }
+
+    /// An unasked FETCH with a message's flags.
+    private func writeFlags(
+        of entry: MessageEntry, _ number: UInt32, withUID: Bool, into buffer: inout ByteBuffer
+    ) {
+        let uid = entry.uid.rawValue
+        var writer = IMAPFetchWriter(sequenceNumber: number, utf8: form.encoder.utf8, into: &buffer)
+        // A client that follows mod-sequences needs the UID beside them (RFC 7162 section 3.2.4).
+        if withUID || form.usesModSeq { writer.write(.uid(uid), into: &buffer) }
+        let flags = entry.flags.imapFlags(view.snapshot.keywords, isRecent: view.isRecent(uid))
+        writer.write(.flags(flags), into: &buffer)
+        if form.usesModSeq { writer.write(.modSeq(entry.modSeq), into: &buffer) }
+        writer.end(into: &buffer)
+    }
+}

@@ -1,0 +1,69 @@
+import NIOConcurrencyHelpers
+import NIOCore
+import Testing
+
+@testable import MailServer
+
+/// Takes all that a session says, at once or when it is told to.
+final class CollectedOutput: IMAPOutput {
+    private struct State {
+        var bytes = ByteBuffer()
+        var isOpen = true
+        var isHeld = false
+        var waiter: CheckedContinuation<Void, Never>?
+        var onPiece: @Sendable (_ size: Int) -> Void = { _ in }
+    }
+
+    private let state = NIOLockedValueBox(State())
+
+    var isOpen: Bool { state.withLockedValue { $0.isOpen } }
+
+    /// The client is gone.
+    func hangUp() { state.withLockedValue { $0.isOpen = false } }
+
+    /// Calls `body` with the size of each piece.
+    func onPiece(_ body: @escaping @Sendable (_ size: Int) -> Void) { state.withLockedValue { $0.onPiece = body } }
+
+    /// The client reads no more: whoever hands over a piece waits from then on.
+    func hold() { state.withLockedValue { $0.isHeld = true } }
+
+    /// Whether somebody waits for the client to read.
+    var isAwaited: Bool { state.withLockedValue { $0.waiter != nil } }
+
+    /// The client reads again.
+    func release() {
+        let waiter = state.withLockedValue { state in
+            state.isHeld = false
+            defer { state.waiter = nil }
+            return state.waiter
+        }
+        waiter?.resume()
+    }
+
+    func send(_ piece: ByteBuffer) async throws(IMAPFailure) {
+        let (isOpen, onPiece) = state.withLockedValue { state in
+            if state.isOpen { state.bytes.writeImmutableBuffer(piece) }
+            return (state.isOpen, state.onPiece)
+        }
+        guard isOpen else { throw .disconnected }
+        onPiece(piece.readableBytes)
+        await withCheckedContinuation { continuation in
+            let waits = state.withLockedValue { state in
+                if state.isHeld { state.waiter = continuation }
+                return state.isHeld
+            }
+            if !waits { continuation.resume() }
+        }
+    }
+
+    func take() -> [String] {
+        let text = state.withLockedValue { state in
+            defer { state.bytes = ByteBuffer() }
+            return String(buffer: state.bytes)
+        }
+        var lines = text.split(separator: "\r\n", omittingEmptySubsequences: false).map(String.init)
+        #expect(lines.last == "", "the last line has no end: \(text)")
+        lines.removeLast()
+        return lines
+    }
+}
