@@ -119,6 +119,13 @@ def spaces_in_a_search(command, ours, theirs):
     return (ours, ours) if command.endswith('SUBJECT "spaces around"') else (ours, theirs)
 
 
+def ranges_beyond_the_end(command, ours, theirs):
+    """RFC 3501 section 9, seq-range: a range has all that is between its ends, whatever their order, so the last message
+    is in one with "*". Dovecot finds nothing where the other end is beyond it, except by UID."""
+    searching = command.startswith(("SEARCH", "SORT", "THREAD"))
+    return (ours, ours) if searching and ("999:*" in command or "*:999" in command) else (ours, theirs)
+
+
 def identities(command, ours, theirs):
     """RFC 2971: who they are is what differs."""
     return (ours[0], [a[:1] if a[0] == "ID" else a for a in ours[1]]), \
@@ -147,4 +154,4 @@ def nothing_enabled(command, ours, theirs):
 
 ALLOWED = [parts_of_parts_as_binary, code_beyond_the_others, told_at_select, known_keywords, more_of_a_message,
            nothing_there, sizes_of_base64, spaces_of_a_subject, attributes_not_asked, nothing_enabled,
-           spaces_in_a_search, identities, answered_otherwise]
+           spaces_in_a_search, ranges_beyond_the_end, identities, answered_otherwise]

@@ -47,6 +47,7 @@ def store(pair, chance, count):
         pair(f"{chance.choice(['', 'UID '])}STORE {first}:{chance.randrange(first, count + 1)} "
              f"{chance.choice(['', '+', '-'])}FLAGS{chance.choice(['', '.SILENT'])} ({flags})")
     pair("FETCH 1:* (FLAGS UID)")
+    beyond_the_end(pair)
     # Another session is told.
     pair("SELECT INBOX", session="b")
     pair("STORE 4 FLAGS (\\Seen told)", session="a")
@@ -55,6 +56,28 @@ def store(pair, chance, count):
     pair("STORE 4 FLAGS (readonly)", session="b")
     pair("FETCH 4 FLAGS", session="b")
     pair("CLOSE", session="b")
+
+
+def beyond_the_end(pair):
+    """Numbers that no message has, in a mailbox with messages and in an empty one."""
+    pair("CREATE Empty")
+    for mailbox in ("INBOX", "Empty"):
+        pair(f"SELECT {mailbox}")
+        for numbers in ("999", "1,999", "1:999", "998:999", "999:1", "999:*", "*:999", "4294967295"):
+            for command in ("FETCH {} FLAGS", "STORE {} +FLAGS (\\Seen)", "COPY {} Empty", "MOVE {} Empty", "SEARCH {}",
+                            "SEARCH NOT {}", "SEARCH OR {} 1", "SORT (ARRIVAL) UTF-8 {}",
+                            "UID FETCH {} FLAGS", "UID STORE {} +FLAGS (beyond)", "UID SEARCH UID {}", "UID EXPUNGE {}"):
+                pair(command.format(numbers))
+            # Dovecot 2.3 breaks down over THREAD in an empty mailbox.
+            if mailbox == "INBOX":
+                pair(f"THREAD REFERENCES UTF-8 {numbers}")
+        for command in ("FETCH * FLAGS", "SEARCH *", "SORT (ARRIVAL) UTF-8 *", "UID FETCH * FLAGS", "UID COPY 999 Empty",
+                        "UID MOVE 999 Empty", "UID SEARCH UID *"):
+            pair(command)
+    for command in ("FETCH 1:* FLAGS", "STORE * +FLAGS (x)", "COPY 1:* Sent", "MOVE * Sent"):
+        pair(command)
+    pair("SELECT INBOX")
+    pair("DELETE Empty")
 
 
 def move(pair, chance, count):
