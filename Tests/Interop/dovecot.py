@@ -126,13 +126,13 @@ class Dovecot:
         os.chmod(f"{self.root}/users", 0o644)
         self.process = subprocess.Popen([BINARY, "-F", "-c", config], stdout=subprocess.DEVNULL,
                                         stderr=subprocess.PIPE, text=True)
-        deadline = time.monotonic() + 30
+        deadline = time.monotonic() + 120
         while True:
             if self.process.poll() is not None or time.monotonic() > deadline:
                 self.process.kill()
                 raise RuntimeError(f"Dovecot did not start: {self.process.stderr.read()}{self.log()}")
             try:
-                with socket.create_connection(("127.0.0.1", self.port), timeout=5) as s:
+                with socket.create_connection(("127.0.0.1", self.port), timeout=30) as s:
                     if s.recv(1):
                         return
             except OSError:
@@ -145,13 +145,13 @@ class Dovecot:
         processes = self.processes()
         self.process.terminate()
         try:
-            self.process.wait(timeout=20)
+            self.process.wait(timeout=120)
         except subprocess.TimeoutExpired:
             self.process.kill()
             self.process.wait()
         self.process.stderr.close()
         self.process = None
-        deadline = time.monotonic() + 20
+        deadline = time.monotonic() + 120
         for pid in processes:
             while is_alive(pid):
                 if time.monotonic() > deadline:

@@ -17,7 +17,7 @@ class Session:
     """IMAP line by line, over TLS: every answer is kept as it came."""
 
     def __init__(self, s, user="alice"):
-        plain = socket.create_connection(("localhost", s.ports["imaps"]), timeout=30)
+        plain = socket.create_connection(("localhost", s.ports["imaps"]), timeout=120)
         self.socket = s.context().wrap_socket(plain, server_hostname="localhost")
         self.file = self.socket.makefile("rb")
         self.count = 0
@@ -57,7 +57,7 @@ class Session:
         self.socket.close()
 
 
-def run(*arguments, input=None, env=None, status=0, timeout=60):
+def run(*arguments, input=None, env=None, status=0, timeout=300):
     done = subprocess.run([str(a) for a in arguments], input=input, text=True, capture_output=True, env=env,
                           timeout=timeout)
     assert done.returncode == status, (arguments, done.returncode, done.stdout[-2000:], done.stderr[-2000:])
@@ -71,5 +71,5 @@ def write(path, text):
 
 
 def deliver(s, to):
-    with smtplib.SMTP("localhost", s.ports["smtp"], timeout=20) as smtp:
+    with smtplib.SMTP("localhost", s.ports["smtp"], timeout=120) as smtp:
         smtp.sendmail("x@external.com", [to], "Subject: comes in\r\n\r\nx\r\n")

@@ -50,7 +50,7 @@ class Parser:
 class Connection:
     """One session. `run` gives the untagged answers, as bytes, and the tagged one."""
 
-    def __init__(self, host, port, context=None, timeout=60):
+    def __init__(self, host, port, context=None, timeout=120):
         self.socket = socket.create_connection((host, port), timeout=timeout)
         if context:
             self.socket = context.wrap_socket(self.socket, server_hostname="localhost")

@@ -50,7 +50,7 @@ def python_imapclient(s):
     except ImportError:
         print("NOT RUN: IMAPClient is missing and could not be fetched (scripts/python-clients)", file=sys.stderr)
         return
-    with IMAPClient("localhost", s.ports["imaps"], ssl=True, ssl_context=s.context(), timeout=30) as client:
+    with IMAPClient("localhost", s.ports["imaps"], ssl=True, ssl_context=s.context(), timeout=120) as client:
         client.login(BOB, PASSWORD)
         assert client.namespace().personal[0][1] == "/"
         assert client.id_({"name": "clients.py"})
@@ -88,7 +88,7 @@ def python_imapclient(s):
         deliver(s, BOB)
         told = []
         while (1, b"EXISTS") not in told:
-            more = client.idle_check(timeout=20)
+            more = client.idle_check(timeout=120)
             assert more, told
             told += more
         client.idle_done()

@@ -70,7 +70,7 @@ class Server:
 
     def stop(self):
         self.process.terminate()
-        assert self.process.wait(timeout=30) == 0, "SIGTERM is a clean stop"
+        assert self.process.wait(timeout=120) == 0, "SIGTERM is a clean stop"
 
     def context(self):
         return ssl.create_default_context(cafile=f"{self.root}/cert.pem")
@@ -83,7 +83,7 @@ class Server:
 
 
 def submission(s):
-    smtp = smtplib.SMTP("localhost", s.ports["submission"], timeout=10)
+    smtp = smtplib.SMTP("localhost", s.ports["submission"], timeout=120)
     smtp.ehlo("client.example.com")
     assert not smtp.has_extn("auth"), "credentials wait for TLS"
     smtp.starttls(context=s.context())
@@ -96,7 +96,7 @@ def submission(s):
 
 
 def smtps(s):
-    smtp = smtplib.SMTP_SSL("localhost", s.ports["smtps"], timeout=10, context=s.context())
+    smtp = smtplib.SMTP_SSL("localhost", s.ports["smtps"], timeout=120, context=s.context())
     smtp.login("bob@example.com", PASSWORD)
     smtp.sendmail("bob@example.com", ["alice@example.com", "bob@example.com"],
                   "From: bob@example.com\r\nTo: alice@example.com\r\nSubject: Hello both\r\n\r\nBody of both\r\n")
@@ -110,7 +110,7 @@ def smtps(s):
 
 def inbound(s):
     """The telnet session of the manual, on a raw socket."""
-    with socket.create_connection(("localhost", s.ports["smtp"]), timeout=10) as c:
+    with socket.create_connection(("localhost", s.ports["smtp"]), timeout=120) as c:
         f = c.makefile("rwb", newline=None)
 
         def reply():
@@ -193,7 +193,7 @@ def idle(s):
     before = int(imap.untagged_responses["EXISTS"][-1]) if "EXISTS" in imap.untagged_responses else 1
     imap.send(b"a001 IDLE\r\n")
     assert imap.readline().startswith(b"+ ")
-    smtp = smtplib.SMTP("localhost", s.ports["smtp"], timeout=10)
+    smtp = smtplib.SMTP("localhost", s.ports["smtp"], timeout=120)
     start = time.monotonic()
     smtp.sendmail("x@external.com", ["alice@example.com"], "Subject: ping\r\n\r\nping\r\n")
     line = imap.readline()
@@ -243,7 +243,7 @@ def reload(s):
     imap.logout()
 
 
-def wait_for(condition, seconds=20):
+def wait_for(condition, seconds=120):
     end = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < end, "it did not come to be"
@@ -257,7 +257,7 @@ def port_taken(s):
     path = f"{s.root}/second.json"
     with open(path, "w") as f:
         json.dump(config, f)
-    done = subprocess.run([s.rmail, "serve", "-c", path], capture_output=True, text=True, timeout=60)
+    done = subprocess.run([s.rmail, "serve", "-c", path], capture_output=True, text=True, timeout=300)
     assert done.returncode != 0 and str(s.ports["smtp"]) in done.stderr, done
 
 

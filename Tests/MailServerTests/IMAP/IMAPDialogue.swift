@@ -94,7 +94,10 @@ final class IMAPDialogue {
 
     /// Waits until the mailbox of an idling session has told of a change, and lets the session look.
     func wake() async throws -> [String] {
-        for _ in 0..<10_000 where wakes.withLockedValue({ $0 }) == 0 { await Task.yield() }
+        let end = ContinuousClock.now + .seconds(60)
+        while wakes.withLockedValue({ $0 }) == 0, ContinuousClock.now < end {
+            try await Task.sleep(for: .milliseconds(1))
+        }
         #expect(wakes.withLockedValue { $0 } > 0)
         wakes.withLockedValue { $0 = 0 }
         return await give(.wake)

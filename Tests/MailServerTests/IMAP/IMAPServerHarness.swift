@@ -34,9 +34,18 @@ final class IMAPServerHarness: Sendable {
     @discardableResult
     func python(_ script: String) async throws -> String { try await clients.run(script) }
 
+    /// Waits until a script has made a file.
+    static func wait(forFile path: String, _ location: SourceLocation = #_sourceLocation) async throws {
+        let end = ContinuousClock.now + .seconds(120)
+        while !FileManager.default.fileExists(atPath: path) {
+            try #require(ContinuousClock.now < end, "the script did not get there", sourceLocation: location)
+            try await Task.sleep(for: .milliseconds(5))
+        }
+    }
+
     /// Ends the server, and checks that nothing of any connection is left.
     func finish() async {
-        await server.shutdown(grace: .seconds(10))
+        await server.shutdown(grace: .seconds(60))
         #expect(server.connectionCount == 0)
         #expect(mail.backend.connections == 0)
     }

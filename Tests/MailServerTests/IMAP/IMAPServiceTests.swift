@@ -77,7 +77,7 @@ import Testing
         }
 
         func finish() async throws {
-            await service.shutdown(grace: .seconds(5))
+            await service.shutdown(grace: .seconds(60))
             try environment.store.close()
             await passwordPool.shutdown()
         }

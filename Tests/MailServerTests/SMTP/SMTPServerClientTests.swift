@@ -4,7 +4,7 @@ import SMTPCodec
 import Testing
 
 /// The sessions of the manual, by Python's smtplib.
-@Suite(.timeLimit(.minutes(2))) struct SMTPServerClientTests {
+@Suite(.timeLimit(.minutes(10))) struct SMTPServerClientTests {
     private static let login = """
         s.login("alice@example.com", "password")
         s.sendmail("alice@example.com", ["bob@example.com"],
@@ -16,7 +16,7 @@ import Testing
         let harness = try await SMTPServerHarness(usesTLS: true)
         try await harness.python(
             """
-            s = smtplib.SMTP(HOST, SUBMISSION, timeout=20)
+            s = smtplib.SMTP(HOST, SUBMISSION, timeout=120)
             s.ehlo("client.example.com")
             assert not s.has_extn("auth") and s.has_extn("starttls"), s.esmtp_features
             s.starttls(context=ssl.create_default_context(cafile=CAFILE))
@@ -38,7 +38,7 @@ import Testing
         let harness = try await SMTPServerHarness(usesTLS: true)
         try await harness.python(
             """
-            s = smtplib.SMTP_SSL(HOST, SMTPS, timeout=20, context=ssl.create_default_context(cafile=CAFILE))
+            s = smtplib.SMTP_SSL(HOST, SMTPS, timeout=120, context=ssl.create_default_context(cafile=CAFILE))
             \(Self.login)
             """)
         #expect(harness.backend.deliveries.first?.envelope.role == .smtps)
@@ -53,7 +53,7 @@ import Testing
         let harness = try await SMTPServerHarness(usesTLS: false)
         try await harness.python(
             """
-            s = smtplib.SMTP(HOST, SUBMISSION, timeout=20)
+            s = smtplib.SMTP(HOST, SUBMISSION, timeout=120)
             \(Self.login)
             """)
         #expect(harness.backend.contents.first?.contains("with ESMTPA id ") == true)
@@ -65,7 +65,7 @@ import Testing
         try await harness.python(
             """
             def code(port, sender, to, login=None, tls=True):
-                s = smtplib.SMTP(HOST, port, timeout=20)
+                s = smtplib.SMTP(HOST, port, timeout=120)
                 s.ehlo()
                 if tls: s.starttls(context=ssl.create_default_context(cafile=CAFILE))
                 try:
@@ -103,7 +103,7 @@ import Testing
             r = random.Random(7)
             body = b"".join(b"." * r.randrange(3) + b"x" * r.randrange(200) + b"\\r\\n" for _ in range(30000))
             message = b"Subject: large\\r\\n\\r\\n" + body
-            s = smtplib.SMTP(HOST, PORT, timeout=60)
+            s = smtplib.SMTP(HOST, PORT, timeout=120)
             if \(usesTLS ? "True" : "False"): s.starttls(context=ssl.create_default_context(cafile=CAFILE))
             s.sendmail("x@y.org", ["alice@example.com"], message)
             s.quit()

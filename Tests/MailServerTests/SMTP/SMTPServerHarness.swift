@@ -32,7 +32,7 @@ final class SMTPServerHarness: Sendable {
 
     /// Ends the server, and checks that nothing of any connection is left.
     func finish() async {
-        await server.shutdown(grace: .seconds(10))
+        await server.shutdown(grace: .seconds(60))
         #expect(server.connectionCount == 0)
         #expect(backend.connections == 0)
         #expect(backend.openMessages == 0)

@@ -3,7 +3,7 @@ import Testing
 
 @testable import MailServer
 
-@Suite(.timeLimit(.minutes(2))) struct SMTPServerLifeTests {
+@Suite(.timeLimit(.minutes(10))) struct SMTPServerLifeTests {
     @Test func idleConnectionsEnd() async throws {
         let harness = try await SMTPServerHarness(usesTLS: true) {
             $0.idleTimeout = .milliseconds(50)

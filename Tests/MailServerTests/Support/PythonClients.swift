@@ -23,7 +23,7 @@ struct PythonClients: Sendable {
             CONTEXT = ssl.create_default_context(cafile=CAFILE)
             \(ports.map { "\($0.key) = \($0.value)" }.joined(separator: "\n"))
             def connect(port=\(ports.first?.value ?? 0)):
-                s = socket.create_connection((HOST, port), timeout=20)
+                s = socket.create_connection((HOST, port), timeout=120)
                 return s, s.makefile("rb")
             def read_all(s):
                 data = b""

@@ -96,12 +96,8 @@ import Testing
             link("\(top)/0/changes.log", "\(top)/\(i)/changes.log")
         }
         counter.reset()
-        let clock = ContinuousClock()
-        var count = 0
-        let elapsed = try clock.measure { count = try t.account.list().count }
-        #expect(count == 1001)
+        #expect(try t.account.list().count == 1001)
         #expect(counter.count < 8 * 1001, "system calls")
-        #expect(elapsed < .seconds(5))
     }
 
     // MARK: special use
@@ -216,7 +212,8 @@ import Testing
     /// Recovery of a mailbox that lost both files takes the account's lock, and so must not run under it.
     @Test func recountWithAMailboxThatLostEverything() throws {
         var options = StoreOptions()
-        options.lockWait = 0.5
+        // Ends where it would else wait for itself.
+        options.lockWait = 5
         let t = try TreeScratch(options)
         try t.fill([("INBOX", ["a"]), ("A", ["b"])])
         try t.account.close()
