@@ -282,6 +282,23 @@ def resync(pair, chance, count):
     pair("NOOP", session="a")
 
 
+def binary(pair, chance, count):
+    """What came in binary is there in base64 and, by BINARY, as it came (RFC 3516)."""
+    data = bytes(chance.randrange(256) for _ in range(chance.randrange(1, 5000))) + b"\0"
+    part = b"Content-Type: application/octet-stream\r\nContent-Transfer-Encoding: binary\r\n\r\n" + data
+    pair("CREATE Binary")
+    pair("APPEND Binary ~{}", b"Subject: alone\r\n" + part)
+    pair("APPEND Binary (\\Seen) ~{}", b"Content-Transfer-Encoding: binary\r\n"
+         b"Content-Type: multipart/mixed; boundary=a\r\n\r\n--a\r\n\r\ntext\r\n--a\r\n" + part + b"\r\n--a--\r\n")
+    pair("APPEND Binary ~{}", b"Content-Type: text/plain\r\nContent-Transfer-Encoding: 8bit\r\n\r\n\xe4\r\n")
+    pair("EXAMINE Binary")
+    for item in ("BODY[]", "BODYSTRUCTURE", "RFC822.SIZE", "BODY[1]", "BODY[2]", "BINARY[1]", "BODY[HEADER]"):
+        pair(f"FETCH 1:* {item}")
+    for item in ("BINARY[2]", "BINARY[2]<100.1000>", "BODY[2.MIME]"):
+        pair(f"FETCH 2 {item}")
+    pair("CLOSE")
+
+
 def common(pair, chance, count):
     for command in lines(r"""
             NOOP

@@ -16,7 +16,7 @@ import tempfile
 import time
 
 from allowed_differences import ALLOWED
-from changing_commands import common, fill, mailboxes, move, resync, store
+from changing_commands import binary, common, fill, mailboxes, move, resync, store
 from compared_answers import Side
 from dovecot import Dovecot
 from generated_mail import Generator
@@ -26,7 +26,7 @@ from usage_sessions import Server
 
 NAMES = ("rmail", "dovecot")
 # In this order: each finds what the one before has left.
-PARTS = (fetch, search, sort_and_thread, common, store, move, mailboxes, resync)
+PARTS = (fetch, search, sort_and_thread, common, store, move, mailboxes, resync, binary)
 # The same mailboxes at the beginning, and "/" between the levels.
 DOVECOT_CONFIG = """
 namespace inbox {

@@ -82,6 +82,25 @@ public final class StagedMessage: Sendable {
         try result.get()
     }
 
+    /// Bytes that were written, at most `count` from `offset` on; fewer only at the end.
+    public func read(at offset: UInt64, count: Int) throws(StoreError) -> [UInt8] {
+        let size = size
+        guard count > 0, offset < size else { return [] }
+        var bytes = [UInt8](repeating: 0, count: Int(min(UInt64(count), size - offset)))
+        let result: Result<Int, StoreError> = bytes.withUnsafeMutableBytes { buffer in
+            do throws(StoreError) {
+                return .success(
+                    try doing("read a message back") { () throws(Errno) in
+                        try system.read(descriptor, buffer, at: Int64(clamping: offset))
+                    })
+            } catch {
+                return .failure(error)
+            }
+        }
+        bytes.removeLast(bytes.count - (try result.get()))
+        return bytes
+    }
+
     /// Ends the message: sets INTERNALDATE and makes the bytes durable (as the store's durability says). Calling it
     /// again does nothing.
     /// - Parameter internalDate: seconds since 1970 UTC, 0 to 4,294,967,295; nil for now.

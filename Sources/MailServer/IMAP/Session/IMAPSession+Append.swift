@@ -15,6 +15,8 @@ extension IMAPSession {
             var date: Int64?
             /// It came as a literal8.
             var isBinary: Bool
+            /// There is a NUL in it, so that no literal could hold it as it is.
+            var containsNUL = false
         }
 
         var tag: String
@@ -79,12 +81,12 @@ extension IMAPSession {
     func appendChunk(_ chunk: ByteBuffer) async {
         guard let command = appending, command.failure == nil, let message = command.messages.last else { return }
         if chunk.containsNUL {
-            // RFC 9051 section 4.3, and RFC 3516 section 4.4: what is kept here can be had as a literal.
-            appending?.failure =
-                message.isBinary
-                ? .no(.unknownCTE, "Binary content is not kept; encode it as base64")
-                : .bad("A literal cannot hold NUL")
-            return
+            guard message.isBinary else {
+                // RFC 9051 section 4.3.
+                appending?.failure = .bad("A literal cannot hold NUL")
+                return
+            }
+            appending?.messages[command.messages.count - 1].containsNUL = true
         }
         let content = message.content
         do throws(IMAPFailure) {
@@ -105,8 +107,9 @@ extension IMAPSession {
         appending = nil
         if let failure = command.failure { throw failure }
         if let old = command.replaces { try await checkThere(old) }
-        let (mailbox, messages) = (command.mailbox, command.messages)
         let (index, limits) = (try account().index, configuration.parseLimits)
+        let mailbox = command.mailbox
+        let messages = try await withoutBinary(command.messages, for: mailbox)
         let results = try await blocking(missing: .tryCreate) { () throws(StoreError) in
             var ready: [(message: StagedMessage, flags: MessageFlags)] = []
             for message in messages {
@@ -132,6 +135,31 @@ extension IMAPSession {
         guard let first = results.first else { return Completion("APPEND completed") }
         let uids: [ClosedRange<UInt32>] = .init(ascending: results.map(\.uid.rawValue))
         return Completion("APPEND completed", code: .appendUID(uidValidity: first.uidValidity, uids: uids))
+    }
+}
+
+extension IMAPSession {
+    /// The messages as they are kept: all of them can be had as literals.
+    private func withoutBinary(
+        _ messages: [AppendCommand.Message], for mailbox: Mailbox
+    ) async throws(IMAPFailure) -> [AppendCommand.Message] {
+        guard messages.contains(where: \.isBinary) else { return messages }
+        let limits = configuration.parseLimits
+        let summarised = try account().index == nil ? nil : limits
+        let kept = try await blocking(missing: .tryCreate) { () throws(StoreError) -> [AppendCommand.Message]? in
+            var kept = messages
+            for place in kept.indices where kept[place].isBinary {
+                let changes = try kept[place].content.binaryChanges(limits: limits)
+                if changes.isEmpty, !kept[place].containsNUL { continue }
+                let content = IncomingContent(try mailbox.stage(), limits: summarised)
+                guard try kept[place].content.write(changes, to: content) else { return nil }
+                kept[place].content = content
+            }
+            return kept
+        }
+        // RFC 3516 section 4.4.
+        guard let kept else { throw .no(.unknownCTE, "A NUL is in a part that does not say that it is binary") }
+        return kept
     }
 }
 
