@@ -46,6 +46,9 @@ public struct MailboxName: Hashable, Sendable, CustomStringConvertible {
         try self.init(name)
     }
 
+    /// The spelling that names have, of a text that is none and is to be compared with them.
+    public static func composed(_ text: String) -> String { Normalization.nfc(text) }
+
     private init(canonical components: [String]) {
         self.components = components
         description = components.joined(separator: String(Self.separator))

@@ -106,6 +106,25 @@ import Testing
         #expect(await dialogue.ok("LSUB \"\" %") == [#"* LSUB () "/" foo"#])
     }
 
+    /// A client finds what it made by the name that it gave, though the server composes letters (RFC 9051 section 5.1).
+    @Test func patternsAreComposedAsNamesAre() async throws {
+        let dialogue = await IMAPDialogue.alice(try IMAPTestMail(), select: nil)
+        await dialogue.ok("CREATE Cafe&AwE-/x")
+        await dialogue.ok("SUBSCRIBE Cafe&AwE-/x")
+        for pattern in ["Cafe&AwE-/%", "Caf&AOk-/x", "*e&AwE-/x", "Cafe&AwE-*x"] {
+            for (command, attributes) in [("LIST", #"\HasNoChildren"#), ("LSUB", "")] {
+                #expect(
+                    await dialogue.ok("\(command) \"\" \"\(pattern)\"") == [
+                        #"* \#(command) (\#(attributes)) "/" Caf&AOk-/x"#
+                    ])
+            }
+        }
+        #expect(await dialogue.ok("LIST Cafe&AwE-/ %").count == 1)
+        await dialogue.ok("NOTIFY SET (subtree Cafe&AwE- (MessageNew MessageExpunge))")
+        let status = await dialogue.ok("NOTIFY SET STATUS (subtree Cafe&AwE- (MessageNew MessageExpunge))")
+        #expect(status.map { $0.prefix { $0 != "(" } } == ["* STATUS Caf&AOk- ", "* STATUS Caf&AOk-/x "])
+    }
+
     /// What is no name can be a pattern all the same.
     @Test(arguments: ["&*", "*&", "&AOQ*", "&"]) func patternsThatAreNoNames(pattern: String) async throws {
         let dialogue = await IMAPDialogue.alice(try IMAPTestMail(), select: nil)

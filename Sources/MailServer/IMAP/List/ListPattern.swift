@@ -1,12 +1,16 @@
+import ShardFS
+
 /// A mailbox pattern of LIST: `*` is any text, `%` any text without a separator. RFC 9051 section 6.3.9.
 struct ListPattern {
     private let pattern: [UInt8]
 
+    /// Letters may be composed or not: names are kept composed, whatever the client wrote.
+    ///
     /// - Parameter reference: stands in front of the pattern as it is.
     init(reference: String, _ pattern: String) {
         // Wildcards in a row mean no more than the strongest of them.
         var kept: [UInt8] = []
-        for byte in (reference + pattern).utf8 {
+        for byte in MailboxName.composed(reference + pattern).utf8 {
             if let last = kept.last, Self.isWildcard(last), Self.isWildcard(byte) {
                 if byte == Self.star { kept[kept.count - 1] = byte }
             } else {

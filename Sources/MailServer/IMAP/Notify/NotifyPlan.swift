@@ -1,4 +1,5 @@
 import IMAPCodec
+import ShardFS
 
 /// What a client has asked to be told of. RFC 5465 sections 3, 5 and 6.
 struct NotifyPlan: Sendable {
@@ -127,8 +128,9 @@ struct NotifyPlan: Sendable {
         }
     }
 
-    /// INBOX is the same in any case, also as the first level of a name.
+    /// Composed, as names are; INBOX is the same in any case, also as the first level of a name.
     private static func canonical(_ name: String) -> String {
+        let name = MailboxName.composed(name)
         var levels = name.split(separator: "/", maxSplits: 1, omittingEmptySubsequences: false)
         guard let first = levels.first, first.uppercased() == "INBOX" else { return name }
         levels[0] = "INBOX"
