@@ -40,12 +40,12 @@ final class CollectedOutput: IMAPOutput {
         waiter?.resume()
     }
 
-    func send(_ piece: ByteBuffer) async throws(IMAPFailure) {
+    func send(_ piece: ByteBuffer) async -> Bool {
         let (isOpen, onPiece) = state.withLockedValue { state in
             if state.isOpen { state.bytes.writeImmutableBuffer(piece) }
             return (state.isOpen, state.onPiece)
         }
-        guard isOpen else { throw .disconnected }
+        guard isOpen else { return false }
         onPiece(piece.readableBytes)
         await withCheckedContinuation { continuation in
             let waits = state.withLockedValue { state in
@@ -54,6 +54,7 @@ final class CollectedOutput: IMAPOutput {
             }
             if !waits { continuation.resume() }
         }
+        return true
     }
 
     func take() -> [String] {
