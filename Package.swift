@@ -44,18 +44,19 @@ let package = Package(
         .target(name: "ShardIndex", dependencies: ["ShardFS", "CLMDB", "CPosix"], swiftSettings: settings),
 
         // Bytes to values and back, without sockets, disk or clock.
-        .target(name: "MIME", dependencies: ["CUnistring"], swiftSettings: settings),
+        .target(name: "Primitives", swiftSettings: settings),
+        .target(name: "MIME", dependencies: ["Primitives", "CUnistring"], swiftSettings: settings),
         .target(
-            name: "IMAPCodec", dependencies: [nio("NIOCore")], path: "Sources/MailServer/IMAPCodec",
+            name: "IMAPCodec", dependencies: ["Primitives", nio("NIOCore")], path: "Sources/MailServer/IMAPCodec",
             swiftSettings: settings),
         .target(
-            name: "SMTPCodec", dependencies: [nio("NIOCore")], path: "Sources/MailServer/SMTPCodec",
+            name: "SMTPCodec", dependencies: ["Primitives", nio("NIOCore")], path: "Sources/MailServer/SMTPCodec",
             swiftSettings: settings),
 
         .target(
             name: "MailServer",
             dependencies: [
-                "ShardFS", "ShardIndex", "MIME", "IMAPCodec", "SMTPCodec", "CZlib",
+                "ShardFS", "ShardIndex", "Primitives", "MIME", "IMAPCodec", "SMTPCodec", "CZlib",
                 nio("NIOCore"), nio("NIOPosix"), nio("NIOConcurrencyHelpers"),
                 .product(name: "NIOSSL", package: "swift-nio-ssl"),
                 .product(name: "Crypto", package: "swift-crypto"),
@@ -92,6 +93,7 @@ let package = Package(
         .testTarget(
             name: "ShardIndexTests", dependencies: ["ShardIndex", "ShardFS", "TestSupport", "shardindex-writer"],
             swiftSettings: settings),
+        .testTarget(name: "PrimitivesTests", dependencies: ["Primitives"], swiftSettings: settings),
         .testTarget(name: "MIMETests", dependencies: ["MIME", "TestSupport"], swiftSettings: settings),
         .testTarget(
             name: "IMAPCodecTests", dependencies: ["IMAPCodec", "TestSupport", nio("NIOCore")], swiftSettings: settings),
@@ -100,7 +102,8 @@ let package = Package(
         .testTarget(
             name: "MailServerTests",
             dependencies: [
-                "MailServer", "ShardFS", "ShardIndex", "IMAPCodec", "SMTPCodec", "TestSupport", nio("NIOCore"),
+                "MailServer", "ShardFS", "ShardIndex", "Primitives", "IMAPCodec", "SMTPCodec", "TestSupport",
+                nio("NIOCore"),
                 nio("NIOPosix"), nio("NIOEmbedded"), nio("NIOConcurrencyHelpers"),
                 .product(name: "NIOSSL", package: "swift-nio-ssl"),
                 .product(name: "Crypto", package: "swift-crypto"),

@@ -1,3 +1,5 @@
+import Primitives
+
 extension HeaderDate {
     /// Parses an unfolded Date value; nil if any part of it is missing, malformed or out of range.
     ///

@@ -1,3 +1,5 @@
+import Primitives
+
 /// A date as header fields carry it (RFC 5322 sections 3.3 and 4.3).
 public struct HeaderDate: Sendable, Equatable {
     /// Seconds since 1970-01-01 00:00:00 UTC, without leap seconds.

@@ -29,11 +29,6 @@ public enum ConfigurationText {
         return "{\n" + lines.joined(separator: ",\n") + "\n}\n"
     }
 
-    /// The environment variables that override keys, with their keys, in the order of the table.
-    public static var environmentNames: [(name: String, key: String)] {
-        ConfigurationKey.all.map { ($0.environmentName, $0.path) }
-    }
-
     /// A value on one line.
     static func line(_ value: JSONValue) -> String {
         switch value {

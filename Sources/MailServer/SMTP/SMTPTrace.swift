@@ -1,3 +1,4 @@
+import MIME
 import NIOCore
 import SMTPCodec
 
@@ -56,36 +57,6 @@ extension SMTPMessageStamp {
         let random = UInt64.random(in: .min ... .max)
         return SMTPMessageStamp(
             id: String(seconds, radix: 36) + "z" + String(random, radix: 36),
-            date: SMTPDate.string(secondsSinceEpoch: seconds))
+            date: HeaderDate(seconds: seconds).formatted)
     }
-}
-
-/// Dates as mail writes them.
-enum SMTPDate {
-    private static let days = ["Thu", "Fri", "Sat", "Sun", "Mon", "Tue", "Wed"]
-    private static let months = [
-        "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec",
-    ]
-
-    /// The instant `seconds` after the epoch, in UTC, as RFC 5322 section 3.3 has it. Years 1970 to 9999; others are
-    /// taken for the nearest of these.
-    static func string(secondsSinceEpoch seconds: Int64) -> String {
-        let seconds = Int(min(max(seconds, 0), 253_402_300_799))
-        let day = seconds / 86400
-        let second = seconds % 86400
-        // Days are counted from 1 March of year 0, so that the leap day is the last of its year.
-        let shifted = day + 719_468
-        let era = shifted / 146_097
-        let dayOfEra = shifted % 146_097
-        let yearOfEra = (dayOfEra - dayOfEra / 1460 + dayOfEra / 36524 - dayOfEra / 146_096) / 365
-        let dayOfYear = dayOfEra - (365 * yearOfEra + yearOfEra / 4 - yearOfEra / 100)
-        let shiftedMonth = (5 * dayOfYear + 2) / 153
-        let dayOfMonth = dayOfYear - (153 * shiftedMonth + 2) / 5 + 1
-        let month = shiftedMonth < 10 ? shiftedMonth + 3 : shiftedMonth - 9
-        let year = era * 400 + yearOfEra + (month <= 2 ? 1 : 0)
-        let time = "\(twoDigits(second / 3600)):\(twoDigits(second / 60 % 60)):\(twoDigits(second % 60))"
-        return "\(days[day % 7]), \(dayOfMonth) \(months[month - 1]) \(year) \(time) +0000"
-    }
-
-    private static func twoDigits(_ value: Int) -> String { value < 10 ? "0\(value)" : "\(value)" }
 }

@@ -20,9 +20,6 @@ public struct SMTPAddress: Hashable, Sendable {
         self = address
     }
 
-    /// True when the domain is an address literal such as `[192.0.2.1]` or `[IPv6:2001:db8::1]`.
-    public var isLiteral: Bool { domain.utf8.first == UInt8(ascii: "[") }
-
     /// True when the address can be used without SMTPUTF8.
     public var isASCII: Bool { localPart.utf8.allSatisfy { $0 < 0x80 } && domain.utf8.allSatisfy { $0 < 0x80 } }
 

@@ -1,3 +1,5 @@
+import Primitives
+
 /// One command line without its CRLF in, one typed command out (RFC 5321 section 4.1.1 and the extensions named there).
 ///
 /// Verbs and keywords are read without regard to case; white space at the end of the line and between `FROM:` or `TO:`
@@ -123,7 +125,7 @@ public enum SMTPCommandParser {
     }
 
     /// Reads a response line; `=` alone stands for empty data in an initial response only (RFC 4954 section 4).
-    static func authResponse(isInitial: Bool, _ text: some Collection<UInt8>) -> SMTPAuthResponse {
+    static func authResponse(isInitial: Bool, _ text: some BidirectionalCollection<UInt8>) -> SMTPAuthResponse {
         if text.count == 1 {
             if text.first == UInt8(ascii: "=") && isInitial { return .data([]) }
             if text.first == UInt8(ascii: "*") && !isInitial { return .cancel }

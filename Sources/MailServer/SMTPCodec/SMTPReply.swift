@@ -1,4 +1,5 @@
 public import NIOCore
+import Primitives
 
 /// An enhanced mail system status code, `class.subject.detail` (RFC 3463, RFC 2034).
 public struct SMTPEnhancedStatus: Hashable, Sendable, CustomStringConvertible {
@@ -67,5 +68,12 @@ public struct SMTPReply: Hashable, Sendable {
             safe.append(kept)
         }
         buffer.writeString(String(safe))
+    }
+}
+
+extension SMTPReply {
+    /// The 334 reply that asks for a response in an authentication exchange; `challenge` is sent as base64.
+    public static func authChallenge(_ challenge: [UInt8]) -> SMTPReply {
+        SMTPReply(334, nil, Base64.text(challenge))
     }
 }

@@ -1,3 +1,5 @@
+import Primitives
+
 @testable import MailServer
 
 /// The accounts of the SCRAM tests: RFC 7677's `user`, names that stand for troubles, and an ordinary password.
@@ -13,7 +15,7 @@ enum SCRAMTestUsers {
         "c=biws,r=rOprNGfwEbeRWgbNEkqO%hvYDpWUa2RaTCAfuxFIlj)hNlF$k0,p=AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=")
     static let proof = base64("v=6rriTRBi23WpRR/wtup+mMhUZUn/dB5nLTJRsjl95G4=")
 
-    static func base64(_ text: String) -> String { PaddedBase64.encode(Array(text.utf8)) }
+    static func base64(_ text: String) -> String { Base64.text(text.utf8) }
 
     /// - Parameter password: of everybody but `user`, whose password is `pencil`.
     static func credentials(of user: String, password: String) -> SCRAMLookup {
@@ -21,7 +23,7 @@ enum SCRAMTestUsers {
         case "busy": return .unavailable
         case "locked": return .lockedOut
         case "user", "alice@example.com", "disabled":
-            let salt = PaddedBase64.decode("W22ZaJ0SNY7soEsUEjb6gQ==") ?? []
+            let salt = Base64.decode("W22ZaJ0SNY7soEsUEjb6gQ==".utf8) ?? []
             guard
                 let hash = try? PasswordHash(
                     password: Array((user == "user" ? "pencil" : password).utf8), salt: salt, iterations: 4096),

@@ -1,4 +1,5 @@
 import Crypto
+import Primitives
 
 /// The server's side of one SCRAM-SHA-256 login, without channel binding: messages in, messages out. RFC 5802, RFC 7677.
 ///
@@ -32,7 +33,7 @@ struct SCRAMExchange: Sendable {
     private var credentials: SCRAMCredentials?
 
     /// A server's half of the nonce: 18 random bytes.
-    static func randomNonce() -> String { PaddedBase64.encode(SecureRandom.bytes(18)) }
+    static func randomNonce() -> String { Base64.text(SecureRandom.bytes(18)) }
 
     /// Reads the client's first message.
     /// - Parameter serverNonce: random for every exchange; printable ASCII without a comma.
@@ -61,7 +62,7 @@ struct SCRAMExchange: Sendable {
     /// The answer to the first message.
     mutating func challenge(_ credentials: SCRAMCredentials) -> [UInt8] {
         self.credentials = credentials
-        let salt = PaddedBase64.encode(credentials.salt)
+        let salt = Base64.text(credentials.salt)
         serverFirst = Array("r=".utf8) + nonce + Array(",s=\(salt),i=\(credentials.iterations)".utf8)
         return serverFirst
     }
@@ -87,7 +88,7 @@ struct SCRAMExchange: Sendable {
         guard PasswordHash.equalInConstantTime(Array(SHA256.hash(data: clientKey)), credentials.storedKey) else {
             throw Failure(kind: .refused, text: "Wrong name or password")
         }
-        return Array("v=\(PaddedBase64.encode(sign(credentials.serverKey)))".utf8)
+        return Array("v=\(Base64.text(sign(credentials.serverKey)))".utf8)
     }
 
     // MARK: Pieces
@@ -108,7 +109,7 @@ struct SCRAMExchange: Sendable {
     }
 
     private static func base64(_ text: [UInt8]) -> [UInt8]? {
-        PaddedBase64.decode(String(decoding: text, as: UTF8.self))
+        text.isEmpty ? nil : Base64.decode(text)
     }
 
     /// A saslname: `=2C` is a comma and `=3D` an equals sign, which may not stand for themselves.

@@ -1,4 +1,5 @@
 public import NIOCore
+import Primitives
 
 /// Writes answers in wire form.
 public struct IMAPResponseEncoder: Sendable {

@@ -1,4 +1,5 @@
 import NIOCore
+import Primitives
 
 // Commands with their argument literals, AUTHENTICATE and IDLE lines.
 
@@ -161,7 +162,7 @@ extension IMAPFrameDecoder {
         let bytes = takeLine(to: end)
         state = .paused(.authenticate)
         if bytes == [.star] { return .event(.authenticationResponse(.cancel)) }
-        return .event(.authenticationResponse(Base64.decode(bytes[...]).map { .data($0) } ?? .malformed))
+        return .event(.authenticationResponse(Base64.decode(bytes).map { .data($0) } ?? .malformed))
     }
 
     mutating func idleLine() -> Step {

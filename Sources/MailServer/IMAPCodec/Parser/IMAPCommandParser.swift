@@ -1,3 +1,5 @@
+import Primitives
+
 /// Parses one complete command, its literals in place. RFC 9051 section 9.
 struct IMAPCommandParser {
     var lexer: IMAPLexer

@@ -1,3 +1,5 @@
+import Primitives
+
 /// Modified UTF-7, the spelling of mailbox names in IMAP4rev1. RFC 3501 section 5.1.3.
 enum MailboxNameCoding {
     /// A name in raw UTF-8; nil when it is not UTF-8 or has control characters.

@@ -1,4 +1,5 @@
 import Crypto
+import Primitives
 import Testing
 
 @testable import MailServer
@@ -14,7 +15,7 @@ import Testing
     private static let proof = "v=6rriTRBi23WpRR/wtup+mMhUZUn/dB5nLTJRsjl95G4="
 
     private static func credentials(_ password: String = "pencil") throws -> SCRAMCredentials {
-        let salt = try #require(PaddedBase64.decode("W22ZaJ0SNY7soEsUEjb6gQ=="))
+        let salt = try #require(Base64.decode("W22ZaJ0SNY7soEsUEjb6gQ==".utf8))
         return try #require(
             SCRAMCredentials(PasswordHash(password: Array(password.utf8), salt: salt, iterations: 4096)))
     }
@@ -26,7 +27,7 @@ import Testing
         let text = String(decoding: challenge, as: UTF8.self)
         let nonce = try #require(text.split(separator: ",").first)
         let credentials = try credentials(password)
-        let salt = try #require(PaddedBase64.decode("W22ZaJ0SNY7soEsUEjb6gQ=="))
+        let salt = try #require(Base64.decode("W22ZaJ0SNY7soEsUEjb6gQ==".utf8))
         let salted = try PasswordHash(password: Array(password.utf8), salt: salt, iterations: 4096).hash
         let key = Array(
             HMAC<SHA256>.authenticationCode(for: Array("Client Key".utf8), using: SymmetricKey(data: salted)))
@@ -35,7 +36,7 @@ import Testing
         let signature = Array(
             HMAC<SHA256>.authenticationCode(
                 for: Array("\(bare),\(text),\(message)".utf8), using: SymmetricKey(data: credentials.storedKey)))
-        return Array("\(message),p=\(PaddedBase64.encode(zip(key, signature).map { $0 ^ $1 }))".utf8)
+        return Array("\(message),p=\(Base64.text(zip(key, signature).map { $0 ^ $1 }))".utf8)
     }
 
     @Test func theRFCsExample() throws {
@@ -108,7 +109,7 @@ import Testing
     }
 
     @Test func hashesOfOtherLengths() throws {
-        let salt = try #require(PaddedBase64.decode("W22ZaJ0SNY7soEsUEjb6gQ=="))
+        let salt = try #require(Base64.decode("W22ZaJ0SNY7soEsUEjb6gQ==".utf8))
         let whole = PasswordHash(hash: Array(1...32), salt: salt, iterations: 1)
         let long = PasswordHash(hash: Array(1...64), salt: salt, iterations: 1)
         #expect(SCRAMCredentials(whole) != nil && SCRAMCredentials(whole) == SCRAMCredentials(long))

@@ -1,10 +1,10 @@
-/// A day of the Gregorian calendar, reckoned back before its introduction; years 1 to 9999.
-struct CivilDay: Equatable {
-    let year: Int
-    let month: Int
-    let day: Int
+/// A day of the Gregorian calendar, reckoned back before its introduction.
+public struct CivilDay: Hashable, Sendable {
+    public let year: Int
+    public let month: Int
+    public let day: Int
 
-    init(year: Int, month: Int, day: Int) {
+    public init(year: Int, month: Int, day: Int) {
         self.year = year
         self.month = month
         self.day = day
@@ -13,7 +13,7 @@ struct CivilDay: Equatable {
     // Both directions count in years that begin in March, so that the leap day is the last of its year, and in
     // cycles of 400 years of 146,097 days. 1970-01-01 is day 719,468 since 0000-03-01.
 
-    init(daysSince1970: Int64) {
+    public init(daysSince1970: Int64) {
         let days = Int(daysSince1970) + 719_468
         let cycle = (days >= 0 ? days : days - 146_096) / 146_097
         let dayOfCycle = days - cycle * 146_097
@@ -25,7 +25,7 @@ struct CivilDay: Equatable {
         year = yearOfCycle + cycle * 400 + (month <= 2 ? 1 : 0)
     }
 
-    var daysSince1970: Int64 {
+    public var daysSince1970: Int64 {
         let marchYear = month <= 2 ? year - 1 : year
         let cycle = (marchYear >= 0 ? marchYear : marchYear - 399) / 400
         let yearOfCycle = marchYear - cycle * 400
@@ -34,7 +34,7 @@ struct CivilDay: Equatable {
         return Int64(cycle * 146_097 + dayOfCycle - 719_468)
     }
 
-    static func length(ofMonth month: Int, year: Int) -> Int {
+    public static func length(ofMonth month: Int, year: Int) -> Int {
         switch month {
         case 2: year % 4 == 0 && (year % 100 != 0 || year % 400 == 0) ? 29 : 28
         case 4, 6, 9, 11: 30
