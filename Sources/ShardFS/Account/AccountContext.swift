@@ -96,4 +96,10 @@ final class TokenSource: Sendable {
             return nonce | UInt64(counter)
         }
     }
+
+    /// Gives records that are written together tokens that follow each other.
+    func number(_ records: inout [LogRecord]) {
+        let first = take(records.count)
+        for i in records.indices { records[i].token = first &+ UInt64(i) }
+    }
 }

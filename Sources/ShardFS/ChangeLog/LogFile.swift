@@ -18,17 +18,9 @@ final class LogFile: Sendable {
 
     /// Nil when there is no log, or neither slot of its header is valid.
     static func open(_ system: System, in directory: Int32, readOnly: Bool = false) throws(StoreError) -> LogFile? {
-        let fd: Int32
-        do {
-            fd = try system.open(directory, fileName, (readOnly ? O_RDONLY : O_RDWR | O_APPEND) | O_NOFOLLOW)
-        } catch .notFound {
-            return nil
-        } catch {
-            throw StoreError.system(error, "open \(fileName)")
-        }
+        let flags = (readOnly ? O_RDONLY : O_RDWR | O_APPEND) | O_NOFOLLOW
+        guard let (fd, status) = try system.openRegular(directory, fileName, flags, fileName) else { return nil }
         do throws(StoreError) {
-            let status = try doing("look at \(fileName)") { () throws(Errno) in try system.status(fd) }
-            guard status.isRegularFile else { throw StoreError(.damaged, "\(fileName) is not a regular file") }
             guard let header = try readHeader(system, fd) else {
                 system.close(fd)
                 return nil

@@ -79,8 +79,7 @@ extension Mailbox {
                 LogRecord(.expunge, done: false, uid: uid.rawValue, flags: entry.flags, time: time, size: entry.size))
         }
         guard !records.isEmpty else { return }
-        let token = context.tokens.take(records.count)
-        for i in records.indices { records[i].token = token &+ UInt64(i) }
+        context.tokens.number(&records)
         let bin = try openExpunged(hour)
         defer { system.close(bin) }
         try write(records)

@@ -121,8 +121,7 @@ extension Mailbox {
         }
         var failure: StoreError?
         if !records.isEmpty {
-            let token = context.tokens.take(records.count)
-            for i in records.indices { records[i].token = token &+ UInt64(i) }
+            context.tokens.number(&records)
             // An exclusive holder counts the log's records by what it writes itself.
             if unchangedSince != nil { try write(records) } else { try log.append(records) }
             for i in records.indices {

@@ -44,26 +44,9 @@ public final class MessageFile: Sendable {
     static func open(
         _ system: System, _ directory: Int32, _ name: UnsafePointer<CChar>, uid: UID
     ) throws(StoreError) -> MessageFile? {
-        let fd: Int32
-        do {
-            fd = try system.open(directory, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK)
-        } catch .notFound {
-            return nil
-        } catch {
-            throw StoreError.system(error, "open message \(uid)")
-        }
-        let result: Result<FileStatus, StoreError>
-        do throws(StoreError) {
-            let status = try doing("look at message \(uid)") { () throws(Errno) in try system.status(fd) }
-            guard status.isRegularFile else { throw StoreError(.damaged, "message \(uid) is not a regular file") }
-            result = .success(status)
-        } catch { result = .failure(error) }
-        switch result {
-        case .success(let status): return MessageFile(system, fd, uid, status)
-        case .failure(let error):
-            system.close(fd)
-            throw error
-        }
+        let flags = O_RDONLY | O_NOFOLLOW | O_NONBLOCK
+        guard let (fd, status) = try system.openRegular(directory, name, flags, "message \(uid)") else { return nil }
+        return MessageFile(system, fd, uid, status)
     }
 
     /// Reads into `buffer` from `offset`; fewer bytes than asked only at the end of the message.

@@ -23,7 +23,6 @@ public struct Errno: Error, RawRepresentable, Hashable, Sendable, CustomStringCo
     public static let interrupted = Errno(rawValue: EINTR)
     public static let invalid = Errno(rawValue: EINVAL)
     public static let notSupported = Errno(rawValue: EOPNOTSUPP)
-    public static let permission = Errno(rawValue: EACCES)
     public static let notPermitted = Errno(rawValue: EPERM)
     public static let noSystemCall = Errno(rawValue: ENOSYS)
     public static let loop = Errno(rawValue: ELOOP)

@@ -75,17 +75,9 @@ struct FilePublisher: Sendable {
     /// The whole of a small file; nil when there is none.
     /// - Throws: `damaged` for anything but a regular file of at most `limit` bytes.
     func read(_ name: String, in directory: Int32, limit: Int = 16 << 20) throws(StoreError) -> [UInt8]? {
-        let fd: Int32
-        do {
-            fd = try system.open(directory, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK)
-        } catch .notFound {
-            return nil
-        } catch {
-            throw StoreError.system(error, "open \(name)")
-        }
+        let flags = O_RDONLY | O_NOFOLLOW | O_NONBLOCK
+        guard let (fd, status) = try system.openRegular(directory, name, flags, name) else { return nil }
         defer { system.close(fd) }
-        let status = try doing("look at \(name)") { () throws(Errno) in try system.status(fd) }
-        guard status.isRegularFile else { throw StoreError(.damaged, "\(name) is not a regular file") }
         guard status.size <= Int64(limit) else { throw StoreError(.damaged, "\(name) is larger than \(limit) bytes") }
         var bytes = [UInt8](repeating: 0, count: Int(status.size))
         let result: Result<Int, Errno> = bytes.withUnsafeMutableBytes { raw in
