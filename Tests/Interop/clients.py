@@ -4,7 +4,6 @@ then many sessions at once, two processes on one store and SIGKILL in the middle
 
 clients.py PATH-OF-RMAIL. Exit status 1 when anything is not as it should be; a program that is missing is a failure."""
 
-import copy
 import imaplib
 import json
 import os
@@ -244,13 +243,7 @@ def sessions_at_once(s):
 
 def two_processes(s):
     """What is delivered through one process is told by the other."""
-    with open(s.config) as f:
-        config = json.load(f)
-    config["storage"]["state_path"] = "./state2"
-    second = copy.copy(s)
-    second.config = f"{s.root}/config2.json"
-    write(second.config, json.dumps(config))
-    second.start()
+    second = s.second()
     try:
         watcher, actor = Session(second), Session(s)
         watcher.ok("SELECT INBOX")

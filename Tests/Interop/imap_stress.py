@@ -8,8 +8,6 @@ where it may come, EXISTS, UIDs, its own keyword. At the end the mailboxes hold 
 account for. Exit status 1 when anything is not as it should be; the seed is printed."""
 
 import argparse
-import copy
-import json
 import random
 import re
 import sys
@@ -304,14 +302,7 @@ def main():
     print(f"seed {options.seed}")
     with tempfile.TemporaryDirectory() as root:
         first = Server(options.rmail, root, index=not options.no_index)
-        with open(first.config) as f:
-            config = json.load(f)
-        config["storage"]["state_path"] = "./state2"
-        second = copy.copy(first)
-        second.config = f"{root}/config2.json"
-        with open(second.config, "w") as f:
-            json.dump(config, f)
-        second.start()
+        second = first.second()
         account, failures, stop = Account(), [], threading.Event()
         setup = Session(first)
         for mailbox in MAILBOXES[1:]:

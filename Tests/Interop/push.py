@@ -6,7 +6,6 @@ push.py PATH-OF-RMAIL [--messages N] [--sessions N] [--rounds N]. Exit status 1 
 in the median. Linux only: memory is read from /proc."""
 
 import argparse
-import copy
 import json
 import os
 import socket
@@ -69,19 +68,6 @@ def reconfigure(server, change):
     with open(server.config, "w") as f:
         json.dump(config, f)
     server.start()
-
-
-def another(server):
-    """A second process on the same store."""
-    with open(server.config) as f:
-        config = json.load(f)
-    config["storage"]["state_path"] = "./state2"
-    second = copy.copy(server)
-    second.config = f"{server.root}/config2.json"
-    with open(second.config, "w") as f:
-        json.dump(config, f)
-    second.start()
-    return second
 
 
 def latency(watching, acting, rounds, change):
@@ -168,7 +154,7 @@ def main():
             filler.socket.sendall(b"t APPEND INBOX {%d+}\r\n%s\r\n" % (len(MESSAGE), MESSAGE))
             filler.until(b"t OK")
         filler.socket.close()
-        second = another(clear)
+        second = clear.second()
         for where, acting in (("one process", clear), ("two processes", second)):
             for change in ("append", "flags"):
                 times = latency(clear, acting, arguments.rounds, change)

@@ -3,6 +3,7 @@
 
 usage_sessions.py PATH-OF-RMAIL. Exit status 1 when anything is not as the manual says."""
 
+import copy
 import imaplib
 import json
 import os
@@ -67,6 +68,18 @@ class Server:
         else:
             raise AssertionError("the server did not start:\n" + "".join(self.log))
         threading.Thread(target=lambda: self.log.extend(self.process.stderr), daemon=True).start()
+
+    def second(self):
+        """A second process on the same store."""
+        with open(self.config) as f:
+            config = json.load(f)
+        config["storage"]["state_path"] = "./state2"
+        other = copy.copy(self)
+        other.config = f"{self.root}/config2.json"
+        with open(other.config, "w") as f:
+            json.dump(config, f)
+        other.start()
+        return other
 
     def stop(self):
         self.process.terminate()
