@@ -98,7 +98,7 @@ import Testing
 
     @Test func mutatedSeedsAreSurvived() throws {
         var random = SeededGenerator(seed: 7)
-        for (_, seed) in try Corpus.files() {
+        for (_, seed) in Repository.fuzzCorpus("imap") {
             for _ in 0..<20 where !seed.isEmpty {
                 var input = seed
                 for _ in 0..<(1 + random.below(4)) {

@@ -1,3 +1,5 @@
+import TestSupport
+
 @testable import MIME
 
 /// Byte and text helpers for the tables.
@@ -50,5 +52,16 @@ extension Part {
         case .single:
             return "(\(common)\(fields.type.isType("text") ? " \(lines)" : ""))"
         }
+    }
+}
+
+extension ParseLimits {
+    /// Limits that random mail runs into.
+    static func tight(_ generator: inout SeededGenerator) -> ParseLimits {
+        ParseLimits(
+            depth: Int.random(in: 1...4, using: &generator), parts: Int.random(in: 1...5, using: &generator),
+            headerBytes: Int.random(in: 1...100, using: &generator),
+            addresses: Int.random(in: 1...3, using: &generator), parameters: Int.random(in: 1...3, using: &generator),
+            allHeaderBytes: Int.random(in: 1...200, using: &generator))
     }
 }

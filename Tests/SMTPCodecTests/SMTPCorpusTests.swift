@@ -1,20 +1,14 @@
-import FoundationEssentials
 import SMTPCodec
+import TestSupport
 import Testing
 
 /// Replays the corpus of the fuzzer: a finding that was fixed is added there and stays fixed.
 @Suite struct SMTPCorpusTests {
-    private static var directory: String {
-        URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent()
-            .appending(path: "Fuzz/corpus/smtp").path
-    }
-
     @Test func everyInputGivesTheSameEventsHoweverItIsSplit() throws {
-        let names = try FileManager.default.contentsOfDirectory(atPath: Self.directory).sorted()
-        #expect(names.count >= 17)
-        for name in names {
-            let data = try Data(contentsOf: URL(filePath: "\(Self.directory)/\(name)"))
-            let wire = Array(data.dropFirst())
+        let files = Repository.fuzzCorpus("smtp")
+        #expect(files.count >= 17)
+        for (name, bytes) in files {
+            let wire = Array(bytes.dropFirst())
             for policy in [DecoderScript.Policy.grant, .refuse] {
                 let script = DecoderScript(policy: policy)
                 let whole = script.events(wire)

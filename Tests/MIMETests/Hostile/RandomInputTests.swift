@@ -51,14 +51,7 @@ import Testing
             for _ in 0..<Int.random(in: 0...60, using: &generator) {
                 bytes += utf8(Self.pieces.randomElement(using: &generator) ?? "")
             }
-            let limits =
-                round % 2 == 0
-                ? .standard
-                : ParseLimits(
-                    depth: Int.random(in: 1...4, using: &generator), parts: Int.random(in: 1...5, using: &generator),
-                    headerBytes: Int.random(in: 1...100, using: &generator),
-                    addresses: Int.random(in: 1...3, using: &generator),
-                    parameters: Int.random(in: 1...3, using: &generator))
+            let limits = round % 2 == 0 ? ParseLimits.standard : .tight(&generator)
             exercise(bytes, limits: limits)
         }
     }

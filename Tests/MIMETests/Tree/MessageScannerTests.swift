@@ -49,13 +49,7 @@ import Testing
                 let pieces = Bool.random(using: &generator) ? lines : RandomInputTests.pieces
                 bytes += utf8(pieces.randomElement(using: &generator) ?? "")
             }
-            let limits =
-                round % 2 == 0
-                ? .standard
-                : ParseLimits(
-                    depth: Int.random(in: 1...4, using: &generator), parts: Int.random(in: 1...5, using: &generator),
-                    headerBytes: Int.random(in: 1...100, using: &generator),
-                    allHeaderBytes: Int.random(in: 1...200, using: &generator))
+            let limits = round % 2 == 0 ? ParseLimits.standard : .tight(&generator)
             expectSame(bytes, limits: limits, seed: UInt64(round))
             #expect(brokenRule(Message(parsing: bytes, limits: limits), in: bytes, limits: limits) == nil)
         }

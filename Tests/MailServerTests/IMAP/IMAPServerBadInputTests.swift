@@ -1,4 +1,3 @@
-import FoundationEssentials
 import MailServer
 import ShardFS
 import Testing

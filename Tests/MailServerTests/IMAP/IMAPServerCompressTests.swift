@@ -1,4 +1,3 @@
-import FoundationEssentials
 import MailServer
 import NIOCore
 import Testing

@@ -1,11 +1,12 @@
 import Glibc
+import TestSupport
 import Testing
 
 @testable import ShardFS
 
 @Suite struct LogCorpusTests {
     @Test func everySeedReplays() throws {
-        let files = try FuzzCorpus.files("log")
+        let files = Repository.fuzzCorpus("log")
         #expect(files.count >= 20)
         for (_, bytes) in files {
             fuzzLog(bytes)
@@ -16,7 +17,7 @@ import Testing
     /// A mailbox whose log says what a seed says: it opens, takes what it can take, and shows what has a name.
     @Test(arguments: [false, true])
     func aMailboxLivesWithTheLogOfEverySeed(afterARestart restarts: Bool) throws {
-        for (name, bytes) in try FuzzCorpus.files("log") {
+        for (name, bytes) in Repository.fuzzCorpus("log") {
             var options = StoreOptions()
             options.durability = .none
             let t = try TestStore(options)

@@ -1,4 +1,3 @@
-import Glibc
 import TestSupport
 import Testing
 
@@ -6,11 +5,11 @@ import Testing
 
 /// The program in docs/library.md: shown as it is built, and doing what the page says.
 @Suite struct ExampleTests {
-    static let source = Program.repository + "/docs/examples/shardfs-example/main.swift"
+    static let source = Repository.path + "/docs/examples/shardfs-example/main.swift"
 
     @Test func pageShowsTheProgram() throws {
         let source = try Program.text(Self.source)
-        let page = try Program.text(Program.repository + "/docs/library.md")
+        let page = try Program.text(Repository.path + "/docs/library.md")
         #expect(!source.isEmpty)
         #expect(page.contains("```swift\n\(source)```\n"))
     }
@@ -29,7 +28,7 @@ import Testing
 
             """
         #expect(output == expected)
-        #expect(try Program.text(Program.repository + "/docs/library.md").contains(expected))
+        #expect(try Program.text(Repository.path + "/docs/library.md").contains(expected))
         // A second run finds what the first one left.
         #expect(Program.run([Program.built("shardfs-example"), root]).output.hasPrefix("added one as 3\n"))
         #expect(try StoreCheck(root: root).run().errors.isEmpty)

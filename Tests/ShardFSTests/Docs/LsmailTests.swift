@@ -7,7 +7,7 @@ import Testing
 /// `contrib/lsmail.py` knows the format from docs/storage.md alone; what it reads must be what the engine says.
 @Suite("The format is as written: lsmail.py reads what the engine wrote", .enabled(if: Program.hasPython))
 struct LsmailTests {
-    static let script = Program.repository + "/contrib/lsmail.py"
+    static let script = Repository.path + "/contrib/lsmail.py"
 
     /// One line for each message, as lsmail.py prints it.
     static func engineListing(_ account: Account) throws -> [String] {

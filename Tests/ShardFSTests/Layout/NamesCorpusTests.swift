@@ -1,11 +1,12 @@
 import Glibc
+import TestSupport
 import Testing
 
 @testable import ShardFS
 
 @Suite struct NamesCorpusTests {
     @Test func everySeedReplays() throws {
-        let files = try FuzzCorpus.files("names")
+        let files = Repository.fuzzCorpus("names")
         #expect(files.count >= 20)
         for (_, bytes) in files {
             fuzzNames(bytes)
@@ -16,7 +17,7 @@ import Testing
     /// What the seeds are there for, so that a seed that is no longer read as a name is noticed.
     @Test func seedsAreRead() throws {
         func read(_ prefix: String, _ isRead: ([UInt8]) -> Bool) throws -> [String] {
-            try FuzzCorpus.files("names").filter { $0.name.hasPrefix(prefix) && isRead($0.bytes) }.map(\.name)
+            Repository.fuzzCorpus("names").filter { $0.name.hasPrefix(prefix) && isRead($0.bytes) }.map(\.name)
         }
         func text(_ bytes: [UInt8]) -> String { String(decoding: bytes, as: UTF8.self) }
         let messages = try read("message") { MessageFileName.parse(text($0)) != nil }

@@ -5,6 +5,14 @@ import Testing
 
 /// What stands in a mailbox that something happened to, and what opening it makes of that.
 @Suite struct RecoveryTests {
+    /// A store with three messages, nothing of it open, and how they stood.
+    private static func threeMessages() throws -> (TestStore, MailboxSnapshot) {
+        let t = try TestStore()
+        let inbox = try t.mailbox()
+        for i in 1...3 { try inbox.append("message \(i)") }
+        return (t, try inbox.snapshot())
+    }
+
     private func write(_ text: String, to path: String) throws {
         let fd = Glibc.open(path, O_WRONLY | O_CREAT | O_TRUNC, 0o600)
         try #require(fd >= 0)
@@ -122,13 +130,7 @@ import Testing
     }
 
     @Test func aStatusWithoutEpochDoesNotSetTheMailboxBack() throws {
-        let t = try TestStore()
-        let before: MailboxSnapshot
-        do {
-            let inbox = try t.mailbox()
-            for i in 1...3 { try inbox.append("message \(i)") }
-            before = try inbox.snapshot()
-        }
+        let (t, before) = try Self.threeMessages()
         try write(
             "{\"uid_validity\": \(before.uidValidity), \"uid_next\": 2}", to: "\(try t.directory())/status.json")
         try t.reopen()
@@ -157,13 +159,7 @@ import Testing
     }
 
     @Test func aMailboxClosedInGoodOrderKeepsItsModSeqs() throws {
-        let t = try TestStore()
-        let before: MailboxSnapshot
-        do {
-            let inbox = try t.mailbox()
-            for i in 1...3 { try inbox.append("message \(i)") }
-            before = try inbox.snapshot()
-        }
+        let (t, before) = try Self.threeMessages()
         try t.store.close()
         try t.reopen { $0.bootID = "the next boot" }
         let inbox = try t.mailbox()

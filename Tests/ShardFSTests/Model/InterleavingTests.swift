@@ -67,13 +67,8 @@ import Testing
         t.check()
     }
 
-    /// Two changes of one message whose done records stand in the other order than their renames, the second of them
-    /// written while the log is compacted: the name has the last word in the new log too.
-    @Test func compactionBetweenRacingFlags() throws {
-        let (t, interrupt, other) = try Self.store()
-        let inbox = try t.mailbox()
-        try inbox.append("x")
-        let hands = Hands(at: try t.directory())
+    /// Changes message 1 twice; what the first change would tell, which is not in the log yet.
+    private static func race(_ hands: Hands) throws -> LogRecord {
         var first = LogRecord(.flags, done: false, uid: 1, token: 11)
         var second = LogRecord(.flags, done: false, uid: 1, token: 12)
         try hands.log(first)
@@ -83,8 +78,18 @@ import Testing
         (second.isDone, second.flags) = (true, [.flagged, .seen])
         try hands.log(second)
         (first.isDone, first.flags) = (true, .flagged)
-        let late = first
-        interrupt.arm(Self.isSync) { try hands.log(late) }
+        return first
+    }
+
+    /// Two changes of one message whose done records stand in the other order than their renames, the second of them
+    /// written while the log is compacted: the name has the last word in the new log too.
+    @Test func compactionBetweenRacingFlags() throws {
+        let (t, interrupt, other) = try Self.store()
+        let inbox = try t.mailbox()
+        try inbox.append("x")
+        let hands = Hands(at: try t.directory())
+        let first = try Self.race(hands)
+        interrupt.arm(Self.isSync) { try hands.log(first) }
         try inbox.compact()
         try interrupt.check()
         #expect(try inbox.contents() == ["1:FS"])
@@ -100,14 +105,7 @@ import Testing
         let reader = try Self.mailbox(other)
         try inbox.compact()
         let hands = Hands(at: try t.directory())
-        var first = LogRecord(.flags, done: false, uid: 1, token: 11)
-        var second = LogRecord(.flags, done: false, uid: 1, token: 12)
-        try hands.log(first)
-        try hands.log(second)
-        try hands.rename("0000/00000001_.eml", "0000/00000001_FS.eml")
-        (second.isDone, second.flags) = (true, [.flagged, .seen])
-        try hands.log(second)
-        (first.isDone, first.flags) = (true, .flagged)
+        let first = try Self.race(hands)
         try hands.log(first)
         #expect(try reader.contents() == ["1:FS"])
         #expect(try inbox.contents() == ["1:FS"])

@@ -1,7 +1,7 @@
-import FoundationEssentials
 import MIME
 import ShardFS
 import ShardIndex
+import TestSupport
 import Testing
 
 @testable import MailServer
@@ -37,11 +37,8 @@ import Testing
             "Content-Type: multipart/mixed; boundary=b\nList-ID: <l>\n\n--b\nContent-Type: message/rfc822\n\nSubject: in\n\nx\n--b--\n",
             "Content-Type: text/html\n\n<p>Hello <b>you</b></p>\(String(repeating: "<br>", count: 30_000))\n",
         ].map { $0.replacing("\n", with: "\r\n") }
-        let corpus = URL(filePath: #filePath).deletingLastPathComponent().appending(
-            path: "../../../../Fuzz/corpus/mime")
-        for name in try FileManager.default.contentsOfDirectory(atPath: corpus.path).sorted().prefix(60) {
-            let bytes = try Data(contentsOf: corpus.appending(path: name))
-            if !bytes.isEmpty { mails.append(String(decoding: bytes, as: UTF8.self)) }
+        for (_, bytes) in Repository.fuzzCorpus("mime").prefix(60) where !bytes.isEmpty {
+            mails.append(String(decoding: bytes, as: UTF8.self))
         }
         return mails
     }
