@@ -1,4 +1,5 @@
 import MIME
+import Primitives
 import ShardFS
 
 // Messages that came in binary (RFC 3516): kept so that they can be had in the usual way too.
@@ -57,7 +58,7 @@ extension IncomingContent {
         while position < range.upperBound {
             let piece = try piece(of: range, at: position)
             position += piece.count
-            let text = Array(PaddedBase64.encode(piece).utf8)
+            let text = Base64.encode(piece)
             var lines: [UInt8] = []
             lines.reserveCapacity(text.count + text.count / 38 + 2)
             for start in stride(from: 0, to: text.count, by: 76) {

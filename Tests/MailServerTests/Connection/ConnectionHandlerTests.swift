@@ -1,0 +1,125 @@
+import NIOCore
+import NIOEmbedded
+import Testing
+
+@testable import MailServer
+
+/// The life of a connection, with a driver that does as it is told.
+@Suite struct ConnectionHandlerTests {
+    private final class Driver: ConnectionDriver {
+        var received = ""
+        var notices: [ConnectionNotice] = []
+        var ends = 0
+        var onAdvance: (ConnectionHandler) -> Void = { _ in }
+        let silence = TimeAmount.hours(1)
+
+        func take(_ bytes: ByteBuffer) { received += String(buffer: bytes) }
+        func note(_ notice: ConnectionNotice, on connection: ConnectionHandler) { notices.append(notice) }
+        func advance(on connection: ConnectionHandler) { onAdvance(connection) }
+
+        func end(then: @escaping @Sendable () -> Void) {
+            ends += 1
+            then()
+        }
+    }
+
+    private final class ReadCounter: ChannelOutboundHandler {
+        typealias OutboundIn = ByteBuffer
+        var count = 0
+
+        func read(context: ChannelHandlerContext) {
+            count += 1
+            context.read()
+        }
+    }
+
+    private let driver = Driver()
+    private let reads = ReadCounter()
+    private let channel = EmbeddedChannel()
+    private let handler: ConnectionHandler
+
+    init() throws {
+        handler = ConnectionHandler(
+            eventLoop: channel.embeddedEventLoop, driver: driver, tls: nil, closeTimeout: .seconds(2), onFinish: {})
+        try channel.pipeline.syncOperations.addHandlers([reads, handler])
+        try channel.connect(to: SocketAddress(ipAddress: "127.0.0.1", port: 1)).wait()
+    }
+
+    private func receive(_ text: String) throws { try channel.writeInbound(ByteBuffer(string: text)) }
+
+    private func written() throws -> String? {
+        try channel.readOutbound(as: ByteBuffer.self).map { String(buffer: $0) }
+    }
+
+    @Test func nothingIsReadWhileSomethingIsUnderWay() throws {
+        #expect(driver.notices == [.start])
+        #expect(reads.count == 1)
+        driver.onAdvance = { $0.beginWork() }
+        try receive("a")
+        #expect(!handler.isFree && handler.isOpen)
+        #expect(reads.count == 1)
+        driver.onAdvance = { _ in }
+        handler.endWork()
+        handler.advance()
+        #expect(driver.received == "a" && reads.count == 2)
+        try channel.finish()
+    }
+
+    @Test func nothingIsReadWhileTheClientTakesNothing() throws {
+        channel.isWritable = false
+        try receive("a")
+        #expect(reads.count == 1)
+        channel.isWritable = true
+        channel.pipeline.fireChannelWritabilityChanged()
+        #expect(reads.count == 2)
+        try channel.finish()
+    }
+
+    @Test func theEndWaitsForWhatIsUnderWay() throws {
+        handler.beginWork()
+        try channel.finish()
+        #expect(driver.ends == 0)
+        handler.endWork()
+        handler.advance()
+        handler.advance()
+        #expect(driver.ends == 1)
+    }
+
+    @Test func aDriverIsNotCalledFromWithinItself() throws {
+        var depth = 0
+        driver.onAdvance = { connection in
+            depth += 1
+            #expect(depth == 1)
+            connection.advance()
+            depth -= 1
+        }
+        try receive("a")
+        try channel.finish()
+    }
+
+    /// What the client sends behind the last answer is read and dropped until it closes or its time is over.
+    @Test func aDrainingCloseGivesTime() throws {
+        handler.close(draining: true, last: ByteBuffer(string: "bye"))
+        #expect(try written() == "bye")
+        try receive("more")
+        #expect(driver.received.isEmpty && reads.count == 2)
+        #expect(channel.isActive)
+        channel.embeddedEventLoop.advanceTime(by: .seconds(2))
+        #expect(!channel.isActive && driver.ends == 1)
+    }
+
+    @Test(arguments: [false, true]) func othersCloseAtOnce(isInputClosed: Bool) throws {
+        if isInputClosed { channel.pipeline.fireUserInboundEventTriggered(ChannelEvent.inputClosed) }
+        handler.close(draining: isInputClosed, last: ByteBuffer(string: "bye"))
+        #expect(try written() == "bye")
+        #expect(!channel.isActive && driver.ends == 1)
+    }
+
+    @Test func stopIsTold() throws {
+        channel.pipeline.fireUserInboundEventTriggered(ConnectionStopEvent())
+        #expect(driver.notices == [.start, .stop])
+        handler.close(draining: true)
+        channel.pipeline.fireUserInboundEventTriggered(ConnectionStopEvent())
+        #expect(driver.notices == [.start, .stop])
+    }
+}
