@@ -39,11 +39,10 @@ extension Mailbox {
 
     /// Keeps dates that are known without a look.
     func noteDates(_ dates: [(UID, Int64?)]) {
-        state.withLock { s in
-            for (uid, date) in dates {
-                if let date = date.flatMap(Self.packed) { s.view.setDate(uid.rawValue, date) }
-            }
+        let known = dates.compactMap { uid, date in
+            date.flatMap(Self.packed).map { (uid: uid.rawValue, date: $0) }
         }
+        state.withLock { $0.view.noteDates(known) }
     }
 
     /// Nil for a date that the column cannot hold: it is looked up each time.

@@ -146,7 +146,7 @@ struct MailboxView: Sendable {
     /// What was looked up of messages' dates, by UID less the shard's first.
     mutating func setDates(ofShard number: UInt32, _ dates: [UInt16: UInt32]) { list.setDates(ofShard: number, dates) }
 
-    mutating func setDate(_ uid: UInt32, _ date: UInt32) { list.setDate(uid, date) }
+    mutating func noteDates(_ dates: [(uid: UInt32, date: UInt32)]) { list.noteDates(dates) }
 
     /// A kind of a later version, or a place that holds nothing to act on.
     mutating func skip(to index: Int) { applied = max(applied, index) }

@@ -258,9 +258,14 @@ public struct MessageList: Sendable {
         shards[s].edit { $0.setDates(dates) }
     }
 
-    mutating func setDate(_ uid: UInt32, _ date: UInt32) {
-        guard let s = shardIndex(uid / UID.perShard) else { return }
-        let (i, found) = shards[s].find(uid)
-        if found { shards[s].edit { $0.setDate(at: i, date) } }
+    /// Those that are known without a look; ascending.
+    mutating func noteDates(_ dates: [(uid: UInt32, date: UInt32)]) {
+        var rest = dates[...]
+        while let first = rest.first {
+            let number = first.uid / UID.perShard
+            let found = rest.prefix { $0.uid / UID.perShard == number }
+            rest = rest.dropFirst(found.count)
+            if let s = shardIndex(number) { shards[s].edit { $0.noteDates(found) } }
+        }
     }
 }

@@ -57,6 +57,8 @@ struct ShardColumns: Sendable {
     private(set) var highestModSeq: ModSeq = 0
 
     static let unknownDate = UInt32.max
+    /// Messages of a shard whose dates may be noted one after the other, as many as come side by side.
+    private static let fewUnknown = 16
 
     init(firstUID: UInt32) { self.firstUID = firstUID }
 
@@ -159,13 +161,17 @@ struct ShardColumns: Sendable {
         for i in offsets.indices { if let date = found[offsets[i]] { dates[i] = date } }
     }
 
-    /// Begins no column: an empty one tells that all dates are still to be looked up together.
-    mutating func setDate(at i: Int, _ date: UInt32) {
+    /// Dates that are known without a look. They begin a column when few are left unknown, which are looked up one by
+    /// one; else it stays empty, which tells that all are still to be looked up together.
+    mutating func noteDates(_ found: ArraySlice<(uid: UInt32, date: UInt32)>) {
         if dates.isEmpty {
-            guard offsets.count == 1 else { return }
-            dates = [Self.unknownDate]
+            guard offsets.count <= max(2 * found.count, Self.fewUnknown) else { return }
+            dates = [UInt32](repeating: Self.unknownDate, count: offsets.count)
         }
-        dates[i] = date
+        for (uid, date) in found {
+            let (i, isThere) = find(uid)
+            if isThere { dates[i] = date }
+        }
     }
 
     mutating func remove(at i: Int) {

@@ -111,6 +111,35 @@ import Testing
         #expect(try entry(first, again).knownInternalDate == 1_000_000_000)
     }
 
+    /// A set has its dates from the start, in every shard that it reaches; where most are unknown they stay so.
+    @Test func datesOfASetAreKnown() throws {
+        let t = try TestStore()
+        defer { t.check() }
+        let inbox = try t.mailbox()
+        func set(_ count: Int) throws -> [(StagedMessage, MessageFlags)] {
+            try (0..<count).map { i in
+                let message = try inbox.stage()
+                try message.write(Array("\(i)".utf8))
+                try message.finish(internalDate: 1_000_000_000 + Int64(i))
+                return (message, [])
+            }
+        }
+        func known(_ mailbox: Mailbox) throws -> [Int64?] {
+            var dates: [Int64?] = []
+            try mailbox.snapshot().messages.forEach { dates.append($0.knownInternalDate) }
+            return dates
+        }
+        let results = try inbox.append(set(1_050))
+        #expect(results.last?.uid.shard == 1)
+        #expect(try known(inbox) == (0..<1_050).map { 1_000_000_000 + $0 })
+        try t.reopen()
+        let again = try t.mailbox()
+        _ = try again.append("one", date: 5)
+        #expect(try known(again).allSatisfy { $0 == nil })
+        let last = try #require(try again.snapshot().messages.last)
+        #expect(try again.internalDate(of: last) == 5)
+    }
+
     @Test(arguments: [(-5, 0), (4_294_967_295, 4_294_967_295), (9_000_000_000, 9_000_000_000)] as [(Int, Int64)])
     func aFilesOddTimeIsTold(_ time: Int, _ told: Int64) throws {
         let t = try TestStore()
