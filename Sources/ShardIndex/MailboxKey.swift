@@ -14,6 +14,7 @@ public struct MailboxKey: Hashable, Sendable {
 struct IndexKey {
     enum Kind: UInt8 {
         case summary = 0x53
+        case extract = 0x46
         case view = 0x56
     }
 

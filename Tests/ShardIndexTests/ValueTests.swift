@@ -102,6 +102,34 @@ import Testing
         #expect(account.statistics.entries == 0)
     }
 
+    @Test func extractsStandBesideSummaries() throws {
+        let scratch = try CacheScratch()
+        let account = try scratch.account(scratch.index { $0.maximumValueBytes = 1_000 })
+        account.fill(1...4)
+        account.putExtracts(CacheScratch.mailbox, (2...9).map { ($0, [UInt8($0)]) })
+        account.putExtracts(CacheScratch.mailbox, [(10, [UInt8](repeating: 1, count: 1_001))])
+        account.flush()
+        func extracts() -> [UInt32: [UInt8]] {
+            var found: [UInt32: [UInt8]] = [:]
+            account.forEachExtract(CacheScratch.mailbox, uids: [1, 2, 3, 5, 8, 10]) { uid, bytes in
+                found[uid] = bytes.map { Array($0) }
+                return true
+            }
+            return found
+        }
+        #expect(extracts() == [2: [2], 3: [3], 5: [5], 8: [8]])
+        #expect(account.found(1...10) == [1, 2, 3, 4])
+        #expect(account.statistics.dropped == 1)
+        account.remove(CacheScratch.mailbox, uids: [3, 8])
+        account.flush()
+        #expect(extracts() == [2: [2], 5: [5]])
+        #expect(account.found(1...10) == [1, 2, 4])
+        account.removeMailbox(id: CacheScratch.mailbox.id)
+        account.flush()
+        #expect(extracts().isEmpty)
+        #expect(account.statistics.entries == 0)
+    }
+
     @Test func valuesOfEverySize() throws {
         let scratch = try CacheScratch()
         let account = try scratch.account(scratch.index { $0.maximumValueBytes = 100_000 })

@@ -34,14 +34,37 @@ public enum HeaderValue {
     /// The trimmed value if `text` would give it as it stands: on one line, ASCII and without encoded words.
     static func plain(_ bytes: Span<UInt8>, _ range: Range<Int>) -> Range<Int>? {
         let range = trimmed(bytes, range)
-        var before: UInt8 = 0
-        for index in range {
-            let byte = bytes[index]
-            if byte &- 1 >= 0x7F || byte == ASCII.lf || byte == ASCII.cr { return nil }
-            if byte == ASCII.question, before == ASCII.equals { return nil }
-            before = byte
+        let isAllPlain = bytes.withUnsafeBytes { bytes in
+            var index = range.lowerBound
+            while index < range.upperBound {
+                if index + 8 <= range.upperBound {
+                    let word = bytes.loadUnaligned(fromByteOffset: index, as: UInt64.self)
+                    if isPlain(word) {
+                        index += 8
+                        continue
+                    }
+                }
+                for index in index..<min(index + 8, range.upperBound) {
+                    let byte = bytes[index]
+                    if byte &- 1 >= 0x7F || byte == ASCII.lf || byte == ASCII.cr { return false }
+                    if byte == ASCII.question, index > range.lowerBound, bytes[index - 1] == ASCII.equals {
+                        return false
+                    }
+                }
+                index += 8
+            }
+            return true
         }
-        return range
+        return isAllPlain ? range : nil
+    }
+
+    /// Whether eight bytes are neither above 127 nor below 16 nor a question mark.
+    @inline(__always)
+    private static func isPlain(_ word: UInt64) -> Bool {
+        let ones: UInt64 = 0x0101_0101_0101_0101
+        let question = word ^ (ones &* UInt64(ASCII.question))
+        let isLow = (word &- (ones &* 16)) & ~word
+        return (word | isLow | (question &- ones) & ~question) & (ones &* 0x80) == 0
     }
 
     private static func trimmed(_ bytes: Span<UInt8>, _ range: Range<Int>) -> Range<Int> {

@@ -1,3 +1,5 @@
+import Glibc
+
 /// The fields of a header that is nothing but fields and perhaps the blank line behind them, as `HeaderBlock.raw` gives it:
 /// walked in place, for callers that look at thousands of such headers.
 public struct PlainFields {
@@ -45,9 +47,10 @@ public struct PlainFields {
 
     /// Where the line that holds `index` ends, its line end included.
     private func lineEnd(from index: Int) -> Int {
-        var index = index
-        while index < bytes.count, bytes[index] != ASCII.lf { index += 1 }
-        return min(index + 1, bytes.count)
+        guard let base = bytes.baseAddress, index < bytes.count,
+            let found = memchr(base + index, Int32(ASCII.lf), bytes.count - index)
+        else { return bytes.count }
+        return UnsafeRawPointer(base).distance(to: found) + 1
     }
 
     /// Whether the field is called so; `lowered` has lower case letters.
@@ -61,12 +64,18 @@ public struct PlainFields {
         return true
     }
 
+    /// The value on one line.
+    public func unfolded(_ field: Field) -> [UInt8] { HeaderValue.unfolded(bytes.span, field.value) }
+
+    /// The value as text: on one line, encoded words decoded.
+    public func text(of field: Field) -> [UInt8] { HeaderValue.text(bytes.span, field.value) }
+
     /// The unfolded value of the first field called so.
     public func value(of lowered: [UInt8]) -> [UInt8]? {
         var found: [UInt8]?
         forEach { field in
             guard isName(lowered, field) else { return true }
-            found = HeaderValue.unfolded(bytes.span, field.value)
+            found = unfolded(field)
             return false
         }
         return found

@@ -17,6 +17,11 @@ public struct TextMatcher: Sendable {
     /// Reads the next piece; does nothing once the query is found.
     public mutating func take(_ piece: Span<UInt8>) {
         guard !isFound else { return }
+        // Most texts have no place where the query could begin.
+        if matched == 0, folder.isIdle {
+            let first = piece.withUnsafeBufferPointer { query.filter.firstCandidate(in: $0, from: 0) }
+            if first == piece.count { return }
+        }
         var folder = folder
         var matched = matched
         isFound = query.pattern.withUnsafeBufferPointer { pattern in

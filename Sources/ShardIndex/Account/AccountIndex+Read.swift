@@ -1,3 +1,5 @@
+import Glibc
+
 extension AccountIndex {
     /// Calls `body` with each kept summary of messages with UIDs in `range`, in UID order, in one read transaction.
     ///
@@ -40,12 +42,30 @@ extension AccountIndex {
     public func forEach(
         _ mailbox: MailboxKey, uids: [UInt32], _ body: (UInt32, UnsafeRawBufferPointer?) -> Bool
     ) {
+        let (asked, hits) = scan(.summary, mailbox, uids, waiting: waiting.withLock { $0 }, body)
+        count(hits: hits, misses: asked - hits)
+    }
+
+    /// As `forEach`, with what was given to `putExtracts` and is written.
+    public func forEachExtract(
+        _ mailbox: MailboxKey, uids: some RandomAccessCollection<UInt32>,
+        _ body: (UInt32, UnsafeRawBufferPointer?) -> Bool
+    ) {
+        let (_, hits) = scan(.extract, mailbox, Array(uids), waiting: [:], body)
+        count(hits: hits, misses: 0)
+    }
+
+    /// - Parameter waiting: values that are not written yet, by their keys.
+    /// - Returns: How many were answered for, and how many of these had a value.
+    private func scan(
+        _ kind: IndexKey.Kind, _ mailbox: MailboxKey, _ uids: [UInt32], waiting: [[UInt8]: [UInt8]],
+        _ body: (UInt32, UnsafeRawBufferPointer?) -> Bool
+    ) -> (asked: Int, hits: Int) {
         /// The place of the next that is to be answered, and how many of those before it were found.
         var next = 0
         var hits = 0
         var stopped = false
-        let waiting = self.waiting.withLock { $0 }
-        let prefix = IndexKey.prefix(.summary, mailbox.id, uidValidity: mailbox.uidValidity)
+        let prefix = IndexKey.prefix(kind, mailbox.id, uidValidity: mailbox.uidValidity)
         /// Answers for a message that is not in the database.
         func answer(_ uid: UInt32) {
             next += 1
@@ -98,7 +118,7 @@ extension AccountIndex {
             }
         }
         while next < uids.count, !stopped { answer(uids[next]) }
-        count(hits: hits, misses: next - hits)
+        return (next, hits)
     }
 
     /// The summary of one message; nil when none is kept.
@@ -144,7 +164,8 @@ extension AccountIndex {
     /// The number behind `prefix`; nil for a key of others.
     @inline(__always)
     static func uid(_ key: UnsafeRawBufferPointer, _ prefix: [UInt8]) -> UInt32? {
-        guard key.count == prefix.count + 4, key.starts(with: prefix) else { return nil }
+        guard key.count == prefix.count + 4, let start = key.baseAddress, memcmp(start, prefix, prefix.count) == 0
+        else { return nil }
         return UInt32(bigEndian: key.loadUnaligned(fromByteOffset: prefix.count, as: UInt32.self))
     }
 

@@ -15,14 +15,32 @@ extension AccountIndex {
         if !queue([.put(key: key, value: summary)]) { forget([.put(key: key, value: summary)]) }
     }
 
+    /// Keeps extracts of messages' summaries, which can be made again from these: found some time later, or never.
+    public func putExtracts(_ mailbox: MailboxKey, _ extracts: [(uid: UInt32, bytes: [UInt8])]) {
+        guard let prefix = IndexKey.prefix(.extract, mailbox.id, uidValidity: mailbox.uidValidity) else {
+            return dropped(extracts.count)
+        }
+        let fitting = extracts.filter { $0.bytes.count <= core.options.maximumValueBytes }
+        if fitting.count < extracts.count { dropped(extracts.count - fitting.count) }
+        queue(
+            fitting.map { extract in
+                var key = prefix
+                IndexKey.append(extract.uid, to: &key)
+                return .put(key: key, value: extract.bytes)
+            })
+    }
+
     /// Forgets messages. A summary that stays costs room only: its UID is never another message's.
     public func remove(_ mailbox: MailboxKey, uids: some Sequence<UInt32>) {
-        guard let prefix = IndexKey.prefix(.summary, mailbox.id, uidValidity: mailbox.uidValidity) else { return }
+        let prefixes = [IndexKey.Kind.summary, .extract].compactMap {
+            IndexKey.prefix($0, mailbox.id, uidValidity: mailbox.uidValidity)
+        }
         var mutations: [Mutation] = []
         for uid in uids {
-            var key = prefix
-            IndexKey.append(uid, to: &key)
-            mutations.append(.delete(key: key))
+            for var key in prefixes {
+                IndexKey.append(uid, to: &key)
+                mutations.append(.delete(key: key))
+            }
         }
         waiting.withLock { table in
             for case .delete(let key) in mutations { table[key] = nil }
@@ -33,7 +51,7 @@ extension AccountIndex {
     /// Forgets all of a mailbox, under every UIDVALIDITY that it had.
     public func removeMailbox(id: String) {
         var mutations: [Mutation] = []
-        for kind in [IndexKey.Kind.summary, .view] {
+        for kind in [IndexKey.Kind.summary, .extract, .view] {
             guard let prefix = IndexKey.prefix(kind, id, uidValidity: nil) else { continue }
             mutations.append(.deletePrefix(prefix))
             waiting.withLock { $0 = $0.filter { !$0.key.starts(with: prefix) } }

@@ -8,9 +8,16 @@ struct SearchCandidate {
     let entry: MessageEntry
     private let mailbox: Mailbox
     private let limits: ParseLimits
-    /// The fields of a summary, when there is one; borrowed.
-    private let fields: UnsafeRawBufferPointer?
+    private let known: Known
     private var kept: Kept?
+
+    /// What the read cache has of the message's header; borrowed.
+    enum Known {
+        case nothing
+        /// The fields of a summary.
+        case fields(UnsafeRawBufferPointer)
+        case extract(SearchExtract)
+    }
 
     /// A reader is large, and most candidates need none.
     private final class Kept {
@@ -19,21 +26,22 @@ struct SearchCandidate {
     }
 
     init(
-        _ number: UInt32, _ entry: MessageEntry, of mailbox: Mailbox, fields: UnsafeRawBufferPointer?,
-        limits: ParseLimits
+        _ number: UInt32, _ entry: MessageEntry, of mailbox: Mailbox, _ known: Known, limits: ParseLimits
     ) {
+        self.known = known
         self.number = number
         self.entry = entry
         self.mailbox = mailbox
-        self.fields = fields
         self.limits = limits
     }
 
     /// For what has to be read of the message; to be given back, so that nothing is read twice.
     mutating func takeReader() -> MessageReader {
         defer { kept = nil }
-        return kept?.reader
-            ?? MessageReader(mailbox: mailbox, uid: entry.uid, fields: fields.map { Array($0) }, limits: limits)
+        if let kept { return kept.reader }
+        var fields: [UInt8]?
+        if case .fields(let bytes) = known { fields = Array(bytes) }
+        return MessageReader(mailbox: mailbox, uid: entry.uid, fields: fields, limits: limits)
     }
 
     mutating func giveBack(_ reader: MessageReader) { kept = Kept(reader) }
@@ -94,7 +102,11 @@ struct SearchCandidate {
     }
 
     private mutating func dateField() throws(StoreError) -> [UInt8]? {
-        if let fields { return PlainFields(fields).value(of: Self.dateName) }
+        switch known {
+        case .extract(let extract): return extract.date
+        case .fields(let fields): return PlainFields(fields).value(of: Self.dateName)
+        case .nothing: break
+        }
         return try reading { (reader) throws(StoreError) in
             let (bytes, block) = try reader.header()
             return block.value(of: "date", in: bytes.span)
@@ -102,7 +114,11 @@ struct SearchCandidate {
     }
 
     private mutating func contains(_ criterion: HeaderCriterion) throws(StoreError) -> Bool {
-        if let fields, criterion.isKept {
+        if case .extract(let extract) = known, let number = criterion.extractNumber {
+            var matcher = TextMatcher(criterion.query)
+            return extract.contains(&matcher, inFieldsNumbered: number)
+        }
+        if case .fields(let fields) = known, criterion.isKept {
             var matcher = TextMatcher(criterion.query)
             return PlainFields(fields).contains(&matcher, inFieldsNamed: criterion.lowered)
         }

@@ -80,6 +80,28 @@ indirect enum SearchNode: Sendable {
         }
     }
 
+    /// Whether nothing is looked at but the list, dates, and what extracts have.
+    var isAnsweredByExtracts: Bool {
+        switch self {
+        case .header(let criterion): criterion.extractNumber != nil
+        case .body, .text: false
+        case .not(let node): node.isAnsweredByExtracts
+        case .any(let nodes), .every(let nodes): nodes.allSatisfy(\.isAnsweredByExtracts)
+        default: true
+        }
+    }
+
+    /// The one criterion that the list alone does not answer, if extracts have its field; nil when there are others.
+    var loneCriterion: HeaderCriterion? {
+        switch self {
+        case .header(let criterion): return criterion.extractNumber == nil ? nil : criterion
+        case .every(let nodes):
+            guard let last = nodes.last, nodes.dropLast().allSatisfy({ $0.cost == 0 }) else { return nil }
+            return last.loneCriterion
+        default: return nil
+        }
+    }
+
     /// Ranges of UIDs outside of which nothing can match; nil when there are none to see at once.
     var bounds: [ClosedRange<UInt32>]? {
         switch self {
@@ -97,12 +119,15 @@ struct HeaderCriterion: Sendable {
     let query: TextQuery
     /// Summaries keep these fields.
     let isKept: Bool
+    /// Its number in extracts, if they have it.
+    let extractNumber: UInt8?
 
     init(_ name: String, _ query: TextQuery) {
         self.name = name
         lowered = Array(name.lowercased().utf8)
         self.query = query
         isKept = SummaryFields.cover([name])
+        extractNumber = SearchExtract.number(ofField: lowered)
     }
 }
 

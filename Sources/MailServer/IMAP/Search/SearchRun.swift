@@ -15,6 +15,10 @@ struct SearchRun<Harvest: SearchHarvest>: Sendable {
     /// Messages looked at, and those there are to look at.
     private(set) var done = 0
     let goal: Int
+    /// What is read of a message is in its extract.
+    private let usesExtracts: Bool
+    /// When that is one text only.
+    private var lone: LoneText?
 
     init(_ node: SearchNode, in view: SelectedMailbox, limits: ParseLimits, into harvest: Harvest) {
         self.limits = limits
@@ -23,70 +27,144 @@ struct SearchRun<Harvest: SearchHarvest>: Sendable {
         self.harvest = harvest
         ranges = node.bounds ?? [1...UInt32.max]
         goal = view.count(in: ranges)
+        usesExtracts =
+            view.summaries != nil && node.readsHeader && node.isAnsweredByExtracts && !harvest.readsHeader
+        if let criterion = node.loneCriterion, let number = criterion.extractNumber {
+            lone = LoneText(number: number, matcher: TextMatcher(criterion.query))
+        }
     }
 
     /// Messages looked at under one turn on the pool, by what a look costs.
     private var turn: Int {
+        if usesExtracts { return 4_096 }
         let cost = max(node.cost, harvest.cost)
-        return cost == 0 ? 32_768 : cost == 1 ? 4_096 : cost == 2 ? 1_024 : 32
+        return cost == 0 ? 32_768 : cost == 1 ? 4_096 : cost == 2 ? Self.headerTurn : 32
     }
+
+    /// Headers looked at under one turn.
+    private static var headerTurn: Int { 1_024 }
 
     /// Looks at the next messages.
     ///
     /// - Returns: True when there are no more.
     mutating func step() throws(StoreError) -> Bool {
-        let turn = turn
-        let page = view.page(of: ranges, from: next, limit: turn)
-        if let summaries = view.summaries, node.readsHeader || harvest.readsHeader {
-            try look(at: page, summaries)
-        } else {
-            for (number, entry) in page { try look(at: number, entry, fields: nil) }
+        let page = view.page(of: ranges, from: next, limit: turn)[...]
+        guard node.readsHeader || harvest.readsHeader, let summaries = view.summaries else {
+            for (number, entry) in page { try look(at: number, entry, .nothing) }
+            return hasDone(page.count, of: page)
         }
-        guard page.count == turn, let last = page.last?.entry.uid.rawValue, last < .max else { return true }
+        // What the list says no to is not looked up.
+        let asked = page.filter { node.verdict(on: $0.number, $0.entry, in: view) != false }[...]
+        var looked = asked.count
+        if usesExtracts {
+            looked = try look(at: asked, extractsOf: summaries)
+        } else {
+            try look(at: asked, summaries)
+        }
+        let last = asked.prefix(looked).last?.number
+        let passed = looked == asked.count ? page.count : page.prefix { $0.number <= last ?? 0 }.count
+        done += passed - looked
+        return hasDone(passed, of: page)
+    }
+
+    /// Goes on behind the first messages of a page; true when there are no more.
+    private mutating func hasDone(_ count: Int, of page: Page) -> Bool {
+        guard page.count == turn || count < page.count, let last = page.prefix(count).last?.entry.uid.rawValue,
+            last < .max
+        else { return true }
         next = last + 1
         return false
     }
 
-    /// The header fields come from the read cache, in one read transaction; those that it lacks are brought to it.
-    private mutating func look(
-        at page: [(number: UInt32, entry: MessageEntry)], _ summaries: SummaryCache
-    ) throws(StoreError) {
+    private typealias Page = ArraySlice<(number: UInt32, entry: MessageEntry)>
+
+    /// The header fields come from extracts, and where there are none from summaries, of which these are then made.
+    ///
+    /// - Returns: At how many of the page's messages: fewer than all when many had none.
+    private mutating func look(at page: Page, extractsOf summaries: SummaryCache) throws(StoreError) -> Int {
+        let uids = page.map { $0.entry.uid.rawValue }
         var place = 0
+        /// Messages that are looked at in their summaries, once there is one without an extract: the more of them, the
+        /// more will follow.
+        var run = 1
+        var lacking = 0
+        while place < page.count, lacking < Self.headerTurn {
+            let start = place
+            var failure: StoreError?
+            summaries.forEachExtract(uids[place...]) { uid, extract in
+                guard let extract else { return false }
+                let (number, entry) = page[page.startIndex + place]
+                place += 1
+                do throws(StoreError) {
+                    try look(at: number, entry, view.isGhost(uid) ? .nothing : .extract(extract))
+                } catch {
+                    failure = error
+                }
+                return failure == nil
+            }
+            if let failure { throw failure }
+            run = place == start ? min(2 * run, page.count) : 1
+            let part = page.dropFirst(place).prefix(run)
+            try look(at: part, summaries)
+            place += part.count
+            lacking += part.count
+        }
+        return place
+    }
+
+    /// The header fields come from the read cache, in one read transaction; those that it lacks are brought to it.
+    private mutating func look(at page: Page, _ summaries: SummaryCache) throws(StoreError) {
+        var place = page.startIndex
         var failure: StoreError?
-        summaries.forEach(page.map { $0.entry.uid.rawValue }) { _, summary in
+        var extracts: [(uid: UInt32, bytes: [UInt8])] = []
+        let fingerprint = summaries.limits.fingerprint
+        summaries.forEach(page.map { $0.entry.uid.rawValue }) { uid, summary in
             let (number, entry) = page[place]
             place += 1
             do throws(StoreError) {
-                if view.isGhost(entry.uid.rawValue) {
-                    try look(at: number, entry, fields: nil)
-                } else if let summary, summary.suffices(for: [.fields]) {
-                    try look(at: number, entry, fields: summary[.fields])
+                if view.isGhost(uid) {
+                    try look(at: number, entry, .nothing)
+                } else if let fields = summary?[.fields] {
+                    if usesExtracts, let made = SearchExtract.encode(fields, limits: fingerprint) {
+                        extracts.append((uid, made))
+                    }
+                    try look(at: number, entry, .fields(fields))
                 } else {
-                    try look(at: number, entry, fields: nil, keeping: summaries)
+                    try look(at: number, entry, .nothing, keeping: summaries)
                 }
             } catch {
                 failure = error
             }
             return failure == nil
         }
+        if !extracts.isEmpty { summaries.keepExtracts(extracts) }
         if let failure { throw failure }
     }
 
-    /// - Parameter fields: those of ``SummaryFields``, when they are known without a look into the message.
     private mutating func look(
-        at number: UInt32, _ entry: MessageEntry, fields: UnsafeRawBufferPointer?,
-        keeping summaries: SummaryCache? = nil
+        at number: UInt32, _ entry: MessageEntry, _ known: SearchCandidate.Known, keeping summaries: SummaryCache? = nil
     ) throws(StoreError) {
-        let verdict = node.verdict(on: number, entry, in: view)
+        var verdict = node.verdict(on: number, entry, in: view)
+        if verdict == nil, case .extract(let extract) = known { verdict = lone?.isFound(in: extract) }
         if verdict == false || (verdict == true && harvest.take(number, entry.uid.rawValue)) {
             done += 1
             return
         }
-        var candidate = SearchCandidate(number, entry, of: view.mailbox, fields: fields, limits: limits)
+        var candidate = SearchCandidate(number, entry, of: view.mailbox, known, limits: limits)
         done += 1
         let isFound = if let verdict { verdict } else { try candidate.matches(node, in: view) }
         if isFound { try harvest.take(&candidate) }
         if let summaries, let made = try candidate.summary() { summaries.keep(made, of: entry.uid.rawValue) }
+    }
+}
+
+/// A text in the fields of one name, when a search asks for nothing else that the list does not tell: prepared once.
+private struct LoneText: Sendable {
+    let number: UInt8
+    var matcher: TextMatcher
+
+    mutating func isFound(in extract: SearchExtract) -> Bool {
+        extract.contains(&matcher, inFieldsNumbered: number)
     }
 }
 

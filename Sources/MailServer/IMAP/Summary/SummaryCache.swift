@@ -27,6 +27,17 @@ struct SummaryCache: Sendable {
         }
     }
 
+    /// As `forEach`, with extracts.
+    func forEachExtract(_ uids: ArraySlice<UInt32>, _ body: (UInt32, SearchExtract?) -> Bool) {
+        let fingerprint = limits.fingerprint
+        index.forEachExtract(key, uids: uids) { uid, bytes in
+            body(uid, bytes.flatMap { SearchExtract($0, limits: fingerprint) })
+        }
+    }
+
+    /// Keeps what `SearchExtract.encode` made of messages' summaries: found some time later, or never.
+    func keepExtracts(_ extracts: [(uid: UInt32, bytes: [UInt8])]) { index.putExtracts(key, extracts) }
+
     /// Keeps a message's summary: found some time later, or never.
     func keep(_ summary: [UInt8], of uid: UInt32) { index.put(key, uid: uid, summary) }
 

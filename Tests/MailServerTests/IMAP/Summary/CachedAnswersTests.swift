@@ -18,7 +18,8 @@ import Testing
         ].map { "FETCH 1:* \($0)" }
         + [
             "SEARCH SUBJECT e", "SEARCH FROM a NOT TO b", "SEARCH HEADER Message-ID \"\"",
-            "SEARCH SENTSINCE 1-Jan-2000",
+            "SEARCH SENTSINCE 1-Jan-2000", "SEARCH SUBJECT c", "SEARCH SUBJECT \"\" NOT SENTON 1-Jan-2022",
+            "SEARCH OR BCC e OR CC e TO e", "SEARCH RETURN (COUNT MIN MAX) OR FROM gr FROM j", "SEARCH 2:9,12 NOT FROM a",
             "SEARCH HEADER Received \"\"", "SEARCH OR SUBJECT x BODY e", "SORT (SUBJECT) UTF-8 ALL",
             "SORT (REVERSE DATE FROM TO CC) UTF-8 ALL", "THREAD REFERENCES UTF-8 ALL",
             "THREAD ORDEREDSUBJECT UTF-8 ALL",
@@ -91,13 +92,59 @@ import Testing
         }
         let expected = await Self.answers(reader(plain))
         Self.compare(await Self.answers(reader(cached)), expected, "the first time")
+        flush(cached)
         Self.compare(await Self.answers(reader(cached)), expected, "the second time")
+        flush(cached)
+        Self.compare(await Self.answers(reader(cached)), expected, "the third time, with extracts")
         Self.compare(await Self.answers(reader(streamed)), expected, "made while they came")
         await writer.ok("COPY 1:* Sent")
         Self.compare(await Self.answers(reader(streamed, "Sent")), expected, "copied")
         await writer.ok("MOVE 1:* Trash")
         Self.compare(await Self.answers(reader(streamed, "Trash")), expected, "moved")
         #expect(hits(streamed) > 3 * mails.count, "the cache is used")
+    }
+
+    /// A search leaves extracts of the messages that it looked at; they go with the messages.
+    @Test func searchesLeaveExtracts() async throws {
+        let mail = try IMAPTestMail(usesIndex: true)
+        let alice = await IMAPDialogue.alice(mail)
+        for i in 1...70 {
+            let text = "Received: by x\r\nSubject: number \(i)\r\nX-Mailer: y\r\nFrom: a@b.c\r\n\r\nbody\r\n"
+            await alice.ok("APPEND INBOX {\(text.utf8.count)+}\r\n\(text)")
+        }
+        let mailbox = try mail.mailbox()
+        let key = MailboxKey(id: mailbox.id, uidValidity: try mailbox.snapshot().uidValidity)
+        let address = try AccountAddress(local: "alice", domain: "example.com")
+        let index = try #require(mail.index?.account(storeID: mail.store.id, address))
+        func extracts() -> [UInt32: String] {
+            index.flush()
+            var found: [UInt32: String] = [:]
+            index.forEachExtract(key, uids: 1...70) { uid, bytes in
+                found[uid] = bytes.map { String(decoding: $0.dropFirst(8), as: UTF8.self) }
+                return true
+            }
+            return found
+        }
+        #expect(extracts().isEmpty)
+        // One that is missing among others that are not, too.
+        for command in ["UID SEARCH 3:4,9 SUBJECT \"number 3\"", "UID SEARCH SUBJECT \"number 3\""] {
+            let found = await alice.ok(command)
+            #expect(found.first?.hasPrefix("* SEARCH 3") == true)
+            if command.contains("9") {
+                #expect(extracts().keys.sorted() == [3, 4, 9])
+                #expect(extracts()[9] == "\u{1}\u{8}\u{0}number 9\u{2}\u{5}\u{0}a@b.c")
+            }
+        }
+        #expect(extracts().count == 70)
+        await alice.ok("UID STORE 3 +FLAGS (\\Deleted)")
+        await alice.ok("EXPUNGE")
+        #expect(extracts().count == 69)
+        #expect(await alice.ok("UID SEARCH SUBJECT \"number 3\"").first?.hasPrefix("* SEARCH 30 31") == true)
+    }
+
+    private func flush(_ mail: IMAPTestMail) {
+        guard let address = try? AccountAddress(local: "alice", domain: "example.com") else { return }
+        mail.index?.account(storeID: mail.store.id, address)?.flush()
     }
 
     private func hits(_ mail: IMAPTestMail) -> Int {
