@@ -5,7 +5,8 @@ import CPosix
 // What the fuzz target runs on each input. The store's tests run it too, on the seed corpus.
 
 /// The first byte chooses what the rest is: a log's header, records in a short form, records as they stand in the file,
-/// or a small text file. Checksums are made right where the choice says so, else little would get past them.
+/// or a small text file. Checksums are made right where the choice says so, else little would get past them. With 0x40
+/// it is a `ViewFuzzInput`.
 enum LogFuzzInput {
     /// Two slots of a header, each with its checksum, version and mark made right when `sealed`.
     case header([UInt8], sealed: Bool)
@@ -28,7 +29,7 @@ enum LogFuzzInput {
     }
 
     /// Four numbers of a header, in eight bytes each: base, next UID, oldest answerable, ceilings.
-    private static func header(_ bytes: [UInt8]) -> LogHeader {
+    static func header(_ bytes: [UInt8]) -> LogHeader {
         func number(_ i: Int) -> UInt64 {
             bytes.dropFirst(8 * i).prefix(8).reversed().reduce(0) { $0 << 8 | UInt64($1) }
         }
@@ -38,7 +39,7 @@ enum LogFuzzInput {
             modSeqCeiling: number(3), recentUID: UInt32(truncatingIfNeeded: number(3)))
     }
 
-    private static func pieces(_ bytes: ArraySlice<UInt8>, _ size: Int) -> [[UInt8]] {
+    static func pieces(_ bytes: ArraySlice<UInt8>, _ size: Int) -> [[UInt8]] {
         stride(from: bytes.startIndex, to: bytes.endIndex, by: size).map { start in
             let piece = bytes[start..<min(start + size, bytes.endIndex)]
             return Array(piece) + [UInt8](repeating: 0, count: size - piece.count)
@@ -47,7 +48,7 @@ enum LogFuzzInput {
 
     /// Kind, token (few, so that dones find their intents), UID, size, flags at both ends, and a mod-sequence that
     /// counts down from the highest when its top bit is set.
-    private static func record(_ b: [UInt8]) -> LogRecord {
+    static func record(_ b: [UInt8]) -> LogRecord {
         func number(_ at: Int) -> UInt32 { (0..<4).reduce(0) { $0 | UInt32(b[at + $1]) << UInt32(8 * $1) } }
         let short = number(12)
         return LogRecord(
@@ -73,6 +74,7 @@ func sealed(_ record: [UInt8], seed: UInt32) -> [UInt8] {
 
 /// Reads an input as the store would; a damaged file may say anything, but the store goes on.
 func fuzzLog(_ bytes: [UInt8]) {
+    if let choice = bytes.first, choice & 0x40 != 0 { return fuzzViewImage(bytes) }
     switch LogFuzzInput(bytes) {
     case .header(let slots, let sealed): checkHeader(slots, sealed)
     case .records(let header, let records): checkRecords(header, records)
@@ -150,7 +152,8 @@ private func checkRecords(_ wanted: LogHeader, _ records: [[UInt8]]) {
     checkBack(next)
 }
 
-private func checkView(_ view: MailboxView) {
+/// What any view holds true.
+func checkView(_ view: MailboxView) {
     let list = view.list
     var count = 0
     var last: UInt32 = 0

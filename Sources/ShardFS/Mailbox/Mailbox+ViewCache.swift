@@ -34,21 +34,8 @@ extension Mailbox {
             }
         }
         guard let head, try agrees(head, with: log, status, context.system) else { return nil }
-        var parts = ViewParts()
-        var shards: [ShardTable] = []
-        shards.reserveCapacity(head.shards.count)
-        for shard in head.shards {
-            guard let (table, serial) = tables[shard.number], serial == shard.serial,
-                table.count == Int(shard.count), table.count > 0, table.highestModSeq <= head.highestModSeq,
-                table.columns.records.allSatisfy({ $0 < head.applied }) || head.applied == 0
-            else { return nil }
-            shards.append(table)
-            parts.listed[shard.number] = shard.look
-            parts.stored[shard.number] = ViewParts.Stored(serial: serial, hasDates: !table.columns.dates.isEmpty)
-        }
-        parts.place = Int(head.applied)
-        parts.headPlace = parts.place
-        return (MailboxView(head, MessageList(shards), header: log.openedHeader, uidFloor: status.uidFloor), parts)
+        guard let (list, parts) = head.joined(with: tables) else { return nil }
+        return (MailboxView(head, list, header: log.openedHeader, uidFloor: status.uidFloor), parts)
     }
 
     private static func agrees(

@@ -62,7 +62,7 @@ struct ShardColumns: Sendable {
 
     init(firstUID: UInt32) { self.firstUID = firstUID }
 
-    /// Nil when the columns are not of one length or the offsets not in order.
+    /// Nil when the columns are not of one length, or the offsets not in order or not of this shard.
     init?(
         firstUID: UInt32, offsets: [UInt16], flags: [UInt64], modSeqs: [ModSeq], sizes: [UInt32], records: [UInt32],
         dates: [UInt32], highestModSeq: ModSeq
@@ -79,6 +79,8 @@ struct ShardColumns: Sendable {
             next = offsets[i] + 1
             totals.add(flags[i], sizes[i])
         }
+        // The last shard is shorter than the others.
+        guard UInt32(offsets.last ?? 0) <= .max - firstUID else { return nil }
         self.firstUID = firstUID
         self.offsets = offsets
         self.flags = flags

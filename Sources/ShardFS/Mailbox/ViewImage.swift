@@ -182,6 +182,30 @@ struct ViewHead: Equatable, Sendable {
     }
 }
 
+extension ViewHead {
+    /// The view put together again; nil when the parts are not those that the head names, or do not agree with it.
+    func joined(
+        with tables: [UInt32: (table: ShardTable, serial: UInt64)]
+    ) -> (list: MessageList, parts: ViewParts)? {
+        var parts = ViewParts()
+        var found: [ShardTable] = []
+        found.reserveCapacity(shards.count)
+        for shard in shards {
+            guard let (table, serial) = tables[shard.number], serial == shard.serial,
+                table.count == Int(shard.count), table.count > 0, table.highestModSeq <= highestModSeq,
+                UInt64(table.uid(table.count - 1)) < nextUID,
+                table.columns.records.allSatisfy({ $0 < applied }) || applied == 0
+            else { return nil }
+            found.append(table)
+            parts.listed[shard.number] = shard.look
+            parts.stored[shard.number] = ViewParts.Stored(serial: serial, hasDates: !table.columns.dates.isEmpty)
+        }
+        parts.place = Int(applied)
+        parts.headPlace = parts.place
+        return (MessageList(found), parts)
+    }
+}
+
 /// A shard's part: a serial number that the head repeats, and the columns.
 enum ShardPart {
     private static let magic: UInt32 = 0x6873_656d  // "mesh"
