@@ -1,0 +1,1 @@
+../../Fuzz/Sources/FuzzMIME/MIMEFuzzBody.swift
