@@ -19,6 +19,7 @@ let package = Package(
         // For the nested packages Benchmarks and Fuzz.
         .library(name: "Codecs", targets: ["IMAPCodec", "SMTPCodec", "MIME"]),
         .library(name: "TestSupport", targets: ["TestSupport"]),
+        .library(name: "Server", targets: ["MailServer", "ShardIndex"]),
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-nio.git", from: "2.101.2"),

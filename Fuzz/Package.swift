@@ -16,7 +16,11 @@ func fuzzer(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
 }
 
 let nioCore = Target.Dependency.product(name: "NIOCore", package: "swift-nio")
+let nioPosix = Target.Dependency.product(name: "NIOPosix", package: "swift-nio")
+let locks = Target.Dependency.product(name: "NIOConcurrencyHelpers", package: "swift-nio")
+let crypto = Target.Dependency.product(name: "Crypto", package: "swift-crypto")
 let codecs = Target.Dependency.product(name: "Codecs", package: "rmail")
+let server = Target.Dependency.product(name: "Server", package: "rmail")
 let shardFS = Target.Dependency.product(name: "ShardFS", package: "rmail")
 
 let package = Package(
@@ -24,6 +28,7 @@ let package = Package(
     dependencies: [
         .package(name: "rmail", path: ".."),
         .package(url: "https://github.com/apple/swift-nio.git", from: "2.101.2"),
+        .package(url: "https://github.com/apple/swift-crypto.git", from: "4.5.2"),
     ],
     targets: [
         .target(name: "CFuzzer"),
@@ -32,5 +37,7 @@ let package = Package(
         fuzzer("FuzzMIME", [codecs]),
         fuzzer("FuzzNames", [shardFS]),
         fuzzer("FuzzLog", [shardFS]),
+        fuzzer("FuzzSession", [codecs, nioCore, nioPosix, locks, server, shardFS]),
+        fuzzer("FuzzServer", [codecs, nioCore, crypto, server]),
     ]
 )

@@ -8,6 +8,7 @@ struct IMAPStructureGrammar {
     private(set) var index = 0
 
     init(_ text: String) { bytes = Array(text.utf8) }
+    init(_ bytes: [UInt8]) { self.bytes = bytes }
 
     var isAtEnd: Bool { index == bytes.count }
     private var current: UInt8? { index < bytes.count ? bytes[index] : nil }

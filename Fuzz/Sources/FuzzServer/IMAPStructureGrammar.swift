@@ -1,0 +1,1 @@
+../../../Tests/MailServerTests/IMAP/IMAPStructureGrammar.swift

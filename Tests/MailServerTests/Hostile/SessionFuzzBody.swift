@@ -1,0 +1,1 @@
+../../../Fuzz/Sources/FuzzSession/SessionFuzzBody.swift
