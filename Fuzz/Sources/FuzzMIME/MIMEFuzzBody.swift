@@ -14,7 +14,8 @@ func fuzzMIME(_ bytes: [UInt8]) {
         checkScanner(bytes, message, limits)
         let header = HeaderBlock(scanning: bytes.span, limits: limits)
         precondition(header.range == message.root.header, "tree and header block disagree")
-        _ = header.raw(.only([Array("to".utf8), Array("subject".utf8)]), in: bytes.span)
+        let fields = HeaderSelection.only([Array("to".utf8), Array("subject".utf8)])
+        for hasBody in [false, true] { _ = header.raw(fields, in: bytes.span, hasBody: hasBody) }
         _ = message.contains(TextQuery("Nädel"), in: bytes.span, limits: limits)
         _ = message.range(of: .text, at: [1, 2])
         for field in header.fields {

@@ -2,6 +2,7 @@ import CPosix
 import IMAPCodec
 import MIME
 import NIOCore
+import ShardFS
 
 @testable import MailServer
 @testable import ShardIndex
@@ -29,7 +30,7 @@ func fuzzServer(_ bytes: [UInt8]) {
 /// As it stands, and with its head made right.
 private func checkSummary(_ bytes: [UInt8]) {
     let limits = ParseLimits.standard.fingerprint
-    let right = [1, 0, 0, 0] + withUnsafeBytes(of: limits.littleEndian) { Array($0) } + bytes
+    let right = [MessageSummary.version, 0, 0, 0] + withUnsafeBytes(of: limits.littleEndian) { Array($0) } + bytes
     for bytes in [bytes, right] {
         bytes.withUnsafeBytes { bytes in
             guard let summary = MessageSummary(bytes, limits: limits) else { return }
@@ -150,8 +151,9 @@ private func checkPattern(_ bytes: [UInt8]) {
     guard String(validating: pattern.utf8.prefix(cut), as: UTF8.self) != nil else { return }
     let found = ListPattern(reference: reference, String(decoding: pattern.utf8.dropFirst(cut), as: UTF8.self))
     let isINBOX = name.utf8.starts(with: "INBOX".utf8) && [nil, 0x2F].contains(name.utf8.dropFirst(5).first)
+    let composed = Array(MailboxName.composed(pattern).utf8)
     precondition(
-        found.matches(name) == naive(lines[0], lines[1], isINBOX ? lines[1].startIndex + 5 : 0),
+        found.matches(name) == naive(composed[...], lines[1], isINBOX ? lines[1].startIndex + 5 : 0),
         "a pattern matches otherwise than it should")
     _ = found.matchingAncestors(of: name)
 }

@@ -55,8 +55,11 @@ final class FuzzClient {
 final class FuzzOutput: IMAPOutput {
     private let bytes = NIOLockedValueBox<[UInt8]>([])
 
-    func send(_ piece: ByteBuffer) async throws(IMAPFailure) {
+    var isOpen: Bool { true }
+
+    func send(_ piece: ByteBuffer) async -> Bool {
         bytes.withLockedValue { $0 += piece.readableBytesView }
+        return true
     }
 
     func take() -> [UInt8] {

@@ -19,7 +19,7 @@ struct MessageSummary {
         case preview
     }
 
-    private static let version: UInt8 = 2
+    static let version: UInt8 = 2
     private static let headSize = 8 + 4 * Section.allCases.count
     private static let absent = UInt32.max
 
