@@ -23,6 +23,18 @@ struct Annotations: Sendable {
         Self.entries(of: subject, in: try load()).compactMapValues(Self.bytes)
     }
 
+    /// Those of all subjects.
+    /// - Throws: as ``list(_:)``.
+    func all() throws(StoreError) -> [Subject: [String: [UInt8]]] {
+        let document = try load()
+        var found: [Subject: [String: [UInt8]]] = [:]
+        let ids = (document["mailboxes"]?.object ?? [:]).keys
+        for subject in [.account] + ids.map({ Subject.mailbox($0) }) {
+            found[subject] = Self.entries(of: subject, in: document).compactMapValues(Self.bytes)
+        }
+        return found
+    }
+
     /// Sets and removes, all or nothing; durable when it returns.
     /// - Parameter deadline: for the account's lock, monotonic nanoseconds.
     /// - Throws: `limit`, `damaged`.

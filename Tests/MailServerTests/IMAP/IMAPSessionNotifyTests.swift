@@ -291,6 +291,34 @@ import Testing
         #expect(lines[line: 0].hasSuffix(#""/" Elsewhere"#), "\(lines)")
     }
 
+    /// Annotations have no observer in other processes: the poll looks at their file.
+    @Test func anotherProcessAnnotates() async throws {
+        let mail = try IMAPTestMail()
+        let dialogue = await IMAPDialogue.alice(mail, select: nil)
+        await dialogue.ok(
+            "NOTIFY SET (mailboxes (INBOX Sent) (MailboxMetadataChange)) (personal (ServerMetadataChange))")
+        let other = try Store.open(mail.store.root).account(AccountAddress(parsing: "alice@example.com"))
+        try other.annotate(.inbox, [(entry: "/private/comment", value: [120]), (entry: "/private/a", value: [120])])
+        try other.annotate(nil, [(entry: "/private/x", value: [120])])
+        try other.annotate(MailboxName("Trash"), [(entry: "/private/comment", value: [120])])
+        #expect(
+            await dialogue.give(.poll) == [
+                "* METADATA \"\" /private/x", "* METADATA INBOX /private/a /private/comment",
+            ])
+        #expect(await dialogue.give(.poll).isEmpty)
+        // Of its own changes a client hears nothing, of a removal as of a change.
+        await dialogue.ok(#"SETMETADATA Sent (/private/comment "y")"#)
+        try other.annotate(.inbox, [(entry: "/private/a", value: nil)])
+        #expect(await dialogue.give(.poll) == ["* METADATA INBOX /private/a"])
+        try other.annotate(MailboxName("Sent"), [(entry: "/private/comment", value: [122])])
+        #expect(await dialogue.give(.poll) == ["* METADATA Sent /private/comment"])
+        // What this process does is told once.
+        let third = await IMAPDialogue.alice(mail, select: nil)
+        await third.ok(#"SETMETADATA INBOX (/private/a "z")"#)
+        #expect(try await dialogue.wake() == ["* METADATA INBOX /private/a"])
+        #expect(await dialogue.give(.poll).isEmpty)
+    }
+
     @Test func annotations() async throws {
         let mail = try IMAPTestMail()
         let dialogue = await IMAPDialogue.alice(mail, select: nil)

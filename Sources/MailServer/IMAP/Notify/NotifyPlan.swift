@@ -110,6 +110,9 @@ struct NotifyPlan: Sendable {
         }
     }
 
+    /// Whether annotations are to be told of.
+    var wantsMetadata: Bool { groups.contains { !$0.events.isDisjoint(with: [.metadata, .serverMetadata]) } }
+
     var wantsServerMetadata: Bool { groups.contains { $0.events.contains(.serverMetadata) } }
 
     private static func names(_ mailboxes: IMAPNotifyMailboxes, _ name: String, isSubscribed: Bool) -> Bool {

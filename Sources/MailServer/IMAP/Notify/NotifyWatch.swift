@@ -14,6 +14,10 @@ struct NotifyWatch: Sendable {
         var metadata: [(mailbox: MailboxName?, entries: [String])] = []
         /// More annotations changed than are kept.
         var isOverflowing = false
+        /// Others than this process may have changed some.
+        var annotations = false
+        /// What this process has changed since the last look at the file.
+        var known: Set<AnnotationState.Change> = []
     }
 
     /// An observer of the account that ends with this object.
@@ -39,6 +43,7 @@ struct NotifyWatch: Sendable {
     /// By name.
     private(set) var mailboxes: [String: WatchedMailbox] = [:]
     private var tree = AccountTree()
+    private var annotations = AnnotationState()
     private var account: AccountObservation?
     /// Of the mailbox that is selected, when its news are pushed.
     var selected: MailboxObservation?
@@ -49,6 +54,8 @@ struct NotifyWatch: Sendable {
 
     /// Annotations that wait to be told.
     private static let maximumMetadata = 64
+    /// Annotations changed by this process that are told apart from those that others change.
+    private static let maximumKnown = 1_000
     /// Nanoseconds for which other processes' changes to the tree may go unseen, beside the poll's interval.
     private static let treeAge: UInt64 = 900_000_000
 
@@ -76,8 +83,11 @@ struct NotifyWatch: Sendable {
             let isNews = signals.withLockedValue { signals in
                 switch event {
                 case .tree: signals.tree = true
-                case .metadata(_, _, let origin) where origin == id: return false
-                case .metadata(let mailbox, let entries, _):
+                case .metadata(let mailbox, let entries, let origin):
+                    for entry in entries where signals.known.count < Self.maximumKnown {
+                        signals.known.insert(.init(mailbox: mailbox, entry: entry))
+                    }
+                    if origin == id { return false }
                     if signals.metadata.count < Self.maximumMetadata {
                         signals.metadata.append((mailbox, entries))
                     } else {
@@ -89,6 +99,7 @@ struct NotifyWatch: Sendable {
             if isNews { onChange() }
         }
         if plan.needsTree { tree = try mail.tree(maximumAge: 0) }
+        if plan.wantsMetadata { annotations = try mail.annotationState() ?? annotations }
         guard try resolve(made: nil) else { return nil }
     }
 
@@ -99,21 +110,24 @@ struct NotifyWatch: Sendable {
 
     /// Whether some of what other processes do to mailboxes that are not selected is seen only by looking.
     var needsPoll: Bool {
-        plan.needsTree || mailboxes.values.contains { !$0.mailbox.isWatched }
+        plan.needsTree || plan.wantsMetadata || mailboxes.values.contains { !$0.mailbox.isWatched }
     }
 
     /// As if what nobody tells had changed.
     func poll() {
         let unwatched = mailboxes.values.filter { !$0.mailbox.isWatched }.map(\.mailbox.id)
-        let needsTree = plan.needsTree
+        let (needsTree, wantsMetadata) = (plan.needsTree, plan.wantsMetadata)
         signals.withLockedValue { signals in
             signals.mailboxes.formUnion(unwatched)
             if needsTree { signals.tree = true }
+            if wantsMetadata { signals.annotations = true }
         }
     }
 
     var hasSignals: Bool {
-        signals.withLockedValue { !$0.mailboxes.isEmpty || $0.tree || !$0.metadata.isEmpty || $0.isOverflowing }
+        signals.withLockedValue {
+            !$0.mailboxes.isEmpty || $0.tree || !$0.metadata.isEmpty || $0.isOverflowing || $0.annotations
+        }
     }
 
     /// This client has put messages into a mailbox.
@@ -149,8 +163,11 @@ struct NotifyWatch: Sendable {
         selected: Mailbox?, usesModSeq: Bool, appendLimit: UInt64
     ) throws(StoreError) -> [IMAPResponse]? {
         var news = signals.withLockedValue { signals in
-            defer { signals = Signals() }
-            return signals
+            let news = signals
+            signals = Signals()
+            // As long as nobody has looked at the file.
+            if !news.annotations { signals.known = news.known }
+            return news
         }
         if news.isOverflowing { return nil }
         var responses: [IMAPResponse] = []
@@ -190,7 +207,22 @@ struct NotifyWatch: Sendable {
             }
         }
         responses += news.metadata.compactMap(metadataResponse)
+        if news.annotations { responses += lookAtAnnotations(known: news.known) }
         return responses
+    }
+
+    /// What other processes did to annotations. Blocks.
+    private mutating func lookAtAnnotations(known: Set<AnnotationState.Change>) -> [IMAPResponse] {
+        // What cannot be read is looked at again with the next poll.
+        guard let mail, let now = try? mail.annotationState(since: annotations),
+            let changes = try? mail.annotationChanges(from: annotations, to: now)
+        else { return [] }
+        annotations = now
+        var told: [String: (mailbox: MailboxName?, entries: [String])] = [:]
+        for change in changes where !known.contains(change) {
+            told[change.mailbox?.description ?? "", default: (change.mailbox, [])].entries.append(change.entry)
+        }
+        return told.keys.sorted().compactMap { name in told[name].flatMap(metadataResponse) }
     }
 
     private func metadataResponse(_ change: (mailbox: MailboxName?, entries: [String])) -> IMAPResponse? {
