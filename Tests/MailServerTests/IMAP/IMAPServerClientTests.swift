@@ -153,7 +153,7 @@ import Testing
             while not imap.readline().startswith(b"a OK"): pass
             imap.logout()
             """)
-        try await IMAPServerHarness.wait(forFile: mark)
+        try await harness.wait(forFile: mark)
         // Shares nothing with the server but the files, as another process would.
         let other = try Store.open(harness.mail.store.root)
         let mailbox = try other.account(AccountAddress(parsing: "alice@example.com")).mailbox(.inbox)

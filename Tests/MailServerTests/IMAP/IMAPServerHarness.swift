@@ -1,4 +1,5 @@
 import FoundationEssentials
+import NIOConcurrencyHelpers
 import NIOCore
 import NIOPosix
 import Testing
@@ -10,6 +11,7 @@ final class IMAPServerHarness: Sendable {
     let mail: IMAPTestMail
     private let server: IMAPServer
     private let clients: PythonClients
+    private let endedScripts = NIOLockedValueBox(0)
 
     init(usesTLS: Bool, _ change: (inout IMAPServerConfiguration) -> Void = { _ in }) async throws {
         mail = try IMAPTestMail()
@@ -33,13 +35,18 @@ final class IMAPServerHarness: Sendable {
 
     /// Runs `script` with `PORT` and `IMAPS` set: see ``PythonClients``.
     @discardableResult
-    func python(_ script: String) async throws -> String { try await clients.run(script) }
+    func python(_ script: String) async throws -> String {
+        defer { endedScripts.withLockedValue { $0 += 1 } }
+        return try await clients.run(script)
+    }
 
-    /// Waits until a script has made a file.
-    static func wait(forFile path: String, _ location: SourceLocation = #_sourceLocation) async throws {
-        let end = ContinuousClock.now + .seconds(120)
+    /// Waits until the one script of this harness has made a file; as long as that takes.
+    func wait(forFile path: String, _ location: SourceLocation = #_sourceLocation) async throws {
         while !FileManager.default.fileExists(atPath: path) {
-            try #require(ContinuousClock.now < end, "the script did not get there", sourceLocation: location)
+            let isOver = endedScripts.withLockedValue { $0 > 0 }
+            try #require(
+                !isOver || FileManager.default.fileExists(atPath: path), "the script did not get there",
+                sourceLocation: location)
             try await Task.sleep(for: .milliseconds(5))
         }
     }

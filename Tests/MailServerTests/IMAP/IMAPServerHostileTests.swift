@@ -94,7 +94,7 @@ import Testing
             assert rest.startswith(b"* BYE"), rest
             print("goodbye")
             """)
-        try await IMAPServerHarness.wait(forFile: mark)
+        try await harness.wait(forFile: mark)
         await harness.finish()
         #expect(try await output == "goodbye\n")
     }

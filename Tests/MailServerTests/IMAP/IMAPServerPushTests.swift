@@ -12,7 +12,7 @@ import Testing
     ) async throws {
         let mark = "\(harness.mail.path)/mark"
         async let client = harness.python("def mark(): open(\"\(mark)\", \"w\").close()\n" + script)
-        try await IMAPServerHarness.wait(forFile: mark)
+        try await harness.wait(forFile: mark)
         try body()
         _ = try await client
         await harness.finish()
