@@ -29,7 +29,7 @@ public struct IMAPSessionConfiguration: Sendable {
     /// Messages of one THREAD, and different message ids that they have or refer to.
     public var maxThreadedMessages = 250_000
     public var maxThreadedMessageIDs = 1_000_000
-    /// Messages that one turn of a COPY copies, all or none through kills and power cuts: 8 MiB of memory at most.
+    /// Messages that one turn of a COPY copies, all or none through kills and power cuts.
     var copyPiece = 4_096
     /// Messages that one turn of a MOVE, STORE or EXPUNGE changes.
     var changePiece = 2_048

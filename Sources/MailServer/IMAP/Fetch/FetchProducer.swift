@@ -22,8 +22,11 @@ struct FetchProducer: Sendable {
     /// What was rendered for one message and serves the next.
     private var rows: IMAPFetchRows
 
-    /// Messages whose \Seen was set on the way.
-    private(set) var changed: [UInt32: MessageEntry] = [:]
+    /// Messages of the page whose \Seen was set.
+    private var changed: [UInt32: MessageEntry] = [:]
+    /// Mod-sequences of all messages whose \Seen was set, and of which nothing else is news: with what others changed
+    /// beside it there may be keywords that the client has not heard of.
+    private(set) var known: [UInt32: ModSeq] = [:]
     /// Messages were asked for that are nowhere any more.
     private(set) var isIncomplete = false
     /// Why an item was left out of an answer.
@@ -84,11 +87,16 @@ struct FetchProducer: Sendable {
         page = found[...]
         if changedSince > 0 { page = page.filter { $0.entry.modSeq > changedSince }[...] }
         guard plan.marksSeen else { return }
+        changed = [:]
         let unseen = page.filter { !$0.entry.flags.contains(.seen) }.map(\.entry.uid)
         guard !unseen.isEmpty else { return }
         // A store without room for a flag still gives its mail out.
         guard let result = try? view.mailbox.changeFlags(unseen, .add(.seen)) else { return }
-        for entry in result.changed { changed[entry.uid.rawValue] = entry }
+        for entry in result.changed {
+            let uid = entry.uid.rawValue
+            changed[uid] = entry
+            if view.entry(of: uid)?.flags.union(.seen) == entry.flags { known[uid] = entry.modSeq }
+        }
     }
 
     private mutating func writeRows(into buffer: inout ByteBuffer, limit: Int) throws(StoreError) {

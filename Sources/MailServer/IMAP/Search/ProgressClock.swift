@@ -22,7 +22,7 @@ struct ProgressClock: Sendable {
 /// How far a command is that goes over many messages.
 struct Progress: Sendable {
     let tag: String
-    let goal: Int
+    var goal: Int
     private var clock: ProgressClock
 
     init(_ tag: String, goal: Int, now: Int64) {

@@ -67,11 +67,8 @@ extension IMAPSession {
                     return .failure(error)
                 }
                 if piece.isLast, let asked, let view {
-                    // With what others changed beside \Seen there may be keywords that the client has not heard of.
-                    let known = piece.producer.changed
-                        .filter { view.entry(of: $0)?.flags.union(.seen) == $1.flags }.mapValues(\.modSeq)
                     do throws(StoreError) {
-                        piece.news = .success(try asked.look(at: view, known: known))
+                        piece.news = .success(try asked.look(at: view, known: piece.producer.known))
                     } catch {
                         piece.news = .failure(error)
                     }

@@ -9,7 +9,7 @@ extension IMAPSession {
         let ranges = try uidRanges(command.set, byUID: command.byUID, in: view)
         try command.flags.checkStorable()
         if command.unchangedSince != nil { enableModSeq() }
-        var progress = Progress(tag, goal: view.count(in: ranges), now: now())
+        var progress = Progress(tag, goal: 0, now: now())
         var piece = StorePiece(command, first: ranges, size: configuration.changePiece)
         var modified: [UID] = []
         var isIncomplete = false
@@ -25,12 +25,13 @@ extension IMAPSession {
                 return (piece, result, look)
             }
             piece = next
+            progress.goal = piece.goal
             done += result.changed.count + result.missing.count + result.modified.count
             modified += result.modified
             if !result.missing.isEmpty { isIncomplete = true }
             try await take(look, after: now)
-            hasToldNews = true
         } while !piece.isLast
+        hasToldNews = true
         if command.byUID { isIncomplete = false }
         guard modified.isEmpty else {
             let numbers = modified.map { command.byUID ? $0.rawValue : view.sequenceNumber(of: $0.rawValue) }
@@ -54,6 +55,8 @@ private struct StorePiece: Sendable {
     /// The first UID that no piece has had yet.
     private var next: UInt32 = 1
     private(set) var isLast = false
+    /// Messages of all pieces.
+    private(set) var goal = 0
 
     init(_ command: IMAPStoreCommand, first ranges: [ClosedRange<UInt32>], size: Int) {
         self.command = command
@@ -74,6 +77,7 @@ private struct StorePiece: Sendable {
             }
         let found = view.page(of: ranges, from: next, limit: size + 1)
         let uids = found.prefix(size).map(\.entry.uid)
+        if next == 1 { goal = found.count > size ? view.count(in: ranges) : found.count }
         let result = try view.mailbox.changeFlags(uids, change, unchangedSince: command.unchangedSince)
         if found.count > size, let last = found.last { next = last.entry.uid.rawValue } else { isLast = true }
         var own: [NewsProducer.Own] = []
