@@ -1,14 +1,19 @@
-/// Reads ENVELOPE, BODY and BODYSTRUCTURE by the grammar of RFC 9051 section 9, and by nothing else.
+/// Reads ENVELOPE, BODY and BODYSTRUCTURE by the grammar of RFC 3501 section 9 or RFC 9051 section 9, and by nothing else.
 struct IMAPStructureGrammar {
     struct Violation: Error, CustomStringConvertible {
         let description: String
     }
 
     private let bytes: [UInt8]
+    private let isRev2: Bool
     private(set) var index = 0
 
-    init(_ text: String) { bytes = Array(text.utf8) }
-    init(_ bytes: [UInt8]) { self.bytes = bytes }
+    init(_ text: String, isRev2: Bool) { self.init(Array(text.utf8), isRev2: isRev2) }
+
+    init(_ bytes: [UInt8], isRev2: Bool) {
+        self.bytes = bytes
+        self.isRev2 = isRev2
+    }
 
     var isAtEnd: Bool { index == bytes.count }
     private var current: UInt8? { index < bytes.count ? bytes[index] : nil }
@@ -51,11 +56,14 @@ struct IMAPStructureGrammar {
         try skip("\"")
         var text: [UInt8] = []
         while true {
-            guard var byte = current, (1...0x7F).contains(byte), byte != 10, byte != 13 else {
+            guard var byte = current, byte != 0, byte < 0x80 || isRev2, byte != 10, byte != 13 else {
                 throw violation("quoted character")
             }
             index += 1
-            if byte == UInt8(ascii: "\"") { return String(decoding: text, as: UTF8.self) }
+            if byte == UInt8(ascii: "\"") {
+                guard let text = String(validating: text, as: UTF8.self) else { throw violation("UTF-8") }
+                return text
+            }
             if byte == UInt8(ascii: "\\") {
                 guard let escaped = current, escaped == UInt8(ascii: "\"") || escaped == byte else {
                     throw violation("escaped character")
@@ -131,7 +139,7 @@ struct IMAPStructureGrammar {
         try string()
         try skip(" ")
         try number()
-        if type == "message", subtype == "rfc822" || subtype == "global" {
+        if type == "message", subtype == "rfc822" || (isRev2 && subtype == "global") {
             try skip(" ")
             try envelope()
             try skip(" ")

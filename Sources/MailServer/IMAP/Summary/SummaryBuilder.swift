@@ -31,12 +31,12 @@ extension MessageSummary {
         of message: Message, header: [UInt8], _ block: HeaderBlock, preview: String?, limits: ParseLimits
     ) -> [UInt8]? {
         let structure = IMAPBodyStructure(message.root)
-        let hasBody = !message.root.body.isEmpty
+        let (hasOneForm, hasBody) = (!structure.holdsGlobalMessage, !message.root.body.isEmpty)
         return encode(limits: limits) { section in
             switch section {
             case .envelope: IMAPEnvelope(message.envelope).rendered()
-            case .body: structure.rendered(extensible: false)
-            case .bodyStructure: structure.rendered(extensible: true)
+            case .body: hasOneForm ? structure.rendered(extensible: false) : nil
+            case .bodyStructure: hasOneForm ? structure.rendered(extensible: true) : nil
             case .fields: block.raw(SummaryFields.selection, in: header.span, hasBody: hasBody)
             case .preview: preview.map { Array($0.utf8) }
             }

@@ -20,6 +20,20 @@ extension IMAPBodyStructure {
     }
 }
 
+extension IMAPBodyStructure {
+    /// A MESSAGE/GLOBAL, whose form depends on the dialect (RFC 9051 section 9).
+    fileprivate var isGlobalMessage: Bool { equalsIgnoringCase(subtype, "GLOBAL") }
+
+    /// Whether a MESSAGE/GLOBAL is anywhere in it, so that no one form is for all clients.
+    public var holdsGlobalMessage: Bool {
+        switch kind {
+        case .leaf: false
+        case .multipart(let parts): parts.contains(where: \.holdsGlobalMessage)
+        case .message(_, _, let body): isGlobalMessage || body.holdsGlobalMessage
+        }
+    }
+}
+
 extension ByteBuffer {
     /// Parts nested deeper than this are sent as an empty text, so that no message can exhaust the stack.
     private static let maximumStructureDepth = 200
@@ -72,6 +86,10 @@ extension ByteBuffer {
         case .leaf(let leaf):
             write(leaf, of: structure, utf8: utf8)
             if equalsIgnoringCase(leaf.type, "TEXT") { writeString(" \(leaf.lines)") }
+            if extensible { writeMD5(leaf, utf8: utf8) }
+        case .message(let leaf, _, _) where !utf8 && structure.isGlobalMessage:
+            // IMAP4rev1 knows an envelope in MESSAGE/RFC822 alone (RFC 3501 section 9): to others it is any file.
+            write(leaf, of: structure, utf8: utf8)
             if extensible { writeMD5(leaf, utf8: utf8) }
         case .message(let leaf, let envelope, let body):
             write(leaf, of: structure, utf8: utf8)
