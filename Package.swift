@@ -17,7 +17,7 @@ let package = Package(
         .library(name: "ShardFS", targets: ["ShardFS"]),
         .executable(name: "rmail", targets: ["rmail"]),
         // For the nested packages Benchmarks and Fuzz.
-        .library(name: "Codecs", targets: ["IMAPCodec", "SMTPCodec", "MIME"]),
+        .library(name: "Codecs", targets: ["Primitives", "IMAPCodec", "SMTPCodec", "MIME"]),
         .library(name: "TestSupport", targets: ["TestSupport"]),
         .library(name: "Server", targets: ["MailServer", "ShardIndex"]),
     ],

@@ -1,4 +1,5 @@
 import Crypto
+import Primitives
 
 @testable import MailServer
 
@@ -15,14 +16,14 @@ func checkSCRAM(_ bytes: [UInt8]) {
     precondition((try? exchange.last(rest)) == nil, "a proof out of nothing")
     let header = first.split(separator: 0x2C, maxSplits: 2, omittingEmptySubsequences: false).prefix(2)
     let bare = first.dropFirst(header.reduce(2) { $0 + $1.count })
-    let binding = PaddedBase64.encode(Array(header[0]) + [0x2C] + Array(header[1]) + [0x2C])
+    let binding = Base64.text(Array(header[0]) + [0x2C] + Array(header[1]) + [0x2C])
     let nonce = challenge.prefix { $0 != 0x2C }
     for extensions in [[], [0x2C] + rest] {
         let message = Array("c=\(binding),".utf8) + nonce + extensions
         let text = Array(bare) + [0x2C] + challenge + [0x2C] + message
         let signature = HMAC<SHA256>.authenticationCode(for: text, using: SymmetricKey(data: credentials.storedKey))
         var proof = zip(clientKey, signature).map { $0 ^ $1 }
-        func answer() -> [UInt8] { message + Array(",p=\(PaddedBase64.encode(proof))".utf8) }
+        func answer() -> [UInt8] { message + Array(",p=\(Base64.text(proof))".utf8) }
         let isText = !answer().contains(0) && String(validating: answer(), as: UTF8.self) != nil
         let isGood = (try? exchange.last(answer())) != nil
         precondition(isGood == (isText && answer().count <= 4_096), "a right proof counts for nothing")

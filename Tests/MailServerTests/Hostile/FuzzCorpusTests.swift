@@ -1,20 +1,12 @@
-import FoundationEssentials
+import TestSupport
 import Testing
 
 @testable import MailServer
 
 /// Replays the corpora of the fuzzers: a finding that was fixed is added there and stays fixed.
 @Suite struct FuzzCorpusTests {
-    private static func files(_ target: String) throws -> [(name: String, bytes: [UInt8])] {
-        let folder = URL(filePath: #filePath).deletingLastPathComponent().appending(
-            path: "../../../Fuzz/corpus/\(target)")
-        return try FileManager.default.contentsOfDirectory(atPath: folder.path).sorted().map { name in
-            (name, try [UInt8](Data(contentsOf: folder.appending(path: name))))
-        }
-    }
-
-    @Test func whatTheServerReads() throws {
-        let files = try Self.files("server")
+    @Test func whatTheServerReads() {
+        let files = Repository.fuzzCorpus("server")
         #expect(files.count >= 20)
         for (_, bytes) in files {
             fuzzServer(bytes)
@@ -22,8 +14,8 @@ import Testing
         }
     }
 
-    @Test func sessions() throws {
-        let files = try Self.files("session")
+    @Test func sessions() {
+        let files = Repository.fuzzCorpus("session")
         #expect(files.count >= 10)
         for (_, bytes) in files { fuzzSession(bytes) }
     }
