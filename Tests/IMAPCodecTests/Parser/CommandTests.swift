@@ -9,7 +9,8 @@ import Testing
         CommandRow("CHECK", .check), CommandRow("CLOSE", .close), CommandRow("UNSELECT", .unselect),
         CommandRow("EXPUNGE", .expunge(uids: nil)),
         CommandRow("UID EXPUNGE 3000:3002", .expunge(uids: set(r(3000, 3002)))),
-        CommandRow("ID NIL", .id([])), CommandRow("ID ()", .id([])),
+        CommandRow("ID NIL", .id([])), CommandRow("ID ()", .id([])), CommandRow("ID ( )", .id([])),
+        CommandRow("ID ( \"name\" \"x\" )", .id([IMAPIDField(name: "name", value: bytes("x"))])),
         CommandRow(
             "ID (\"name\" \"x\" \"os\" NIL)",
             .id([IMAPIDField(name: "name", value: bytes("x")), IMAPIDField(name: "os", value: nil)])),
@@ -136,7 +137,8 @@ import Testing
             "AUTHENTICATE PLAIN a", "AUTHENTICATE PLAIN ====", "GETMETADATA a /other/x", "GETMETADATA a /private/",
             "GETMETADATA a /private/x//y", "GETMETADATA a /private/*", "NOTIFY SET", "NOTIFY SET (selected ())",
             "NOTIFY SET (selected)", "NOTIFY SET (other NONE)",
-            "SETQUOTA \"\" (STORAGE 9223372036854775808)", "APPEND INBOX", "REPLACE 1 x", "ID (\"a\")", "ENABLE",
+            "SETQUOTA \"\" (STORAGE 9223372036854775808)", "APPEND INBOX", "REPLACE 1 x", "ID (\"a\")", "ID ( \"a\" )",
+            "ENABLE",
         ])
     func refuses(_ text: String) {
         guard case .failure(.syntax) = parse(text) else {

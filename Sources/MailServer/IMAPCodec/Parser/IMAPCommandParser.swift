@@ -87,7 +87,8 @@ struct IMAPCommandParser {
     private mutating func idFields() throws(IMAPSyntaxError) -> [IMAPIDField] {
         if lexer.takeWord("NIL") { return [] }
         var fields: [IMAPIDField] = []
-        try lexer.list(allowEmpty: true) { lexer throws(IMAPSyntaxError) in
+        // aioimaplib sends `ID ( "name" "value" )`.
+        try lexer.list(allowEmpty: true, forgivesPadding: true) { lexer throws(IMAPSyntaxError) in
             // RFC 2971 section 3.3 allows thirty pairs.
             guard fields.count < 30 else { throw .syntax("Too many ID fields") }
             guard let name = String(validating: try lexer.string(), as: UTF8.self) else {

@@ -42,16 +42,21 @@ extension IMAPLexer {
     // MARK: Lists
 
     /// `(a b c)`: elements separated by one space.
+    ///
+    /// - Parameter forgivesPadding: `( a b c )` will do.
     mutating func list(
-        allowEmpty: Bool = false, _ element: (inout Self) throws(IMAPSyntaxError) -> Void
+        allowEmpty: Bool = false, forgivesPadding: Bool = false,
+        _ element: (inout Self) throws(IMAPSyntaxError) -> Void
     ) throws(IMAPSyntaxError) {
         try expect(.openParenthesis, "Parenthesised list expected")
+        if forgivesPadding { _ = take(.space) }
         if allowEmpty, take(.closeParenthesis) { return }
         try element(&self)
         var count = 1
         while !take(.closeParenthesis) {
             guard count < Self.maximumElements else { throw .syntax("Too many elements in a list") }
             try space()
+            if forgivesPadding, take(.closeParenthesis) { return }
             try element(&self)
             count += 1
         }
