@@ -7,7 +7,7 @@ STRESS_SECONDS ?= 60
 BUILD_PACKAGES = libssl-dev liblmdb-dev libunistring-dev zlib1g-dev pkg-config
 RUN_PACKAGES = $(BUILD_PACKAGES) python3
 TEST_PACKAGES = $(RUN_PACKAGES) openssl isync curl swaks libnet-ssleay-perl mutt bsdutils offlineimap3 python3-venv \
-	dovecot-imapd
+	dovecot-imapd libmail-imapclient-perl libio-socket-ssl-perl php-cli php-imap imapfilter interimap msmtp
 
 .PHONY: run test build bench bench-imap stress fuzz format lint docs install clean
 

@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
-"""Real mail programs against a server of their own: mbsync, OfflineIMAP, imaplib, IMAPClient, curl, swaks and mutt,
-then many sessions at once, two processes on one store and SIGKILL in the middle of deliveries.
+"""Real mail programs against a server of their own: mbsync, OfflineIMAP, imaplib, IMAPClient, Mail::IMAPClient, PHP's
+imap, imapfilter, doveadm, interimap, curl, swaks, msmtp and mutt, then many sessions at once, two processes on one
+store and SIGKILL in the middle of deliveries.
 
 clients.py PATH-OF-RMAIL. Exit status 1 when anything is not as it should be; a program that is missing is a failure."""
 
@@ -16,7 +17,9 @@ import threading
 import time
 from collections import Counter
 
+from copying_clients import doveadm, interimap
 from harness import ALICE, BOB, Session, run, write
+from library_clients import imapfilter, msmtp, perl_imapclient, php_imap
 from python_clients import python_imapclient, python_imaplib
 from sync_clients import mbsync, offlineimap
 from usage_sessions import PASSWORD, Server, wait_for
@@ -318,7 +321,8 @@ def main():
     with tempfile.TemporaryDirectory(prefix="rmail-clients-") as root:
         s = Server(rmail, root)
         try:
-            for part in (mbsync, python_imaplib, python_imapclient, offlineimap, curl, swaks, mutt, quota, large,
+            for part in (mbsync, python_imaplib, python_imapclient, offlineimap, curl, swaks, mutt, msmtp,
+                         perl_imapclient, php_imap, imapfilter, doveadm, interimap, quota, large,
                          sessions_at_once, two_processes, killed):
                 began = time.monotonic()
                 part(s)
