@@ -42,6 +42,8 @@ final class ConnectionHandler: ChannelInboundHandler {
     private var tlsContext: NIOSSLContext?
     private var lastActivity = NIODeadline.now()
     private var silenceTimer: Scheduled<Void>?
+    /// The silence that the timer was set for; a login may shorten it.
+    private var watchedSilence = TimeAmount.zero
     private var closeTimer: Scheduled<Void>?
 
     /// - Parameters:
@@ -144,6 +146,10 @@ final class ConnectionHandler: ChannelInboundHandler {
         isAdvancing = true
         if life == .open { driver.advance(on: self) }
         isAdvancing = false
+        if life == .open, driver.silence < watchedSilence {
+            silenceTimer?.cancel()
+            watchSilence(for: driver.silence)
+        }
         readMore()
         if life == .closed { finish() }
     }
@@ -235,6 +241,7 @@ final class ConnectionHandler: ChannelInboundHandler {
 
     private func watchSilence(for delay: TimeAmount) {
         let bound = NIOLoopBound(self, eventLoop: eventLoop)
+        watchedSilence = driver.silence
         // A client that stops reading must be noticed soon, whatever the time it may be silent for.
         let delay = min(delay, driver.output?.timeout ?? delay)
         silenceTimer = eventLoop.scheduleTask(in: delay) { bound.value.checkSilence() }
