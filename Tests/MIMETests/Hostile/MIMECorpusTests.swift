@@ -20,7 +20,9 @@ import Testing
             var bytes = [UInt8](repeating: 0, count: 65_536)
             bytes.removeLast(bytes.count - max(0, read(descriptor, &bytes, bytes.count)))
             fuzzMIME(bytes)
-            for length in stride(from: 0, to: bytes.count, by: max(7, bytes.count / 40)) { fuzzMIME(Array(bytes[..<length])) }
+            for length in stride(from: 0, to: bytes.count, by: max(7, bytes.count / 40)) {
+                fuzzMIME(Array(bytes[..<length]))
+            }
             count += 1
         }
         #expect(count >= 10)
