@@ -3,7 +3,10 @@ public enum Base64 {
     private static let alphabet = Array("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/".utf8)
 
     /// The decoded bytes; nil when `text` is not base64. The empty text is empty data.
-    public static func decode(_ text: some BidirectionalCollection<UInt8>) -> [UInt8]? {
+    /// - Parameter allowsStrayBits: takes set bits beside the padding, as many decoders do.
+    public static func decode(
+        _ text: some BidirectionalCollection<UInt8>, allowsStrayBits: Bool = false
+    ) -> [UInt8]? {
         guard text.count.isMultiple(of: 4) else { return nil }
         let padding = text.reversed().prefix { $0 == UInt8(ascii: "=") }.count
         guard padding <= 2 else { return nil }
@@ -21,7 +24,7 @@ public enum Base64 {
             }
         }
         // 2 or 4 bits are left over beside padding; set ones would give one value several spellings.
-        return accumulator & ((1 << UInt32(bits)) - 1) == 0 ? decoded : nil
+        return allowsStrayBits || accumulator & ((1 << UInt32(bits)) - 1) == 0 ? decoded : nil
     }
 
     /// The padded text of `bytes`, as bytes.

@@ -89,6 +89,23 @@ import Testing
         index.close()
     }
 
+    @Test func extractsLeaveRoomForSummaries() throws {
+        let scratch = try CacheScratch()
+        let index = scratch.index { $0.maximumAccountBytes = 2 << 20 }
+        let account = try scratch.account(index)
+        var uid: UInt32 = 1
+        while size(of: scratch.file(IndexFiles.data)) <= 3 << 19 {
+            account.fill(uid...uid + 99)
+            uid += 100
+        }
+        account.putExtracts(CacheScratch.mailbox, (1..<uid).map { ($0, [UInt8](repeating: 1, count: 500)) })
+        account.flush()
+        #expect(account.statistics.recreated == 0)
+        #expect(account.statistics.dropped == Int(uid - 1))
+        #expect(account.found(1...uid).count == Int(uid - 1))
+        index.close()
+    }
+
     @Test func allTogetherAreBounded() throws {
         let scratch = try CacheScratch()
         let index = scratch.index {

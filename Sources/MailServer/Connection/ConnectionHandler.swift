@@ -20,8 +20,10 @@ final class ConnectionHandler: ChannelInboundHandler {
 
     private enum Life {
         case open
-        /// The last answer is written; what still comes is dropped.
+        /// The last answer is on its way out; what still comes is dropped.
         case closing
+        /// The client has it, and is waited for.
+        case draining
         case closed
     }
 
@@ -97,8 +99,12 @@ final class ConnectionHandler: ChannelInboundHandler {
             note(.stop)
         case ChannelEvent.inputClosed:
             isInputClosed = true
-            guard life == .open else { return context.close(promise: nil) }
-            advance()
+            switch life {
+            case .open: advance()
+            // Closing now would take along what the client has not read yet: the end of the write does it.
+            case .closing: break
+            case .draining, .closed: context.close(promise: nil)
+            }
         default:
             context.fireUserInboundEventTriggered(event)
         }
@@ -172,7 +178,7 @@ final class ConnectionHandler: ChannelInboundHandler {
         guard let context, !isReading, !isInputClosed else { return }
         switch life {
         case .open: guard !isBusy, context.channel.isWritable else { return }
-        case .closing: break
+        case .closing, .draining: break
         case .closed: return
         }
         isReading = true
@@ -222,19 +228,21 @@ final class ConnectionHandler: ChannelInboundHandler {
         guard life == .open, let context else { return }
         life = .closing
         silenceTimer?.cancel()
-        let bound = NIOLoopBound(context, eventLoop: eventLoop)
-        closeTimer = eventLoop.scheduleTask(in: closeTimeout) { bound.value.close(promise: nil) }
-        let drains = draining && !isInputClosed
+        let bound = NIOLoopBound(self, eventLoop: eventLoop)
+        closeTimer = eventLoop.scheduleTask(in: closeTimeout) { bound.value.drop() }
         let written = eventLoop.makePromise(of: Void.self)
         context.writeAndFlush(wrapOutboundOut(last), promise: written)
         written.futureResult.whenComplete { result in
-            if case .success = result, drains {
-                // A TLS session cannot always be half closed; then the timer or the client closes.
-                bound.value.close(mode: .output, promise: nil)
-            } else {
-                bound.value.close(promise: nil)
-            }
+            if case .success = result, draining { bound.value.drain() } else { bound.value.drop() }
         }
+    }
+
+    /// The client has the last answers: it may close, and is shown that nothing follows.
+    private func drain() {
+        guard life == .closing, !isInputClosed else { return drop() }
+        life = .draining
+        // A TLS session cannot always be half closed; then the timer or the client closes.
+        context?.close(mode: .output, promise: nil)
     }
 
     // MARK: - Silence

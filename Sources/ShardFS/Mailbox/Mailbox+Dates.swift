@@ -12,7 +12,7 @@ extension Mailbox {
             (s.view.list.entry(of: entry.uid), s.view.list.shardIndex(number).map { s.view.list.shards[$0].columns })
         }
         if let known = now?.knownInternalDate { return known }
-        if now != nil, let shard, shard.dates.isEmpty {
+        if now != nil, let shard, shard.lacksManyDates {
             let dates = try lookUpDates(number, shard)
             state.withLock { $0.view.setDates(ofShard: number, dates) }
             if let date = dates[UInt16(entry.uid.rawValue - shard.firstUID)] { return Int64(date) }

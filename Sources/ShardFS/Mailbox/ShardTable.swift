@@ -163,6 +163,11 @@ struct ShardColumns: Sendable {
         for i in offsets.indices { if let date = found[offsets[i]] { dates[i] = date } }
     }
 
+    /// Whether one look at all files of the shard is better than one at each whose date is asked for.
+    var lacksManyDates: Bool {
+        dates.isEmpty || dates.count { $0 == Self.unknownDate } > Self.fewUnknown
+    }
+
     /// Dates that are known without a look. They begin a column when few are left unknown, which are looked up one by
     /// one; else it stays empty, which tells that all are still to be looked up together.
     mutating func noteDates(_ found: ArraySlice<(uid: UInt32, date: UInt32)>) {

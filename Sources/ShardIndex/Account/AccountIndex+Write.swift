@@ -20,6 +20,9 @@ extension AccountIndex {
         guard let prefix = IndexKey.prefix(.extract, mailbox.id, uidValidity: mailbox.uidValidity) else {
             return dropped(extracts.count)
         }
+        // They save time alone: what is left of the room is for what saves the reading of files.
+        let used = use(create: false) { ($0.bytes, .good) }?.0 ?? 0
+        if used > UInt64(core.mapBytes / 4 * 3) { return dropped(extracts.count) }
         let fitting = extracts.filter { $0.bytes.count <= core.options.maximumValueBytes }
         if fitting.count < extracts.count { dropped(extracts.count - fitting.count) }
         queue(

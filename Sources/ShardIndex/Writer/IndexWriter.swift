@@ -32,6 +32,9 @@ final class IndexWriter: Sendable {
         self.delay = UInt64(max(0, min(delay, 60)) * 1e9)
     }
 
+    /// Nothing waits, and the thread is not to look for anything.
+    var isIdle: Bool { state.withLock { $0.jobs.isEmpty && $0.due == nil } }
+
     /// Queues changes; false when there is no room, or no thread any more.
     func add(_ account: AccountIndex, _ mutations: [Mutation]) -> Bool {
         state.change { s in
@@ -50,7 +53,7 @@ final class IndexWriter: Sendable {
             enqueue(account, mutations, limit: s.bytes == 0 ? .max : limit, &s)
         }
         // Nobody waits for more to come.
-        if isTaken == true { state.change { $0.due = 0 } }
+        if isTaken == true { state.change { s in if !s.jobs.isEmpty { s.due = 0 } } }
         return isTaken ?? false
     }
 

@@ -1,5 +1,6 @@
 import Glibc
 import ShardFS
+import TestSupport
 
 guard let arguments = Arguments(CommandLine.arguments) else {
     say(Arguments.usage)

@@ -80,6 +80,12 @@ private func account(_ json: String) throws(AccountError) -> UserAccount {
         #expect(try again.json() == Array(text.utf8))
     }
 
+    /// As Python's decoder reads it, whose files these are.
+    @Test func base64WithStrayBits() throws {
+        let salt = try account(#"{"password_hash": "\#(oneRound)", "salt": "c2FsdB=="}"#)
+        #expect(salt.password.salt == Array("salt".utf8))
+    }
+
     @Test func aLimitOfMessagesIsWrittenOnceItIsSet() throws {
         var read = try account(#"{"password_hash": "\#(oneRound)", "salt": "aa"}"#)
         #expect(read.quotaMessages == 0)

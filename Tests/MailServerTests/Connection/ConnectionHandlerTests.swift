@@ -28,6 +28,20 @@ import Testing
         typealias OutboundIn = ByteBuffer
         var count = 0
         var halfCloses = 0
+        /// Writes wait as in front of a client that does not read.
+        var holdsWrites = false
+        private var held: (context: ChannelHandlerContext, data: NIOAny, promise: EventLoopPromise<Void>?)?
+
+        func write(context: ChannelHandlerContext, data: NIOAny, promise: EventLoopPromise<Void>?) {
+            guard holdsWrites else { return context.write(data, promise: promise) }
+            held = (context, data, promise)
+        }
+
+        func release() {
+            guard let (context, data, promise) = held else { return }
+            held = nil
+            context.writeAndFlush(data, promise: promise)
+        }
 
         func close(context: ChannelHandlerContext, mode: CloseMode, promise: EventLoopPromise<Void>?) {
             guard mode == .output else { return context.close(mode: mode, promise: promise) }
@@ -113,6 +127,18 @@ import Testing
         #expect(driver.received.isEmpty && reads.count == 2)
         #expect(channel.isActive && reads.halfCloses == 1)
         channel.embeddedEventLoop.advanceTime(by: .seconds(2))
+        #expect(!channel.isActive && driver.ends == 1)
+    }
+
+    /// A client that has said all and closes its half still gets the answers that wait in front of it.
+    @Test(arguments: [false, true]) func whatIsOnItsWayOutArrives(draining: Bool) throws {
+        reads.holdsWrites = true
+        handler.close(draining: draining, last: ByteBuffer(string: "bye"))
+        channel.pipeline.fireUserInboundEventTriggered(ChannelEvent.inputClosed)
+        #expect(channel.isActive)
+        #expect(try written() == nil)
+        reads.release()
+        #expect(try written() == "bye")
         #expect(!channel.isActive && driver.ends == 1)
     }
 

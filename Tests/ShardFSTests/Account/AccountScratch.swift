@@ -40,29 +40,4 @@ final class AccountScratch: Sendable {
     }
 }
 
-/// Runs `body` on `count` threads at once and returns when all are done.
-func onThreads(_ count: Int, _ body: @escaping @Sendable (Int) -> Void) {
-    final class Start: Sendable {
-        let index: Int
-        let body: @Sendable (Int) -> Void
-        init(_ index: Int, _ body: @escaping @Sendable (Int) -> Void) {
-            self.index = index
-            self.body = body
-        }
-    }
-    let threads = (0..<count).map { index in
-        var thread = pthread_t()
-        let start = Unmanaged.passRetained(Start(index, body)).toOpaque()
-        pthread_create(
-            &thread, nil,
-            { raw in
-                let start = Unmanaged<Start>.fromOpaque(raw!).takeRetainedValue()
-                start.body(start.index)
-                return nil
-            }, start)
-        return thread
-    }
-    for thread in threads { pthread_join(thread, nil) }
-}
-
 func inMilliseconds(_ n: UInt64) -> UInt64 { System.monotonicNanoseconds() + n * 1_000_000 }

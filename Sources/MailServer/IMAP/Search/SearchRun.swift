@@ -104,7 +104,7 @@ struct SearchRun<Harvest: SearchHarvest>: Sendable {
             }
             if let failure { throw failure }
             run = place == start ? min(2 * run, page.count) : 1
-            let part = page.dropFirst(place).prefix(run)
+            let part = page.dropFirst(place).prefix(min(run, Self.headerTurn - lacking))
             try look(at: part, summaries)
             place += part.count
             lacking += part.count
