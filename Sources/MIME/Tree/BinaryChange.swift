@@ -33,7 +33,10 @@ extension Message {
         case .single:
             guard part.fields.encoding.equalsIgnoringCase("binary") else { return }
             let bytes = try reading(part.header)
-            for field in HeaderBlock(scanning: bytes.span).all(named: "content-transfer-encoding", in: bytes.span) {
+            let block = HeaderBlock(scanning: bytes.span)
+            // Beyond the parser's limits the rest is no leaf's body: it stays as it came.
+            guard part.body.isEmpty || isWhole(bytes), !isComposite(block, bytes) else { return }
+            for field in block.all(named: "content-transfer-encoding", in: bytes.span) {
                 let start = part.header.lowerBound + field.value.lowerBound
                 changes.append(
                     BinaryChange(range: start..<start + field.value.count, kind: .replaced(Array(" base64".utf8))))
@@ -43,6 +46,23 @@ extension Message {
             for part in parts { try collect(part, into: &changes, reading) }
         case .message(let message):
             try collect(message.root, into: &changes, reading)
+        }
+    }
+
+    /// Whether a header ends as one does in front of a body, and not where the parser took no more of it.
+    private static func isWhole(_ header: [UInt8]) -> Bool {
+        let end = header.suffix(3).filter { $0 != UInt8(ascii: "\r") }
+        return header.isEmpty || end.count(where: { $0 == UInt8(ascii: "\n") }) == 2
+            || header.elementsEqual("\r\n".utf8)
+            || header.elementsEqual("\n".utf8)
+    }
+
+    /// A multipart or a message by its own field, whatever it is treated as.
+    private static func isComposite(_ block: HeaderBlock, _ header: [UInt8]) -> Bool {
+        block.all(named: "content-type", in: header.span).contains { field in
+            let value = String(decoding: header[field.value], as: UTF8.self).lowercased()
+            let type = value.drop { $0 == " " || $0 == "\t" || $0.isNewline }
+            return type.hasPrefix("multipart/") || type.hasPrefix("message/")
         }
     }
 }

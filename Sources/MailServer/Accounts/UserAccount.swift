@@ -60,7 +60,8 @@ public struct UserAccount: Sendable, Equatable {
             AccountError(.damaged, "user.json of \(address): \(key) wants \(wants)")
         }
         guard let hashText = document["password_hash"]?.string,
-            let hash = Hex.decode(hashText) ?? Base64.decode(hashText.utf8, allowsStrayBits: true), (16...64).contains(hash.count)
+            let hash = Hex.decode(hashText) ?? Base64.decode(hashText.utf8, allowsStrayBits: true),
+            (16...64).contains(hash.count)
         else { throw wrong("password_hash", "16 to 64 bytes in hex or base64") }
         guard let saltText = document["salt"]?.string, !saltText.isEmpty else { throw wrong("salt", "text") }
         let salt = Hex.decode(saltText) ?? Base64.decode(saltText.utf8, allowsStrayBits: true) ?? Array(saltText.utf8)

@@ -103,7 +103,7 @@ public enum Delivery {
         }
         for mailbox in targets {
             mailbox.raiseCeilingsAhead()
-            try mailbox.compactIfNeeded()
+            mailbox.compactIfNeeded()
         }
     }
 }

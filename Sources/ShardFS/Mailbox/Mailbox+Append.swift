@@ -42,7 +42,7 @@ extension Mailbox {
             }
             try makeDurable([shard], appended: [result.uid])
             raiseCeilingsAhead()
-            try compactIfNeeded()
+            compactIfNeeded()
             return result
         }
     }

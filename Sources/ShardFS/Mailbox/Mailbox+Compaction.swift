@@ -10,12 +10,12 @@ extension Mailbox {
     static let keptExpunges = 5_000
 
     /// Compacts a log that has grown past its measure. Never fails the operation that called it: the next tries again.
-    func compactIfNeeded() throws(StoreError) {
+    ///
+    /// What called it has happened, and is told as such; a mailbox that broke refuses the next change.
+    func compactIfNeeded() {
         let (records, messages) = state.withLock { ($0.view.applied, $0.view.list.count) }
         guard records > 2 * messages + Self.compactionSlack else { return }
-        do { try compact() } catch {
-            if error.code == .needsReopen { throw error }
-        }
+        try? compact()
     }
 
     /// Writes the log anew.

@@ -56,7 +56,7 @@ extension Mailbox {
         // An empty directory that stays harms nobody.
         try? removeEmptyShards(touched)
         raiseCeilingsAhead()
-        try compactIfNeeded()
+        compactIfNeeded()
         return gone
     }
 

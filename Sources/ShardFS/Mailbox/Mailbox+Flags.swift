@@ -54,7 +54,7 @@ extension Mailbox {
         }
         if at > 0 {
             raiseCeilingsAhead()
-            try compactIfNeeded()
+            compactIfNeeded()
         }
         return result
     }

@@ -33,7 +33,7 @@ extension Mailbox {
         if let failure { throw failure }
         for mailbox in [self, target] {
             mailbox.raiseCeilingsAhead()
-            try mailbox.compactIfNeeded()
+            mailbox.compactIfNeeded()
         }
     }
 
@@ -70,15 +70,30 @@ extension Mailbox {
     ) throws(StoreError) {
         let copied = try copy(uids, to: target).copied
         do throws(StoreError) {
-            _ = try remove(copied.map(\.source))
-            result.copied += copied
+            // What another took meanwhile is its own: the copy must not stay.
+            let gone = Set(try remove(copied.map(\.source)))
+            result.copied += copied.filter { gone.contains($0.source) }
+            _ = try? target.remove(copied.filter { !gone.contains($0.source) }.map(\.target))
         } catch {
-            // Which of them went, the list tells; a copy whose source is still there must not stay.
-            let list = state.withLock { $0.view.list }
-            result.copied += copied.filter { list.entry(of: $0.source) == nil }
-            _ = try? target.remove(copied.filter { list.entry(of: $0.source) != nil }.map(\.target))
+            // Which of them went, their files tell: the list may not know yet. Twice is better than not at all, so that
+            // a copy goes only where the original is seen.
+            let kept = copied.filter { isSeen($0.source) }
+            let unmoved = Set(kept.map(\.source))
+            result.copied += copied.filter { !unmoved.contains($0.source) }
+            _ = try? target.remove(kept.map(\.target))
             throw error
         }
+    }
+
+    /// Whether a message's file stands where the list has it.
+    private func isSeen(_ uid: UID) -> Bool {
+        guard let entry = state.withLock({ $0.view.list.entry(of: uid) }), let shard = try? shard(uid.shard) else {
+            return false
+        }
+        let status = try? MessageFileName.with(uid.rawValue, entry.flags) { (name) throws(Errno) in
+            try system.status(shard.descriptor, name)
+        }
+        return status != nil
     }
 
     private func makeDurable(

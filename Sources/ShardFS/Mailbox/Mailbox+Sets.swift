@@ -55,7 +55,7 @@ extension Mailbox {
                 }
             }
             raiseCeilingsAhead()
-            try compactIfNeeded()
+            compactIfNeeded()
             return results
         }
     }

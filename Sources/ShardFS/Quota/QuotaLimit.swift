@@ -106,7 +106,7 @@ final class QuotaLimit: Sendable {
     private func number(_ key: String, _ document: JSONValue, unit: UInt64) throws(StoreError) -> UInt64 {
         switch document[key] {
         case nil, .null: return 0
-        case .number(let units) where units >= 0: return UInt64(exactly: (units * Double(unit)).rounded(.down)) ?? .max
+        case .number(let units) where units >= 0: return UInt64(exactly: (units * Double(unit)).rounded(.up)) ?? .max
         case .some(let value):
             guard let units = value.unsignedInteger else {
                 throw StoreError(.damaged, "\(key) in \(Self.fileName) is not a number from 0")

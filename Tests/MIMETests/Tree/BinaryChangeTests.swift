@@ -22,6 +22,9 @@ import Testing
             ("Content-Transfer-Encoding: binary\n\nbody", [" binary= base64", "body=base64"]),
             ("content-transfer-encoding:\n Binary (c)\n\nbody", ["\r\n Binary (c)= base64", "body=base64"]),
             ("Content-Transfer-Encoding: binary\n\n", [" binary= base64"]),
+            // What holds parts is never base64, whether they are found or not (RFC 2045 section 6.4).
+            ("Content-Type: multipart/mixed; boundary=b\nContent-Transfer-Encoding: binary\n\nno part", []),
+            ("Content-Transfer-Encoding: binary\nContent-Type:\n Multipart/x\n\nno part", []),
             (
                 "Content-Transfer-Encoding: binary\nContent-Transfer-Encoding: 7bit\n\nx",
                 [" binary= base64", " 7bit= base64", "x=base64"]
@@ -38,5 +41,14 @@ import Testing
         ] as [(String, [String])]) func ofMessages(text: String, expected: [String])
     {
         #expect(changes(text) == expected)
+    }
+
+    /// The body that the parser sees begins in the midst of such a header.
+    @Test func aHeaderBeyondTheLimit() {
+        let limits = ParseLimits(headerBytes: 64)
+        let text = "Content-Transfer-Encoding: binary\r\nX: \(String(repeating: "x", count: 100))\r\n\r\nbody"
+        let bytes = utf8(text)
+        #expect(Message(parsing: bytes.span, limits: limits).binaryChanges { Array(bytes[$0]) } == [])
+        #expect(Message(parsing: bytes.span).binaryChanges { Array(bytes[$0]) }.count == 2)
     }
 }

@@ -75,6 +75,10 @@ import Testing
             #expect(lines.isEmpty && result.hasPrefix("NO [UNKNOWN-CTE] "))
         }
         #expect(await dialogue.fails("FETCH 1 BINARY.PEEK[4]").hasPrefix("NO [CANNOT] "))
+        // \Seen is set, and told.
+        let (news, answer) = await dialogue.command("FETCH 1 BINARY[5]")
+        #expect(news.count == 1 && news[line: 0].hasPrefix("* 1 FETCH (FLAGS (") && news[line: 0].contains(#"\Seen"#))
+        #expect(answer.hasPrefix("NO [UNKNOWN-CTE] "))
         // The rest is answered all the same.
         let (lines, result) = await dialogue.command("UID FETCH 1:2 (BINARY.PEEK[5] BINARY.SIZE[1])")
         #expect(lines == ["* 1 FETCH (UID 1 BINARY.SIZE[1] 8)", "* 2 FETCH (UID 2 BINARY[5] NIL BINARY.SIZE[1] 7)"])

@@ -218,8 +218,8 @@ struct FetchProducer: Sendable {
         if plan.needsBinary {
             steps = []
             for step in plan.steps where try isPossible(step.item, &reader) { steps.append(step) }
-            // An answer without items is none.
-            if steps.isEmpty { return }
+            // An answer without items is none, unless it is to tell of \Seen.
+            if steps.isEmpty, changed[entry.uid.rawValue] == nil { return }
         }
         let now = changed[entry.uid.rawValue]
         if now != nil {

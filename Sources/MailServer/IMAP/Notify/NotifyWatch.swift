@@ -99,7 +99,7 @@ struct NotifyWatch: Sendable {
             if isNews { onChange() }
         }
         if plan.needsTree { tree = try mail.tree(maximumAge: 0) }
-        if plan.wantsMetadata { annotations = try mail.annotationState() ?? annotations }
+        if plan.wantsMetadata { annotations = (try? mail.annotationState()) ?? annotations }
         guard try resolve(made: nil) else { return nil }
     }
 
@@ -177,6 +177,8 @@ struct NotifyWatch: Sendable {
                 // For the next look.
                 signals.withLockedValue { signals in
                     signals.tree = true
+                    signals.annotations = signals.annotations || news.annotations
+                    signals.known.formUnion(news.known)
                     signals.mailboxes.formUnion(news.mailboxes)
                     signals.metadata = news.metadata + signals.metadata
                 }

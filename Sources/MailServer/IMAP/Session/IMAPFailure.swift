@@ -49,7 +49,7 @@ extension IMAPFailure {
             case .gone: .no(missing, "The mailbox was deleted or replaced meanwhile")
             case .needsReopen: .no(.unavailable, "The mailbox takes no changes until it is opened anew")
             case .readOnly: .no(.readOnly, "The store takes no changes")
-            case .noSpace: .no(.unavailable, "The server has no room left; nothing was changed")
+            case .noSpace: .no(.unavailable, "The server has no room left")
             case .exhausted: .no(.limit, "The mailbox has no numbers left for more messages")
             case .notAllowed: .no(.cannot, "That is not allowed: \(error.message)")
             case .damaged: .no(.serverBug, "The mailbox is damaged; the server's administrator must look at it")

@@ -38,7 +38,15 @@ extension IMAPSession {
         if isRev2 { try await tellListing(of: mailbox) }
         describe(view)
         state = .selected(try account(), view)
-        if let resync { try await tellMissed(resync, in: view) }
+        if let resync {
+            do throws(IMAPFailure) {
+                try await tellMissed(resync, in: view)
+            } catch {
+                // After a NO nothing is selected (RFC 9051 section 6.3.2).
+                deselect()
+                throw error
+            }
+        }
         return view.isReadOnly
             ? Completion(readOnly ? "EXAMINE completed" : "SELECT completed", code: .readOnly)
             : Completion("SELECT completed", code: .readWrite)

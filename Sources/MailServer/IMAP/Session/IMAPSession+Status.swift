@@ -75,13 +75,18 @@ extension IMAPSession {
     private func quotaUsage() async throws(IMAPFailure) -> [IMAPQuotaUsage] {
         let mail = try account().mail
         let (bytes, messages, limits) = try await blocking { () throws(StoreError) in try mail.quota() }
+        // A number of 63 bits, whatever the ledger does not know (RFC 9051 section 9).
+        let largest = UInt64(Int64.max)
         var usages: [IMAPQuotaUsage] = []
         if limits.bytes > 0 {
             usages.append(
-                IMAPQuotaUsage(resource: "STORAGE", usage: (bytes &+ 1023) / 1024, limit: limits.bytes / 1024))
+                IMAPQuotaUsage(
+                    resource: "STORAGE", usage: bytes / 1024 + (bytes % 1024 == 0 ? 0 : 1), limit: limits.bytes / 1024))
         }
         if limits.messages > 0 {
-            usages.append(IMAPQuotaUsage(resource: "MESSAGE", usage: messages, limit: limits.messages))
+            usages.append(
+                IMAPQuotaUsage(resource: "MESSAGE", usage: min(messages, largest), limit: min(limits.messages, largest))
+            )
         }
         return usages
     }

@@ -14,6 +14,7 @@ extension IMAPSession {
         var modified: [UID] = []
         var isIncomplete = false
         var done = 0
+        var hasLooked = true
         repeat {
             if done > 0 { try await goOn(&progress, done: done) }
             let (now, before) = (try selected(), piece)
@@ -29,9 +30,10 @@ extension IMAPSession {
             done += result.changed.count + result.missing.count + result.modified.count
             modified += result.modified
             if !result.missing.isEmpty { isIncomplete = true }
-            try await take(look, after: now)
+            hasLooked = look != nil
+            if let look { try await take(look, after: now) }
         } while !piece.isLast
-        hasToldNews = true
+        hasToldNews = hasLooked
         if command.byUID { isIncomplete = false }
         guard modified.isEmpty else {
             let numbers = modified.map { command.byUID ? $0.rawValue : view.sequenceNumber(of: $0.rawValue) }
@@ -64,10 +66,11 @@ private struct StorePiece: Sendable {
         self.size = size
     }
 
-    /// Changes the next messages, and looks what there is to tell. Blocks.
+    /// Changes the next messages, and looks what there is to tell; nil when it could not look now, which undoes nothing.
+    /// Blocks.
     mutating func change(
         _ view: SelectedMailbox, _ asked: IMAPSession.NewsAsked, tellsModSeq: Bool
-    ) throws(StoreError) -> (FlagResult, IMAPSession.News) {
+    ) throws(StoreError) -> (FlagResult, IMAPSession.News?) {
         let bits = try view.mailbox.bits(of: command.flags, create: command.operation != .remove)
         let change: FlagChange =
             switch command.operation {
@@ -88,6 +91,6 @@ private struct StorePiece: Sendable {
             if !isKnown || tellsModSeq { own.append(.init(entry: entry, isKnown: isKnown)) }
         }
         let known = Dictionary(result.changed.map { ($0.uid.rawValue, $0.modSeq) }) { $1 }
-        return (result, try asked.look(at: view, known: known, own: own, withUID: command.byUID))
+        return (result, try? asked.look(at: view, known: known, own: own, withUID: command.byUID))
     }
 }
