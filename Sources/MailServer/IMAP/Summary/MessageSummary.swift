@@ -2,9 +2,9 @@ import MIME
 
 /// What mail programs ask for most of a message, ready to be sent: the value that the read cache keeps for it.
 ///
-/// Borrowed bytes; valid as long as they are. Layout, little-endian: version 1, three octets of zero, a fingerprint of
-/// the parser's limits 4, five lengths 4 (all ones: absent), then the sections in that order. Whoever changes the form
-/// of any section raises the version: values of another are not used, and are written anew.
+/// Borrowed bytes; valid as long as they are. Layout, little-endian: ``CacheRecordHead``, five lengths 4 (all ones:
+/// absent), then the sections in that order. Whoever changes the form of any section raises the version: values of
+/// another are not used, and are written anew.
 struct MessageSummary {
     enum Section: Int, CaseIterable {
         /// ENVELOPE as it is sent.
@@ -20,7 +20,7 @@ struct MessageSummary {
     }
 
     static let version: UInt8 = 2
-    private static let headSize = 8 + 4 * Section.allCases.count
+    private static let headSize = CacheRecordHead.size + 4 * Section.allCases.count
     private static let absent = UInt32.max
 
     private let bytes: UnsafeRawBufferPointer
@@ -29,9 +29,9 @@ struct MessageSummary {
     ///
     /// - Parameter limits: `ParseLimits.fingerprint`.
     init?(_ bytes: UnsafeRawBufferPointer, limits: UInt32) {
-        guard bytes.count >= Self.headSize, bytes[0] == Self.version,
-            UInt32(littleEndian: bytes.loadUnaligned(fromByteOffset: 4, as: UInt32.self)) == limits
-        else { return nil }
+        guard bytes.count >= Self.headSize, CacheRecordHead(version: Self.version, limits: limits).begins(bytes) else {
+            return nil
+        }
         self.bytes = bytes
         var end = UInt64(Self.headSize)
         for section in Section.allCases {
@@ -50,7 +50,9 @@ struct MessageSummary {
     }
 
     private func length(_ section: Section) -> UInt32 {
-        UInt32(littleEndian: bytes.loadUnaligned(fromByteOffset: 8 + 4 * section.rawValue, as: UInt32.self))
+        UInt32(
+            littleEndian: bytes.loadUnaligned(
+                fromByteOffset: CacheRecordHead.size + 4 * section.rawValue, as: UInt32.self))
     }
 
     /// Nil when the summary was made without it.
@@ -69,8 +71,7 @@ struct MessageSummary {
 
     /// The form that is kept; a section that is nil is absent. Nil when it would be too large to keep.
     static func encode(limits: ParseLimits, _ section: (Section) -> [UInt8]?) -> [UInt8]? {
-        var head: [UInt8] = [version, 0, 0, 0]
-        withUnsafeBytes(of: limits.fingerprint.littleEndian) { head.append(contentsOf: $0) }
+        var head = CacheRecordHead(version: version, limits: limits.fingerprint).bytes
         var sections: [UInt8] = []
         for kind in Section.allCases {
             let value = section(kind)

@@ -3,9 +3,8 @@ import MIME
 /// What searches ask for most of a header, apart from all else that a summary has, and decoded: what the read cache
 /// keeps besides for messages that were searched once, so that the next search walks a fraction of the memory.
 ///
-/// Borrowed bytes; valid as long as they are. Layout, little-endian: version 1, three octets of zero, a fingerprint of
-/// the parser's limits 4, then for each field in its order its name as a number 1, a length 2, and its text; of the
-/// Date field the unfolded value. Whoever changes the form raises the version: values of another are not used, and are
+/// Borrowed bytes; valid as long as they are. Layout, little-endian: ``CacheRecordHead``, then for each field in its order
+/// its name as a number 1, a length 2, and its text; of the Date field the unfolded value. Whoever changes the form raises the version: values of another are not used, and are
 /// written anew.
 struct SearchExtract {
     /// Their places are their numbers; some of those in ``SummaryFields``.
@@ -13,7 +12,6 @@ struct SearchExtract {
     private static let date: UInt8 = 0
 
     private static let version: UInt8 = 1
-    private static let headSize = 8
     private static let fieldHeadSize = 3
 
     private let bytes: UnsafeRawBufferPointer
@@ -22,9 +20,7 @@ struct SearchExtract {
     ///
     /// - Parameter limits: `ParseLimits.fingerprint`.
     init?(_ bytes: UnsafeRawBufferPointer, limits: UInt32) {
-        guard bytes.count >= Self.headSize, bytes[0] == Self.version,
-            UInt32(littleEndian: bytes.loadUnaligned(fromByteOffset: 4, as: UInt32.self)) == limits
-        else { return nil }
+        guard CacheRecordHead(version: Self.version, limits: limits).begins(bytes) else { return nil }
         self.bytes = bytes
     }
 
@@ -61,7 +57,7 @@ struct SearchExtract {
 
     @inline(__always)
     private func forEach(_ body: (UInt8, UnsafeRawBufferPointer) -> Bool) {
-        var start = Self.headSize
+        var start = CacheRecordHead.size
         while start + Self.fieldHeadSize <= bytes.count {
             let length = UInt16(littleEndian: bytes.loadUnaligned(fromByteOffset: start + 1, as: UInt16.self))
             let text = start + Self.fieldHeadSize
@@ -77,8 +73,7 @@ struct SearchExtract {
     ///
     /// - Parameter fields: a summary's.
     static func encode(_ fields: UnsafeRawBufferPointer, limits: UInt32) -> [UInt8]? {
-        var bytes: [UInt8] = [version, 0, 0, 0]
-        withUnsafeBytes(of: limits.littleEndian) { bytes.append(contentsOf: $0) }
+        var bytes = CacheRecordHead(version: version, limits: limits).bytes
         var isComplete = true
         let plain = PlainFields(fields)
         plain.forEach { field in
