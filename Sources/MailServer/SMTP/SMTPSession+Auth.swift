@@ -6,12 +6,12 @@ extension SMTPSession {
     mutating func auth(_ mechanism: String, _ response: SMTPAuthResponse?) -> [SMTPSessionAction] {
         guard isExtended else { return refuseWaiting(.helloFirst) }
         guard user == nil else { return refuseWaiting(.alreadyAuthenticated) }
-        guard case .idle = phase else { return refuseWaiting(.badSequence) }
-        guard mayAuthenticate else { return refuseWaiting(.authNeedsTLS) }
+        guard case .idle = state else { return refuseWaiting(.badSequence) }
+        guard !isAuthHidden else { return refuseWaiting(.authNeedsTLS) }
         switch mechanism {
-        case "PLAIN": exchange = .plain
-        case "LOGIN": exchange = .loginUser
-        case "SCRAM-SHA-256": exchange = .scramFirst
+        case "PLAIN": state = .authenticating(.plain)
+        case "LOGIN": state = .authenticating(.loginUser)
+        case "SCRAM-SHA-256": state = .authenticating(.scramFirst)
         default: return refuseWaiting(.unknownMechanism)
         }
         if let response { return handleAuthResponse(response) }
@@ -19,8 +19,8 @@ extension SMTPSession {
     }
 
     mutating func handleAuthResponse(_ response: SMTPAuthResponse) -> [SMTPSessionAction] {
-        guard let exchange else { return refuseWaiting(.badSequence) }
-        self.exchange = nil
+        guard case .authenticating(let exchange) = state else { return refuseWaiting(.badSequence) }
+        state = .idle
         switch response {
         case .cancel: return refuseWaiting(.authCancelled)
         case .malformed: return refuseWaiting(.authMalformed)
@@ -29,7 +29,7 @@ extension SMTPSession {
             case .plain: return plain(data)
             case .loginUser:
                 guard let user = Self.text(data), !user.isEmpty else { return refuseWaiting(.authMalformed) }
-                self.exchange = .loginPassword(user: user)
+                state = .authenticating(.loginPassword(user: user))
                 return challenge("Password:")
             case .loginPassword(let user):
                 guard let password = Self.text(data) else { return refuseWaiting(.authMalformed) }
@@ -44,6 +44,7 @@ extension SMTPSession {
     }
 
     mutating func completeAuthentication(_ outcome: SMTPAuthenticationOutcome) -> [SMTPSessionAction] {
+        state = .idle
         switch outcome {
         case .accepted(let user):
             self.user = user
@@ -72,7 +73,7 @@ extension SMTPSession {
     }
 
     private mutating func verify(user: String, password: String) -> [SMTPSessionAction] {
-        pending = .authentication
+        state = .waiting(.authentication)
         return [.authenticate(user: user, password: password)]
     }
 
@@ -82,7 +83,7 @@ extension SMTPSession {
         var scram = SCRAMExchange()
         do throws(SCRAMExchange.Failure) {
             let user = try scram.first(message, serverNonce: configuration.makeNonce())
-            pending = .scramCredentials(user: user, scram)
+            state = .waiting(.scramCredentials(user: user, scram))
             return [.findSCRAMCredentials(user: user)]
         } catch {
             return refuse(error)
@@ -96,7 +97,7 @@ extension SMTPSession {
         case .credentials(let credentials):
             var scram = scram
             let message = scram.challenge(credentials)
-            exchange = .scramProof(user: user, scram)
+            state = .authenticating(.scramProof(user: user, scram))
             return challenge(message)
         case .lockedOut: return completeAuthentication(.lockedOut)
         case .unavailable: return completeAuthentication(.unavailable)
@@ -109,7 +110,7 @@ extension SMTPSession {
         do throws(SCRAMExchange.Failure) {
             // A 235 has no room for the server's own proof (RFC 4954 section 4).
             let proof = try scram.last(message)
-            exchange = .scramEnd(user: user)
+            state = .authenticating(.scramEnd(user: user))
             return challenge(proof)
         } catch {
             return error.kind == .refused ? endSCRAM(user, isProven: false) : refuse(error)
@@ -117,7 +118,7 @@ extension SMTPSession {
     }
 
     private mutating func endSCRAM(_ user: String, isProven: Bool) -> [SMTPSessionAction] {
-        pending = .authentication
+        state = .waiting(.authentication)
         return [.endSCRAM(user: user, isProven: isProven)]
     }
 

@@ -3,84 +3,113 @@ import SMTPCodec
 
 /// The content of the message being read.
 struct SMTPSessionContent {
-    /// True for BDAT, whose content the decoder does not check.
-    let isChunked: Bool
+    /// The command that brings it.
+    enum Transfer {
+        case data
+        /// BDAT, whose content the decoder does not check; the octets of the present chunk, for its reply.
+        case chunks(SMTPContentCheck, size: Int)
+    }
+
+    var transfer: Transfer
     var header: SMTPHeaderInspector
-    var check = SMTPContentCheck()
     /// The trace fields, until the first bytes of the message take them along.
     var trace: ByteBuffer
     /// Octets of the message as the client sent it.
     var size = 0
-    /// Octets of the present chunk, for its reply.
-    var chunkSize = 0
     /// Set once the message cannot be accepted: the rest is read and dropped, and this is the answer.
-    var failure: SMTPReply?
+    private(set) var failure: SMTPReply?
+
+    init(_ transfer: Transfer, header: SMTPHeaderInspector, trace: ByteBuffer) {
+        self.transfer = transfer
+        self.header = header
+        self.trace = trace
+    }
+
     /// True while the driver holds an open message.
-    var isOpen = true
+    var isOpen: Bool { failure == nil }
+
+    /// Makes the message one that is refused at its end, unless it is already; the driver's message is given up now.
+    mutating func fail(_ reply: SMTPReply) -> [SMTPSessionAction] {
+        guard isOpen else { return [] }
+        failure = reply
+        return [.discardMessage]
+    }
+
+    /// Weighs a chunk before its octets come.
+    mutating func announce(_ size: Int, maxMessageSize: Int) -> [SMTPSessionAction] {
+        if case .chunks(let check, _) = transfer { transfer = .chunks(check, size: size) }
+        return size > maxMessageSize - self.size ? fail(.tooLarge) : []
+    }
 }
 
 // MARK: - DATA and BDAT
 
 extension SMTPSession {
     mutating func data() -> [SMTPSessionAction] {
-        if let reply = contentRefusal { return refuseWaiting(reply) }
-        return beginMessage(chunkSize: nil)
+        guard contentRefusal == nil, case .envelope(let envelope) = state else {
+            return refuseWaiting(contentRefusal ?? .mailFirst)
+        }
+        return beginMessage(envelope, chunkSize: nil)
     }
 
     /// A chunk of BDAT (RFC 3030). Its octets follow whatever the answer is, which is given behind them.
     mutating func chunk(_ size: Int, last: Bool) -> [SMTPSessionAction] {
         guard size <= configuration.maxDiscardedBytes else { return end(with: .tooLarge) }
-        if case .content(var content) = phase {
-            let discard = announce(size, to: &content)
-            phase = .content(content)
+        switch state {
+        case .content(let envelope, var content):
+            let discard = content.announce(size, maxMessageSize: configuration.maxMessageSize)
+            state = .content(envelope, content)
             return discard
+        case .envelope(let envelope):
+            if let reply = contentRefusal {
+                state = .droppingChunk(reply, envelope)
+                return []
+            }
+            return beginMessage(envelope, chunkSize: size)
+        case .idle, .authenticating, .droppingChunk, .waiting, .closed:
+            state = .droppingChunk(.mailFirst, nil)
+            return []
         }
-        refusedChunk = contentRefusal
-        return refusedChunk == nil ? beginMessage(chunkSize: size) : []
     }
 
     private var contentRefusal: SMTPReply? {
-        switch phase {
-        case .idle: return .mailFirst
-        case .content: return .badSequence
-        case .envelope:
-            guard envelope?.recipients.isEmpty != false else { return nil }
+        switch state {
+        case .envelope(let envelope):
+            guard envelope.recipients.isEmpty else { return nil }
             return refusedRecipientCount > 0 ? .noValidRecipients : .recipientFirst
+        case .content: return .badSequence
+        case .idle, .authenticating, .droppingChunk, .waiting, .closed: return .mailFirst
         }
     }
 
-    private mutating func beginMessage(chunkSize: Int?) -> [SMTPSessionAction] {
-        guard let envelope else { return [] }
-        pending = .messageBegin(chunkSize: chunkSize)
+    private mutating func beginMessage(_ envelope: SMTPEnvelope, chunkSize: Int?) -> [SMTPSessionAction] {
+        state = .waiting(.messageBegin(envelope, chunkSize: chunkSize))
         return [.beginMessage(envelope)]
     }
 
     mutating func completeMessageBegin(
-        _ result: Result<SMTPMessageStamp, SMTPStoreFailure>, chunkSize: Int?
+        _ result: Result<SMTPMessageStamp, SMTPStoreFailure>, _ envelope: SMTPEnvelope, chunkSize: Int?
     ) -> [SMTPSessionAction] {
-        guard let envelope else { return [] }
-        switch result {
-        case .failure(let failure):
-            let discard = endTransaction()
-            guard chunkSize == nil else {
-                refusedChunk = SMTPReply(failure)
-                return discard
-            }
-            return discard + [.reply(SMTPReply(failure)), .directive(.readCommands)]
-        case .success(let stamp):
-            var content = newContent(envelope, stamp, isChunked: chunkSize != nil)
-            guard let chunkSize else {
-                phase = .content(content)
-                return [.reply(.startInput), .directive(.readData)]
-            }
-            let discard = announce(chunkSize, to: &content)
-            phase = .content(content)
+        switch (result, chunkSize) {
+        case (.failure(let failure), .some):
+            state = .droppingChunk(SMTPReply(failure), nil)
+            return []
+        case (.failure(let failure), nil):
+            state = .idle
+            return [.reply(SMTPReply(failure)), .directive(.readCommands)]
+        case (.success(let stamp), .some(let size)):
+            var content = newContent(envelope, stamp, .chunks(SMTPContentCheck(), size: size))
+            let discard = content.announce(size, maxMessageSize: configuration.maxMessageSize)
+            state = .content(envelope, content)
             return discard
+        case (.success(let stamp), nil):
+            state = .content(envelope, newContent(envelope, stamp, .data))
+            return [.reply(.startInput), .directive(.readData)]
         }
     }
 
     private func newContent(
-        _ envelope: SMTPEnvelope, _ stamp: SMTPMessageStamp, isChunked: Bool
+        _ envelope: SMTPEnvelope, _ stamp: SMTPMessageStamp, _ transfer: SMTPSessionContent.Transfer
     ) -> SMTPSessionContent {
         let trace = SMTPTrace(
             envelope: envelope, hostname: configuration.hostname, isExtended: isExtended, isTLS: isTLS, stamp: stamp)
@@ -89,7 +118,7 @@ extension SMTPSession {
         let header = SMTPHeaderInspector(
             maxSize: configuration.maxHeaderSize, maxReceived: configuration.maxReceivedFields,
             additions: envelope.user == nil ? nil : additions)
-        return SMTPSessionContent(isChunked: isChunked, header: header, trace: trace.fields())
+        return SMTPSessionContent(transfer, header: header, trace: trace.fields())
     }
 }
 
@@ -97,11 +126,15 @@ extension SMTPSession {
 
 extension SMTPSession {
     mutating func handleContent(_ piece: ByteBuffer) -> [SMTPSessionAction] {
-        guard case .content(var content) = phase else { return [] }
+        guard case .content(let envelope, var content) = state else { return [] }
         let room = max(configuration.maxMessageSize - content.size, 0)
         content.size += piece.readableBytes
-        let actions = content.failure == nil ? store(piece, room: room, in: &content) : []
-        phase = .content(content)
+        let actions = content.isOpen ? store(piece, room: room, in: &content) : []
+        if case .append? = actions.last {
+            state = .waiting(.append(envelope, content))
+            return actions
+        }
+        state = .content(envelope, content)
         // The rest of a message that failed is read for its end, but not for ever.
         if let failure = content.failure, content.size - configuration.maxMessageSize > configuration.maxDiscardedBytes
         {
@@ -110,54 +143,44 @@ extension SMTPSession {
         return actions
     }
 
-    private mutating func store(
-        _ piece: ByteBuffer, room: Int, in content: inout SMTPSessionContent
-    ) -> [SMTPSessionAction] {
+    private func store(_ piece: ByteBuffer, room: Int, in content: inout SMTPSessionContent) -> [SMTPSessionAction] {
         // The octets of a chunk were weighed when it was announced; else what fits is looked at first, so that the
         // reason of a refusal does not depend on how the bytes come.
-        let length = content.isChunked ? piece.readableBytes : min(piece.readableBytes, room)
+        var length = piece.readableBytes
+        switch content.transfer {
+        case .data: length = min(length, room)
+        case .chunks(var check, let size):
+            check.inspect(piece)
+            content.transfer = .chunks(check, size: size)
+        }
         let fitting = piece.getSlice(at: piece.readerIndex, length: length) ?? ByteBuffer()
-        if content.isChunked { content.check.inspect(piece) }
         do throws(SMTPHeaderInspector.Fault) {
             let wasInBody = content.header.isInBody
             var bytes = try content.header.process(fitting)
-            if !wasInBody && content.header.isInBody, !isFromOwn(content.header) { return fail(&content, .notYourFrom) }
-            guard length == piece.readableBytes else { return fail(&content, .tooLarge) }
+            if !wasInBody && content.header.isInBody, !isFromOwn(content.header) { return content.fail(.notYourFrom) }
+            guard length == piece.readableBytes else { return content.fail(.tooLarge) }
             guard bytes.readableBytes > 0 else { return [] }
             if content.trace.readableBytes > 0 {
                 content.trace.writeImmutableBuffer(bytes)
                 bytes = content.trace
                 content.trace = ByteBuffer()
             }
-            pending = .append
             return [.append(bytes)]
         } catch {
             switch error {
-            case .tooLarge: return fail(&content, .headerTooLarge)
-            case .tooManyReceived: return fail(&content, .loopDetected)
+            case .tooLarge: return content.fail(.headerTooLarge)
+            case .tooManyReceived: return content.fail(.loopDetected)
             }
         }
     }
 
-    mutating func completeAppend(_ failure: SMTPStoreFailure?) -> [SMTPSessionAction] {
-        guard let failure, case .content(var content) = phase else { return [] }
-        let discard = fail(&content, SMTPReply(failure))
-        phase = .content(content)
+    mutating func completeAppend(
+        _ failure: SMTPStoreFailure?, _ envelope: SMTPEnvelope, _ content: SMTPSessionContent
+    ) -> [SMTPSessionAction] {
+        var content = content
+        let discard = failure.map { content.fail(SMTPReply($0)) } ?? []
+        state = .content(envelope, content)
         return discard
-    }
-
-    /// Makes the message one that is refused at its end; the driver's message is given up now.
-    private func fail(_ content: inout SMTPSessionContent, _ reply: SMTPReply) -> [SMTPSessionAction] {
-        if content.failure == nil { content.failure = reply }
-        defer { content.isOpen = false }
-        return content.isOpen ? [.discardMessage] : []
-    }
-
-    /// Weighs a chunk before its octets come.
-    private func announce(_ size: Int, to content: inout SMTPSessionContent) -> [SMTPSessionAction] {
-        content.chunkSize = size
-        guard content.failure == nil, size > configuration.maxMessageSize - content.size else { return [] }
-        return fail(&content, .tooLarge)
     }
 
     /// True when every `From` address of an authenticated user's message is the user's own. No field, no forgery.
@@ -173,67 +196,62 @@ extension SMTPSession {
 
 extension SMTPSession {
     mutating func handleDataEnd(_ fault: SMTPContentFault?) -> [SMTPSessionAction] {
-        guard case .content(var content) = phase else { return [] }
-        if let fault, content.failure == nil {
-            let discard = fail(&content, .faultyContent(fault))
-            phase = .content(content)
-            return discard + finishMessage()
-        }
-        return finishMessage()
+        guard case .content(let envelope, var content) = state else { return [] }
+        let discard = fault.map { content.fail(.faultyContent($0)) } ?? []
+        return discard + finishMessage(envelope, content)
     }
 
     mutating func handleChunkEnd(last: Bool) -> [SMTPSessionAction] {
-        if let reply = refusedChunk {
-            refusedChunk = nil
+        switch state {
+        case .droppingChunk(let reply, let envelope):
+            state = envelope.map { .envelope($0) } ?? .idle
             return refuse(reply)
+        case .content(let envelope, var content):
+            guard case .chunks(let check, let size) = content.transfer else { return [] }
+            let fault = last ? check.finish() : check.fault
+            let discard = fault.map { content.fail(.faultyContent($0)) } ?? []
+            if last || !content.isOpen { return discard + finishMessage(envelope, content) }
+            return [.reply(.chunkReceived(size))]
+        case .idle, .authenticating, .envelope, .waiting, .closed: return []
         }
-        guard case .content(var content) = phase else { return [] }
-        var discard: [SMTPSessionAction] = []
-        if content.failure == nil, let fault = last ? content.check.finish() : content.check.fault {
-            discard = fail(&content, .faultyContent(fault))
-            phase = .content(content)
-        }
-        if last || content.failure != nil { return discard + finishMessage() }
-        return [.reply(.chunkReceived(content.chunkSize))]
     }
 
     /// Refuses the message if it failed, else hands over what was held back and commits.
-    private mutating func finishMessage() -> [SMTPSessionAction] {
-        guard case .content(var content) = phase else { return [] }
-        if content.failure == nil, !content.header.isInBody {
+    private mutating func finishMessage(
+        _ envelope: SMTPEnvelope, _ content: SMTPSessionContent
+    ) -> [SMTPSessionAction] {
+        var content = content
+        var discard: [SMTPSessionAction] = []
+        if content.isOpen, !content.header.isInBody {
             let rest = content.header.finish()
             content.trace.writeImmutableBuffer(rest)
-            let discard = isFromOwn(content.header) ? [] : fail(&content, .notYourFrom)
-            phase = .content(content)
-            guard discard.isEmpty else { return discard + finishMessage() }
+            if !isFromOwn(content.header) { discard = content.fail(.notYourFrom) }
         }
-        if let failure = content.failure { return endTransaction() + [.reply(failure)] }
-        guard content.trace.readableBytes > 0 else { return commit() }
-        pending = .lastAppend
+        if let failure = content.failure {
+            state = .idle
+            return discard + [.reply(failure)]
+        }
+        guard content.trace.readableBytes > 0 else { return commit(envelope) }
+        state = .waiting(.lastAppend(envelope))
         return [.append(content.trace)]
     }
 
-    mutating func completeLastAppend(_ failure: SMTPStoreFailure?) -> [SMTPSessionAction] {
-        guard let failure else { return commit() }
+    mutating func completeLastAppend(_ failure: SMTPStoreFailure?, _ envelope: SMTPEnvelope) -> [SMTPSessionAction] {
+        guard let failure else { return commit(envelope) }
         return endTransaction() + [.reply(SMTPReply(failure))]
     }
 
-    private mutating func commit() -> [SMTPSessionAction] {
-        guard let envelope else { return [] }
-        pending = .commit
+    private mutating func commit(_ envelope: SMTPEnvelope) -> [SMTPSessionAction] {
+        state = .waiting(.commit)
         return [.commit(envelope)]
     }
 
+    /// The driver's message is gone with the commit, whatever its outcome.
     mutating func completeCommit(_ failure: SMTPStoreFailure?) -> [SMTPSessionAction] {
-        // The driver's message is gone with the commit, whatever its outcome.
-        if case .content(var content) = phase {
-            content.isOpen = false
-            phase = .content(content)
-        }
-        let actions = endTransaction()
-        if let failure { return actions + [.reply(SMTPReply(failure))] }
+        state = .idle
+        if let failure { return [.reply(SMTPReply(failure))] }
         messageCount += 1
         errorCount = 0
-        return actions + [.reply(.accepted)]
+        return [.reply(.accepted)]
     }
 }

@@ -3,17 +3,17 @@ import SMTPCodec
 
 extension SMTPSession {
     mutating func mail(_ sender: SMTPReversePath, _ parameters: SMTPMailParameters) -> [SMTPSessionAction] {
-        guard let clientName else { return refuse(.helloFirst) }
-        guard case .idle = phase else { return refuse(.badSequence) }
+        guard let hello else { return refuse(.helloFirst) }
+        guard case .idle = state else { return refuse(.badSequence) }
         guard messageCount < configuration.maxMessages else { return end(with: .tooManyMessages) }
         if role.requiresAuthentication && user == nil {
-            return refuse(mayAuthenticate ? .authRequired : .tlsRequired)
+            return refuse(isAuthHidden ? .tlsRequired : .authRequired)
         }
         if let reply = refusal(of: sender, parameters) { return refuse(reply) }
-        envelope = SMTPEnvelope(
-            sender: sender, recipients: [], parameters: parameters, user: user, remoteAddress: remoteAddress,
-            clientName: clientName, role: role)
-        phase = .envelope
+        state = .envelope(
+            SMTPEnvelope(
+                sender: sender, recipients: [], parameters: parameters, user: user, remoteAddress: remoteAddress,
+                clientName: hello.name, role: role))
         return [.reply(.senderOK)]
     }
 
@@ -31,27 +31,29 @@ extension SMTPSession {
     }
 
     mutating func rcpt(_ path: SMTPForwardPath, _ parameters: SMTPRcptParameters) -> [SMTPSessionAction] {
-        guard case .envelope = phase, let envelope else {
-            if case .content = phase { return refuse(.badSequence) }
+        guard case .envelope(let envelope) = state else {
+            if case .content = state { return refuse(.badSequence) }
             return refuse(.mailFirst)
         }
         guard parameters.notify == nil, parameters.originalRecipient == nil else { return refuse(.unknownParameter) }
         if case .address(let address) = path, !address.isASCII, !envelope.parameters.smtpUTF8 {
             return refuse(.needsSMTPUTF8)
         }
-        guard recipientCount < configuration.maxRecipients else { return [.reply(.tooManyRecipients)] }
-        pending = .recipient(path)
+        guard envelope.acceptedCount < configuration.maxRecipients else { return [.reply(.tooManyRecipients)] }
+        state = .waiting(.recipient(path, envelope))
         return [.checkRecipient(path, envelope)]
     }
 
-    mutating func completeRecipient(_ verdict: SMTPRecipientVerdict, _ path: SMTPForwardPath) -> [SMTPSessionAction] {
+    mutating func completeRecipient(
+        _ verdict: SMTPRecipientVerdict, _ path: SMTPForwardPath, _ envelope: SMTPEnvelope
+    ) -> [SMTPSessionAction] {
         if case .accepted(let mailbox) = verdict {
-            recipientCount += 1
-            if envelope?.recipients.contains(where: { $0.mailbox == mailbox }) == false {
-                envelope?.recipients.append(SMTPRecipient(path: path, mailbox: mailbox))
-            }
+            var envelope = envelope
+            envelope.accept(path, mailbox: mailbox)
+            state = .envelope(envelope)
             return [.reply(.recipientOK)]
         }
+        state = .envelope(envelope)
         refusedRecipientCount += 1
         let actions = SMTPReply(verdict).map { [SMTPSessionAction.reply($0)] } ?? []
         guard refusedRecipientCount < configuration.maxRefusedRecipients else {

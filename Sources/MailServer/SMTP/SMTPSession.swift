@@ -9,17 +9,35 @@ import SMTPCodec
 /// Port 25 takes `MAIL FROM` of a local address without authentication, as forwarded mail comes back that way; whoever
 /// authenticates, on any port, sends from addresses of their own only.
 struct SMTPSession {
-    /// What the session waits for from its driver.
+    /// The stage of the dialogue, with everything that exists at that stage only.
+    enum State {
+        /// Commands are read; there is no transaction.
+        case idle
+        /// A 334 was sent: the next line is the client's response.
+        case authenticating(AuthExchange)
+        /// Between MAIL and the content.
+        case envelope(SMTPEnvelope)
+        /// The octets of a chunk that was refused when it was announced are read and dropped; the reply is due at their
+        /// end, and the transaction, if there is one, goes on behind it.
+        case droppingChunk(SMTPReply, SMTPEnvelope?)
+        /// The content of the message is being read.
+        case content(SMTPEnvelope, SMTPSessionContent)
+        /// The driver works; nothing else is read from the client.
+        case waiting(Pending)
+        case closed
+    }
+
+    /// The driver's work that the session waits for, and what goes on after it.
     enum Pending {
         case tls
         case authentication
         case scramCredentials(user: String, SCRAMExchange)
-        case recipient(SMTPForwardPath)
-        /// The size of the chunk that follows, for BDAT.
-        case messageBegin(chunkSize: Int?)
-        case append
+        case recipient(SMTPForwardPath, SMTPEnvelope)
+        /// The size is that of the chunk that follows, for BDAT.
+        case messageBegin(SMTPEnvelope, chunkSize: Int?)
+        case append(SMTPEnvelope, SMTPSessionContent)
         /// The last bytes of the message.
-        case lastAppend
+        case lastAppend(SMTPEnvelope)
         case commit
     }
 
@@ -34,39 +52,21 @@ struct SMTPSession {
         case scramEnd(user: String)
     }
 
-    enum Phase {
-        /// No transaction.
-        case idle
-        /// Between MAIL and the content.
-        case envelope
-        /// The content of the message is being read.
-        case content(SMTPSessionContent)
-    }
-
     let configuration: SMTPSessionConfiguration
     let role: SMTPRole
     let remoteAddress: String
     var isTLS: Bool
 
-    var clientName: String?
-    var isExtended = false
+    var hello: Hello?
     var user: SMTPUser?
-    var exchange: AuthExchange?
-    var phase = Phase.idle
-    var envelope: SMTPEnvelope?
-    var pending: Pending?
-    /// The reply due at the end of a chunk that was refused when it was announced.
-    var refusedChunk: SMTPReply?
+    var state = State.idle
 
-    /// Accepted recipients, duplicates included.
-    var recipientCount = 0
     var messageCount = 0
     var errorCount = 0
     var refusedRecipientCount = 0
     var loginFailureCount = 0
     /// The session ends as soon as what is under way has been answered.
-    var isStopping = false
-    private(set) var isClosed = false
+    private var isStopping = false
 
     init(configuration: SMTPSessionConfiguration, role: SMTPRole, remoteAddress: String, isTLS: Bool) {
         self.configuration = configuration
@@ -75,14 +75,12 @@ struct SMTPSession {
         self.isTLS = isTLS
     }
 
-    /// The greeting.
-    func start() -> [SMTPSessionAction] {
-        [.reply(.greeting(configuration.hostname))]
-    }
-
-    /// Takes the next event; nothing may be pending.
+    /// Takes the next event; the driver has completed its work.
     mutating func handle(_ event: SMTPFrameDecoder.Event) -> [SMTPSessionAction] {
-        guard !isClosed, pending == nil else { return [] }
+        switch state {
+        case .waiting, .closed: return []
+        case .idle, .authenticating, .envelope, .droppingChunk, .content: break
+        }
         let actions =
             switch event {
             case .command(let command): handle(command)
@@ -97,23 +95,22 @@ struct SMTPSession {
 
     /// Takes the outcome of the action that completes; one that does not fit what is pending is ignored.
     mutating func complete(_ completion: SMTPSessionCompletion) -> [SMTPSessionAction] {
-        guard !isClosed, let pending else { return [] }
-        self.pending = nil
+        guard case .waiting(let pending) = state else { return [] }
         let actions: [SMTPSessionAction]
         switch (completion, pending) {
         case (.tlsPrepared(let readiness), .tls): actions = completeTLS(readiness)
         case (.authenticated(let outcome), .authentication): actions = completeAuthentication(outcome)
         case (.scramCredentials(let found), .scramCredentials(let user, let scram)):
             actions = completeSCRAMLookup(found, user, scram)
-        case (.recipient(let verdict), .recipient(let path)): actions = completeRecipient(verdict, path)
-        case (.messageBegun(let result), .messageBegin(let chunkSize)):
-            actions = completeMessageBegin(result, chunkSize: chunkSize)
-        case (.appended(let failure), .append): actions = completeAppend(failure)
-        case (.appended(let failure), .lastAppend): actions = completeLastAppend(failure)
+        case (.recipient(let verdict), .recipient(let path, let envelope)):
+            actions = completeRecipient(verdict, path, envelope)
+        case (.messageBegun(let result), .messageBegin(let envelope, let chunkSize)):
+            actions = completeMessageBegin(result, envelope, chunkSize: chunkSize)
+        case (.appended(let failure), .append(let envelope, let content)):
+            actions = completeAppend(failure, envelope, content)
+        case (.appended(let failure), .lastAppend(let envelope)): actions = completeLastAppend(failure, envelope)
         case (.committed(let failure), .commit): actions = completeCommit(failure)
-        default:
-            self.pending = pending
-            return []
+        default: return []
         }
         return finished(actions)
     }
@@ -133,6 +130,10 @@ struct SMTPSession {
 
     // MARK: - Endings
 
+    private var isClosed: Bool {
+        if case .closed = state { true } else { false }
+    }
+
     /// Refuses a command, and the client when it was one too many.
     mutating func refuse(_ reply: SMTPReply) -> [SMTPSessionAction] {
         errorCount += 1
@@ -149,32 +150,33 @@ struct SMTPSession {
     /// The last reply; an open message is given up.
     mutating func end(with reply: SMTPReply, draining: Bool = true) -> [SMTPSessionAction] {
         let discard = endTransaction()
-        isClosed = true
+        state = .closed
         return discard + [.reply(reply), .close(draining: draining)]
     }
 
     /// Forgets the transaction; the action gives an open message up.
     mutating func endTransaction() -> [SMTPSessionAction] {
-        defer {
-            phase = .idle
-            envelope = nil
-            recipientCount = 0
+        defer { state = .idle }
+        switch state {
+        case .content(_, let content): return content.isOpen ? [.discardMessage] : []
+        case .waiting(.append), .waiting(.lastAppend): return [.discardMessage]
+        case .idle, .authenticating, .envelope, .droppingChunk, .waiting, .closed: return []
         }
-        guard case .content(let content) = phase, content.isOpen else { return [] }
-        return [.discardMessage]
     }
 
     /// Adds the end of the session when it is to stop and nothing is under way.
     private mutating func finished(_ actions: [SMTPSessionAction]) -> [SMTPSessionAction] {
-        guard isStopping, !isClosed, pending == nil, refusedChunk == nil else { return actions }
-        if case .content = phase { return actions }
-        return actions + end(with: .shuttingDown(configuration.hostname))
+        guard isStopping else { return actions }
+        switch state {
+        case .idle, .authenticating, .envelope: return actions + end(with: .shuttingDown(configuration.hostname))
+        case .droppingChunk, .content, .waiting, .closed: return actions
+        }
     }
 
     private mutating func handle(_ error: SMTPSyntaxError) -> [SMTPSessionAction] {
-        let wasAuthenticating = exchange != nil
-        exchange = nil
         guard !error.endsSession else { return end(with: error.reply) }
-        return wasAuthenticating ? refuseWaiting(error.reply) : refuse(error.reply)
+        guard case .authenticating = state else { return refuse(error.reply) }
+        state = .idle
+        return refuseWaiting(error.reply)
     }
 }

@@ -81,6 +81,14 @@ public struct SMTPEnvelope: Hashable, Sendable {
     /// What the client called itself in EHLO or HELO.
     public var clientName: String
     public var role: SMTPRole
+    /// Commands whose recipient was accepted, those included that named a mailbox again.
+    var acceptedCount = 0
+
+    mutating func accept(_ path: SMTPForwardPath, mailbox: String) {
+        acceptedCount += 1
+        guard !recipients.contains(where: { $0.mailbox == mailbox }) else { return }
+        recipients.append(SMTPRecipient(path: path, mailbox: mailbox))
+    }
 }
 
 /// The answer to a recipient.

@@ -112,6 +112,14 @@ import Testing
                 == ["250", "503 5.5.1", "250 2.1.0", "503 5.5.1", "250 2.0.0"])
     }
 
+    @Test func stopWaitsForTheEndOfARefusedChunk() {
+        var dialogue = SMTPDialogue()
+        #expect(SMTPDialogue.codes(in: dialogue.send("EHLO a\r\nBDAT 6 LAST\r\nabc")) == ["250"])
+        #expect(dialogue.perform(dialogue.session.stop()) == "")
+        #expect(SMTPDialogue.codes(in: dialogue.send("def")) == ["503 5.5.1", "421 4.3.2"])
+        #expect(dialogue.isClosed)
+    }
+
     // MARK: - The store fails
 
     @Test(arguments: [

@@ -1,0 +1,31 @@
+import SMTPCodec
+
+/// EHLO and HELO, and the extensions offered in the answer.
+extension SMTPSession {
+    /// What the client called itself, and how.
+    struct Hello {
+        var name: String
+        /// True for EHLO: the client knows of extensions.
+        var isExtended: Bool
+    }
+
+    /// True once the client has sent EHLO.
+    var isExtended: Bool { hello?.isExtended ?? false }
+
+    /// Either greeting also ends a transaction (RFC 5321 section 4.1.4).
+    mutating func greet(_ hello: Hello) -> [SMTPSessionAction] {
+        let discard = endTransaction()
+        self.hello = hello
+        let lines = hello.isExtended ? [configuration.hostname] + extensions : [configuration.hostname]
+        return discard + [.reply(SMTPReply(250, lines: lines))]
+    }
+
+    /// The extensions offered in the present state.
+    private var extensions: [String] {
+        var lines = ["PIPELINING", "SIZE \(configuration.maxMessageSize)"]
+        if !isAuthHidden { lines.append("AUTH SCRAM-SHA-256 PLAIN LOGIN") }
+        lines.append("8BITMIME")
+        if offersSTARTTLS { lines.append("STARTTLS") }
+        return lines + ["CHUNKING", "SMTPUTF8", "ENHANCEDSTATUSCODES"]
+    }
+}

@@ -1,0 +1,9 @@
+import SMTPCodec
+
+/// The first line of the dialogue (RFC 5321 section 3.1).
+extension SMTPSession {
+    /// The greeting.
+    func start() -> [SMTPSessionAction] {
+        [.reply(.greeting(configuration.hostname))]
+    }
+}
