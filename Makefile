@@ -4,21 +4,30 @@ DESTDIR ?=
 SWIFT ?= swift
 STRESS_SECONDS ?= 60
 
+# What the installed binary needs on a machine without Swift; README.md repeats it, and `make test-binary` holds both
+# against the libraries that the binary loads.
+RUNTIME_PACKAGES = libc6 libgcc-s1 liblmdb0 libssl3 libstdc++6 libunistring2 zlib1g
 BUILD_PACKAGES = libssl-dev liblmdb-dev libunistring-dev zlib1g-dev pkg-config
 RUN_PACKAGES = $(BUILD_PACKAGES) python3
 TEST_PACKAGES = $(RUN_PACKAGES) openssl isync curl swaks libnet-ssleay-perl mutt bsdutils offlineimap3 python3-venv \
 	dovecot-imapd libmail-imapclient-perl libio-socket-ssl-perl php-cli php-imap imapfilter interimap msmtp
 
-.PHONY: run test build bench bench-imap stress fuzz format lint docs install clean
+# Every release build of the server. The Swift runtime is linked in, so that Debian's libraries are all it needs; a build
+# id says which build a core file is of. -Xcxx -g0: no debug information for BoringSSL, which is C++ and most of a build;
+# Swift and C keep theirs.
+RELEASE = -c release --static-swift-stdlib -Xlinker --build-id -Xcxx -g0
+BUILD = SWIFT="$(SWIFT)" scripts/build
+
+.PHONY: run test test-binary build bench bench-imap stress fuzz format lint docs install clean
 
 build:
 	@scripts/install-packages $(BUILD_PACKAGES)
-	$(SWIFT) build -c release --product rmail
+	@$(BUILD) $(RELEASE) --product rmail
 
 run:
 	@scripts/install-packages $(RUN_PACKAGES)
-	$(SWIFT) build -c release --product rmail
-	@scripts/demo "$$($(SWIFT) build -c release --show-bin-path)/rmail"
+	@$(BUILD) $(RELEASE) --product rmail
+	@scripts/demo "$$($(SWIFT) build $(RELEASE) --show-bin-path)/rmail"
 
 # Dovecot has to be started by root.
 AS_ROOT = $(if $(filter 0,$(shell id -u)),,sudo)
@@ -33,6 +42,7 @@ test:
 	$(SWIFT) test --skip-build --skip ShardFSTests
 	RMAIL_TEST_INDEX=off $(SWIFT) test --skip-build --filter 'IMAPSession|IMAPServer'
 	$(SWIFT) test --skip-build --filter ShardFSTests
+	python3 Tests/Interop/bare_debian.py --list "$$($(SWIFT) build --show-bin-path)/rmail" $(RUNTIME_PACKAGES)
 	python3 Tests/Interop/usage_sessions.py "$$($(SWIFT) build --show-bin-path)/rmail"
 	@scripts/python-clients .build/interop-python >/dev/null
 	.build/interop-python/bin/python3 Tests/Interop/clients.py "$$($(SWIFT) build --show-bin-path)/rmail"
@@ -43,13 +53,21 @@ test:
 	"$$($(SWIFT) build --show-bin-path)/shardfs-stress" --mode self-test
 	"$$($(SWIFT) build --show-bin-path)/shardfs-stress" --seconds 10
 
+# The installed binary in a Debian that debootstrap makes, which has no Swift; debootstrap and chroot want root. Not part
+# of `make test`: a release build takes longer than all of it.
+test-binary:
+	@scripts/install-packages $(BUILD_PACKAGES) python3 debootstrap binutils
+	rm -rf .build/installed
+	$(MAKE) install DESTDIR=.build/installed PREFIX=/usr/local
+	$(AS_ROOT) python3 Tests/Interop/bare_debian.py .build/installed $(RUNTIME_PACKAGES)
+
 stress:
 	@scripts/install-packages $(RUN_PACKAGES) openssl
-	$(SWIFT) build -c release --product shardfs-stress
-	"$$($(SWIFT) build -c release --show-bin-path)/shardfs-stress" --seconds $(STRESS_SECONDS)
-	$(SWIFT) build -c release --product rmail
-	python3 Tests/Interop/imap_stress.py "$$($(SWIFT) build -c release --show-bin-path)/rmail" --seconds $(STRESS_SECONDS)
-	python3 Tests/Interop/imap_stress.py "$$($(SWIFT) build -c release --show-bin-path)/rmail" --seconds $(STRESS_SECONDS) \
+	$(SWIFT) build $(RELEASE) --product shardfs-stress
+	"$$($(SWIFT) build $(RELEASE) --show-bin-path)/shardfs-stress" --seconds $(STRESS_SECONDS)
+	$(SWIFT) build $(RELEASE) --product rmail
+	python3 Tests/Interop/imap_stress.py "$$($(SWIFT) build $(RELEASE) --show-bin-path)/rmail" --seconds $(STRESS_SECONDS)
+	python3 Tests/Interop/imap_stress.py "$$($(SWIFT) build $(RELEASE) --show-bin-path)/rmail" --seconds $(STRESS_SECONDS) \
 		--no-index
 
 # BENCH_DIR is on the disk to measure.
@@ -63,7 +81,7 @@ bench:
 BENCH_OPTIONS ?=
 bench-imap:
 	@scripts/install-packages $(BUILD_PACKAGES) python3 openssl dovecot-imapd
-	$(SWIFT) build -c release --product rmail --scratch-path .build-release
+	$(SWIFT) build $(RELEASE) --product rmail --scratch-path .build-release
 	$(SWIFT) build -c release --package-path Benchmarks --product imap-bench
 	@scripts/bench-imap .build-release/release/rmail \
 		"$$($(SWIFT) build -c release --package-path Benchmarks --show-bin-path)/imap-bench" $(BENCH_OPTIONS)
@@ -83,9 +101,10 @@ lint:
 docs:
 	@ls docs/*.md
 
+# The binary that is not stripped stays in the build directory: it has the names and lines of a crash's addresses.
 install: build
 	install -d "$(DESTDIR)$(PREFIX)/bin"
-	install -m 0755 "$$($(SWIFT) build -c release --show-bin-path)/rmail" "$(DESTDIR)$(PREFIX)/bin/rmail"
+	install -s -m 0755 "$$($(SWIFT) build $(RELEASE) --show-bin-path)/rmail" "$(DESTDIR)$(PREFIX)/bin/rmail"
 
 clean:
 	rm -rf .build Benchmarks/.build Fuzz/.build
