@@ -7,10 +7,7 @@ import Testing
 /// The engine with its views in a real cache.
 @Suite struct ViewTests {
     private static func append(_ mailbox: Mailbox, _ text: String) throws {
-        let message = try mailbox.stage()
-        try message.write(Array(text.utf8))
-        try message.finish(internalDate: nil)
-        _ = try mailbox.append(message, flags: [.seen])
+        _ = try mailbox.append(bytes: Array(text.utf8), flags: .seen)
     }
 
     private static func contents(_ mailbox: Mailbox) throws -> [MessageEntry] {

@@ -102,8 +102,7 @@ final class Benchmark {
     func append(_ mailbox: Mailbox) throws {
         let message = try mailbox.stage()
         try message.write(body)
-        try message.finish()
-        _ = try mailbox.append(message)
+        _ = try mailbox.append(message.finish())
     }
 
     // MARK: rows
@@ -181,12 +180,11 @@ final class Benchmark {
             // New source inodes each round: a hard link on an inode with many gets no slower, but EMLINK is at 65,000.
             let source = try mailbox(account, "source\(round)")
             let target = try mailbox(account, "target\(round)")
-            var staged: [(message: StagedMessage, flags: MessageFlags)] = []
+            var staged: [(message: FinishedMessage, flags: MessageFlags)] = []
             for _ in 0..<count {
                 let message = try source.stage()
                 try message.write(body)
-                try message.finish()
-                staged.append((message, []))
+                staged.append((try message.finish(), []))
             }
             _ = try source.append(staged)
             staged = []
@@ -226,18 +224,14 @@ final class Benchmark {
         do {
             let account = try Store.open(path, options: options).createAccount(address)
             let mailbox = try mailbox(account, "INBOX")
-            var staged: [(message: StagedMessage, flags: MessageFlags)] = []
-            let message = try mailbox.stage()
-            try message.write(Array("Subject: x\r\n\r\nx\r\n".utf8))
-            try message.finish()
+            var staged: [(message: FinishedMessage, flags: MessageFlags)] = []
+            let message = try smallMessage(mailbox)
             for i in 0..<large {
                 // One inode bears at most 65,000 links.
                 staged.append((message, i % 3 == 0 ? [.seen] : []))
                 if staged.count == 1000 {
                     if i % 50_000 == 49_999, i + 1 < large {
-                        let next = try mailbox.stage()
-                        try next.write(Array("Subject: x\r\n\r\nx\r\n".utf8))
-                        try next.finish()
+                        let next = try smallMessage(mailbox)
                         _ = try mailbox.append(staged)
                         staged = []
                         try fill(mailbox, next, from: i + 1)
@@ -270,14 +264,18 @@ final class Benchmark {
         row.print()
     }
 
-    private func fill(_ mailbox: Mailbox, _ first: StagedMessage, from start: Int) throws {
+    private func smallMessage(_ mailbox: Mailbox) throws -> FinishedMessage {
+        let message = try mailbox.stage()
+        try message.write(Array("Subject: x\r\n\r\nx\r\n".utf8))
+        return try message.finish()
+    }
+
+    private func fill(_ mailbox: Mailbox, _ first: FinishedMessage, from start: Int) throws {
         var message = first
         var at = start
         while at < large {
             if (at - start) % 50_000 == 0, at > start {
-                message = try mailbox.stage()
-                try message.write(Array("Subject: x\r\n\r\nx\r\n".utf8))
-                try message.finish()
+                message = try smallMessage(mailbox)
             }
             let count = min(1000, large - at)
             _ = try mailbox.append((0..<count).map { (message, ($0 + at) % 3 == 0 ? [.seen] : []) })

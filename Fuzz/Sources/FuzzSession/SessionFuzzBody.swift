@@ -71,10 +71,7 @@ final class FuzzStore: Sendable {
         try account.create(MailboxName("Other"))
         let inbox = try account.mailbox(.inbox)
         for mail in Self.mails {
-            let staged = try inbox.stage()
-            try staged.write(Array(mail.utf8))
-            try staged.finish(internalDate: 1_600_000_000)
-            _ = try inbox.append(staged)
+            _ = try inbox.append(bytes: Array(mail.utf8), internalDate: 1_600_000_000)
         }
         var known = IMAPAccount(address: address, mail: account)
         known.index = index?.account(storeID: store.id, address)

@@ -143,9 +143,9 @@ public final class LocalDelivery: SMTPBackend {
         do {
             try await environment.filePool.run { () throws(DeliveryFailure) in
                 do {
-                    try content.staged.finish()
+                    let message = try content.staged.finish()
                     let inboxes = try recipients.map { try Self.inbox(of: $0, environment) }
-                    let results = try Delivery.deliver(content.staged, to: inboxes)
+                    let results = try Delivery.deliver(message, to: inboxes)
                     let limits = environment.configuration.parseLimits
                     for (recipient, (inbox, result)) in zip(recipients, zip(inboxes, results)) {
                         let index = environment.index(of: try AccountAddress(parsing: recipient))

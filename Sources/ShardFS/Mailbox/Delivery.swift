@@ -8,18 +8,17 @@ public enum Delivery {
     /// - Returns: the results in the order of `mailboxes`; a mailbox named twice gets the message once.
     /// - Throws: as `Mailbox.append`; `overQuota` names the account.
     public static func deliver(
-        _ message: StagedMessage, to mailboxes: [Mailbox], flags: MessageFlags = []
+        _ message: FinishedMessage, to mailboxes: [Mailbox], flags: MessageFlags = []
     ) throws(StoreError) -> [AppendResult] {
         if mailboxes.count == 1 { return [try mailboxes[0].append(message, flags: flags)] }
         var byID: [String: Mailbox] = [:]
         for mailbox in mailboxes { byID[mailbox.id] = mailbox }
         let targets = byID.values.sorted { $0.id < $1.id }
-        let (size, digest) = try message.sealed()
         while true {
             var takeBack: [(Mailbox, UID)] = []
             let outcome: Attempt
             do throws(StoreError) {
-                outcome = try attempt(message, targets, size, digest, flags, &takeBack)
+                outcome = try attempt(message, targets, flags, &takeBack)
             } catch {
                 for (mailbox, uid) in takeBack {
                     _ = try? mailbox.expunge([uid], onlyDeleted: false, durable: false)
@@ -47,8 +46,7 @@ public enum Delivery {
     }
 
     private static func attempt(
-        _ message: StagedMessage, _ targets: [Mailbox], _ size: UInt32, _ digest: ContentDigest, _ flags: MessageFlags,
-        _ takeBack: inout [(Mailbox, UID)]
+        _ message: FinishedMessage, _ targets: [Mailbox], _ flags: MessageFlags, _ takeBack: inout [(Mailbox, UID)]
     ) throws(StoreError) -> Attempt {
         try AccountContext.lockedAll(targets[...]) { () throws(StoreError) -> Attempt in
             for mailbox in targets where !mailbox.hasRoom(uids: 1, records: 4) { return .raise(mailbox) }
@@ -57,9 +55,7 @@ public enum Delivery {
             do throws(StoreError) {
                 // All reservations first: bytes that were linked and unlinked again cannot be linked once more.
                 for mailbox in targets {
-                    let member = SetMember(size: size, digest: digest, flags: flags, time: mailbox.context.now) {
-                        (shard, name) throws(Errno) in try message.link(shard.descriptor, name)
-                    }
+                    let member = SetMember(message, flags: flags, time: mailbox.context.now)
                     var writer = SetWriter(mailbox: mailbox)
                     if let refused = try writer.prepare([member]) {
                         for writer in writers { writer.rollBack() }

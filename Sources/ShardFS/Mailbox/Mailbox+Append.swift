@@ -13,10 +13,9 @@ extension Mailbox {
     /// When it returns, the message survives `kill -9` and power loss (not under `durability: none`); when it throws,
     /// the message is not there. UIDs become visible in ascending order.
     /// - Throws: `overQuota`, `noSpace`, `busy`, `gone`, `exhausted`, `needsReopen`, `system`.
-    public func append(_ message: StagedMessage, flags: MessageFlags = []) throws(StoreError) -> AppendResult {
-        let (size, digest) = try message.sealed()
-        let result = try append(size: size, digest: digest, flags: flags) { (shard, name) throws(Errno) in
-            try message.link(shard.descriptor, name)
+    public func append(_ message: FinishedMessage, flags: MessageFlags = []) throws(StoreError) -> AppendResult {
+        let result = try append(size: message.size, digest: message.digest, flags: flags) {
+            (shard, name) throws(Errno) in try message.staged.link(shard.descriptor, name)
         }
         noteDates([(result.uid, message.date)])
         return result

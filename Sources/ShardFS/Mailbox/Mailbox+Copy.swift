@@ -115,15 +115,15 @@ extension Mailbox {
             guard let now = try shard.lookUp(uid, lastKnown: nil),
                 let file = try MessageFile.open(system, shard.descriptor, now.name, uid: UID(uid))
             else { throw StoreError(.notFound, "gone", errno: .notFound) }
-            let staged = try mailbox.stage(copyOf: file)
-            try doing("link a copy") { () throws(Errno) in try staged.link(target.descriptor, newName) }
+            let copy = try mailbox.stage(copyOf: file)
+            try doing("link a copy") { () throws(Errno) in try copy.staged.link(target.descriptor, newName) }
         } catch {
             throw error.errno ?? .io
         }
     }
 
     /// The bytes and INTERNALDATE of a message again, in the file system of this mailbox.
-    func stage(copyOf file: MessageFile) throws(StoreError) -> StagedMessage {
+    func stage(copyOf file: MessageFile) throws(StoreError) -> FinishedMessage {
         let staged = try stagingFile()
         let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: 1 << 18, alignment: 16)
         defer { buffer.deallocate() }
@@ -134,8 +134,7 @@ extension Mailbox {
             try staged.write(UnsafeRawBufferPointer(rebasing: buffer[0..<count]))
             offset += Int64(count)
         }
-        try staged.finish(internalDate: file.internalDate)
-        return staged
+        return try staged.finish(internalDate: file.internalDate)
     }
 
     /// Runs `body` under both mailboxes' locks, taken in the order of their ids, the target's exclusively; with room

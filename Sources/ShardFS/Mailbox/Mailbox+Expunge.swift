@@ -224,7 +224,7 @@ extension Mailbox {
         do {
             result = try append(size: file.size, digest: digest, flags: message.flags.subtracting(.deleted)) {
                 (shard, target) throws(Errno) in
-                if let copy { return try copy.link(shard.descriptor, target) }
+                if let copy { return try copy.staged.link(shard.descriptor, target) }
                 try system.link(directory, source, shard.descriptor, target)
             }
         } catch {

@@ -9,21 +9,27 @@ struct SetMember {
     var link: (ShardDirectory, UnsafePointer<CChar>) throws(Errno) -> Void
 }
 
+extension SetMember {
+    init(_ message: FinishedMessage, flags: MessageFlags, time: Int64) {
+        let staged = message.staged
+        self.init(size: message.size, digest: message.digest, flags: flags, time: time) { (shard, name) throws(Errno) in
+            try staged.link(shard.descriptor, name)
+        }
+    }
+}
+
 extension Mailbox {
     /// Appends several finished messages under consecutive UIDs: all or none, through errors, kills and power cuts.
     /// - Throws: as `append`; nothing was added then.
-    public func append(_ messages: [(message: StagedMessage, flags: MessageFlags)]) throws(StoreError) -> [AppendResult]
+    public func append(_ messages: [(message: FinishedMessage, flags: MessageFlags)]) throws(StoreError)
+        -> [AppendResult]
     {
         if messages.count == 1 { return [try append(messages[0].message, flags: messages[0].flags)] }
         var members: [SetMember] = []
         let now = context.now
         for (message, flags) in messages {
             try checkFlags(flags)
-            let (size, digest) = try message.sealed()
-            members.append(
-                SetMember(size: size, digest: digest, flags: flags, time: now) { (shard, name) throws(Errno) in
-                    try message.link(shard.descriptor, name)
-                })
+            members.append(SetMember(message, flags: flags, time: now))
         }
         guard !members.isEmpty else { return [] }
         while true {

@@ -1,21 +1,38 @@
 import COpenSSL
 import Glibc
 
-/// A message on its way in: bytes are written as they come, counted and hashed; no name leads to it until it is
-/// appended. Content is the wire form (CRLF) and is stored byte for byte. Thread-safe, for one writer at a time.
+/// A message on its way in: bytes are written as they come, counted and hashed; no name leads to them. Content is the
+/// wire form (CRLF) and is stored byte for byte. Thread-safe, for one writer at a time.
 ///
-/// Dropping it without appending leaves nothing behind.
+/// ``finish(internalDate:)`` gives the ``FinishedMessage`` that can be appended. Dropped before, it leaves nothing behind.
 public final class StagedMessage: Sendable {
     /// The largest message, in bytes: sizes are 32 bits in the change log.
     public static let maximumSize = UInt64(UInt32.max)
 
+    private enum Phase {
+        case writing(OpaquePointer?)
+        case finished
+        case failed(StoreError)
+    }
+
     private struct State {
         var size: UInt64 = 0
-        var hash: OpaquePointer?
-        var finished = false
-        var failed: StoreError?
-        var digest = ContentDigest.unknown
-        var date: Int64?
+        var phase: Phase
+
+        /// The hash under way.
+        /// - Throws: `invalidArgument` when the message is finished; the error that it failed with.
+        func hash() throws(StoreError) -> OpaquePointer? {
+            switch phase {
+            case .writing(let hash): return hash
+            case .finished: throw StoreError(.invalidArgument, "the message is finished already")
+            case .failed(let error): throw error
+            }
+        }
+
+        mutating func end(_ next: Phase) {
+            if case .writing(let hash) = phase { EVP_MD_CTX_free(hash) }
+            phase = next
+        }
     }
 
     let descriptor: Int32
@@ -37,11 +54,11 @@ public final class StagedMessage: Sendable {
         self.temporaryDirectory = temporaryDirectory
         self.temporaryName = temporaryName
         self.durability = durability
-        state = Locked(State(hash: ContentDigest.begin()))
+        state = Locked(State(phase: .writing(ContentDigest.begin())))
     }
 
     deinit {
-        state.withLock { EVP_MD_CTX_free($0.hash) }
+        state.withLock { $0.end(.finished) }
         if let temporaryName, let temporaryDirectory {
             try? system.unlink(temporaryDirectory, temporaryName)
             system.close(temporaryDirectory)
@@ -53,26 +70,24 @@ public final class StagedMessage: Sendable {
     public var size: UInt64 { state.withLock { $0.size } }
 
     /// Adds bytes.
-    /// - Throws: `limit` past 4 GiB less one byte, `noSpace`, `system`; after an error the message cannot be appended.
+    /// - Throws: `limit` past 4 GiB less one byte, `noSpace`, `system`; after an error the message cannot be finished.
+    ///   `invalidArgument` when it is finished already.
     public func write(_ bytes: UnsafeRawBufferPointer) throws(StoreError) {
         guard bytes.count > 0 else { return }
-        let result: Result<Void, StoreError> = state.withLock { s in
-            if let failed = s.failed { return .failure(failed) }
-            precondition(!s.finished, "a finished message takes no more bytes")
+        try state.withLock { (s) throws(StoreError) in
+            let hash = try s.hash()
             do throws(StoreError) {
                 guard s.size + UInt64(bytes.count) <= Self.maximumSize else {
                     throw StoreError(.limit, "a message cannot be larger than \(Self.maximumSize) bytes")
                 }
                 try doing("write a message") { () throws(Errno) in try system.write(descriptor, bytes) }
-                EVP_DigestUpdate(s.hash, bytes.baseAddress, bytes.count)
+                EVP_DigestUpdate(hash, bytes.baseAddress, bytes.count)
                 s.size += UInt64(bytes.count)
-                return .success(())
             } catch {
-                s.failed = error
-                return .failure(error)
+                s.end(.failed(error))
+                throw error
             }
         }
-        try result.get()
     }
 
     public func write(_ bytes: [UInt8]) throws(StoreError) {
@@ -101,13 +116,12 @@ public final class StagedMessage: Sendable {
         return bytes
     }
 
-    /// Ends the message: sets INTERNALDATE and makes the bytes durable (as the store's durability says). Calling it
-    /// again does nothing.
+    /// Ends the message: sets INTERNALDATE and makes the bytes durable (as the store's durability says).
     /// - Parameter internalDate: seconds since 1970 UTC, 0 to 4,294,967,295; nil for now.
-    public func finish(internalDate: Int64? = nil) throws(StoreError) {
-        let result: Result<Void, StoreError> = state.withLock { s in
-            if let failed = s.failed { return .failure(failed) }
-            if s.finished { return .success(()) }
+    /// - Throws: `invalidArgument` for a date out of range, or when it is finished already; `noSpace`, `system`.
+    public func finish(internalDate: Int64? = nil) throws(StoreError) -> FinishedMessage {
+        try state.withLock { (s) throws(StoreError) in
+            let hash = try s.hash()
             do throws(StoreError) {
                 if let internalDate {
                     guard internalDate >= 0, internalDate <= Int64(UInt32.max) else {
@@ -122,32 +136,16 @@ public final class StagedMessage: Sendable {
                     try doing("sync a message") { () throws(Errno) in try system.sync(descriptor) }
                 }
             } catch {
-                s.failed = error
-                return .failure(error)
+                s.end(.failed(error))
+                throw error
             }
-            s.date = internalDate ?? (try? system.status(descriptor))?.modifiedSeconds
             var bytes = [UInt8](repeating: 0, count: 32)
-            EVP_DigestFinal_ex(s.hash, &bytes, nil)
-            s.digest = ContentDigest(sha256: bytes)
-            s.finished = true
-            return .success(())
+            EVP_DigestFinal_ex(hash, &bytes, nil)
+            s.end(.finished)
+            return FinishedMessage(
+                staged: self, size: UInt32(s.size), digest: ContentDigest(sha256: bytes),
+                date: internalDate ?? (try? system.status(descriptor))?.modifiedSeconds)
         }
-        try result.get()
-    }
-
-    /// Size and digest of a finished message.
-    /// INTERNALDATE of the finished message; nil when it is not known here.
-    var date: Int64? { state.withLock { $0.date } }
-
-    func sealed() throws(StoreError) -> (size: UInt32, digest: ContentDigest) {
-        let result: Result<(UInt32, ContentDigest), StoreError> = state.withLock { s in
-            if let failed = s.failed { return .failure(failed) }
-            guard s.finished else {
-                return .failure(StoreError(.invalidArgument, "the message was not finished"))
-            }
-            return .success((UInt32(s.size), s.digest))
-        }
-        return try result.get()
     }
 
     /// Gives the message a name.

@@ -101,11 +101,10 @@ struct Worker {
         return uids.sorted()
     }
 
-    private mutating func staged(_ token: String, in mailbox: Mailbox) throws(StoreError) -> StagedMessage {
+    private mutating func message(_ token: String, in mailbox: Mailbox) throws(StoreError) -> FinishedMessage {
         let message = try mailbox.stage()
         try message.write(Content.bytes(token, size: Int.random(in: 60...3_000, using: &random)))
-        try message.finish()
-        return message
+        return try message.finish()
     }
 
     private mutating func append(_ name: String, _ mailbox: Mailbox) {
@@ -114,7 +113,7 @@ struct Worker {
         operation.add = someFlags()
         var me = self
         perform(operation) { () throws(StoreError) in
-            let message = try me.staged(operation.tokens[0], in: mailbox)
+            let message = try me.message(operation.tokens[0], in: mailbox)
             let result = try mailbox.append(message, flags: World.flags(operation.add, in: mailbox))
             var outcome = Outcome()
             outcome.uids = [result.uid.rawValue]
@@ -130,8 +129,8 @@ struct Worker {
         var me = self
         perform(operation) { () throws(StoreError) in
             let flags = try World.flags(operation.add, in: mailbox)
-            var messages: [(message: StagedMessage, flags: MessageFlags)] = []
-            for token in operation.tokens { messages.append((try me.staged(token, in: mailbox), flags)) }
+            var messages: [(message: FinishedMessage, flags: MessageFlags)] = []
+            for token in operation.tokens { messages.append((try me.message(token, in: mailbox), flags)) }
             var outcome = Outcome()
             outcome.uids = try mailbox.append(messages).map(\.uid.rawValue)
             return outcome

@@ -157,10 +157,7 @@ import Testing
         // Shares nothing with the server but the files, as another process would.
         let other = try Store.open(harness.mail.store.root)
         let mailbox = try other.account(AccountAddress(parsing: "alice@example.com")).mailbox(.inbox)
-        let message = try mailbox.stage()
-        try message.write(Array("Subject: x\r\n\r\ny\r\n".utf8))
-        try message.finish()
-        _ = try mailbox.append(message)
+        _ = try mailbox.append(bytes: Array("Subject: x\r\n\r\ny\r\n".utf8))
         _ = try await client
         await harness.finish()
     }

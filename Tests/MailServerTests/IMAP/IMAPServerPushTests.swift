@@ -24,10 +24,7 @@ import Testing
     }
 
     private static func append(_ mailbox: Mailbox) throws {
-        let message = try mailbox.stage()
-        try message.write(Array("Subject: x\r\n\r\ny\r\n".utf8))
-        try message.finish()
-        _ = try mailbox.append(message)
+        _ = try mailbox.append(bytes: Array("Subject: x\r\n\r\ny\r\n".utf8))
     }
 
     /// The poll is an hour away: the system tells.

@@ -17,8 +17,7 @@ import Testing
         let staged = try (1...count).map { number in
             let message = try mailbox.stage()
             try message.write(Array("Subject: \(number)\r\n\r\nx\r\n".utf8))
-            try message.finish(internalDate: nil)
-            return (message: message, flags: MessageFlags())
+            return (message: try message.finish(), flags: MessageFlags())
         }
         _ = try mailbox.append(staged)
         let dialogue = await IMAPDialogue.alice(mail) { $0.outputPiece = piece }

@@ -70,12 +70,8 @@ final class IMAPTestMail: Sendable {
     func append(
         _ text: String, _ flags: MessageFlags = [], date: Int64? = nil, to name: String = "INBOX"
     ) throws -> UInt32 {
-        let mailbox = try mailbox(name)
-        let staged = try mailbox.stage()
-        try staged.write(
-            Array(text.split(separator: "\n", omittingEmptySubsequences: false).joined(separator: "\r\n").utf8))
-        try staged.finish(internalDate: date)
-        return try mailbox.append(staged, flags: flags).uid.rawValue
+        let text = text.split(separator: "\n", omittingEmptySubsequences: false).joined(separator: "\r\n")
+        return try mailbox(name).append(bytes: Array(text.utf8), flags: flags, internalDate: date).uid.rawValue
     }
 
     /// Appends `count` small messages with the subjects `message 1` and so on.

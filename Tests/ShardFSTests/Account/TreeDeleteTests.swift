@@ -122,20 +122,14 @@ import Testing
                     do throws(StoreError) {
                         let name: MailboxName = try MailboxName("Work")
                         let mailbox = try account.mailbox(name)
-                        let message = try mailbox.stage()
-                        try message.write(Array("\(thread).\(i)".utf8))
-                        try message.finish()
+                        let message = try mailbox.finished("\(thread).\(i)")
                         do throws(StoreError) { _ = try mailbox.append(message) } catch {
                             guard error.code == .gone else { throw error }
                             _ = try account.mailbox(.inbox).append(message)
                         }
                     } catch {
                         guard error.code == .gone || error.code == .notFound else { throw error }
-                        let inbox = try account.mailbox(.inbox)
-                        let message = try inbox.stage()
-                        try message.write(Array("\(thread).\(i)".utf8))
-                        try message.finish()
-                        _ = try inbox.append(message)
+                        _ = try account.mailbox(.inbox).append(bytes: Array("\(thread).\(i)".utf8))
                     }
                 }
             } catch {

@@ -151,9 +151,7 @@ import Testing
                 let account = thread == 1 ? other : account
                 var open = try Self.find(account)
                 for i in 0..<60 {
-                    let message = try open.stage()
-                    try message.write(Array("\(thread).\(i)".utf8))
-                    try message.finish()
+                    let message = try open.finished("\(thread).\(i)")
                     while true {
                         do throws(StoreError) {
                             _ = try open.append(message)
@@ -195,9 +193,7 @@ import Testing
                 failure.withLock { $0 = nil }
             } catch { failure.withLock { $0 = "\(error)" } }
         }
-        let message = try mailbox.stage()
-        try message.write(Array("first".utf8))
-        try message.finish()
+        let message = try mailbox.finished("first")
         hook.atNextSync {
             do {
                 try account.rename(MailboxName("B"), to: MailboxName("D"))

@@ -73,12 +73,8 @@ struct LsmailTests {
         try sent.compact()
         _ = try sent.changeFlags([UID(2)], .add(.deleted))
         try sent.append("behind the compaction\r\n")
-        var batch: [(message: StagedMessage, flags: MessageFlags)] = []
-        for text in ["a\r\n", "bc\r\n", "def\r\n"] {
-            let message = try sent.stage()
-            try message.write(Array(text.utf8))
-            try message.finish()
-            batch.append((message, text == "bc\r\n" ? .seen : []))
+        let batch: [(message: FinishedMessage, flags: MessageFlags)] = try ["a\r\n", "bc\r\n", "def\r\n"].map {
+            (try sent.finished($0), $0 == "bc\r\n" ? .seen : [])
         }
         _ = try sent.append(batch)
 

@@ -112,9 +112,7 @@ enum FaultRun: String, CaseIterable, Sendable, CustomTestStringConvertible {
         let bin = "\(directory)/.expunged/\(gone.hour)/\(ExpungedName.string(gone.uidValidity, gone.uid, gone.flags))"
         precondition(link(bin, "\(directory)/0000/00000999_.eml") == 0)
         try inbox.state.withLock({ $0.log }).append(LogRecord(.set, done: false, uid: 1003, token: 77, size: 3))
-        let half = try inbox.stage()
-        try half.write(Array("half a set".utf8))
-        try half.finish()
+        let half = try inbox.finished("half a set").staged
         let fd = try System().openDirectory(AT_FDCWD, "\(directory)/0001")
         try half.link(fd, "00001004_.eml")
         System().close(fd)

@@ -102,9 +102,7 @@ import Testing
     @Test func aSetSpansShards() throws {
         let t = try TestStore()
         let inbox = try t.mailbox()
-        let message = try inbox.stage()
-        try message.write([120])
-        try message.finish()
+        let message = try inbox.finished("x")
         let results = try inbox.append((0..<2500).map { (message, $0 % 2 == 0 ? [.seen] : []) })
         #expect(results.map(\.uid.rawValue) == Array(1...2500))
         let snapshot = try inbox.snapshot()

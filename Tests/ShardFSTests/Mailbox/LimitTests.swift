@@ -76,9 +76,7 @@ import Testing
             let message = try inbox.stage()
             #expect(throws: StoreError(.invalidArgument, "")) { try message.finish(internalDate: date) }
         }
-        let message = try inbox.stage()
-        #expect(throws: StoreError(.invalidArgument, "")) { try inbox.append(message) }
-        try message.finish()
+        let message = try inbox.finished("")
         #expect(throws: StoreError(.invalidArgument, "")) {
             try inbox.append(message, flags: MessageFlags(rawValue: 1 << 62))
         }
@@ -100,11 +98,7 @@ import Testing
         let full = StoreError(.overQuota, "")
         #expect(throws: full) { try inbox.append(half) }
         #expect(throws: full) { try inbox.copy([UID(1)], to: inbox) }
-        let two = try [inbox.stage(), inbox.stage()]
-        for message in two {
-            try message.write(Array(String(repeating: "y", count: 200_000).utf8))
-            try message.finish()
-        }
+        let two = try (0..<2).map { _ in try inbox.finished(String(repeating: "y", count: 200_000)) }
         #expect(throws: full) { try inbox.append(two.map { (message: $0, flags: MessageFlags()) }) }
         #expect(try inbox.contents() == ["1:", "2:"])
         let other = try t.mailbox(of: "bob@example.com")
@@ -137,11 +131,7 @@ import Testing
         #expect(throws: full) { try other.move([UID(1)], to: inbox) }
         _ = try inbox.remove([UID(1)])
         #expect(try t.account().hasRoom(for: 1) && !t.account().hasRoom(for: 1, messages: 2))
-        let two = try [inbox.stage(), inbox.stage()]
-        for message in two {
-            try message.write(Array("yy".utf8))
-            try message.finish()
-        }
+        let two = try (0..<2).map { _ in try inbox.finished("yy") }
         #expect(throws: full) { try inbox.append(two.map { (message: $0, flags: MessageFlags()) }) }
         // Within the account a move needs no room.
         let archive = try t.mailbox("Archive")

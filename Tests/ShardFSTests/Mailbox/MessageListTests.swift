@@ -116,13 +116,8 @@ import Testing
         let t = try TestStore()
         defer { t.check() }
         let inbox = try t.mailbox()
-        func set(_ count: Int) throws -> [(StagedMessage, MessageFlags)] {
-            try (0..<count).map { i in
-                let message = try inbox.stage()
-                try message.write(Array("\(i)".utf8))
-                try message.finish(internalDate: 1_000_000_000 + Int64(i))
-                return (message, [])
-            }
+        func set(_ count: Int) throws -> [(FinishedMessage, MessageFlags)] {
+            try (0..<count).map { (try inbox.finished("\($0)", date: 1_000_000_000 + Int64($0)), []) }
         }
         func known(_ mailbox: Mailbox) throws -> [Int64?] {
             var dates: [Int64?] = []

@@ -110,10 +110,8 @@ import Testing
         let t = try TestStore()
         do {
             let inbox = try t.mailbox()
-            let message = try inbox.stage()
-            try message.write([120])
-            try message.finish()
-            let set: [(message: StagedMessage, flags: MessageFlags)] = [(message, []), (message, .seen)]
+            let message = try inbox.finished("x")
+            let set: [(message: FinishedMessage, flags: MessageFlags)] = [(message, []), (message, .seen)]
             _ = try inbox.append(set)
         }
         let log = "\(try t.directory())/changes.log"

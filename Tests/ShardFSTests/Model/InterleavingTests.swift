@@ -54,11 +54,7 @@ import Testing
     @Test func highestModSeqSurvivesCompactionAfterASet() throws {
         let (t, _, other) = try Self.store()
         let inbox = try t.mailbox()
-        let set = try (0..<2).map { _ in
-            let message = try inbox.stage()
-            try message.finish()
-            return (message, MessageFlags())
-        }
+        let set = try (0..<2).map { _ in (message: try inbox.finished(""), flags: MessageFlags()) }
         _ = try inbox.append(set)
         let before = try inbox.snapshot().highestModSeq
         try inbox.compact()

@@ -114,12 +114,7 @@ final class ModelRun {
         }
         trace.append("append \(count) of \(size) to \(box) \(added.sorted())")
         let bits = try flags(added, mailbox)
-        let staged = try texts.map { text in
-            let message = try mailbox.stage()
-            try message.write(Array(text.utf8))
-            try message.finish()
-            return (message: message, flags: bits)
-        }
+        let staged = try texts.map { (message: try mailbox.finished($0), flags: bits) }
         let before = try #require(model.boxes[box])
         guard model.hasRoom(account, texts.reduce(0) { $0 + $1.utf8.count }) else {
             #expect(throws: StoreError(.overQuota, "")) { try mailbox.append(staged) }

@@ -46,13 +46,10 @@ enum CutRun: String, CaseIterable, Sendable, CustomTestStringConvertible {
         try LogWriter(system: system, directory: fd).publish(header, [], floor: 1)
     }
 
-    static func stage(_ numbers: [Int], in mailbox: Mailbox) throws -> [(message: StagedMessage, flags: MessageFlags)] {
-        try numbers.map { n in
-            let message = try mailbox.stage()
-            try message.write(Array(text(n).utf8))
-            try message.finish(internalDate: 1_600_000_000 + Int64(n))
-            return (message, n % 2 == 0 ? .seen : [])
-        }
+    static func stage(
+        _ numbers: [Int], in mailbox: Mailbox
+    ) throws -> [(message: FinishedMessage, flags: MessageFlags)] {
+        try numbers.map { (try mailbox.finished(text($0), date: 1_600_000_000 + Int64($0)), $0 % 2 == 0 ? .seen : []) }
     }
 
     func record() throws -> CutScenario {
@@ -101,12 +98,7 @@ enum CutRun: String, CaseIterable, Sendable, CustomTestStringConvertible {
             try s.step("set", .set) {
                 // Another thread's compaction comes between the release of the lock and the sync of the log.
                 let inbox = try $0.mailbox()
-                let members = try Self.stage([3, 4], in: inbox).map { message, flags in
-                    let (size, digest) = try message.sealed()
-                    return SetMember(size: size, digest: digest, flags: flags, time: 0) { (shard, name) throws(Errno) in
-                        try message.link(shard.descriptor, name)
-                    }
-                }
+                let members = try Self.stage([3, 4], in: inbox).map { SetMember($0, flags: $1, time: 0) }
                 let outcome = try inbox.locked(exclusive: true, uids: 2, records: 4) { () throws(StoreError) in
                     try SetWriter(mailbox: inbox).run(members)
                 }
@@ -270,9 +262,7 @@ enum CutRun: String, CaseIterable, Sendable, CustomTestStringConvertible {
         precondition(link(bin, "\(directory)/0000/00000004_.eml") == 0)
         let log = inbox.state.withLock { $0.log }
         try log.append(LogRecord(.set, done: false, uid: 6, token: 77, size: 3))
-        let half = try inbox.stage()
-        try half.write(Array("half a set".utf8))
-        try half.finish()
+        let half = try inbox.finished("half a set").staged
         try half.link(System().openDirectory(AT_FDCWD, "\(directory)/0000"), "00000007_.eml")
     }
 

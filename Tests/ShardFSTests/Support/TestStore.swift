@@ -50,10 +50,14 @@ final class TestStore {
 extension Mailbox {
     @discardableResult
     func append(_ text: String, _ flags: MessageFlags = [], date: Int64? = nil) throws -> UID {
+        try append(bytes: Array(text.utf8), flags: flags, internalDate: date).uid
+    }
+
+    /// A message that nothing but an append is wanting to.
+    func finished(_ text: String, date: Int64? = nil) throws(StoreError) -> FinishedMessage {
         let message = try stage()
         try message.write(Array(text.utf8))
-        try message.finish(internalDate: date)
-        return try append(message, flags: flags).uid
+        return try message.finish(internalDate: date)
     }
 
     func text(_ uid: UID) throws -> String { String(decoding: try open(uid).read(), as: UTF8.self) }

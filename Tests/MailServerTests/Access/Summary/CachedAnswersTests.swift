@@ -67,17 +67,13 @@ import Testing
         let writer = await IMAPDialogue.alice(streamed)
         for mail in mails {
             for store in [plain, cached] {
-                let staged = try store.mailbox().stage()
-                try staged.write(Array(mail.utf8))
-                try staged.finish(internalDate: 1_000_000_000)
-                _ = try store.mailbox().append(staged)
+                _ = try store.mailbox().append(bytes: Array(mail.utf8), internalDate: 1_000_000_000)
             }
             if mail.utf8.contains(0) {
                 // IMAP takes no NUL: this one comes as mail does.
                 let content = IncomingContent(try streamed.mailbox().stage(), limits: .standard)
                 try Array(mail.utf8).withUnsafeBytes { try content.write($0) }
-                try content.staged.finish(internalDate: 1_000_000_000)
-                let result = try streamed.mailbox().append(content.staged)
+                let result = try streamed.mailbox().append(content.staged.finish(internalDate: 1_000_000_000))
                 let index = streamed.index?.account(
                     storeID: streamed.store.id, try AccountAddress(local: "alice", domain: "example.com"))
                 content.keepSummary(in: index, of: try streamed.mailbox(), result, limits: .standard)

@@ -1,0 +1,77 @@
+import TestSupport
+import Testing
+
+@testable import ShardFS
+
+/// A message on its way in: written, finished once, then appended as often as wanted.
+@Suite struct StagedMessageTests {
+    private func errorCode(_ body: () throws(StoreError) -> Void) -> StoreError.Code? {
+        do throws(StoreError) {
+            try body()
+            return nil
+        } catch { return error.code }
+    }
+
+    @Test func aFinishedMessageTakesNothingMore() throws {
+        let t = try TestStore()
+        let inbox = try t.mailbox()
+        let staged = try inbox.stage()
+        try staged.write(Array("whole".utf8))
+        let message = try staged.finish(internalDate: 86_400)
+        #expect(message.size == 5)
+        #expect(errorCode { () throws(StoreError) in try staged.write(Array("more".utf8)) } == .invalidArgument)
+        #expect(errorCode { () throws(StoreError) in _ = try staged.finish() } == .invalidArgument)
+        // What was refused has changed nothing, and its bytes can still be read.
+        #expect(try staged.read(at: 1, count: 10) == Array("hole".utf8))
+        let other = try t.mailbox("Other")
+        #expect(try inbox.append(message).uid == UID(1))
+        #expect(try inbox.append([(message, .seen), (message, .flagged)]).map(\.uid) == [UID(2), UID(3)])
+        #expect(try other.append(message, flags: .answered).uid == UID(1))
+        #expect(try inbox.contents() == ["1:", "2:S", "3:F"])
+        #expect(try other.text(UID(1)) == "whole")
+        #expect(try inbox.open(UID(3)).internalDate == 86_400)
+        #expect(try inbox.open(UID(3)).digest() == message.digest)
+        t.check()
+    }
+
+    private final class FullDisk: SystemHook {
+        let isFull = Locked(false)
+        func before(_ call: SystemCall) -> Errno? {
+            guard case .write = call else { return nil }
+            return isFull.withLock { $0 } ? .noSpace : nil
+        }
+    }
+
+    @Test func afterAFailedWriteItCannotBeFinished() throws {
+        let disk = FullDisk()
+        var options = StoreOptions()
+        options.hook = disk
+        let t = try TestStore(options)
+        let staged = try t.mailbox().stage()
+        try staged.write(Array("half".utf8))
+        disk.isFull.withLock { $0 = true }
+        #expect(errorCode { () throws(StoreError) in try staged.write(Array("a message".utf8)) } == .noSpace)
+        disk.isFull.withLock { $0 = false }
+        #expect(errorCode { () throws(StoreError) in try staged.write(Array("a message".utf8)) } == .noSpace)
+        #expect(errorCode { () throws(StoreError) in _ = try staged.finish() } == .noSpace)
+        t.check()
+    }
+
+    @Test(arguments: [nil, 0, 1_600_000_000, 4_294_967_295] as [Int64?])
+    func bytesInMemoryAreAppendedAtOnce(date: Int64?) throws {
+        let t = try TestStore()
+        let inbox = try t.mailbox()
+        let before = inbox.context.now
+        let result = try inbox.append(bytes: Array("a\r\n\0b".utf8), flags: [.seen, .draft], internalDate: date)
+        #expect(result.uid == UID(1))
+        #expect(try inbox.text(result.uid) == "a\r\n\0b")
+        #expect(try inbox.snapshot().messages.first?.flags == [.seen, .draft])
+        let told = try inbox.open(result.uid).internalDate
+        if let date { #expect(told == date) } else { #expect(told >= before - 1) }
+        #expect(
+            errorCode { () throws(StoreError) in _ = try inbox.append(bytes: [], internalDate: -1) } == .invalidArgument
+        )
+        #expect(try inbox.contents().count == 1)
+        t.check()
+    }
+}
