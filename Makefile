@@ -93,10 +93,11 @@ fuzz:
 	scripts/fuzz $(FUZZ_SECONDS)
 
 format:
-	$(SWIFT) format --in-place --recursive Package.swift Sources Tests StressTests Benchmarks Fuzz
+	$(SWIFT) format --in-place --recursive Package.swift Sources Tests StressTests Benchmarks Fuzz docs/examples
 
 lint:
-	$(SWIFT) format lint --strict --recursive Package.swift Sources Tests StressTests Benchmarks/Sources Fuzz/Sources
+	$(SWIFT) format lint --strict --recursive Package.swift Sources Tests StressTests Benchmarks/Sources Fuzz/Sources \
+		docs/examples/*/Package.swift docs/examples/*/Sources
 
 docs:
 	@ls docs/*.md

@@ -9,7 +9,12 @@ let settings: [SwiftSetting] = [
     .enableUpcomingFeature("NonisolatedNonsendingByDefault"),
 ]
 
-func nio(_ name: String) -> Target.Dependency { .product(name: name, package: "swift-nio") }
+/// A product of another package. Only the server needs any: without its trait none is fetched.
+func server(_ name: String, _ package: String) -> Target.Dependency {
+    .product(name: name, package: package, condition: .when(traits: ["Server"]))
+}
+
+func nio(_ name: String) -> Target.Dependency { server(name, "swift-nio") }
 
 let package = Package(
     name: "rmail",
@@ -20,6 +25,10 @@ let package = Package(
         .library(name: "Codecs", targets: ["Primitives", "IMAPCodec", "SMTPCodec", "MIME"]),
         .library(name: "TestSupport", targets: ["TestSupport"]),
         .library(name: "Server", targets: ["MailServer", "ShardIndex"]),
+    ],
+    traits: [
+        .default(enabledTraits: ["Server"]),
+        .trait(name: "Server", description: "The mail server; without it the storage engine alone."),
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-nio.git", from: "2.101.2"),
@@ -59,19 +68,19 @@ let package = Package(
             dependencies: [
                 "ShardFS", "ShardIndex", "Primitives", "MIME", "IMAPCodec", "SMTPCodec", "CZlib",
                 nio("NIOCore"), nio("NIOPosix"), nio("NIOConcurrencyHelpers"),
-                .product(name: "NIOSSL", package: "swift-nio-ssl"),
-                .product(name: "Crypto", package: "swift-crypto"),
-                .product(name: "CryptoExtras", package: "swift-crypto"),
-                .product(name: "X509", package: "swift-certificates"),
-                .product(name: "SwiftASN1", package: "swift-asn1"),
-                .product(name: "Logging", package: "swift-log"),
+                server("NIOSSL", "swift-nio-ssl"),
+                server("Crypto", "swift-crypto"),
+                server("CryptoExtras", "swift-crypto"),
+                server("X509", "swift-certificates"),
+                server("SwiftASN1", "swift-asn1"),
+                server("Logging", "swift-log"),
             ],
             exclude: ["IMAPCodec", "SMTPCodec"], swiftSettings: settings),
         .executableTarget(
             name: "rmail",
             dependencies: [
                 "MailServer", "ShardFS", "ShardIndex",
-                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                server("ArgumentParser", "swift-argument-parser"),
             ], swiftSettings: settings),
         // What tests of several modules need; it knows none of them.
         .target(name: "TestSupport", path: "Tests/TestSupport", swiftSettings: settings),
@@ -80,12 +89,7 @@ let package = Package(
             path: "StressTests/Sources/shardfs-stress",
             swiftSettings: settings),
 
-        .executableTarget(
-            name: "shardfs-example", dependencies: ["ShardFS"], path: "docs/examples/shardfs-example",
-            swiftSettings: settings),
-
-        .testTarget(
-            name: "ShardFSTests", dependencies: ["ShardFS", "TestSupport", "shardfs-example"], swiftSettings: settings),
+        .testTarget(name: "ShardFSTests", dependencies: ["ShardFS", "TestSupport"], swiftSettings: settings),
         // A process of its own to be killed.
         .executableTarget(
             name: "shardindex-writer", dependencies: ["ShardFS", "ShardIndex"],
@@ -106,9 +110,9 @@ let package = Package(
                 "MailServer", "ShardFS", "ShardIndex", "Primitives", "IMAPCodec", "SMTPCodec", "TestSupport",
                 nio("NIOCore"),
                 nio("NIOPosix"), nio("NIOEmbedded"), nio("NIOConcurrencyHelpers"),
-                .product(name: "NIOSSL", package: "swift-nio-ssl"),
-                .product(name: "Crypto", package: "swift-crypto"),
-                .product(name: "Logging", package: "swift-log"),
+                server("NIOSSL", "swift-nio-ssl"),
+                server("Crypto", "swift-crypto"),
+                server("Logging", "swift-log"),
             ], swiftSettings: settings),
     ]
 )

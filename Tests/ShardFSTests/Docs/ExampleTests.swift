@@ -1,23 +1,43 @@
+import Glibc
 import TestSupport
 import Testing
 
 @testable import ShardFS
 
-/// The program in docs/library.md: shown as it is built, and doing what the page says.
+/// The package in docs/examples, which docs/library.md shows: built as a dependent builds it, and doing what the page
+/// says.
 @Suite struct ExampleTests {
-    static let source = Repository.path + "/docs/examples/shardfs-example/main.swift"
+    static let package = Repository.path + "/docs/examples/shardfs-example"
 
     @Test func pageShowsTheProgram() throws {
-        let source = try Program.text(Self.source)
+        let source = try Program.text(Self.package + "/Sources/main.swift")
         let page = try Program.text(Repository.path + "/docs/library.md")
         #expect(!source.isEmpty)
         #expect(page.contains("```swift\n\(source)```\n"))
     }
 
-    @Test func programRuns() throws {
+    @Test func dependentBuildsTheEngineAlone() throws {
         let test = try TestStore()
-        let root = test.path + "/example"
-        let (output, status) = Program.run([Program.built("shardfs-example"), root])
+        let copy = test.path + "/dependent"
+        try #require(mkdir(copy, 0o700) == 0)
+        try #require(
+            Program.run(["cp", "-R", Self.package + "/Package.swift", Self.package + "/Sources", copy]).status == 0)
+        let path = #"s|path: "../../.."|path: "\#(Repository.path)"|"#
+        try #require(Program.run(["sed", "-i", path, copy + "/Package.swift"]).status == 0)
+
+        // A scratch path of its own: the repository's is locked by the run that this test belongs to. Kept, so that
+        // only the first run compiles the engine.
+        let scratch = Repository.path + "/.build/shardfs-example"
+        let (log, built) = Program.run(
+            ["swift", "build", "--package-path", copy, "--scratch-path", scratch], withErrors: true)
+        try #require(built == 0, "\(log)")
+        #expect(Program.run(["ls", scratch + "/checkouts"]).output == "", "fetched a dependency")
+        #expect(access(copy + "/Package.resolved", F_OK) != 0, "pinned a dependency")
+        try run(scratch + "/debug/shardfs-example", in: test.path + "/example")
+    }
+
+    private func run(_ program: String, in root: String) throws {
+        let (output, status) = Program.run([program, root])
         #expect(status == 0)
         let expected = """
             added one as 1
@@ -30,7 +50,7 @@ import Testing
         #expect(output == expected)
         #expect(try Program.text(Repository.path + "/docs/library.md").contains(expected))
         // A second run finds what the first one left.
-        #expect(Program.run([Program.built("shardfs-example"), root]).output.hasPrefix("added one as 3\n"))
+        #expect(Program.run([program, root]).output.hasPrefix("added one as 3\n"))
         #expect(try StoreCheck(root: root).run().errors.isEmpty)
     }
 }

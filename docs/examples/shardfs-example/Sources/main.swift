@@ -11,14 +11,15 @@ func example(in root: String) throws {
     }
     let mailbox = try alice.mailbox(name)
 
-    // Bytes go to a file without a name; `append` gives it one. When it returns, the message survives a power cut.
-    for subject in ["one", "two"] {
-        let message = try mailbox.stage()
-        try message.write(Array("Subject: \(subject)\r\n\r\nHello.\r\n".utf8))
-        try message.finish()
-        let added = try mailbox.append(message)
-        print("added", subject, "as", added.uid)
-    }
+    // The simple case: the whole message in memory. When `append` returns, the message survives a power cut.
+    let one = try mailbox.append(bytes: Array("Subject: one\r\n\r\nHello.\r\n".utf8))
+    print("added one as", one.uid)
+
+    // One that comes in pieces goes to a file without a name; `append` gives it one.
+    let incoming = try mailbox.stage()
+    for piece in ["Subject: two\r\n", "\r\nHello.\r\n"] { try incoming.write(Array(piece.utf8)) }
+    let two = try mailbox.append(incoming.finish())
+    print("added two as", two.uid)
 
     // Flags are letters of the file's name; a keyword gets a letter of its own.
     let newsletter = try mailbox.keywords(["$Newsletter"], create: true)
