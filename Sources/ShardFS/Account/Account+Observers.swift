@@ -39,14 +39,14 @@ struct AccountObservers {
 
 extension Account {
     /// Calls `body` after every change by this process, on the thread that made it and under no lock; it must not
-    /// block. The answer is for `stopObserving`. What other processes do, ``tree(maximumAge:)`` shows.
-    public func observe(_ body: @escaping @Sendable (AccountEvent) -> Void) -> UInt64 {
+    /// block. The observation ends with the token that it returns. What other processes do, ``tree(maximumAge:)`` shows.
+    public func observe(_ body: @escaping @Sendable (AccountEvent) -> Void) -> Observation {
         let key = System.random(UInt64.self)
         observers.withLock { $0.bodies[key] = body }
-        return key
+        return Observation { self.stopObserving(key) }
     }
 
-    public func stopObserving(_ key: UInt64) {
+    private func stopObserving(_ key: UInt64) {
         observers.withLock { o in
             o.bodies[key] = nil
             if o.bodies.isEmpty { o.tree = nil }

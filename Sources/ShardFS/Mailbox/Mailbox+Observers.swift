@@ -8,18 +8,19 @@ extension Mailbox {
     }
 
     /// Calls `body` after every change this process makes or sees, on the thread that saw it and under no lock.
-    /// It must not block. The answer is for `stopObserving`.
+    /// It must not block. The observation ends with the token that it returns.
     ///
     /// Changes of other processes are seen at once while ``isWatched``; else whoever wants to know calls ``refresh()``
     /// now and then.
-    public func observe(_ body: @escaping @Sendable () -> Void) -> UInt64 {
+    public func observe(_ body: @escaping @Sendable () -> Void) -> Observation {
         let key = System.random(UInt64.self)
+        let observation = Observation { self.stopObserving(key) }
         let isFirst = observers.withLock { o in
             o.bodies[key] = body
             return o.watch == nil
         }
         // On a file system that several machines write to, the kernel knows of its own writers only.
-        guard isFirst, options.shared != true else { return key }
+        guard isFirst, options.shared != true else { return observation }
         let watch = DirectoryWatcher.shared.watch(system, directory, LogFile.fileName) { [weak self] in
             self?.lookAtLog()
         }
@@ -28,10 +29,10 @@ extension Mailbox {
         }
         // A change between the look that the caller had and the watch would go untold.
         lookAtLog()
-        return key
+        return observation
     }
 
-    public func stopObserving(_ key: UInt64) {
+    private func stopObserving(_ key: UInt64) {
         let watch = observers.withLock { o -> DirectoryWatcher.Token? in
             o.bodies[key] = nil
             guard o.bodies.isEmpty else { return nil }

@@ -27,7 +27,7 @@ import Testing
         let (mail, one, _) = try await Self.pair(count, "INBOX") { if inPieces { $0.changePiece = 599 } }
         let mailbox = try mail.mailbox()
         let isDone = NIOLockedValueBox(false)
-        let key = mailbox.observe {
+        let observation = mailbox.observe {
             guard mailbox.currentSnapshot().messages.entry(of: UID(UInt32(count)))?.flags == .seen else { return }
             let isFirst = isDone.withLockedValue { done in
                 defer { done = true }
@@ -35,7 +35,7 @@ import Testing
             }
             if isFirst { _ = try? mailbox.changeFlags([UID(1)], .add(.flagged)) }
         }
-        defer { mailbox.stopObserving(key) }
+        defer { observation.cancel() }
         let lines = await one.ok("\(command) 1:* +FLAGS (\\Seen)").filter { $0.hasPrefix("* 1 FETCH ") }
         #expect(isDone.withLockedValue { $0 })
         #expect(lines.last?.contains("\\Flagged \\Seen") == true, "\(lines)")

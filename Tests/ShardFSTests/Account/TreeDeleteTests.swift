@@ -11,10 +11,11 @@ import Testing
         let account = try t.account
         let work = try account.mailbox(MailboxName("Work"))
         let seen = Locked(0)
-        _ = work.observe { seen.withLock { $0 += 1 } }
+        let observation = work.observe { seen.withLock { $0 += 1 } }
         let validity = try work.snapshot().uidValidity
         try account.delete(MailboxName("Work"))
         #expect(seen.withLock { $0 } > 0, "its users are told")
+        observation.cancel()
         #expect(try t.tree() == ["INBOX=a"])
         #expect(try t.names(".deleted") == [work.id])
         #expect(try account.deletedMailboxes().map(\.name) == [MailboxName("Work")])

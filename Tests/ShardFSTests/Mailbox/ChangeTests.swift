@@ -89,10 +89,10 @@ import Testing
         let t = try TestStore()
         let inbox = try t.mailbox()
         let heard = Locked(0)
-        let key = inbox.observe { heard.withLock { $0 += 1 } }
+        let observation = inbox.observe { heard.withLock { $0 += 1 } }
         try inbox.append("one")
         #expect(heard.withLock { $0 } >= 1)
-        inbox.stopObserving(key)
+        observation.cancel()
         let before = heard.withLock { $0 }
         try inbox.append("two")
         #expect(heard.withLock { $0 } == before)

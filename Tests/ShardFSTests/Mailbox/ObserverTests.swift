@@ -34,7 +34,7 @@ import Testing
         try inbox.append("one")
         let other = try self.inbox(of: TestStore.second(t))
         let counter = Counter()
-        let key = inbox.observe { counter.add() }
+        let observation = inbox.observe { counter.add() }
         #expect(inbox.isWatched)
         switch change {
         case .append: try other.append("two")
@@ -53,7 +53,7 @@ import Testing
         }
         #expect(counter.wait())
         #expect(try inbox.snapshot().messages.count == other.snapshot().messages.count)
-        inbox.stopObserving(key)
+        observation.cancel()
         #expect(!inbox.isWatched)
     }
 
@@ -63,7 +63,7 @@ import Testing
             let mailbox = try t.mailbox(name)
             let other = try TestStore.second(t).account(AccountAddress(parsing: "alice@example.com"))
             let counter = Counter()
-            let key = mailbox.observe { counter.add() }
+            let observation = mailbox.observe { counter.add() }
             if name == "Deleted" {
                 try other.delete(MailboxName(name))
             } else {
@@ -76,7 +76,7 @@ import Testing
             } catch {
                 #expect(error.code == .gone)
             }
-            mailbox.stopObserving(key)
+            observation.cancel()
         }
     }
 
@@ -85,22 +85,22 @@ import Testing
         let inbox = try t.mailbox()
         let other = try self.inbox(of: TestStore.second(t))
         let counters = (0..<3).map { _ in Counter() }
-        let keys = counters.map { counter in inbox.observe { counter.add() } }
-        inbox.stopObserving(keys[0])
+        let observations = counters.map { counter in inbox.observe { counter.add() } }
+        observations[0].cancel()
         #expect(inbox.isWatched)
         try other.append("x")
         #expect(counters[1].wait() && counters[2].wait())
         #expect(counters[0].value == 0)
-        inbox.stopObserving(keys[1])
-        inbox.stopObserving(keys[2])
+        observations[1].cancel()
+        observations[2].cancel()
         #expect(!inbox.isWatched)
         // The thread may be on its way out: whoever comes now is served all the same.
         for _ in 0..<50 {
             let counter = Counter()
-            let key = inbox.observe { counter.add() }
+            let observation = inbox.observe { counter.add() }
             try other.append("y")
             #expect(counter.wait())
-            inbox.stopObserving(key)
+            observation.cancel()
         }
     }
 
@@ -109,7 +109,7 @@ import Testing
         let t = try TestStore()
         let inbox = try t.mailbox()
         let counter = Counter()
-        let key = inbox.observe { counter.add() }
+        let observation = inbox.observe { counter.add() }
         for i in 1...20 { try inbox.append("\(i)") }
         let told = counter.value
         // Behind all that came before.
@@ -117,7 +117,7 @@ import Testing
         try other.append("last")
         #expect(counter.wait(for: told + 1))
         #expect(counter.value <= told + 2, "\(counter.value) after \(told)")
-        inbox.stopObserving(key)
+        observation.cancel()
     }
 
     private struct NoWatches: SystemHook {
@@ -130,7 +130,7 @@ import Testing
         let t = try TestStore(options)
         let inbox = try t.mailbox()
         let counter = Counter()
-        let key = inbox.observe { counter.add() }
+        let observation = inbox.observe { counter.add() }
         #expect(!inbox.isWatched)
         try inbox.append("x")
         #expect(counter.value > 0)
@@ -139,7 +139,47 @@ import Testing
         let before = counter.value
         try inbox.refresh()
         #expect(counter.value > before)
-        inbox.stopObserving(key)
+        observation.cancel()
+    }
+
+    // MARK: tokens
+
+    enum End: String, CaseIterable { case cancelled, cancelledTwice, dropped }
+
+    @Test(arguments: End.allCases) func anObservationEndsWithItsToken(end: End) throws {
+        let t = try TestStore()
+        let inbox = try t.mailbox()
+        let account = try t.account()
+        let (messages, tree) = (Counter(), Counter())
+        var observations: [Observation] = [inbox.observe { messages.add() }, account.observe { _ in tree.add() }]
+        try inbox.append("one")
+        try account.create(MailboxName("A"))
+        let before = (messages.value, tree.value)
+        #expect(before.0 > 0 && before.1 > 0 && inbox.isWatched)
+        switch end {
+        case .cancelled: for observation in observations { observation.cancel() }
+        case .cancelledTwice: for observation in observations + observations { observation.cancel() }
+        case .dropped: observations = []
+        }
+        #expect(!inbox.isWatched)
+        try inbox.append("two")
+        try account.create(MailboxName("B"))
+        #expect((messages.value, tree.value) == before)
+        withExtendedLifetime(observations) {}
+        t.check()
+    }
+
+    /// Nobody else holds the mailbox.
+    @Test func aTokenKeepsItsMailboxOpen() throws {
+        let t = try TestStore()
+        _ = try t.mailbox()
+        let counter = Counter()
+        var observation: Observation? = try inbox(of: t.store).observe { counter.add() }
+        try inbox(of: TestStore.second(t)).append("x")
+        #expect(counter.wait())
+        observation?.cancel()
+        observation = nil
+        t.check()
     }
 
     // MARK: the tree
@@ -149,7 +189,7 @@ import Testing
         let account = try t.account()
         try account.create(.inbox)
         let counter = Counter()
-        let key = account.observe { event in if event == .tree { counter.add() } }
+        let observation = account.observe { event in if event == .tree { counter.add() } }
         func names() throws -> [String] {
             try account.tree(maximumAge: 3_600_000_000_000).levels.map(\.listing.name.description)
         }
@@ -169,6 +209,6 @@ import Testing
         try other.create(MailboxName("D"))
         #expect(try names() == ["INBOX"])
         #expect(try account.tree(maximumAge: 0).levels.count == 2)
-        account.stopObserving(key)
+        observation.cancel()
     }
 }

@@ -20,19 +20,6 @@ struct NotifyWatch: Sendable {
         var known: Set<AnnotationState.Change> = []
     }
 
-    /// An observer of the account that ends with this object.
-    final class AccountObservation: Sendable {
-        private let mail: Account
-        private let key: UInt64
-
-        init(_ mail: Account, _ body: @escaping @Sendable (AccountEvent) -> Void) {
-            self.mail = mail
-            key = mail.observe(body)
-        }
-
-        deinit { mail.stopObserving(key) }
-    }
-
     let plan: NotifyPlan
     /// Names this client as the origin of what it does itself.
     let id = UInt64.random(in: 0...UInt64.max)
@@ -44,7 +31,7 @@ struct NotifyWatch: Sendable {
     private(set) var mailboxes: [String: WatchedMailbox] = [:]
     private var tree = AccountTree()
     private var annotations = AnnotationState()
-    private var account: AccountObservation?
+    private var account: Observation?
     /// Of the mailbox that is selected, when its news are pushed.
     var selected: MailboxObservation?
     /// Names that this client's own commands were about since the last look at the tree.
@@ -79,7 +66,7 @@ struct NotifyWatch: Sendable {
         self.onChange = onChange
         guard !plan.isOnlySelected else { return }
         let (signals, id) = (signals, id)
-        account = AccountObservation(mail) { event in
+        account = mail.observe { event in
             let isNews = signals.withLockedValue { signals in
                 switch event {
                 case .tree: signals.tree = true

@@ -4,15 +4,13 @@ import ShardFS
 /// An observer of a mailbox that ends with this object.
 final class MailboxObservation: Sendable {
     let mailbox: Mailbox
-    private let key: UInt64
+    private let token: Observation
 
     /// Blocks for a moment. `onChange` is called on any thread.
     init(_ mailbox: Mailbox, _ onChange: @escaping @Sendable () -> Void) {
         self.mailbox = mailbox
-        key = mailbox.observe(onChange)
+        token = mailbox.observe(onChange)
     }
-
-    deinit { mailbox.stopObserving(key) }
 }
 
 /// A mailbox whose messages a client has asked to be told of while it is not selected.
