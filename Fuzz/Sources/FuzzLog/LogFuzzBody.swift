@@ -161,7 +161,7 @@ func checkView(_ view: MailboxView) {
         precondition(entry.uid.rawValue > last, "the list is out of order")
         precondition(entry.modSeq <= view.highestModSeq, "a message is newer than its mailbox")
         precondition(list.entry(of: entry.uid) == entry && list.index(of: entry.uid) == count, "a message is lost")
-        precondition(list.count(below: entry.uid.rawValue) == count && list[count] == entry, "another place")
+        precondition(list.count(below: entry.uid) == count && list[count] == entry, "another place")
         last = entry.uid.rawValue
         count += 1
     }

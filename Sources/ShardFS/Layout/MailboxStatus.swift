@@ -25,7 +25,7 @@ struct MailboxStatus: Sendable, Equatable {
     static let uidStep: UInt64 = 1_000
     static let modSeqStep: UInt64 = 1_000_000
     /// Exclusive end of what can be given out.
-    static let uidEnd = UInt64(UID.lastGiven) + 1
+    static let uidEnd = UInt64(UID.lastGiven.rawValue) + 1
     static let modSeqEnd: UInt64 = 1 << 63 - 1
 
     init() {}

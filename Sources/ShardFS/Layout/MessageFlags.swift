@@ -3,7 +3,7 @@
 /// Bit order is ASCII order (`0`–`9`, `A`–`Z`, `a`–`z`), so that the bits in turn are the canonical name.
 public struct MessageFlags: OptionSet, Hashable, Sendable {
     public let rawValue: UInt64
-    public init(rawValue: UInt64) { self.rawValue = rawValue }
+    @inlinable public init(rawValue: UInt64) { self.rawValue = rawValue }
 
     public static let answered = MessageFlags(letter: UInt8(ascii: "A"))
     public static let deleted = MessageFlags(letter: UInt8(ascii: "D"))

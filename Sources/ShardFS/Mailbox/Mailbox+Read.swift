@@ -6,12 +6,12 @@ public struct MailboxSnapshot: Sendable {
     public let messages: MessageList
     public let uidValidity: UInt32
     /// The next UID to be given out (RFC 9051, 2.3.1.1); 4,294,967,295 when there is none left.
-    public let uidNext: UInt32
+    public let uidNext: UID
     public let highestModSeq: ModSeq
     /// Asked about changes before this, the log cannot tell what was expunged.
     public let oldestAnswerable: ModSeq
     /// The first UID that no session has been told of as \Recent yet.
-    public let recentUID: UInt32
+    public let recentUID: UID
     public let keywords: KeywordTable
     public let mailboxID: String
     public let specialUse: String?
@@ -98,10 +98,12 @@ extension Mailbox {
     public func currentSnapshot() -> MailboxSnapshot {
         nameKeywords(in: state.withLock { $0.view.usedFlags })
         return state.withLock { s in
-            MailboxSnapshot(
+            s.view.locateShards()
+            return MailboxSnapshot(
                 messages: s.view.list, uidValidity: s.status.uidValidity,
-                uidNext: UInt32(clamping: s.view.nextUID), highestModSeq: s.view.highestModSeq,
-                oldestAnswerable: s.view.oldestAnswerable, recentUID: s.view.recentUID, keywords: s.status.keywords,
+                uidNext: UID(UInt32(clamping: s.view.nextUID)), highestModSeq: s.view.highestModSeq,
+                oldestAnswerable: s.view.oldestAnswerable, recentUID: UID(s.view.recentUID),
+                keywords: s.status.keywords,
                 mailboxID: id, specialUse: s.status.specialUse.flatMap { $0.isEmpty ? nil : $0 })
         }
     }
@@ -168,16 +170,16 @@ extension Mailbox {
 
     /// Takes the \Recent messages for a session: UIDs from the answer up to `uidNext` are recent to it alone. A log
     /// record, not synced, written only when it moves (RFC 3501, 2.3.2).
-    public func takeRecent() throws(StoreError) -> UInt32 {
+    public func takeRecent() throws(StoreError) -> UID {
         try refresh()
-        func standing() -> (recent: UInt32, next: UInt32) {
-            state.withLock { ($0.view.recentUID, UInt32(clamping: $0.view.nextUID)) }
+        func standing() -> (recent: UID, next: UID) {
+            state.withLock { (UID($0.view.recentUID), UID(UInt32(clamping: $0.view.nextUID))) }
         }
         let now = standing()
         if now.recent >= now.next || options.readOnly { return now.recent }
         return try locked(exclusive: true, uids: 0, records: 1) { () throws(StoreError) in
             let (recent, next) = standing()
-            if recent < next { try write(LogRecord(.recent, done: true, uid: next, time: context.now)) }
+            if recent < next { try write(LogRecord(.recent, done: true, uid: next.rawValue, time: context.now)) }
             return recent
         }
     }

@@ -146,6 +146,8 @@ struct MailboxView: Sendable {
     /// What was looked up of messages' dates, by UID less the shard's first.
     mutating func setDates(ofShard number: UInt32, _ dates: [UInt16: UInt32]) { list.setDates(ofShard: number, dates) }
 
+    mutating func locateShards() { list.locateShards() }
+
     mutating func noteDates(_ dates: [(uid: UInt32, date: UInt32)]) { list.noteDates(dates) }
 
     /// A kind of a later version, or a place that holds nothing to act on.

@@ -1,64 +1,12 @@
-/// One message as the mailbox's view has it.
-public struct MessageEntry: Hashable, Sendable {
-    public var uid: UID
-    public var flags: MessageFlags
-    public var modSeq: ModSeq
-    /// RFC822.SIZE: the file's size in bytes.
-    public var size: UInt32
-    var record: UInt32
-    var date: UInt32
-
-    /// INTERNALDATE, seconds since 1970 UTC, when it is at hand; else ``Mailbox/internalDate(of:)`` has it.
-    public var knownInternalDate: Int64? { date == ShardColumns.unknownDate ? nil : Int64(date) }
-
-    /// Whether the date is at hand is no property of the message.
-    public static func == (a: MessageEntry, b: MessageEntry) -> Bool {
-        a.uid == b.uid && a.flags == b.flags && a.modSeq == b.modSeq && a.size == b.size && a.record == b.record
-    }
-
-    public func hash(into hasher: inout Hasher) {
-        hasher.combine(uid)
-        hasher.combine(modSeq)
-    }
-}
-
-/// Counts over messages.
-public struct MessageTotals: Hashable, Sendable {
-    /// Messages without `\Seen`.
-    public private(set) var unseen = 0
-    /// Messages with `\Deleted`.
-    public private(set) var deleted = 0
-    /// Octets of all messages.
-    public private(set) var octets: UInt64 = 0
-    /// Octets of messages with `\Deleted`.
-    public private(set) var deletedOctets: UInt64 = 0
-
-    mutating func add(_ flags: UInt64, _ size: UInt32) { change(flags, size, 1, &+) }
-    mutating func remove(_ flags: UInt64, _ size: UInt32) { change(flags, size, -1, &-) }
-
-    @inline(__always)
-    private mutating func change(_ flags: UInt64, _ size: UInt32, _ by: Int, _ op: (UInt64, UInt64) -> UInt64) {
-        octets = op(octets, UInt64(size))
-        if flags & MessageFlags.seen.rawValue == 0 { unseen += by }
-        if flags & MessageFlags.deleted.rawValue != 0 {
-            deleted += by
-            deletedOctets = op(deletedOctets, UInt64(size))
-        }
-    }
-
-    mutating func add(_ other: MessageTotals) {
-        unseen += other.unseen
-        deleted += other.deleted
-        octets += other.octets
-        deletedOctets += other.deletedOctets
-    }
-}
-
 /// The messages of a mailbox at one mod-sequence, in UID order: a value that shares its memory with the view it was
-/// taken from until either changes. Sequence numbers begin at 1.
+/// taken from until either changes. A message's index is its sequence number less one.
+///
+/// A collection of which nothing is allocated or copied for each message.
 public struct MessageList: Sendable {
-    private(set) var shards: [ShardTable] = []
+    @usableFromInline private(set) var shards: [ShardTable] = []
     public private(set) var count = 0
+    /// How many of the first shards know the index of their first message.
+    private var located = 0
 
     init() {}
 
@@ -66,6 +14,7 @@ public struct MessageList: Sendable {
     init(_ shards: [ShardTable]) {
         self.shards = shards
         count = shards.reduce(0) { $0 + $1.count }
+        locateShards()
     }
 
     /// Counted as messages come and go: costs a step for each thousand messages.
@@ -75,16 +24,6 @@ public struct MessageList: Sendable {
         return sum
     }
 
-    /// The message at a sequence number less one.
-    public subscript(_ index: Int) -> MessageEntry {
-        var left = index
-        for shard in shards {
-            if left < shard.count { return shard.entry(left) }
-            left -= shard.count
-        }
-        preconditionFailure("message index \(index) is outside 0..<\(count)")
-    }
-
     /// The message of a UID; nil when there is none.
     public func entry(of uid: UID) -> MessageEntry? {
         guard let s = shardIndex(uid.shard) else { return nil }
@@ -92,102 +31,37 @@ public struct MessageList: Sendable {
         return found ? shards[s].entry(i) : nil
     }
 
-    /// The sequence number less one of a UID; nil when there is none.
+    /// The index of a UID; nil when there is no such message.
     public func index(of uid: UID) -> Int? {
-        guard entry(of: uid) != nil else { return nil }
-        return count(below: uid.rawValue)
+        guard let s = shardIndex(uid.shard) else { return nil }
+        let (i, found) = shards[s].find(uid.rawValue)
+        return found ? start(ofShardAt: s) + i : nil
     }
 
     /// How many messages have a UID below `uid`.
-    public func count(below uid: UInt32) -> Int {
-        var before = 0
-        for shard in shards {
-            if shard.number < uid / UID.perShard {
-                before += shard.count
-            } else {
-                return shard.number == uid / UID.perShard ? before + shard.find(uid).index : before
-            }
-        }
-        return before
+    public func count(below uid: UID) -> Int {
+        let s = insertionIndex(uid.shard)
+        let before = start(ofShardAt: s)
+        return s < shards.count && shards[s].number == uid.shard ? before + shards[s].find(uid.rawValue).index : before
     }
 
     /// For each of `uids`, which ascend, how many messages have a lower UID.
-    public func counts(below uids: some Sequence<UInt32>) -> [Int] {
+    public func counts(below uids: some Sequence<UID>) -> [Int] {
         var counts: [Int] = []
         var before = 0
         var s = 0
         for uid in uids {
-            while s < shards.count, shards[s].number < uid / UID.perShard {
+            while s < shards.count, shards[s].number < uid.shard {
                 before += shards[s].count
                 s += 1
             }
-            let isInShard = s < shards.count && shards[s].number == uid / UID.perShard
-            counts.append(isInShard ? before + shards[s].find(uid).index : before)
+            let isInShard = s < shards.count && shards[s].number == uid.shard
+            counts.append(isInShard ? before + shards[s].find(uid.rawValue).index : before)
         }
         return counts
     }
 
-    public var first: MessageEntry? { count == 0 ? nil : self[0] }
-    public var last: MessageEntry? {
-        for shard in shards.reversed() where shard.count > 0 { return shard.entry(shard.count - 1) }
-        return nil
-    }
-
-    /// Calls `body` for each message of UIDs in `range`, in UID order.
-    public func forEach<E: Error>(
-        in range: ClosedRange<UInt32> = 1...UInt32.max, _ body: (MessageEntry) throws(E) -> Void
-    ) throws(E) {
-        for shard in shards[insertionIndex(range.lowerBound / UID.perShard)...] {
-            if shard.number > range.upperBound / UID.perShard { return }
-            let columns = shard.columns
-            var i = shard.number == range.lowerBound / UID.perShard ? columns.find(range.lowerBound).index : 0
-            while i < columns.offsets.count, columns.uid(i) <= range.upperBound {
-                try body(columns.entry(i))
-                i += 1
-            }
-        }
-    }
-
-    /// Calls `body` for each message of UIDs in `range` whose mod-sequence is above `modSeq`, in UID order, with its
-    /// place in the list; looks only into shards that have such messages.
-    public func forEachChanged<E: Error>(
-        since modSeq: ModSeq, in range: ClosedRange<UInt32> = 1...UInt32.max,
-        _ body: (_ place: Int, MessageEntry) throws(E) -> Void
-    ) throws(E) {
-        var before = 0
-        for shard in shards {
-            if shard.number > range.upperBound / UID.perShard { return }
-            defer { before += shard.count }
-            guard shard.highestModSeq > modSeq, shard.number >= range.lowerBound / UID.perShard else { continue }
-            let columns = shard.columns
-            for i in columns.offsets.indices where columns.modSeqs[i] > modSeq {
-                let uid = columns.uid(i)
-                if uid > range.upperBound { return }
-                if uid >= range.lowerBound { try body(before + i, columns.entry(i)) }
-            }
-        }
-    }
-
-    /// Calls `body` for each message of this list that `newer` lacks, in UID order, with its place in this list; shards
-    /// that are the same are passed over.
-    public func forEachMissing(from newer: MessageList, _ body: (_ place: Int, MessageEntry) -> Void) {
-        var before = 0
-        for shard in shards {
-            let columns = shard.columns
-            defer { before += columns.offsets.count }
-            guard let s = newer.shardIndex(shard.number) else {
-                for i in columns.offsets.indices { body(before + i, columns.entry(i)) }
-                continue
-            }
-            let other = newer.shards[s].columns
-            if other.offsets == columns.offsets { continue }
-            for i in columns.offsets.indices where !other.find(columns.uid(i)).found {
-                body(before + i, columns.entry(i))
-            }
-        }
-    }
-
-    /// The place of the first message without `\Seen`, which is its sequence number less one.
+    /// The index of the first message without `\Seen`.
     public var firstUnseen: Int? {
         var before = 0
         for shard in shards {
@@ -200,13 +74,16 @@ public struct MessageList: Sendable {
         return nil
     }
 
+    // MARK: shards
+
     /// The place of a shard among `shards`.
     func shardIndex(_ number: UInt32) -> Int? {
         let i = insertionIndex(number)
         return i < shards.count && shards[i].number == number ? i : nil
     }
 
-    private func insertionIndex(_ number: UInt32) -> Int {
+    @usableFromInline
+    func insertionIndex(_ number: UInt32) -> Int {
         if let last = shards.last, last.number < number { return shards.count }
         // A mailbox without empty shards is the common case.
         if let first = shards.first, number >= first.number {
@@ -222,13 +99,56 @@ public struct MessageList: Sendable {
         return low
     }
 
+    /// The index of the first message of the shard at a place, which may be the end.
+    private func start(ofShardAt place: Int) -> Int {
+        if place < located { return shards[place].start }
+        if place == shards.count { return count }
+        var start = located > 0 ? shards[located - 1].end : 0
+        for shard in shards[located..<place] { start += shard.count }
+        return start
+    }
+
+    /// The place of the shard that holds the message at an index, and the index of its first.
+    func shard(holding index: Int) -> (place: Int, start: Int) {
+        // None has more than a thousand messages, so the one that is wanted is not before this one.
+        var low = Swift.min(index / Int(UID.perShard), located)
+        if low < located, shards[low].end > index { return (low, shards[low].start) }
+        var high = located
+        while low < high {
+            let mid = (low + high) / 2
+            if shards[mid].end <= index { low = mid + 1 } else { high = mid }
+        }
+        var start = start(ofShardAt: low)
+        while start + shards[low].count <= index {
+            start += shards[low].count
+            low += 1
+        }
+        return (low, start)
+    }
+
+    /// Has every shard know the index of its first message, so that the list is quick to index; costs a step for each
+    /// thousand messages behind the first change since.
+    mutating func locateShards() {
+        while located < shards.count {
+            shards[located].start = located > 0 ? shards[located - 1].end : 0
+            located += 1
+        }
+    }
+
     // MARK: changes
 
     mutating func put(_ uid: UInt32, flags: UInt64, modSeq: ModSeq, size: UInt32, record: UInt32) {
         let number = uid / UID.perShard
         let at = insertionIndex(number)
-        if at == shards.count || shards[at].number != number { shards.insert(ShardTable(number: number), at: at) }
-        if shards[at].edit({ $0.put(uid, flags: flags, modSeq: modSeq, size: size, record: record) }) { count += 1 }
+        if at == shards.count || shards[at].number != number {
+            // Of the shards behind one that is made or changed none is where it was.
+            located = Swift.min(located, at)
+            shards.insert(ShardTable(number: number), at: at)
+        }
+        if shards[at].edit({ $0.put(uid, flags: flags, modSeq: modSeq, size: size, record: record) }) {
+            located = Swift.min(located, at + 1)
+            count += 1
+        }
     }
 
     /// False when there is no such message.
@@ -248,7 +168,11 @@ public struct MessageList: Sendable {
         let entry = shards[s].entry(i)
         shards[s].edit { $0.remove(at: i) }
         count -= 1
-        if shards[s].count == 0 { shards.remove(at: s) }
+        located = Swift.min(located, s + 1)
+        if shards[s].count == 0 {
+            located = Swift.min(located, s)
+            shards.remove(at: s)
+        }
         return entry
     }
 

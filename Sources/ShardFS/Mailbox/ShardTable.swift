@@ -1,5 +1,6 @@
 /// The messages of one shard directory in UID order. A value that shares its columns with its copies until it changes,
 /// so that a list of thousands of shards is copied by one reference each.
+@usableFromInline
 struct ShardTable: Sendable {
     /// `@unchecked Sendable`: `columns` is written through a ``ShardTable`` that holds the only reference to the box
     /// (`isKnownUniquelyReferenced`), so no other thread can be reading it.
@@ -8,7 +9,9 @@ struct ShardTable: Sendable {
         init(_ columns: ShardColumns) { self.columns = columns }
     }
 
-    let number: UInt32
+    @usableFromInline let number: UInt32
+    /// How many messages of the list stand before the shard's, where the list has located it.
+    private var before: UInt32 = 0
     private var box: Box
 
     init(number: UInt32) {
@@ -22,8 +25,14 @@ struct ShardTable: Sendable {
     }
 
     /// To read many: taken once, then indexed.
-    var columns: ShardColumns { box.columns }
+    @usableFromInline var columns: ShardColumns { box.columns }
     var count: Int { box.columns.offsets.count }
+    /// The index of the shard's first message in the list, and that of the message after its last.
+    var start: Int {
+        get { Int(before) }
+        set { before = UInt32(truncatingIfNeeded: newValue) }
+    }
+    var end: Int { start + count }
     var totals: MessageTotals { box.columns.totals }
     /// No message of the shard has a higher one.
     var highestModSeq: ModSeq { box.columns.highestModSeq }
@@ -42,21 +51,22 @@ struct ShardTable: Sendable {
 }
 
 /// Packed columns: 26 bytes a message, 30 once its dates have been asked for.
+@usableFromInline
 struct ShardColumns: Sendable {
-    let firstUID: UInt32
+    @usableFromInline let firstUID: UInt32
     /// UID less the shard's first.
-    private(set) var offsets: [UInt16] = []
-    private(set) var flags: [UInt64] = []
-    private(set) var modSeqs: [ModSeq] = []
-    private(set) var sizes: [UInt32] = []
+    @usableFromInline private(set) var offsets: [UInt16] = []
+    @usableFromInline private(set) var flags: [UInt64] = []
+    @usableFromInline private(set) var modSeqs: [ModSeq] = []
+    @usableFromInline private(set) var sizes: [UInt32] = []
     /// Place in the log of the record that holds digest and save time.
-    private(set) var records: [UInt32] = []
+    @usableFromInline private(set) var records: [UInt32] = []
     /// INTERNALDATE in seconds since 1970; empty until somebody asks, `unknownDate` where it must be looked up.
-    private(set) var dates: [UInt32] = []
+    @usableFromInline private(set) var dates: [UInt32] = []
     private(set) var totals = MessageTotals()
     private(set) var highestModSeq: ModSeq = 0
 
-    static let unknownDate = UInt32.max
+    @inlinable static var unknownDate: UInt32 { .max }
     /// Messages of a shard whose dates may be noted one after the other, as many as come side by side.
     private static let fewUnknown = 16
 
@@ -91,7 +101,7 @@ struct ShardColumns: Sendable {
         self.highestModSeq = highestModSeq
     }
 
-    @inline(__always)
+    @inlinable @inline(__always)
     func uid(_ i: Int) -> UInt32 { firstUID + UInt32(offsets[i]) }
 
     /// The place of a UID, or where it would be.
@@ -112,12 +122,16 @@ struct ShardColumns: Sendable {
         return (low, low < offsets.count && offsets[low] == wanted)
     }
 
-    @inline(__always)
+    @inlinable @inline(__always)
     func entry(_ i: Int) -> MessageEntry {
         MessageEntry(
             uid: UID(uid(i)), flags: MessageFlags(rawValue: flags[i]), modSeq: modSeqs[i], size: sizes[i],
             record: records[i], date: dates.isEmpty ? Self.unknownDate : dates[i])
     }
+
+    /// The place of a UID of the shard, or where it would be.
+    @usableFromInline
+    func place(of uid: UID) -> Int { find(uid.rawValue).index }
 
     /// True when the message is new.
     mutating func put(_ uid: UInt32, flags f: UInt64, modSeq: ModSeq, size: UInt32, record: UInt32) -> Bool {

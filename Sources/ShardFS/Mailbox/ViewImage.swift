@@ -232,7 +232,7 @@ enum ShardPart {
     /// Nil when the bytes are no part, or columns that no writer makes.
     static func decode(_ bytes: UnsafeRawBufferPointer) -> (table: ShardTable, serial: UInt64)? {
         guard var input = ByteReader(sealed: bytes), input.take(UInt32.self) == magic,
-            let number = input.take(UInt32.self), number <= UID.lastGiven / UID.perShard,
+            let number = input.take(UInt32.self), number <= UID.lastGiven.shard,
             let serial = input.take(UInt64.self), let count = input.take(UInt32.self), count <= UID.perShard,
             let hasDates = input.take(UInt32.self), let highest = input.take(UInt64.self),
             let flags = input.take(UInt64.self, Int(count)), let modSeqs = input.take(UInt64.self, Int(count)),

@@ -7,7 +7,7 @@ struct Follower {
     private struct Seen {
         var uidValidity: UInt32
         var highest: ModSeq = 0
-        var uidNext: UInt32 = 0
+        var uidNext: UID = 0
         var highestUID: UInt32 = 0
         /// The client's copy: what it believes by asking for changes alone.
         var cache: [UInt32: MessageFlags] = [:]
@@ -59,7 +59,7 @@ struct Follower {
             let uid = entry.uid.rawValue
             if uid <= previous { wrong("UIDs \(previous) and \(uid) do not rise in one listing") }
             previous = uid
-            if uid >= snapshot.uidNext { wrong("message \(uid) is not below UIDNEXT \(snapshot.uidNext)") }
+            if entry.uid >= snapshot.uidNext { wrong("message \(uid) is not below UIDNEXT \(snapshot.uidNext)") }
             if entry.modSeq > snapshot.highestModSeq {
                 wrong("message \(uid) has mod-sequence \(entry.modSeq) above HIGHESTMODSEQ \(snapshot.highestModSeq)")
             }

@@ -282,7 +282,7 @@ struct Worker {
     private mutating func recent(_ name: String, _ mailbox: Mailbox) {
         perform(Operation(kind: .recent, mailbox: name)) { () throws(StoreError) in
             var outcome = Outcome()
-            outcome.uids = [try mailbox.takeRecent()]
+            outcome.uids = [try mailbox.takeRecent().rawValue]
             return outcome
         }
     }

@@ -101,7 +101,7 @@ enum FaultRun: String, CaseIterable, Sendable, CustomTestStringConvertible {
     /// So that the next append is to raise it.
     private static func lowerCeiling(_ mailbox: Mailbox) throws {
         var status = try mailbox.readStatus()
-        status.uidCeiling = UInt64(try mailbox.snapshot().uidNext) + 3
+        status.uidCeiling = UInt64(try mailbox.snapshot().uidNext.rawValue) + 3
         try mailbox.context.publisher.publish(
             status.json.serialized(), as: MailboxStatus.fileName, in: mailbox.directory)
     }

@@ -71,7 +71,7 @@ import Testing
             for place in bench.run.places {
                 guard let mailbox = try place.find(store) else { continue }
                 let next = try mailbox.snapshot().uidNext
-                let uid = try mailbox.append("a later message").rawValue
+                let uid = try mailbox.append("a later message")
                 if uid < next { wrong.append("\(place.key): UID \(uid) is below UIDNEXT") }
             }
             wrong += try AtRest(store: store, places: bench.run.places).violations()

@@ -55,7 +55,7 @@ import Testing
         #expect(after.messages.count == 3)
         #expect(after.highestModSeq > before.highestModSeq)
         #expect(after.uidNext >= before.uidNext)
-        #expect(try t.mailbox().append("x").rawValue >= before.uidNext)
+        #expect(try t.mailbox().append("x") >= before.uidNext)
         t.check()
     }
 }

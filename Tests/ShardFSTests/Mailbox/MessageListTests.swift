@@ -34,20 +34,22 @@ import Testing
             if step % 1_000 == 0 { old.append((list, model, modSeq)) }
         }
         check(list, model)
+        list.locateShards()
+        check(list, model)
         for (before, then, modSeq) in old {
             // A copy stays as it was.
             check(before, then)
             var changed: [UInt32] = []
             list.forEachChanged(since: modSeq, in: 1...4_000) { changed.append($1.uid.rawValue) }
             #expect(changed == model.uids.filter { $0 <= 4_000 && model.messages[$0]!.modSeq > modSeq })
-            let places = Dictionary(uniqueKeysWithValues: changed.map { ($0, list.count(below: $0)) })
+            let places = Dictionary(uniqueKeysWithValues: changed.map { ($0, list.count(below: UID($0))) })
             list.forEachChanged(since: modSeq, in: 1_500...4_000) { #expect(places[$1.uid.rawValue] == $0) }
-            var missing: [UInt32] = []
+            var missing: [UID] = []
             before.forEachMissing(from: list) {
-                #expect($0 == before.count(below: $1.uid.rawValue))
-                missing.append($1.uid.rawValue)
+                #expect($0 == before.count(below: $1.uid))
+                missing.append($1.uid)
             }
-            #expect(missing == then.uids.filter { model.messages[$0] == nil })
+            #expect(missing == then.uids.filter { model.messages[$0] == nil }.map { UID($0) })
             #expect(list.counts(below: missing) == missing.map { list.count(below: $0) })
         }
     }
@@ -66,11 +68,68 @@ import Testing
         #expect(list.totals.octets == all.reduce(0) { $0 + UInt64($1.size) })
         #expect(list.totals.deletedOctets == all.reduce(0) { $0 + ($1.flags & deleted != 0 ? UInt64($1.size) : 0) })
         #expect(list.firstUnseen == uids.firstIndex { model.messages[$0]!.flags & seen == 0 })
-        for (place, uid) in uids.enumerated() where place % 97 == 0 {
-            #expect(list.index(of: UID(uid)) == place)
-            #expect(list[place].uid.rawValue == uid)
-            #expect(list.count(below: uid) == place)
+        checkCollection(list, uids)
+    }
+
+    private func checkCollection(_ list: MessageList, _ uids: [UInt32]) {
+        let places = Array(uids.indices)
+        #expect(Array(list).map(\.uid.rawValue) == uids, "by iterator")
+        #expect(places.map { list[$0].uid.rawValue } == uids, "by index")
+        #expect(list.reversed().map(\.uid.rawValue) == uids.reversed())
+        #expect(uids.map { list.index(of: UID($0)) } == places)
+        #expect(uids.map { list.entry(of: UID($0))?.uid } == uids.map { UID($0) })
+        #expect(uids.map { list.count(below: UID($0)) } == places)
+        #expect(list.counts(below: uids.map { UID($0) }) == places)
+        #expect(list.count(below: .max) == uids.count { $0 < .max })
+        #expect((list.first?.uid.rawValue, list.last?.uid.rawValue) == (uids.first, uids.last))
+        #expect((list.isEmpty, list.count, list.endIndex) == (uids.isEmpty, uids.count, uids.count))
+        let middle = uids.count / 3..<uids.count - uids.count / 3
+        #expect(list[middle].map(\.uid.rawValue) == Array(uids[middle]))
+    }
+
+    /// UIDs to put and then to remove again, so that shards are full, sparse, far apart, and gone.
+    static let collections: [(put: [UInt32], removed: [UInt32])] = [
+        ([], []), ([1], []), ([1], [1]), ([.max], []), ([999, 1000, 1001], []), ([999, 1000, 1001], [1000]),
+        ([1, 4_294_967_294, .max], []), ([1, 2_000_000_000, .max], [2_000_000_000]),
+        (Array(1...3_500), []), (Array(1...3_500), Array(1...2_100)), (Array(1...3_500), Array(1_000...1_999)),
+        (Array(1...3_500).reversed(), []), (stride(from: 7, to: 60_000, by: 900).map { $0 }, [7, 907, 30_607]),
+    ]
+
+    @Test(arguments: collections) func isACollection(put: [UInt32], removed: [UInt32]) {
+        var list = MessageList()
+        for uid in put { list.put(uid, flags: 0, modSeq: 1, size: uid, record: 0) }
+        let before = list
+        // Shards are located when a snapshot is taken: what comes behind must agree with what does not know it.
+        list.locateShards()
+        checkCollection(list, put.sorted())
+        let gone = Set(removed)
+        let left = put.filter { !gone.contains($0) }.sorted()
+        for uid in removed {
+            list.remove(uid)
+            if let last = left.last { #expect(list[list.index(of: UID(last)) ?? .max].uid == UID(last)) }
         }
+        checkCollection(list, left)
+        for uid in removed { list.put(uid, flags: 0, modSeq: 2, size: uid, record: 0) }
+        checkCollection(list, put.sorted())
+        checkCollection(before, put.sorted())
+        var iterator = before.makeIterator()
+        list.locateShards()
+        for uid in put.sorted() { #expect(iterator.next()?.uid == UID(uid)) }
+        #expect(iterator.next() == nil && iterator.next() == nil)
+    }
+
+    @Test func forEachStopsAtAnError() {
+        struct Enough: Error {}
+        var list = MessageList()
+        for uid in 1...2_500 { list.put(UInt32(uid), flags: 0, modSeq: 1, size: 1, record: 0) }
+        var told: [UID] = []
+        #expect(throws: Enough.self) {
+            try list.forEach(in: 998...2_100) { entry throws(Enough) in
+                if entry.uid == 1_002 { throw Enough() }
+                told.append(entry.uid)
+            }
+        }
+        #expect(told == [998, 999, 1_000, 1_001])
     }
 }
 

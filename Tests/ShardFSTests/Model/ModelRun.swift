@@ -247,9 +247,9 @@ final class ModelRun {
 
     private func takeRecent(_ box: String, _ mailbox: Mailbox) throws {
         trace.append("recent \(box)")
-        let recent = try mailbox.takeRecent()
+        let recent = try mailbox.takeRecent().rawValue
         #expect(recent >= model.boxes[box]!.recent)
-        let next = try mailbox.snapshot().recentUID
+        let next = try mailbox.snapshot().recentUID.rawValue
         #expect(next > (model.boxes[box]!.messages.keys.max() ?? 0), "nothing is recent to two sessions")
         model.boxes[box]!.recent = next
     }
@@ -323,10 +323,10 @@ final class ModelRun {
         let wanted = expected.messages.sorted { $0.key < $1.key }.map { "\($0) @\($1.modSeq) \($1.flags.sorted())" }
         try #require(found == wanted, "\(box)")
         #expect(snapshot.messages.count == expected.messages.count)
-        #expect(snapshot.uidNext >= expected.nextUID)
+        #expect(snapshot.uidNext.rawValue >= expected.nextUID)
         #expect(snapshot.highestModSeq >= expected.highest)
         model.boxes[box]!.highest = max(expected.highest, snapshot.highestModSeq)
-        model.boxes[box]!.nextUID = max(expected.nextUID, snapshot.uidNext)
+        model.boxes[box]!.nextUID = max(expected.nextUID, snapshot.uidNext.rawValue)
         if let uid = expected.messages.keys.sorted().randomElement(using: &random) {
             #expect(try mailbox.text(UID(uid)) == expected.messages[uid]!.text)
         }

@@ -12,7 +12,7 @@ struct MailboxWorld: Equatable {
 
     var id: String
     var uidValidity: UInt32
-    var uidNext: UInt32
+    var uidNext: UID
     var highestModSeq: ModSeq
     var messages: [UInt32: Message]
 

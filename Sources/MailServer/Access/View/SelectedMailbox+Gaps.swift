@@ -4,7 +4,7 @@ import ShardFS
 
 extension SelectedMailbox {
     /// The highest UID that a message of the mailbox can have had when the view was made; 0 when there was none.
-    var highestPossibleUID: UInt32 { max(snapshot.uidNext > 0 ? snapshot.uidNext - 1 : 0, largestUID) }
+    var highestPossibleUID: UInt32 { max(snapshot.uidNext > 0 ? snapshot.uidNext.rawValue - 1 : 0, largestUID) }
 
     /// The UIDs of `ranges` that are gone and were gone before this view: ascending and disjoint.
     ///

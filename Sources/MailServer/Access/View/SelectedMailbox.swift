@@ -50,7 +50,7 @@ struct SelectedMailbox: Sendable {
     func sequenceNumber(of uid: UInt32) -> UInt32 { UInt32(clamping: count(below: uid) + 1) }
 
     func count(below uid: UInt32) -> Int {
-        snapshot.messages.count(below: uid) + (ghosts.isEmpty ? 0 : ghostIndex(uid))
+        snapshot.messages.count(below: UID(uid)) + (ghosts.isEmpty ? 0 : ghostIndex(uid))
     }
 
     /// The UID of a sequence number, which must be 1 to `count`.
@@ -161,7 +161,7 @@ struct SelectedMailbox: Sendable {
         for range in ranges {
             let firstGhost = ghostIndex(range.lowerBound)
             var ghost = firstGhost
-            snapshot.messages.forEach(in: range) { entry in
+            snapshot.messages.forEach(in: .init(range)) { entry in
                 while ghost < ghosts.count, ghosts[ghost].uid < entry.uid {
                     found.append(ghosts[ghost].uid)
                     ghost += 1
@@ -187,7 +187,7 @@ struct SelectedMailbox: Sendable {
             var number = sequenceNumber(of: range.lowerBound)
             var ghost = ghostIndex(range.lowerBound)
             do throws(EndOfPage) {
-                try snapshot.messages.forEach(in: range) { entry throws(EndOfPage) in
+                try snapshot.messages.forEach(in: .init(range)) { entry throws(EndOfPage) in
                     while ghost < ghosts.count, ghosts[ghost].uid < entry.uid {
                         if page.count >= limit { throw EndOfPage() }
                         page.append((number, ghosts[ghost]))
@@ -225,7 +225,7 @@ struct SelectedMailbox: Sendable {
         guard new.uidValidity == snapshot.uidValidity, new.mailboxID == snapshot.mailboxID else { return nil }
         var news = ViewNews()
         let old = snapshot
-        let arrived = lastUID == .max ? 0 : new.messages.count - new.messages.count(below: lastUID + 1)
+        let arrived = lastUID == .max ? 0 : new.messages.count - new.messages.count(below: UID(lastUID + 1))
         let went = old.messages.count - (new.messages.count - arrived)
         if expunges, went != 0 || !ghosts.isEmpty {
             guard tellGone(from: old.messages, to: new.messages, into: &news) == went else { return nil }
@@ -256,7 +256,7 @@ struct SelectedMailbox: Sendable {
         from old: MessageList, to new: MessageList, into news: inout ViewNews
     ) -> Int {
         // Ghosts of earlier rounds are in no list.
-        let places = old.counts(below: ghosts.lazy.map(\.uid.rawValue))
+        let places = old.counts(below: ghosts.lazy.map(\.uid))
         var older = 0
         var found = 0
         old.forEachMissing(from: new) { place, entry in

@@ -24,7 +24,7 @@ struct WatchedMailbox: Sendable {
 
         init(_ snapshot: MailboxSnapshot) {
             uidValidity = snapshot.uidValidity
-            uidNext = snapshot.uidNext
+            uidNext = snapshot.uidNext.rawValue
             count = snapshot.messages.count
             modSeq = snapshot.highestModSeq
         }
@@ -55,7 +55,7 @@ struct WatchedMailbox: Sendable {
         standing = now
         guard !isSelected, now != before else { return nil }
         guard now.uidValidity == before.uidValidity else { return Self.firstItems(events) }
-        let kept = snapshot.messages.count(below: before.uidNext)
+        let kept = snapshot.messages.count(below: UID(before.uidNext))
         var isNew = false
         if before.uidNext < now.uidNext {
             // Those that came and went since are news too.
@@ -89,7 +89,7 @@ struct WatchedMailbox: Sendable {
         struct Found: Error {}
         guard before.uidNext > 1 else { return false }
         do throws(Found) {
-            try snapshot.messages.forEachChanged(since: before.modSeq, in: 1...before.uidNext - 1) {
+            try snapshot.messages.forEachChanged(since: before.modSeq, in: .init(1...before.uidNext - 1)) {
                 _, _ throws(Found) in
                 throw Found()
             }

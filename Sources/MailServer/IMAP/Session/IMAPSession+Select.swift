@@ -19,11 +19,11 @@ extension IMAPSession {
         let view = try await blocking { () throws(StoreError) in
             let mailbox = try mail.mailbox(MailboxName(mailbox))
             var snapshot = try mailbox.snapshot()
-            var recentFrom = snapshot.recentUID
+            var recentFrom = snapshot.recentUID.rawValue
             var isReadOnly = readOnly
             if !readOnly {
                 do throws(StoreError) {
-                    recentFrom = try mailbox.takeRecent()
+                    recentFrom = try mailbox.takeRecent().rawValue
                 } catch {
                     guard error.code == .readOnly else { throw error }
                     isReadOnly = true
@@ -66,7 +66,7 @@ extension IMAPSession {
             }
         }
         respond(.status(tag: nil, .ok, code: .uidValidity(snapshot.uidValidity), text: "UIDs are valid"))
-        respond(.status(tag: nil, .ok, code: .uidNext(snapshot.uidNext), text: "Predicted next UID"))
+        respond(.status(tag: nil, .ok, code: .uidNext(snapshot.uidNext.rawValue), text: "Predicted next UID"))
         respond(.status(tag: nil, .ok, code: .highestModSeq(snapshot.highestModSeq), text: "Highest mod-sequence"))
         respond(.status(tag: nil, .ok, code: .mailboxID(snapshot.mailboxID), text: "The mailbox's id"))
     }
@@ -105,7 +105,7 @@ extension IMAPSession {
             var marked: [UID] = []
             let messages = try view.mailbox.snapshot().messages
             for range in ranges ?? [1...UInt32.max] {
-                messages.forEach(in: range) { if $0.flags.contains(.deleted) { marked.append($0.uid) } }
+                messages.forEach(in: .init(range)) { if $0.flags.contains(.deleted) { marked.append($0.uid) } }
             }
             try view.expunge(Array(marked.prefix(size)))
             return marked

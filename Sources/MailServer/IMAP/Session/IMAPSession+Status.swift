@@ -34,7 +34,7 @@ extension IMAPSession {
             switch item {
             case .messages: .number(item, UInt64(snapshot.messages.count))
             case .recent: .number(item, UInt64(recent))
-            case .uidNext: .number(item, UInt64(snapshot.uidNext))
+            case .uidNext: .number(item, UInt64(snapshot.uidNext.rawValue))
             case .uidValidity: .number(item, UInt64(snapshot.uidValidity))
             case .unseen: .number(item, UInt64(totals.unseen))
             case .deleted: .number(item, UInt64(totals.deleted))

@@ -43,9 +43,9 @@ extension IMAPSession {
             var view = view
             var recentFrom = UInt32.max
             if let last = new.messages.last?.uid.rawValue, last > view.lastUID {
-                recentFrom = new.recentUID
+                recentFrom = new.recentUID.rawValue
                 if !view.isReadOnly, recentFrom <= last {
-                    recentFrom = try view.mailbox.takeRecent()
+                    recentFrom = try view.mailbox.takeRecent().rawValue
                     new = view.mailbox.currentSnapshot()
                 }
             }

@@ -115,7 +115,7 @@ struct NewsProducer: Sendable {
     ) {
         struct EndOfPage: Error { var next: UInt32 }
         do throws(EndOfPage) {
-            try view.snapshot.messages.forEachChanged(since: changedSince, in: range) {
+            try view.snapshot.messages.forEachChanged(since: changedSince, in: .init(range)) {
                 place, entry throws(EndOfPage) in
                 let uid = entry.uid.rawValue
                 guard buffer.readableBytes < limit else { throw EndOfPage(next: uid) }
