@@ -16,6 +16,14 @@ import Testing
         #expect(page.contains("```swift\n\(source)```\n"))
     }
 
+    @Test func pageNamesTheVersion() throws {
+        let source = try Program.text(Repository.path + "/Sources/rmail/Version.swift")
+        let version = try #require(source.split(separator: "\"").dropFirst().first)
+        let page = try Program.text(Repository.path + "/docs/library.md")
+        #expect(page.contains("from: \"\(version)\", traits: []"))
+        #expect(page.contains("the tag `\(version)`"))
+    }
+
     @Test func dependentBuildsTheEngineAlone() throws {
         let test = try TestStore()
         let copy = test.path + "/dependent"
