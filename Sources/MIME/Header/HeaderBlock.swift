@@ -2,11 +2,11 @@
 public struct HeaderBlock: Sendable, Equatable {
     /// The header with the blank line that ends it; the body begins at its upper bound.
     public let range: Range<Int>
-    /// The fields in their order; mbox "From " lines are not among them.
+    /// The fields in their order; lines that are no field are among them with an empty name.
     public let fields: [HeaderField]
     /// Whether the header reached the limit, so that its rest counts as body.
     public let isTruncated: Bool
-    /// Whether a blank line ends it: a message can end with its header, or go on with a line that is no field.
+    /// Whether a blank line ends it: a message can end with its header.
     public let endsInBlankLine: Bool
 
     /// Scans the header at the beginning of `range`; lines end with CRLF or LF, and nothing is refused.
@@ -25,8 +25,6 @@ public struct HeaderBlock: Sendable, Equatable {
             case .blankLine:
                 position = line.next
                 endsInBlankLine = true
-                break scan
-            case .body:
                 break scan
             case .limit:
                 isTruncated = true
@@ -61,7 +59,7 @@ public struct HeaderBlock: Sendable, Equatable {
 
     private static func isName(_ lowered: [UInt8], _ field: HeaderField, in bytes: Span<UInt8>) -> Bool {
         let name = field.name
-        guard name.count == lowered.count else { return false }
+        guard name.count == lowered.count, !name.isEmpty else { return false }
         for index in lowered.indices where bytes[name.lowerBound + index].asciiLowered != lowered[index] {
             return false
         }

@@ -20,10 +20,13 @@ public struct HeaderField: Sendable, Equatable {
         length = UInt32(line.next - start)
     }
 
-    /// The name, without blanks before the colon.
+    /// Whether it is made of lines without a field name.
+    var isNameless: Bool { nameLength == 0 }
+
+    /// The name, without blanks before the colon; empty for lines that are no field.
     public var name: Range<Int> { start..<start + Int(nameLength) }
 
-    /// All between the colon and the last line end, folds and leading blanks included.
+    /// All between the colon and the last line end, folds and leading blanks included; all of a nameless line.
     public var value: Range<Int> { start + Int(valueOffset)..<start + Int(valueEnd) }
 
     /// The whole field, its line end included.

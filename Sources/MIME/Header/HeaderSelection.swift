@@ -18,7 +18,10 @@ public struct HeaderSelection: Sendable, Equatable {
         HeaderSelection(names, isExclusion: true)
     }
 
-    func contains(_ loweredName: [UInt8]) -> Bool { names.contains(loweredName) != isExclusion }
+    /// - Parameter loweredName: empty for lines that are no field, which no name selects or excludes.
+    func contains(_ loweredName: [UInt8]) -> Bool {
+        (!loweredName.isEmpty && names.contains(loweredName)) != isExclusion
+    }
 }
 
 extension HeaderBlock {

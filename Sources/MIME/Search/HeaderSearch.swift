@@ -18,8 +18,10 @@ extension HeaderBlock {
     func contains(_ matcher: inout TextMatcher, in bytes: Span<UInt8>) -> Bool {
         for field in fields {
             matcher.reset()
-            matcher.take(bytes.extracting(field.name))
-            matcher.take(Self.separator)
+            if !field.isNameless {
+                matcher.take(bytes.extracting(field.name))
+                matcher.take(Self.separator)
+            }
             if Self.contains(&matcher, in: field.value, of: bytes) { return true }
         }
         return false

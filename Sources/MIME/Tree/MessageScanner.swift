@@ -93,28 +93,15 @@ public struct MessageScanner: Sendable {
     private mutating func takeHeaderLine(_ line: Line) {
         let start = tree.lineStart
         let next = start + line.next - line.start
-        var line = line
         if line.end > line.start + 2, header[line.start] == ASCII.hyphen, header[line.start + 1] == ASCII.hyphen,
             let hit = tree.match(header.span.extracting(line.start + 2..<line.end))
         {
             takeBoundary(hit, next: next, headerLength: line.start)
         } else {
-            // More than one round only if an embedded message begins with this very line.
-            rounds: while tree.isInHeader {
-                switch take(line) {
-                case .inside:
-                    headerLine = header.count
-                    break rounds
-                case .blankLine:
-                    endHeader(at: next, length: line.next, lines: tree.lines + (line.isEnded ? 1 : 0))
-                    break rounds
-                case .body:
-                    endHeader(at: start, length: line.start, lines: tree.lines)
-                case .limit:
-                    endHeader(at: start, length: line.start, lines: tree.lines, isBeyondLimit: true)
-                }
-                line = Line(
-                    start: 0, end: line.end - line.start, next: line.next - line.start, isEnded: line.isEnded)
+            switch take(line) {
+            case .inside: headerLine = header.count
+            case .blankLine: endHeader(at: next, length: line.next, lines: tree.lines + (line.isEnded ? 1 : 0))
+            case .limit: endHeader(at: start, length: line.start, lines: tree.lines, isBeyondLimit: true)
             }
         }
         tree.endLine(at: next, breakLength: line.next - line.end)

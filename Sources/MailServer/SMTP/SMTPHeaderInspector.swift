@@ -3,8 +3,7 @@ import NIOCore
 /// Watches a message's header stream by: counts `Received`, notes which fields are there, keeps the `From` fields, and
 /// adds missing ones at the header's end. Memory is bounded by the longest field name and the `From` fields.
 ///
-/// The header ends at the first empty line. A line that is no field ends it too; an empty line is put in front, as the
-/// line would else become part of the fields that are added above it.
+/// The header ends at the first empty line and nowhere else; lines that are no field pass as they are.
 struct SMTPHeaderInspector {
     /// Fields written at the header's end when the header has none of that name; each ends in CRLF.
     struct Additions {
@@ -17,13 +16,13 @@ struct SMTPHeaderInspector {
         case tooManyReceived
     }
 
-    /// Bytes at the start of a line are held back until it is known what line it is.
     private enum State {
         case lineStart
+        /// A CR at the start of a line, held back: fields are added in front of the empty line.
+        case emptyLine
         case name
         /// White space between a name and its colon (RFC 5322 section 4.5.8).
-        case nameEnd(Int)
-        case emptyLine
+        case nameEnd
         case value(Field)
         case body
     }
@@ -33,13 +32,14 @@ struct SMTPHeaderInspector {
         case other
     }
 
-    private static let maxNameLength = 256
+    private static let longestName = 10
 
     private let maxSize: Int
     private let maxReceived: Int
     private let additions: Additions?
     private var state = State.lineStart
-    private var held: [UInt8] = []
+    /// The name of the field that begins, cut behind the longest name that matters.
+    private var name: [UInt8] = []
     private var lastField: Field = .other
     private var size = 0
     private var receivedCount = 0
@@ -70,6 +70,7 @@ struct SMTPHeaderInspector {
                 try processValue(&piece, field, into: &output)
             } else {
                 guard let byte = piece.readInteger(as: UInt8.self) else { return output }
+                try count(1)
                 try processLineStart(byte, into: &output)
             }
         }
@@ -80,74 +81,81 @@ struct SMTPHeaderInspector {
     /// What is to be stored behind the last piece, when the message ended within its header.
     mutating func finish() -> ByteBuffer {
         var output = ByteBuffer()
+        defer { state = .body }
         switch state {
         case .body: return output
-        case .value: output.writeStaticString("\r\n")
-        case .lineStart, .name, .nameEnd, .emptyLine: break
-        }
-        if held.isEmpty {
+        case .emptyLine:
             writeAdditions(into: &output)
-        } else {
-            endHeader(addingEmptyLine: true, into: &output)
+            output.writeInteger(UInt8(ascii: "\r"))
+            return output
+        case .lineStart: break
+        case .name, .nameEnd, .value: if addsFields { output.writeStaticString("\r\n") }
         }
-        state = .body
+        writeAdditions(into: &output)
         return output
     }
 
     // MARK: - The start of a line
 
     private mutating func processLineStart(_ byte: UInt8, into output: inout ByteBuffer) throws(Fault) {
-        try count(1)
-        held.append(byte)
         switch state {
         case .lineStart:
             switch byte {
-            case UInt8(ascii: "\r"): state = .emptyLine
-            case UInt8(ascii: " ") where size > 1, UInt8(ascii: "\t") where size > 1: continueField(into: &output)
-            case UInt8(ascii: ":"): endHeader(addingEmptyLine: true, into: &output)
-            case 0x21...0x7E: state = .name
-            default: endHeader(addingEmptyLine: true, into: &output)
-            }
-        case .name:
-            switch byte {
-            case UInt8(ascii: ":"): try beginField(nameLength: held.count - 1, into: &output)
-            case UInt8(ascii: " "), UInt8(ascii: "\t"): state = .nameEnd(held.count - 1)
-            case 0x21...0x7E where held.count <= Self.maxNameLength: break
-            default: endHeader(addingEmptyLine: true, into: &output)
-            }
-        case .nameEnd(let nameLength):
-            switch byte {
-            case UInt8(ascii: ":"): try beginField(nameLength: nameLength, into: &output)
+            case UInt8(ascii: "\r"):
+                state = .emptyLine
+                return
             case UInt8(ascii: " "), UInt8(ascii: "\t"):
-                if held.count > Self.maxNameLength { endHeader(addingEmptyLine: true, into: &output) }
-            default: endHeader(addingEmptyLine: true, into: &output)
+                if lastField == .from { appendToFrom([byte]) }
+                state = .value(lastField)
+            case UInt8(ascii: ":"), ...0x20, 0x7F: beginLineWithoutName(byte)
+            default:
+                name = [byte]
+                state = .name
             }
-        case .emptyLine: endHeader(addingEmptyLine: byte != UInt8(ascii: "\n"), into: &output)
+        case .emptyLine:
+            if byte == UInt8(ascii: "\n") {
+                writeAdditions(into: &output)
+                state = .body
+            } else {
+                beginLineWithoutName(byte)
+            }
+            output.writeInteger(UInt8(ascii: "\r"))
+        case .name, .nameEnd:
+            switch byte {
+            case UInt8(ascii: ":"): try beginField()
+            case UInt8(ascii: " "), UInt8(ascii: "\t"): state = .nameEnd
+            case ...0x20, 0x7F: beginLineWithoutName(byte)
+            default:
+                if case .nameEnd = state {
+                    beginLineWithoutName(byte)
+                } else if name.count <= Self.longestName {
+                    name.append(byte)
+                }
+            }
         case .value, .body: break
         }
+        output.writeInteger(byte)
     }
 
-    private mutating func beginField(nameLength: Int, into output: inout ByteBuffer) throws(Fault) {
-        var field = Field.other
-        switch String(decoding: held.prefix(nameLength), as: UTF8.self).lowercased() {
+    /// A line that is no field; what continues it belongs to no field either.
+    private mutating func beginLineWithoutName(_ byte: UInt8) {
+        lastField = .other
+        state = byte == UInt8(ascii: "\n") ? .lineStart : .value(.other)
+    }
+
+    private mutating func beginField() throws(Fault) {
+        lastField = .other
+        switch String(decoding: name, as: UTF8.self).lowercased() {
         case "received":
             receivedCount += 1
             guard receivedCount <= maxReceived else { throw .tooManyReceived }
         case "date": hasDate = true
         case "message-id": hasMessageID = true
         case "from":
-            field = .from
+            lastField = .from
             fromValues.append([])
         default: break
         }
-        lastField = field
-        releaseHeld(into: &output)
-        state = .value(field)
-    }
-
-    private mutating func continueField(into output: inout ByteBuffer) {
-        if lastField == .from { appendToFrom(held[...]) }
-        releaseHeld(into: &output)
         state = .value(lastField)
     }
 
@@ -173,22 +181,12 @@ struct SMTPHeaderInspector {
 
     // MARK: - The end
 
-    private mutating func endHeader(addingEmptyLine: Bool, into output: inout ByteBuffer) {
-        writeAdditions(into: &output)
-        if addingEmptyLine { output.writeStaticString("\r\n") }
-        releaseHeld(into: &output)
-        state = .body
-    }
+    private var addsFields: Bool { additions != nil && !(hasDate && hasMessageID) }
 
     private func writeAdditions(into output: inout ByteBuffer) {
         guard let additions else { return }
         if !hasDate { output.writeString("Date: \(additions.date)\r\n") }
         if !hasMessageID { output.writeString("Message-ID: \(additions.messageID)\r\n") }
-    }
-
-    private mutating func releaseHeld(into output: inout ByteBuffer) {
-        output.writeBytes(held)
-        held.removeAll(keepingCapacity: true)
     }
 
     private mutating func count(_ length: Int) throws(Fault) {

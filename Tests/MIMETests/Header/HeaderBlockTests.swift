@@ -6,7 +6,7 @@ import Testing
     struct Row: Sendable, CustomTestStringConvertible {
         let name: String
         let input: String
-        /// "name=value" with the raw value.
+        /// "name=value" with the raw value; lines that are no field have no name.
         let fields: [String]
         let body: String
         var testDescription: String { name }
@@ -21,25 +21,32 @@ import Testing
         Row(name: "blanks before the colon", input: "A \t: 1\r\n\r\nx", fields: ["A= 1"], body: "x"),
         Row(name: "blank continuation", input: "A: 1\r\n \r\nB: 2\r\n\r\nx", fields: ["A= 1\r\n ", "B= 2"], body: "x"),
         Row(
-            name: "no blank line", input: "A: 1\r\nHello there\r\nB: 2\r\n", fields: ["A= 1"],
-            body: "Hello there\r\nB: 2\r\n"),
+            name: "line without a colon", input: "A: 1\r\nHello there\r\nB: 2\r\n\r\nx",
+            fields: ["A= 1", "=Hello there", "B= 2"], body: "x"),
+        Row(
+            name: "several of them", input: "one\r\n two\r\nthree\r\nA: 1\r\n\r\nx",
+            fields: ["=one\r\n two\r\nthree", "A= 1"], body: "x"),
+        Row(name: "no blank line", input: "A: 1\r\nHello there\r\n", fields: ["A= 1", "=Hello there"], body: ""),
         Row(name: "header only", input: "A: 1\r\nB: 2", fields: ["A= 1", "B= 2"], body: ""),
         Row(name: "no header", input: "\r\nbody", fields: [], body: "body"),
         Row(name: "empty", input: "", fields: [], body: ""),
-        Row(name: "body at once", input: "  indented\r\nA: 1\r\n", fields: [], body: "  indented\r\nA: 1\r\n"),
+        Row(name: "leading space", input: " F: 0\r\nA: 1\r\n\r\nx", fields: ["= F: 0", "A= 1"], body: "x"),
         Row(
-            name: "mbox line", input: "From a@b Mon Jan  1 00:00:00 2024\r\nA: 1\r\n\r\nx", fields: ["A= 1"], body: "x"),
-        Row(name: "mbox line with continuation", input: "From a@b\r\n c\r\nA: 1\r\n\r\nx", fields: ["A= 1"], body: "x"),
+            name: "mbox line", input: "From a@b Mon Jan  1 00:00:00 2024\r\nA: 1\r\n\r\nx",
+            fields: ["=From a@b Mon Jan  1 00:00:00 2024", "A= 1"], body: "x"),
         Row(
-            name: "quoted mbox line", input: "A: 1\r\n>From a@b Mon\r\nB: 2\r\n\r\nx", fields: ["A= 1", "B= 2"],
+            name: "mbox line with continuation", input: "From a@b\r\n c\r\nA: 1\r\n\r\nx",
+            fields: ["=From a@b\r\n c", "A= 1"], body: "x"),
+        Row(
+            name: "quoted mbox line", input: "A: 1\r\n>From a@b Mon\r\nB: 2\r\n\r\nx",
+            fields: ["A= 1", "=>From a@b Mon", "B= 2"], body: "x"),
+        Row(
+            name: "mbox line further down", input: "A: 1\r\nFrom a@b\r\n\r\nx", fields: ["A= 1", "=From a@b"],
             body: "x"),
-        Row(
-            name: "mbox line further down", input: "A: 1\r\nFrom a@b\r\n\r\nx", fields: ["A= 1"],
-            body: "From a@b\r\n\r\nx"),
         Row(name: "From with a blank", input: "From : a@b\r\n\r\nx", fields: ["From= a@b"], body: "x"),
         Row(name: "NUL and 8-bit", input: "A: \0ä\r\nÄ: 2\r\n\r\nx", fields: ["A= \0ä", "Ä= 2"], body: "x"),
         Row(name: "empty values", input: "A:\r\nB: \r\n\r\nx", fields: ["A=", "B= "], body: "x"),
-        Row(name: "no name", input: ": 1\r\n\r\nx", fields: [], body: ": 1\r\n\r\nx"),
+        Row(name: "no name", input: ": 1\r\n\r\nx", fields: ["=: 1"], body: "x"),
         Row(name: "lone CR", input: "A: 1\rB: 2\r\n\r\nx", fields: ["A= 1\rB: 2"], body: "x"),
     ]
 
@@ -75,6 +82,14 @@ import Testing
         #expect(header.all(named: "TO", in: bytes.span).count == 2)
         #expect(string(bytes, header.all(named: "TO", in: bytes.span).last?.value) == " c\r\n d")
         #expect(header.first(named: "T", in: bytes.span) == nil)
+    }
+
+    @Test func noNameFindsLinesThatAreNoField() {
+        let bytes = utf8("odd line\r\nTo: a\r\n\r\n")
+        let header = HeaderBlock(scanning: bytes.span)
+        #expect(header.first(named: "", in: bytes.span) == nil)
+        let found = ["odd line", ": odd"].map { header.contains(TextQuery($0), in: bytes.span) }
+        #expect(found == [true, false])
     }
 
     @Test(arguments: [(5, 0, 0), (6, 1, 6), (11, 1, 6), (12, 2, 12), (13, 2, 12), (14, 2, 14)])

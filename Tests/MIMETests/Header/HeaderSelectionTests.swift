@@ -33,6 +33,19 @@ import Testing
         #expect(header.ranges(.except([utf8("X-A")]), in: bytes.span) == [0..<21, 29..<48])
     }
 
+    /// RFC 3501 section 6.4.5: HEADER.FIELDS.NOT has all lines but those of the fields named.
+    @Test(arguments: [
+        ("From k@x Mon\r\nFrom: k\r\nSubject: s\r\n\r\n", "From k@x Mon\r\nFrom: k\r\n\r\n"),
+        ("Subject: s\r\nodd:\r\nno field\r\n x\r\nT: t\r\n\r\n", "odd:\r\nno field\r\n x\r\nT: t\r\n\r\n"),
+    ])
+    func linesThatAreNoFieldAreExcludedByNoName(text: String, expected: String) {
+        let bytes = utf8(text)
+        let block = HeaderBlock(scanning: bytes.span)
+        let names = [utf8("subject"), []]
+        #expect(string(block.raw(.except(names), in: bytes.span, hasBody: false)) == expected)
+        #expect(string(block.raw(.only(names), in: bytes.span, hasBody: false)) == "Subject: s\r\n\r\n")
+    }
+
     @Test func endsTheLastLine() {
         let bytes = utf8("A: 1\r\nB: 2")
         let header = HeaderBlock(scanning: bytes.span)
@@ -42,7 +55,7 @@ import Testing
     @Test(arguments: [
         ("A: 1\r\nB: 2", false, "B: 2\r\n"), ("A: 1\r\nB: 2\r\n", false, "B: 2\r\n"),
         ("A: 1\r\n", false, ""), ("A: 1\r\n\r\n", false, "\r\n"), ("B: 2\n\n", false, "B: 2\n\r\n"),
-        ("A: 1\r\nB: 2\r\nno field", true, "B: 2\r\n\r\n"),
+        ("A: 1\r\nB: 2\r\nno field\r\n\r\n", true, "B: 2\r\n\r\n"),
     ])
     func addsNoBlankLineWhereNothingFollows(text: String, hasBody: Bool, expected: String) {
         let bytes = utf8(text)

@@ -126,7 +126,7 @@ import Testing
         Row(
             name: "part without blank line",
             message: mail("Content-Type: multipart/mixed; boundary=b\n\n--b\nContent-Type: text/html\n<p>\n--b--\n"),
-            structure: "((text/html (charset=us-ascii) NIL NIL 7bit 3 0) mixed)"),
+            structure: "((text/html (charset=us-ascii) NIL NIL 7bit 0 0) mixed)"),
         Row(
             name: "no boundary parameter", message: mail("Content-Type: multipart/mixed\n\n--b\n\n1\n--b--\n"),
             structure: "(text/plain (charset=us-ascii) NIL NIL 7bit 17 4)"),
@@ -153,13 +153,29 @@ import Testing
             structure: "((message/rfc822 NIL NIL NIL 7bit 79 <in> "
                 + "((text/plain (charset=us-ascii) NIL NIL 7bit 1 0) alternative) 6) mixed)"),
         Row(
-            name: "embedded message without header",
+            name: "embedded message without a field",
             message: mail("Content-Type: message/rfc822\n\nhello there\n"),
-            structure: "(message/rfc822 NIL NIL NIL 7bit 13 <NIL> (text/plain (charset=us-ascii) NIL NIL 7bit 13 1) 1)"),
+            structure: "(message/rfc822 NIL NIL NIL 7bit 13 <NIL> (text/plain (charset=us-ascii) NIL NIL 7bit 0 0) 1)"),
         Row(
-            name: "embedded message in an embedded message without blank line",
+            name: "embedded message without blank line",
             message: mail("Content-Type: message/rfc822\nhello there\n"),
-            structure: "(message/rfc822 NIL NIL NIL 7bit 13 <NIL> (text/plain (charset=us-ascii) NIL NIL 7bit 13 1) 1)"),
+            structure: "(message/rfc822 NIL NIL NIL 7bit 0 <NIL> (text/plain (charset=us-ascii) NIL NIL 7bit 0 0) 0)"),
+        Row(
+            name: "part whose parameter is not folded",
+            message: mail(
+                "Content-Type: multipart/mixed; boundary=e\n\n--e\nContent-Transfer-Encoding: base64\n"
+                    + "Content-Type: application/zip; x-mode=0600;\nname=\"plan.zip\"\nContent-ID: <i>\n\nUEs=\n--e--\n"
+            ),
+            structure: "((application/zip (x-mode=0600) <i> NIL base64 4) mixed)"),
+        Row(
+            name: "text between two fields",
+            message: mail("Subject: s\nno field\nContent-Type: text/html\n\nx\n"),
+            structure: "(text/html (charset=us-ascii) NIL NIL 7bit 3 1)"),
+        Row(
+            name: "boundary line in a header without end",
+            message: mail("Content-Type: multipart/mixed; boundary=e\n\n--e\nno field\n--e\n\nx\n--e--\n"),
+            structure: "((text/plain (charset=us-ascii) NIL NIL 7bit 0 0)"
+                + "(text/plain (charset=us-ascii) NIL NIL 7bit 1 0) mixed)"),
         Row(
             name: "digest",
             message: mail(

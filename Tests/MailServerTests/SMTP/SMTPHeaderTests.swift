@@ -29,17 +29,22 @@ import Testing
         ("", added),
         ("a: b\r\n", "a: b\r\n\(added)"),
         ("a: b", "a: b\r\n\(added)"),
+        ("Date: x\r\nMessage-ID: y", "Date: x\r\nMessage-ID: y"),
         ("\r\nbody", "\(added)\r\nbody"),
-        ("no header at all\r\n", "\(added)\r\nno header at all\r\n"),
-        ("word", "\(added)\r\nword"),
-        ("word ", "\(added)\r\nword "),
-        (" folded\r\n", "\(added)\r\n folded\r\n"),
-        (": x\r\n", "\(added)\r\n: x\r\n"),
-        ("a: b\r\n>From x\r\nDate: z\r\n", "a: b\r\n\(added)\r\n>From x\r\nDate: z\r\n"),
-        ("\u{E4}: b\r\n\r\n", "\(added)\r\n\u{E4}: b\r\n\r\n"),
+        ("a: b\r\n\r", "a: b\r\n\(added)\r"),
+        // Only an empty line ends a header: lines that are no field stay where they are, and fields behind them are fields.
+        ("no header at all\r\n", "no header at all\r\n\(added)"),
+        ("word", "word\r\n\(added)"),
+        ("word ", "word \r\n\(added)"),
+        (" folded\r\n", " folded\r\n\(added)"),
+        (": x\r\n", ": x\r\n\(added)"),
+        ("From a@b Mon\r\nDate: z\r\n\r\nx", "From a@b Mon\r\nDate: z\r\nMessage-ID: <m>\r\n\r\nx"),
+        ("a: b\r\n>From x\r\nDate: z\r\n\r\n", "a: b\r\n>From x\r\nDate: z\r\nMessage-ID: <m>\r\n\r\n"),
+        ("\u{E4}: b\r\n\r\n", "\u{E4}: b\r\n\(added)\r\n"),
+        ("\rx\r\nDate: z\r\n\r\n", "\rx\r\nDate: z\r\nMessage-ID: <m>\r\n\r\n"),
         (
             String(repeating: "n", count: 300) + ": x\r\n\r\n",
-            "\(added)\r\n" + String(repeating: "n", count: 300) + ": x\r\n\r\n"
+            String(repeating: "n", count: 300) + ": x\r\n\(added)\r\n"
         ),
     ]) func headers(text: String, expected: String) throws {
         for step in [1, 2, 3, Int.max] {
@@ -48,7 +53,24 @@ import Testing
     }
 
     @Test func nothingIsAddedWithoutAdditions() throws {
-        #expect(try run("a: b\r\n\r\nx", step: 1, adds: false) == "a: b\r\n\r\nx")
+        for text in ["a: b\r\n\r\nx", "a: b", "word", "From x\r\na: b\r\n\r", "\r\n", ""] {
+            #expect(try run(text, step: 1, adds: false) == text)
+        }
+    }
+
+    @Test(arguments: [
+        ("From: a@x\r\n b\r\n\r\n", ["a@x b"]),
+        ("odd line\r\n c\r\nFrom: a@x\r\n\r\n", ["a@x"]),
+        ("From: a@x\r\nodd line\r\n c\r\nfrom\t : b@x\r\n\r\nFrom: c@x\r\n", ["a@x", "b@x"]),
+        ("From" + String(repeating: " ", count: 400) + ": a@x\r\n\r\n", ["a@x"]),
+        ("From a@b Mon 10:00:00\r\nX: y\r\n\r\n", []),
+    ]) func fromFieldsAreKept(text: String, expected: [String]) throws {
+        var inspector = SMTPHeaderInspector(maxSize: 10000, maxReceived: 100, additions: nil)
+        for byte in text.utf8 { _ = try inspector.process(ByteBuffer(bytes: [byte])) }
+        let values = inspector.fromValues.map { value in
+            String(decoding: value, as: UTF8.self).replacing("\r\n", with: "").trimmingPrefix(" ")
+        }
+        #expect(values.map(String.init) == expected)
     }
 
     @Test(arguments: [
