@@ -15,7 +15,8 @@ public struct Envelope: Sendable, Equatable {
     public internal(set) var inReplyTo: [UInt8]?
     public internal(set) var messageID: [UInt8]?
 
-    /// Takes the first field of each kind; To, Cc and Bcc fields that are repeated are put together.
+    /// Of a text that is repeated the last field counts; addresses of repeated fields are put together, so that none of
+    /// several From fields is hidden.
     public init(_ header: HeaderBlock, in bytes: Span<UInt8>, limits: ParseLimits = .standard) {
         var entries = limits.entries
         self.init(header.fields, in: bytes, limits: limits, entries: &entries)
@@ -32,13 +33,13 @@ public struct Envelope: Sendable, Equatable {
         }
         for field in fields {
             switch FieldName(bytes, field.name) {
-            case .date: Self.set(&date, field, bytes)
-            case .subject: Self.set(&subject, field, bytes)
-            case .inReplyTo: Self.set(&inReplyTo, field, bytes)
-            case .messageID: Self.set(&messageID, field, bytes)
-            case .from: if from.isEmpty { add(field, to: &from) }
-            case .sender: if sender.isEmpty { add(field, to: &sender) }
-            case .replyTo: if replyTo.isEmpty { add(field, to: &replyTo) }
+            case .date: date = HeaderValue.unfolded(bytes, field.value)
+            case .subject: subject = HeaderValue.unfolded(bytes, field.value)
+            case .inReplyTo: inReplyTo = HeaderValue.unfolded(bytes, field.value)
+            case .messageID: messageID = HeaderValue.unfolded(bytes, field.value)
+            case .from: add(field, to: &from)
+            case .sender: add(field, to: &sender)
+            case .replyTo: add(field, to: &replyTo)
             case .to: add(field, to: &to)
             case .cc: add(field, to: &cc)
             case .bcc: add(field, to: &bcc)
@@ -47,9 +48,5 @@ public struct Envelope: Sendable, Equatable {
         }
         if sender.isEmpty { sender = from }
         if replyTo.isEmpty { replyTo = from }
-    }
-
-    private static func set(_ text: inout [UInt8]?, _ field: HeaderField, _ bytes: Span<UInt8>) {
-        if text == nil { text = HeaderValue.unfolded(bytes, field.value) }
     }
 }

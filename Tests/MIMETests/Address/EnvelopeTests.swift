@@ -51,10 +51,16 @@ import Testing
     }
 
     @Test func repeatedFields() {
-        let envelope = envelope(mail("Subject: 1\nTo: a@b\nSubject: 2\nTo: c@d\nFrom: x@y\nFrom: z@z\n\n"))
-        #expect(string(envelope.subject) == "1")
+        let envelope = envelope(
+            mail(
+                "Subject: 1\nTo: a@b\nDate: 1\nSubject: 2\nTo: c@d\nFrom: x@y\nFrom: z@z\nDate: 2\nMessage-ID: 1\n"
+                    + "In-Reply-To: 1\nMessage-ID: 2\nIn-Reply-To: 2\n\n"))
+        #expect(string(envelope.subject) == "2")
+        #expect(string(envelope.date) == "2")
+        #expect(string(envelope.messageID) == "2")
+        #expect(string(envelope.inReplyTo) == "2")
         #expect(envelope.to.rendered == "(NIL|NIL|a|b)(NIL|NIL|c|d)")
-        #expect(envelope.from.rendered == "(NIL|NIL|x|y)")
+        #expect(envelope.from.rendered == "(NIL|NIL|x|y)(NIL|NIL|z|z)")
     }
 
     @Test func missingAndEmptyDiffer() {
