@@ -5,8 +5,14 @@
 public struct Charset: Sendable, Equatable {
     enum Kind: Sendable, Equatable {
         case utf8
-        /// Bytes are code points: ISO-8859-1, and every charset that is not known.
-        case latin1
+        /// ISO-8859-1 too, as browsers read it: what is labelled so and has bytes from 0x80 to 0x9F means these.
+        case windows1252
+        /// UTF-8 where the bytes are that, else windows-1252: for labels that say nothing, and for none.
+        case guess
+        /// With the additions of the vendors: NEC's and IBM's rows, half-width katakana.
+        case iso2022JP
+        /// RFC 1843.
+        case hz
         /// A name that iconv knows.
         case iconv(String)
     }
@@ -15,11 +21,12 @@ public struct Charset: Sendable, Equatable {
     /// Whether the name is known; false also for a name of the wrong form.
     public let isKnown: Bool
 
-    /// Looks a name up, whatever its case; a language behind "*" (RFC 2231 section 5) is ignored.
+    /// Looks a name up, whatever its case and punctuation; a language behind "*" (RFC 2231 section 5) is ignored. Text of
+    /// an unknown charset is UTF-8 where it can be, else windows-1252.
     public init(named name: [UInt8]) {
         let base = name.prefix { $0 != ASCII.star }
-        guard base.count <= 40, let found = CharsetNames.kind(of: Array(base).trimmed.asciiLowered) else {
-            kind = .latin1
+        guard base.count <= 60, let found = CharsetNames.kind(of: base) else {
+            kind = .guess
             isKnown = false
             return
         }
@@ -33,8 +40,8 @@ public struct Charset: Sendable, Equatable {
     }
 
     public static let utf8 = Charset(.utf8)
-    /// ISO-8859-1, which gives every byte a character.
-    public static let latin1 = Charset(.latin1)
+    /// Gives every byte a character.
+    static let windows1252 = Charset(.windows1252)
 
     /// All of `bytes` as valid UTF-8; what cannot be read becomes U+FFFD.
     public func decode(_ bytes: [UInt8]) -> [UInt8] {

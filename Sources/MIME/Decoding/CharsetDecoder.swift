@@ -3,15 +3,18 @@ import Glibc
 /// Turns text of one charset into UTF-8, piece by piece; the pieces may be cut inside a character.
 ///
 /// UTF-8 itself passes unchecked. Of other charsets, what cannot be read becomes U+FFFD. If the C library lacks a
-/// charset's table, bytes are taken for ISO-8859-1.
+/// charset's table, the text is read as one without a charset.
 public struct CharsetDecoder: ~Copyable {
     private enum Mode {
         case pass
-        case latin1
+        case windows1252
+        case guess
         case iconv(iconv_t)
     }
 
     private let mode: Mode
+    /// In front of iconv, for charsets with shifts.
+    private var shifts: ShiftedText?
     /// The bytes of a character whose end is in a piece to come.
     private var carry: [UInt8] = []
     private static let longestCharacter = 32
@@ -19,19 +22,24 @@ public struct CharsetDecoder: ~Copyable {
 
     public init(_ charset: Charset) {
         switch charset.kind {
-        case .utf8:
-            mode = .pass
-        case .latin1:
-            mode = .latin1
-        case .iconv(let name):
-            let handle = iconv_open("UTF-8", name)
-            // iconv_open answers (iconv_t)-1 when it has no such conversion.
-            if let handle, Int(bitPattern: handle) != -1 {
-                mode = .iconv(handle)
-            } else {
-                mode = .latin1
-            }
+        case .utf8: mode = .pass
+        case .windows1252: mode = .windows1252
+        case .guess: mode = .guess
+        case .iso2022JP:
+            shifts = ShiftedText(.iso2022JP)
+            mode = Self.open("CP932")
+        case .hz:
+            shifts = ShiftedText(.hz)
+            mode = Self.open("GB18030")
+        case .iconv(let name): mode = Self.open(name)
         }
+    }
+
+    private static func open(_ name: String) -> Mode {
+        let handle = iconv_open("UTF-8", name)
+        // iconv_open answers (iconv_t)-1 when it has no such conversion.
+        if let handle, Int(bitPattern: handle) != -1 { return .iconv(handle) }
+        return .guess
     }
 
     deinit {
@@ -49,29 +57,58 @@ public struct CharsetDecoder: ~Copyable {
         switch mode {
         case .pass:
             output.append(bytes, 0..<bytes.count)
-        case .latin1:
+        case .windows1252:
             if bytes.isASCII { return output.append(bytes, 0..<bytes.count) }
-            for index in 0..<bytes.count {
-                let byte = bytes[index]
-                if byte < 0x80 {
-                    output.append(byte)
-                } else {
-                    output.append(0xC0 | byte >> 6)
-                    output.append(0x80 | byte & 0x3F)
-                }
-            }
-        case .iconv(let handle):
+            for index in 0..<bytes.count { Windows1252.append(bytes[index], to: &output) }
+        case .guess:
+            if carry.isEmpty, bytes.isASCII { return output.append(bytes, 0..<bytes.count) }
             var input = carry
             input.append(bytes, 0..<bytes.count)
+            carry = Array(input[Self.guess(input, into: &output)...])
+        case .iconv(let handle):
+            var input = carry
+            if shifts?.decode(bytes, into: &input) == nil { input.append(bytes, 0..<bytes.count) }
             let rest = Self.convert(&input, handle, into: &output)
             carry = Array(input[rest...])
         }
     }
 
+    /// Takes characters of UTF-8, and bytes that are none by themselves, and returns where an unfinished one begins.
+    private static func guess(_ input: [UInt8], into output: inout [UInt8]) -> Int {
+        var index = 0
+        while index < input.count {
+            let length =
+                switch input[index] {
+                case 0xC2...0xDF: 2
+                case 0xE0...0xEF: 3
+                case 0xF0...0xF4: 4
+                default: 1
+                }
+            let end = index + length
+            if length > 1, end > input.count, input[(index + 1)...].allSatisfy({ $0 & 0xC0 == 0x80 }) { return index }
+            if length > 1, end <= input.count, String(validating: input[index..<end], as: UTF8.self) != nil {
+                output += input[index..<end]
+                index = end
+            } else {
+                Windows1252.append(input[index], to: &output)
+                index += 1
+            }
+        }
+        return index
+    }
+
     /// Appends what is left of the text; call it once, at the end.
     public mutating func finish(into output: inout [UInt8]) {
-        guard case .iconv(let handle) = mode else { return }
-        if !carry.isEmpty { output += Self.replacement }
+        guard case .iconv(let handle) = mode else {
+            for byte in carry { Windows1252.append(byte, to: &output) }
+            carry = []
+            return
+        }
+        if let rest = shifts?.finish() { carry += rest }
+        if !carry.isEmpty {
+            let rest = Self.convert(&carry, handle, into: &output)
+            if rest < carry.count { output += Self.replacement }
+        }
         carry = []
         var buffer = [CChar](repeating: 0, count: 64)
         let capacity = buffer.count

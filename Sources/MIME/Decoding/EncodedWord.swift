@@ -9,8 +9,8 @@ public enum EncodedWord {
     /// The unfolded value as valid UTF-8.
     ///
     /// Blanks between two encoded words fall away, and neighbours in one charset are converted together, since many
-    /// senders cut characters in two. A word in an unknown charset stays as written. Bytes above 127 outside of
-    /// encoded words are UTF-8 if the whole of them is, else ISO-8859-1. Time is linear in the value.
+    /// senders cut characters in two. Bytes above 127 outside of encoded words are UTF-8 if the whole of them is, else
+    /// windows-1252. Time is linear in the value.
     public static func decode(_ value: [UInt8]) -> [UInt8] {
         guard value.span.firstIndex(of: ASCII.equals, from: 0, to: value.count) != nil else { return plain(value) }
         var output: [UInt8] = []
@@ -47,10 +47,10 @@ public enum EncodedWord {
     }
 
     private static func plain(_ bytes: [UInt8]) -> [UInt8] {
-        UTF8Text.isValid(bytes) ? bytes : Charset.latin1.decode(bytes)
+        UTF8Text.isValid(bytes) ? bytes : Charset.windows1252.decode(bytes)
     }
 
-    /// The word that begins at `start`, if it is well formed and its charset known.
+    /// The word that begins at `start`, if it is well formed.
     private static func word(in value: [UInt8], at start: Int) -> Word? {
         guard start + 1 < value.count, value[start + 1] == ASCII.question else { return nil }
         // A question mark ends each field, so a failed try reads no further than the third one behind `start`.
@@ -62,7 +62,6 @@ public enum EncodedWord {
             textEnd + 1 < value.count, value[textEnd + 1] == ASCII.equals
         else { return nil }
         let charset = value[(start + 2)..<charsetEnd].prefix { $0 != ASCII.star }.map(\.asciiLowered)
-        guard Charset(named: charset).isKnown else { return nil }
         let content: [UInt8]
         switch value[charsetEnd + 1].asciiLowered {
         case UInt8(ascii: "b"): content = TransferEncoding.base64.decode(value.span, textStart..<textEnd)
