@@ -90,7 +90,7 @@ struct SearchCandidate {
         case .receivedUntil(let time): return try mailbox.internalDate(of: entry) <= time
         case .receivedFrom(let time): return try mailbox.internalDate(of: entry) >= time
         case .sent(let comparison, let day):
-            guard let value = try dateField(), let date = HeaderDate(parsing: value) else { return false }
+            guard let value = try dateField(), let date = HeaderDate(sentDate: value) else { return false }
             return comparison.holds(date.localDay, day)
         case .header(let criterion): return try contains(criterion)
         case .body(let query):

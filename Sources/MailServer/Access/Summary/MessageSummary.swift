@@ -19,7 +19,7 @@ struct MessageSummary {
         case preview
     }
 
-    static let version: UInt8 = 2
+    static let version: UInt8 = 3
     private static let headSize = CacheRecordHead.size + 4 * Section.allCases.count
     private static let absent = UInt32.max
 

@@ -11,7 +11,7 @@ struct SearchExtract {
     private static let names = ["date", "subject", "from", "to", "cc", "bcc", "message-id"].map { Array($0.utf8) }
     private static let date: UInt8 = 0
 
-    private static let version: UInt8 = 1
+    private static let version: UInt8 = 2
     private static let fieldHeadSize = 3
 
     private let bytes: UnsafeRawBufferPointer
