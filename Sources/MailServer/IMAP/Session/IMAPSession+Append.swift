@@ -33,13 +33,13 @@ extension IMAPSession {
     /// A message is announced: taken when its mailbox is there and has room.
     func beginMessage(_ message: IMAPAppendMessage) async throws(IMAPFailure) -> IMAPSessionStep {
         do throws(IMAPFailure) {
+            try message.policy.state.check(state)
             try await prepare(message)
             if message.isSynchronising { respond(.continuation(text: "OK")) }
             return .resolve(.acceptLiteral)
         } catch {
             appending = nil
-            guard error.kind == .no || error.kind == .bad else { throw error }
-            try await answer(message.tag) { _ throws(IMAPFailure) in throw error }
+            try refuse(message.tag, error)
             return .resolve(.refuseLiteral)
         }
     }

@@ -22,6 +22,9 @@ extension IMAPSession {
         return names.filter { !configuration.suppressedCapabilities.hides($0) && !suppressedCapabilities.hides($0) }
     }
 
+    /// Whether credentials may be sent now: they wait for TLS where TLS is configured. AUTH= is hidden until then.
+    var mayLogIn: Bool { isTLS || !configuration.offersTLS }
+
     /// Of the account that is logged in.
     private var suppressedCapabilities: CapabilityNames {
         switch state {

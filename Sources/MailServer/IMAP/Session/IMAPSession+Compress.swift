@@ -6,7 +6,6 @@ extension IMAPSession {
     func compress(_ tag: String, _ algorithm: String) async throws(IMAPFailure) -> IMAPSessionStep {
         var begins = false
         try await answer(tag) { session throws(IMAPFailure) in
-            _ = try session.account()
             guard algorithm == "DEFLATE" else { throw .bad("This compression is not offered") }
             guard !session.isCompressed else { throw .no(.compressionActive, "DEFLATE is in use already") }
             session.isCompressed = true

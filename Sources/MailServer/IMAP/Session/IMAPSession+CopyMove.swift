@@ -42,9 +42,8 @@ extension IMAPSession {
     func move(
         _ set: IMAPSequenceSet, byUID: Bool, to mailbox: String, tag: String
     ) async throws(IMAPFailure) -> Completion {
-        _ = try writable()
         if !byUID { try await sync(expunges: false) }
-        let view = try writable()
+        let view = try selected()
         let (uids, target) = try await sourceAndTarget(set, byUID: byUID, in: view, mailbox)
         var moved = CopyResult()
         var failure: IMAPFailure?

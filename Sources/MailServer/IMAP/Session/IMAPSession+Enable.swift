@@ -35,7 +35,6 @@ extension IMAPSession {
     /// ENABLE; gives back how the decoder goes on.
     func enable(_ tag: String, _ names: [String]) async throws(IMAPFailure) -> IMAPSessionStep {
         try await answer(tag) { session throws(IMAPFailure) in
-            _ = try session.account()
             session.enable(names)
             return Completion("ENABLE completed")
         }

@@ -11,26 +11,19 @@ extension IMAPSession {
         var observation: MailboxObservation?
     }
 
-    /// True while the client idles, so that news may be told at any time.
-    var isIdling: Bool { idle != nil }
-
     func beginIdle(_ tag: String) async throws(IMAPFailure) -> IMAPSessionStep {
-        guard case .notAuthenticated = state else {
-            var command = IdleCommand(tag: tag)
-            if case .selected(_, let view) = state {
-                // Watched first, then brought up to date: nothing falls between.
-                let (mailbox, onChange) = (view.mailbox, onChange)
-                command.observation = try? await blocking { () throws(StoreError) in
-                    MailboxObservation(mailbox, onChange)
-                }
+        var command = IdleCommand(tag: tag)
+        if case .selected(_, let view) = state {
+            // Watched first, then brought up to date: nothing falls between.
+            let (mailbox, onChange) = (view.mailbox, onChange)
+            command.observation = try? await blocking { () throws(StoreError) in
+                MailboxObservation(mailbox, onChange)
             }
-            idle = command
-            respond(.continuation(text: "idling"))
-            try await tellNews(expunges: true)
-            return .resolve(.beginIdle)
         }
-        try await answer(tag) { _ throws(IMAPFailure) in throw .bad("Log in first") }
-        return .resolve(.resume)
+        idle = command
+        respond(.continuation(text: "idling"))
+        try await tellNews(expunges: true)
+        return .resolve(.beginIdle)
     }
 
     func endIdle(wellFormed: Bool) async throws(IMAPFailure) {

@@ -70,8 +70,7 @@ extension IMAPSession {
         return Completion("UNSUBSCRIBE completed")
     }
 
-    func namespace() throws(IMAPFailure) -> Completion {
-        _ = try account()
+    func namespace() -> Completion {
         respond(.namespace(personal: [IMAPNamespace(prefix: "", separator: "/")], others: [], shared: []))
         return Completion("NAMESPACE completed")
     }

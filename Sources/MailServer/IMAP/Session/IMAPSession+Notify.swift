@@ -143,34 +143,3 @@ extension IMAPSession {
                 limits: configuration.parseLimits))
     }
 }
-
-extension IMAPCommand {
-    /// Whether the selected mailbox is changed by it, of which the client must hear.
-    var changesSelected: Bool {
-        switch self {
-        case .store, .expunge, .move, .fetch: true
-        default: false
-        }
-    }
-
-    /// Names of mailboxes that it makes, renames, deletes or subscribes to, with those above them.
-    var treeNames: Set<String> {
-        let names: [String] =
-            switch self {
-            case .create(let name, _), .delete(let name), .subscribe(let name), .unsubscribe(let name): [name]
-            case .rename(let old, let new): [old, new]
-            default: []
-            }
-        var all: Set<String> = []
-        for name in names {
-            guard var level = try? MailboxName(name.utf8.last == UInt8(ascii: "/") ? String(name.dropLast()) : name)
-            else { continue }
-            all.insert(level.description)
-            while let parent = level.parent {
-                all.insert(parent.description)
-                level = parent
-            }
-        }
-        return all
-    }
-}

@@ -6,7 +6,7 @@ import ShardFS
 extension IMAPSession {
     /// The message that is to be replaced.
     func target(of replaced: IMAPAppendMessage.Replaced) throws(IMAPFailure) -> UID {
-        let view = try writable()
+        let view = try selected()
         let last = replaced.byUID ? view.largestUID : UInt32(clamping: view.count)
         let number = replaced.number == IMAPSequenceRange.star ? last : replaced.number
         if replaced.byUID {
@@ -22,7 +22,7 @@ extension IMAPSession {
 
     /// Nothing may be added when there is nothing left to replace.
     func checkThere(_ uid: UID) async throws(IMAPFailure) {
-        let mailbox = try writable().mailbox
+        let mailbox = try selected().mailbox
         let isThere = try await blocking { () throws(StoreError) in
             try mailbox.snapshot().messages.entry(of: uid) != nil
         }
@@ -31,7 +31,7 @@ extension IMAPSession {
 
     /// Takes the old message away when the new one is there: power may fail between the two, but no message is lost.
     func remove(_ old: UID, replacedBy new: AppendResult, in target: Mailbox) async throws(IMAPFailure) {
-        let source = try writable().mailbox
+        let source = try selected().mailbox
         let uids = new.uid.rawValue...new.uid.rawValue
         // The new message is told of before the old one goes (RFC 8508 section 3.3).
         respond(

@@ -7,6 +7,8 @@ import ShardFS
 
 extension IMAPSession {
     func search(_ command: IMAPSearchCommand, tag: String) async throws(IMAPFailure) -> Completion {
+        // RFC 9755 section 3: strings are UTF-8 already, a second word on it could contradict.
+        if command.charset != nil, enabled.contains(.utf8) { throw .bad("No CHARSET with UTF8=ACCEPT") }
         let criteria = SearchCriteria(
             key: command.key, charset: command.charset, saves: command.returnOptions?.save == true)
         let found = try await find(criteria, into: FoundMessages(), tag: tag)

@@ -87,7 +87,7 @@ extension IMAPSession {
 
     /// EXPUNGE and UID EXPUNGE; the client is told by the view's next update, behind this command.
     func expunge(_ set: IMAPSequenceSet?, tag: String) async throws(IMAPFailure) -> Completion {
-        let view = try writable()
+        let view = try selected()
         let ranges = try set.map { set throws(IMAPFailure) in try uidRanges(set, byUID: true, in: view) }
         try await expunge(in: view, ranges, tag)
         return Completion("EXPUNGE completed")

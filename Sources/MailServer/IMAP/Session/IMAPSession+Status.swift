@@ -65,12 +65,6 @@ extension IMAPSession {
         return Completion("GETQUOTAROOT completed")
     }
 
-    /// Not for users; QUOTASET is not offered.
-    func refuseQuotaChange() throws(IMAPFailure) -> Completion {
-        _ = try account()
-        throw .no(.noPerm, "Quotas are set by the server's administrator")
-    }
-
     /// The resources that are limited: STORAGE in units of 1024 octets, MESSAGE (RFC 9208 section 5).
     private func quotaUsage() async throws(IMAPFailure) -> [IMAPQuotaUsage] {
         let mail = try account().mail

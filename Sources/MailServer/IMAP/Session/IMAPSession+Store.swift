@@ -5,7 +5,7 @@ import ShardFS
 
 extension IMAPSession {
     func store(_ command: IMAPStoreCommand, tag: String) async throws(IMAPFailure) -> Completion {
-        let view = try writable()
+        let view = try selected()
         let ranges = try uidRanges(command.set, byUID: command.byUID, in: view)
         try command.flags.checkStorable()
         if command.unchangedSince != nil { enableModSeq() }

@@ -161,13 +161,20 @@ actor IMAPSession {
             let completion = try await body(self)
             respond(.status(tag: tag, .ok, code: completion.code, text: completion.text))
         } catch {
-            switch error.kind {
-            case .no: respond(.status(tag: tag, .no, code: error.code, text: error.text))
-            case .bad:
-                respond(.status(tag: tag, .bad, code: error.code, text: error.text))
-                try countBadCommand()
-            case .bye, .disconnected: throw error
-            }
+            try refuse(tag, error)
+        }
+    }
+
+    /// Answers a command that was not carried out.
+    ///
+    /// - Throws: the failure itself when the session cannot go on.
+    func refuse(_ tag: String, _ failure: IMAPFailure) throws(IMAPFailure) {
+        switch failure.kind {
+        case .no: respond(.status(tag: tag, .no, code: failure.code, text: failure.text))
+        case .bad:
+            respond(.status(tag: tag, .bad, code: failure.code, text: failure.text))
+            try countBadCommand()
+        case .bye, .disconnected: throw failure
         }
     }
 

@@ -1,45 +1,22 @@
 // Commands that name a mailbox. RFC 9051 section 6.3.
 
 extension IMAPCommandParser {
-    mutating func mailboxCommand(_ name: String) throws(IMAPSyntaxError) -> IMAPCommand? {
-        switch name {
-        case "SELECT", "EXAMINE":
-            try lexer.space()
-            let mailbox = try lexer.mailbox()
-            return .select(
-                mailbox: mailbox, readOnly: name == "EXAMINE", parameters: try selectParameters())
-        case "CREATE":
-            try lexer.space()
-            let mailbox = try lexer.mailbox()
-            return .create(mailbox: mailbox, specialUse: try createUse())
-        case "DELETE": return .delete(mailbox: try mailboxArgument())
-        case "SUBSCRIBE": return .subscribe(mailbox: try mailboxArgument())
-        case "UNSUBSCRIBE": return .unsubscribe(mailbox: try mailboxArgument())
-        case "GETQUOTAROOT": return .getQuotaRoot(mailbox: try mailboxArgument())
-        case "RENAME":
-            let from = try mailboxArgument()
-            return .rename(from: from, to: try mailboxArgument())
-        case "LSUB":
-            let reference = try mailboxArgument()
-            try lexer.space()
-            return .lsub(reference: reference, pattern: try lexer.listPattern())
-        case "LIST": return .list(try list())
-        case "STATUS":
-            let mailbox = try mailboxArgument()
-            try lexer.space()
-            return .status(mailbox: mailbox, items: try statusItems())
-        case "GETMETADATA": return try getMetadata()
-        case "SETMETADATA": return try setMetadata()
-        default: return nil
-        }
-    }
-
     mutating func mailboxArgument() throws(IMAPSyntaxError) -> String {
         try lexer.space()
         return try lexer.mailbox()
     }
 
     // MARK: SELECT and CREATE
+
+    mutating func select(readOnly: Bool) throws(IMAPSyntaxError) -> IMAPCommand {
+        let mailbox = try mailboxArgument()
+        return .select(mailbox: mailbox, readOnly: readOnly, parameters: try selectParameters())
+    }
+
+    mutating func create() throws(IMAPSyntaxError) -> IMAPCommand {
+        let mailbox = try mailboxArgument()
+        return .create(mailbox: mailbox, specialUse: try createUse())
+    }
 
     private mutating func selectParameters() throws(IMAPSyntaxError) -> IMAPSelectParameters {
         var parameters = IMAPSelectParameters()
@@ -89,9 +66,21 @@ extension IMAPCommandParser {
         return attributes
     }
 
-    // MARK: LIST and STATUS
+    // MARK: LIST, LSUB and STATUS
 
-    private mutating func list() throws(IMAPSyntaxError) -> IMAPListCommand {
+    mutating func lsub() throws(IMAPSyntaxError) -> IMAPCommand {
+        let reference = try mailboxArgument()
+        try lexer.space()
+        return .lsub(reference: reference, pattern: try lexer.listPattern())
+    }
+
+    mutating func status() throws(IMAPSyntaxError) -> IMAPCommand {
+        let mailbox = try mailboxArgument()
+        try lexer.space()
+        return .status(mailbox: mailbox, items: try statusItems())
+    }
+
+    mutating func list() throws(IMAPSyntaxError) -> IMAPListCommand {
         try lexer.space()
         var command = IMAPListCommand(reference: "", patterns: [])
         if lexer.next == .openParenthesis {
@@ -168,7 +157,7 @@ extension IMAPCommandParser {
 
     // MARK: METADATA, RFC 5464
 
-    private mutating func getMetadata() throws(IMAPSyntaxError) -> IMAPCommand {
+    mutating func getMetadata() throws(IMAPSyntaxError) -> IMAPCommand {
         var options = IMAPMetadataOptions()
         try lexer.space()
         let optionsLead = lexer.next == .openParenthesis
@@ -217,7 +206,7 @@ extension IMAPCommandParser {
         options = result
     }
 
-    private mutating func setMetadata() throws(IMAPSyntaxError) -> IMAPCommand {
+    mutating func setMetadata() throws(IMAPSyntaxError) -> IMAPCommand {
         let mailbox = try mailboxArgument()
         try lexer.space()
         var entries: [IMAPMetadataEntry] = []

@@ -21,70 +21,113 @@ struct IMAPCommandParser {
     }
 
     private mutating func command() throws(IMAPSyntaxError) -> IMAPCommand {
-        let name = try lexer.word("command name")
-        if name == "UID" {
+        var word = try lexer.word("command name")
+        let byUID = word == "UID"
+        if byUID {
             try lexer.space()
-            return try messageCommand(try lexer.word("command name"), byUID: true)
+            word = try lexer.word("command name")
         }
-        return if let command = Self.plain[name] {
-            command
-        } else if let command = try accountCommand(name) {
-            command
-        } else if let command = try mailboxCommand(name) {
-            command
-        } else {
-            try messageCommand(name, byUID: false)
+        guard let name = IMAPCommandName(rawValue: word), !byUID || IMAPCommandName.withUID.contains(name) else {
+            throw .unknownCommand(String((byUID ? "UID " + word : word).prefix(32)))
+        }
+        return try command(name, byUID: byUID)
+    }
+
+    /// The command of this name, with the arguments that follow.
+    private mutating func command(_ name: IMAPCommandName, byUID: Bool) throws(IMAPSyntaxError) -> IMAPCommand {
+        switch name {
+        case .capability: return .capability
+        case .noop: return .noop
+        case .logout: return .logout
+        case .id: return .id(try idFields())
+        case .startTLS: return .startTLS
+        case .authenticate: return try authenticate()
+        case .login: return try login()
+        case .enable: return .enable(try enabledNames())
+        case .select: return try select(readOnly: false)
+        case .examine: return try select(readOnly: true)
+        case .create: return try create()
+        case .delete: return .delete(mailbox: try mailboxArgument())
+        case .rename:
+            let from = try mailboxArgument()
+            return .rename(from: from, to: try mailboxArgument())
+        case .subscribe: return .subscribe(mailbox: try mailboxArgument())
+        case .unsubscribe: return .unsubscribe(mailbox: try mailboxArgument())
+        case .list: return .list(try list())
+        case .lsub: return try lsub()
+        case .namespace: return .namespace
+        case .status: return try status()
+        case .idle: return .idle
+        case .getQuota:
+            try lexer.space()
+            return .getQuota(root: try lexer.utf8String("quota root"))
+        case .getQuotaRoot: return .getQuotaRoot(mailbox: try mailboxArgument())
+        case .setQuota: return try setQuota()
+        case .getMetadata: return try getMetadata()
+        case .setMetadata: return try setMetadata()
+        case .notify:
+            try lexer.space()
+            return .notify(try notify())
+        case .compress:
+            try lexer.space()
+            return .compress(algorithm: try lexer.word("algorithm"))
+        case .check: return .check
+        case .close: return .close
+        case .unselect: return .unselect
+        case .expunge: return .expunge(uids: byUID ? try setArgument() : nil)
+        case .search: return .search(try search(byUID: byUID))
+        case .sort: return .sort(try sort(byUID: byUID))
+        case .thread: return .thread(try thread(byUID: byUID))
+        case .fetch: return .fetch(try fetch(byUID: byUID))
+        case .store: return .store(try store(byUID: byUID))
+        case .copy:
+            let set = try setArgument()
+            return .copy(set: set, byUID: byUID, mailbox: try mailboxArgument())
+        case .move:
+            let set = try setArgument()
+            return .move(set: set, byUID: byUID, mailbox: try mailboxArgument())
+        case .append, .replace: throw .syntax("Message literal expected")
         }
     }
 
-    /// Commands without arguments.
-    private static let plain: [String: IMAPCommand] = [
-        "CAPABILITY": .capability, "NOOP": .noop, "LOGOUT": .logout, "STARTTLS": .startTLS, "NAMESPACE": .namespace,
-        "IDLE": .idle, "CHECK": .check, "CLOSE": .close, "UNSELECT": .unselect, "EXPUNGE": .expunge(uids: nil),
-    ]
+    private mutating func setArgument() throws(IMAPSyntaxError) -> IMAPSequenceSet {
+        try lexer.space()
+        return try lexer.sequenceSet()
+    }
 
-    /// Commands that name no mailbox.
-    private mutating func accountCommand(_ name: String) throws(IMAPSyntaxError) -> IMAPCommand? {
-        switch name {
-        case "ID":
+    // MARK: Commands that name no mailbox
+
+    private mutating func authenticate() throws(IMAPSyntaxError) -> IMAPCommand {
+        try lexer.space()
+        let mechanism = try lexer.word("mechanism")
+        return .authenticate(mechanism: mechanism, initialResponse: try initialResponse())
+    }
+
+    private mutating func login() throws(IMAPSyntaxError) -> IMAPCommand {
+        try lexer.space()
+        let user = try lexer.astring()
+        try lexer.space()
+        return .login(user: user, password: try lexer.astring())
+    }
+
+    private mutating func enabledNames() throws(IMAPSyntaxError) -> [String] {
+        var names: [String] = []
+        repeat {
             try lexer.space()
-            return .id(try idFields())
-        case "AUTHENTICATE":
-            try lexer.space()
-            let mechanism = try lexer.word("mechanism")
-            return .authenticate(mechanism: mechanism, initialResponse: try initialResponse())
-        case "LOGIN":
-            try lexer.space()
-            let user = try lexer.astring()
-            try lexer.space()
-            return .login(user: user, password: try lexer.astring())
-        case "ENABLE":
-            var names: [String] = []
-            repeat {
-                try lexer.space()
-                names.append(try lexer.word("capability"))
-            } while lexer.next == .space && lexer.afterNext != 0
-            return .enable(names)
-        case "COMPRESS":
-            try lexer.space()
-            return .compress(algorithm: try lexer.word("algorithm"))
-        case "GETQUOTA":
-            try lexer.space()
-            return .getQuota(root: try lexer.utf8String("quota root"))
-        case "SETQUOTA":
-            try lexer.space()
-            let root = try lexer.utf8String("quota root")
-            try lexer.space()
-            return .setQuota(root: root, limits: try quotaLimits())
-        case "NOTIFY":
-            try lexer.space()
-            return .notify(try notify())
-        default:
-            return nil
-        }
+            names.append(try lexer.word("capability"))
+        } while lexer.next == .space && lexer.afterNext != 0
+        return names
+    }
+
+    private mutating func setQuota() throws(IMAPSyntaxError) -> IMAPCommand {
+        try lexer.space()
+        let root = try lexer.utf8String("quota root")
+        try lexer.space()
+        return .setQuota(root: root, limits: try quotaLimits())
     }
 
     private mutating func idFields() throws(IMAPSyntaxError) -> [IMAPIDField] {
+        try lexer.space()
         if lexer.takeWord("NIL") { return [] }
         var fields: [IMAPIDField] = []
         // aioimaplib sends `ID ( "name" "value" )`.
@@ -117,31 +160,6 @@ struct IMAPCommandParser {
             limits.append(IMAPQuotaLimit(resource: resource, limit: try lexer.number64()))
         }
         return limits
-    }
-
-    /// Commands on messages of the selected mailbox; the last place a name is looked up.
-    private mutating func messageCommand(_ name: String, byUID: Bool) throws(IMAPSyntaxError) -> IMAPCommand {
-        switch name {
-        case "FETCH": return .fetch(try fetch(byUID: byUID))
-        case "STORE": return .store(try store(byUID: byUID))
-        case "SEARCH": return .search(try search(byUID: byUID))
-        case "SORT": return .sort(try sort(byUID: byUID))
-        case "THREAD": return .thread(try thread(byUID: byUID))
-        case "COPY", "MOVE":
-            try lexer.space()
-            let set = try lexer.sequenceSet()
-            try lexer.space()
-            let mailbox = try lexer.mailbox()
-            return name == "COPY"
-                ? .copy(set: set, byUID: byUID, mailbox: mailbox) : .move(set: set, byUID: byUID, mailbox: mailbox)
-        case "EXPUNGE" where byUID:
-            try lexer.space()
-            return .expunge(uids: try lexer.sequenceSet())
-        case "APPEND", "REPLACE":
-            throw .syntax("Message literal expected")
-        default:
-            throw .unknownCommand(String((byUID ? "UID " + name : name).prefix(32)))
-        }
     }
 
     private mutating func store(byUID: Bool) throws(IMAPSyntaxError) -> IMAPStoreCommand {

@@ -84,9 +84,63 @@ extension IMAPCommand {
         case .login: .login
         case .enable: .enable
         case .idle: .idle
-        default: nil
+        case .capability, .noop, .logout, .id, .select, .create, .delete, .rename, .subscribe, .unsubscribe, .list,
+            .lsub, .namespace, .status, .getQuota, .getQuotaRoot, .setQuota, .getMetadata, .setMetadata, .notify,
+            .check,
+            .close, .unselect, .expunge, .search, .sort, .thread, .fetch, .store, .copy, .move:
+            nil
         }
     }
+}
+
+/// The word on the wire that says which command follows. A new command begins here: the parser's switch over the names
+/// has no `default`, nor has any over ``IMAPCommand``.
+enum IMAPCommandName: String, CaseIterable {
+    case append = "APPEND"
+    case authenticate = "AUTHENTICATE"
+    case capability = "CAPABILITY"
+    case check = "CHECK"
+    case close = "CLOSE"
+    case compress = "COMPRESS"
+    case copy = "COPY"
+    case create = "CREATE"
+    case delete = "DELETE"
+    case enable = "ENABLE"
+    case examine = "EXAMINE"
+    case expunge = "EXPUNGE"
+    case fetch = "FETCH"
+    case getMetadata = "GETMETADATA"
+    case getQuota = "GETQUOTA"
+    case getQuotaRoot = "GETQUOTAROOT"
+    case id = "ID"
+    case idle = "IDLE"
+    case list = "LIST"
+    case login = "LOGIN"
+    case logout = "LOGOUT"
+    case lsub = "LSUB"
+    case move = "MOVE"
+    case namespace = "NAMESPACE"
+    case noop = "NOOP"
+    case notify = "NOTIFY"
+    case rename = "RENAME"
+    case replace = "REPLACE"
+    case search = "SEARCH"
+    case select = "SELECT"
+    case setMetadata = "SETMETADATA"
+    case setQuota = "SETQUOTA"
+    case sort = "SORT"
+    case startTLS = "STARTTLS"
+    case status = "STATUS"
+    case store = "STORE"
+    case subscribe = "SUBSCRIBE"
+    case thread = "THREAD"
+    case unselect = "UNSELECT"
+    case unsubscribe = "UNSUBSCRIBE"
+
+    /// Commands that may stand behind `UID`.
+    static let withUID: Set<Self> = [
+        .append, .copy, .expunge, .fetch, .move, .replace, .search, .sort, .store, .thread,
+    ]
 }
 
 /// One pair of the ID command or answer. RFC 2971 section 3.3.

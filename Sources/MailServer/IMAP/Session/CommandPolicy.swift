@@ -1,0 +1,135 @@
+import IMAPCodec
+import ShardFS
+
+/// Everything that is decided about a command before it is carried out: the state that it needs, and what its client
+/// may be told in answer to it.
+///
+/// **When EXPUNGE or VANISHED may be told** is decided here and nowhere else: in answer to a command, as its
+/// ``allowsExpunge`` says; while the client idles, in answer to IDLE; between commands, only to a client that asked
+/// NOTIFY for SELECTED and not for SELECTED-DELAYED (RFC 5465 section 5), see ``IMAPSession/pushChanges()``.
+struct CommandPolicy: Equatable, Sendable {
+    /// The state that a command needs. RFC 9051 section 3.
+    enum RequiredState: Sendable {
+        case any
+        case notAuthenticated
+        /// A mailbox may be selected as well.
+        case authenticated
+        case selected
+        /// A mailbox is selected, and not for reading only.
+        case writable
+    }
+
+    var state: RequiredState
+    /// EXPUNGE or VANISHED may be told in answer. RFC 3501 section 7.4.1.
+    var allowsExpunge: Bool
+    /// The selected mailbox changes; the client hears of that even if NOTIFY hides other changes from it.
+    var changesSelected: Bool
+    /// Mailboxes to be created, renamed, deleted, subscribed to or unsubscribed from, as the client wrote them.
+    var changedNames: [String]
+
+    init(
+        _ state: RequiredState, allowsExpunge: Bool = true, changesSelected: Bool = false, changedNames: [String] = []
+    ) {
+        self.state = state
+        self.allowsExpunge = allowsExpunge
+        self.changesSelected = changesSelected
+        self.changedNames = changedNames
+    }
+}
+
+extension IMAPCommand {
+    var policy: CommandPolicy {
+        switch self {
+        case .capability, .noop, .logout, .id: CommandPolicy(.any)
+        // Logins wait for TLS where it is offered, so STARTTLS has its own words for every later state.
+        case .startTLS: CommandPolicy(.any)
+        case .authenticate, .login: CommandPolicy(.notAuthenticated)
+        case .enable, .select, .list, .lsub, .namespace, .status, .idle, .getQuota, .getQuotaRoot, .setQuota,
+            .getMetadata, .setMetadata, .notify, .compress:
+            CommandPolicy(.authenticated)
+        case .create(let name, _), .delete(let name), .subscribe(let name), .unsubscribe(let name):
+            CommandPolicy(.authenticated, changedNames: [name])
+        case .rename(let from, let to): CommandPolicy(.authenticated, changedNames: [from, to])
+        case .check, .close, .unselect, .copy: CommandPolicy(.selected)
+        case .expunge, .move: CommandPolicy(.writable, changesSelected: true)
+        // Their numbers must mean until the end what they meant when the client wrote them.
+        case .fetch(let command):
+            CommandPolicy(.selected, allowsExpunge: command.byUID, changesSelected: true)
+        case .store(let command):
+            CommandPolicy(.writable, allowsExpunge: command.byUID, changesSelected: true)
+        // Also in the criteria (RFC 7162 section 3.2.10).
+        case .search(let command):
+            CommandPolicy(.selected, allowsExpunge: command.byUID && !command.key.hasNumbers)
+        case .sort(let command):
+            CommandPolicy(.selected, allowsExpunge: command.byUID && !command.key.hasNumbers)
+        case .thread(let command):
+            CommandPolicy(.selected, allowsExpunge: command.byUID && !command.key.hasNumbers)
+        }
+    }
+}
+
+extension IMAPAppendMessage {
+    /// Of APPEND or REPLACE, whose messages come in behind the command.
+    var policy: CommandPolicy {
+        replaces == nil ? CommandPolicy(.authenticated) : CommandPolicy(.writable, changesSelected: true)
+    }
+}
+
+extension CommandPolicy.RequiredState {
+    /// Refuses a command that may not be given in this state.
+    func check(_ state: IMAPSession.State) throws(IMAPFailure) {
+        switch self {
+        case .any: break
+        case .notAuthenticated: guard case .notAuthenticated = state else { throw .bad("Logged in already") }
+        case .authenticated: _ = try state.account()
+        case .selected: _ = try state.selected()
+        case .writable: if try state.selected().isReadOnly { throw .readOnly }
+        }
+    }
+}
+
+extension IMAPSession.State {
+    func account() throws(IMAPFailure) -> IMAPAccount {
+        switch self {
+        case .authenticated(let account), .selected(let account, _): return account
+        case .notAuthenticated: throw .bad("Log in first")
+        case .logout: throw .disconnected
+        }
+    }
+
+    func selected() throws(IMAPFailure) -> SelectedMailbox {
+        if case .selected(_, let mailbox) = self { return mailbox }
+        _ = try account()
+        throw .bad("Select a mailbox first")
+    }
+}
+
+extension CommandPolicy {
+    /// The canonical names of the mailboxes that change, and of those above them.
+    var changedTree: Set<String> {
+        var all: Set<String> = []
+        for name in changedNames {
+            guard var level = try? MailboxName(name.utf8.last == UInt8(ascii: "/") ? String(name.dropLast()) : name)
+            else { continue }
+            all.insert(level.description)
+            while let parent = level.parent {
+                all.insert(parent.description)
+                level = parent
+            }
+        }
+        return all
+    }
+}
+
+extension IMAPSearchKey {
+    /// Whether it names messages by their sequence numbers.
+    fileprivate var hasNumbers: Bool {
+        switch self {
+        case .sequence(.ranges): true
+        case .not(let key): key.hasNumbers
+        case .or(let left, let right): left.hasNumbers || right.hasNumbers
+        case .and(let keys): keys.contains(where: \.hasNumbers)
+        default: false
+        }
+    }
+}
