@@ -21,21 +21,18 @@ struct ProgressClock: Sendable {
 
 /// How far a command is that goes over many messages.
 struct Progress: Sendable {
-    let tag: String
     var goal: Int
     private var clock: ProgressClock
 
-    init(_ tag: String, goal: Int, now: Int64) {
-        self.tag = tag
+    init(goal: Int, now: Int64) {
         self.goal = goal
         clock = ProgressClock(now: now)
     }
 
     /// What to tell when `done` of the messages are dealt with; nil when it is too early for a sign.
-    mutating func sign(done: Int, now: Int64) -> IMAPResponse? {
+    mutating func sign(tag: String, done: Int, now: Int64) -> IMAPResponseCode? {
         guard clock.isDue(now: now) else { return nil }
-        let code = IMAPResponseCode.inProgress(
+        return .inProgress(
             tag: tag, done: UInt32(clamping: min(done, goal)), goal: UInt32(clamping: max(goal, 1)))
-        return .status(tag: nil, .ok, code: code, text: "Still working")
     }
 }

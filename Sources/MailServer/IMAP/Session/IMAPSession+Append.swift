@@ -20,6 +20,7 @@ extension IMAPSession {
         }
 
         var tag: String
+        var policy: CommandPolicy
         var mailbox: Mailbox
         /// The message of the selected mailbox that REPLACE takes away.
         var replaces: UID?
@@ -64,7 +65,10 @@ extension IMAPSession {
             guard try mail.hasRoom(for: size, messages: count) else { throw StoreError(.overQuota, "no room") }
             return (mailbox, IncomingContent(try mailbox.stage(), limits: limits))
         }
-        var command = begun ?? AppendCommand(tag: message.tag, mailbox: mailbox, replaces: replaces)
+        var command =
+            begun
+            ?? AppendCommand(
+                tag: message.tag, policy: message.policy, mailbox: mailbox, replaces: replaces)
         command.size = size
         command.messages.append(
             .init(
@@ -105,6 +109,7 @@ extension IMAPSession {
     func finishAppend() async throws(IMAPFailure) -> Completion {
         guard let command = appending else { throw .bad("There is no message") }
         appending = nil
+        context = CommandContext(command.tag, command.policy)
         if let failure = command.failure { throw failure }
         if let old = command.replaces { try await checkThere(old) }
         let (index, limits) = (try account().index, configuration.parseLimits)
@@ -125,12 +130,11 @@ extension IMAPSession {
         notify?.noteOwn(results.map(\.uid.rawValue), in: mailbox)
         if let old = command.replaces, let new = results.first {
             try await remove(old, replacedBy: new, in: mailbox)
-            isTellingOwn = true
-            defer { isTellingOwn = false }
-            try await tellNews(expunges: true)
+            context?.isTellingOwn = command.policy.changesSelected
+            try await tellNews(expunges: mayTellExpunges)
             return Completion("REPLACE completed")
         }
-        try await tellNews(expunges: true)
+        try await tellNews(expunges: mayTellExpunges)
         guard let first = results.first else { return Completion("APPEND completed") }
         let uids: [ClosedRange<UInt32>] = .init(ascending: results.map(\.uid.rawValue))
         return Completion("APPEND completed", code: .appendUID(uidValidity: first.uidValidity, uids: uids))

@@ -16,11 +16,9 @@ extension IMAPSession {
         let (tag, command) = (tagged.tag, tagged.command)
         let policy = command.policy
         forgiveBadCommands()
-        hasToldExpunges = false
-        hasToldNews = false
-        mayTellExpunges = policy.allowsExpunge
-        isTellingOwn = policy.changesSelected
-        defer { isTellingOwn = false }
+        var context = CommandContext(tag, policy)
+        context.isTellingOwn = policy.changesSelected
+        self.context = context
         let result: Result<Completion, IMAPFailure>
         do throws(IMAPFailure) {
             try policy.state.check(state)
@@ -88,16 +86,16 @@ extension IMAPSession {
         case .unselect:
             deselect()
             return .completed(Completion("UNSELECT completed"))
-        case .expunge(let uids): return .completed(try await expunge(uids, tag: tag))
-        case .search(let command): return .completed(try await search(command, tag: tag))
-        case .sort(let command): return .completed(try await sort(command, tag: tag))
-        case .thread(let command): return .completed(try await thread(command, tag: tag))
+        case .expunge(let uids): return .completed(try await expunge(uids))
+        case .search(let command): return .completed(try await search(command))
+        case .sort(let command): return .completed(try await sort(command))
+        case .thread(let command): return .completed(try await thread(command))
         case .fetch(let command): return .completed(try await fetch(command))
-        case .store(let command): return .completed(try await store(command, tag: tag))
+        case .store(let command): return .completed(try await store(command))
         case .copy(let set, let byUID, let mailbox):
-            return .completed(try await copy(set, byUID: byUID, to: mailbox, tag: tag))
+            return .completed(try await copy(set, byUID: byUID, to: mailbox))
         case .move(let set, let byUID, let mailbox):
-            return .completed(try await move(set, byUID: byUID, to: mailbox, tag: tag))
+            return .completed(try await move(set, byUID: byUID, to: mailbox))
         }
     }
 

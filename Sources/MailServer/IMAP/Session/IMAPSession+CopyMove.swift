@@ -7,17 +7,15 @@ import ShardFS
 // the command: a COPY takes back what it has copied, a MOVE leaves what it has moved. No message is ever half there.
 
 extension IMAPSession {
-    func copy(
-        _ set: IMAPSequenceSet, byUID: Bool, to mailbox: String, tag: String
-    ) async throws(IMAPFailure) -> Completion {
+    func copy(_ set: IMAPSequenceSet, byUID: Bool, to mailbox: String) async throws(IMAPFailure) -> Completion {
         if !byUID { try await sync(expunges: false) }
         let view = try selected()
         let (uids, target) = try await sourceAndTarget(set, byUID: byUID, in: view, mailbox)
         var copied = CopyResult()
         do throws(IMAPFailure) {
-            var progress = Progress(tag, goal: uids.count, now: now())
+            beginProgress(goal: uids.count)
             for start in stride(from: 0, to: uids.count, by: configuration.copyPiece) {
-                if start > 0 { try await goOn(&progress, done: start) }
+                if start > 0 { try await goOn(done: start) }
                 let piece = Array(uids[start..<min(start + configuration.copyPiece, uids.count)])
                 let result = try await blocking(missing: .tryCreate) { () throws(StoreError) in
                     let result = try view.mailbox.copy(piece, to: target)
@@ -39,18 +37,16 @@ extension IMAPSession {
         return Completion("COPY completed", code: Self.copyUID(copied))
     }
 
-    func move(
-        _ set: IMAPSequenceSet, byUID: Bool, to mailbox: String, tag: String
-    ) async throws(IMAPFailure) -> Completion {
+    func move(_ set: IMAPSequenceSet, byUID: Bool, to mailbox: String) async throws(IMAPFailure) -> Completion {
         if !byUID { try await sync(expunges: false) }
         let view = try selected()
         let (uids, target) = try await sourceAndTarget(set, byUID: byUID, in: view, mailbox)
         var moved = CopyResult()
         var failure: IMAPFailure?
-        var progress = Progress(tag, goal: uids.count, now: now())
+        beginProgress(goal: uids.count)
         for start in stride(from: 0, to: uids.count, by: configuration.changePiece) {
             do throws(IMAPFailure) {
-                if start > 0 { try await goOn(&progress, done: start) }
+                if start > 0 { try await goOn(done: start) }
                 let piece = Array(uids[start..<min(start + configuration.changePiece, uids.count)])
                 let (result, error) = try await blocking { () throws(StoreError) in
                     var result = CopyResult()

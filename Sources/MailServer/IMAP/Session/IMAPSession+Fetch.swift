@@ -33,8 +33,8 @@ extension IMAPSession {
             FetchProducer(
                 plan, of: ranges, in: view, utf8: encoder.utf8, changedSince: command.changedSince ?? 0,
                 limits: configuration.parseLimits),
-            then: newsAsked(expunges: command.byUID), of: view)
-        hasToldNews = true
+            then: newsAsked(expunges: mayTellExpunges), of: view)
+        context?.hasToldNews = true
         if producer.isIncomplete { throw .expungeIssued }
         if let refusal = producer.refusal { throw IMAPFailure(refusal) }
         return Completion("FETCH completed")

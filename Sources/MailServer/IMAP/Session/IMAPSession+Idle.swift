@@ -22,7 +22,7 @@ extension IMAPSession {
         }
         idle = command
         respond(.continuation(text: "idling"))
-        try await tellNews(expunges: true)
+        try await tellNews(expunges: mayTellExpunges)
         return .resolve(.beginIdle)
     }
 

@@ -25,7 +25,7 @@ extension IMAPSession {
         }
         // What has gathered is told with the answer, whatever the client wants to hear from now on.
         notify = nil
-        try await tellNews(expunges: true)
+        try await tellNews(expunges: mayTellExpunges)
         notify = watch
         for status in statuses {
             respond(status)

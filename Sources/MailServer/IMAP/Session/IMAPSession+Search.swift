@@ -6,16 +6,16 @@ import ShardFS
 // SEARCH and UID SEARCH. RFC 9051 section 6.4.4, RFC 4731, RFC 5182, RFC 9394.
 
 extension IMAPSession {
-    func search(_ command: IMAPSearchCommand, tag: String) async throws(IMAPFailure) -> Completion {
+    func search(_ command: IMAPSearchCommand) async throws(IMAPFailure) -> Completion {
         // RFC 9755 section 3: strings are UTF-8 already, a second word on it could contradict.
         if command.charset != nil, enabled.contains(.utf8) { throw .bad("No CHARSET with UTF8=ACCEPT") }
         let criteria = SearchCriteria(
             key: command.key, charset: command.charset, saves: command.returnOptions?.save == true)
-        let found = try await find(criteria, into: FoundMessages(), tag: tag)
+        let found = try await find(criteria, into: FoundMessages())
         // IMAP4rev2 has no SEARCH answer any more (RFC 9051 section 6.4.4).
         if let options = command.returnOptions ?? (isRev2 ? IMAPSearchReturn(all: true) : nil) {
             let answer = SearchAnswer(options: options, numbers: found.numbers, uids: found.uids)
-            try await respond(answer, to: command.key, byUID: command.byUID, tag: tag)
+            try await respond(answer, to: command.key, byUID: command.byUID)
         } else {
             let modSeq = try await highestModSeq(of: found.uids, for: command.key)
             respond(.search(command.byUID ? found.uids : found.numbers, modSeq: modSeq))
@@ -34,7 +34,7 @@ extension IMAPSession {
 
     /// Looks through the selected mailbox and gives what the harvest keeps of the messages found.
     func find<Harvest: SearchHarvest>(
-        _ criteria: SearchCriteria, into harvest: Harvest, tag: String
+        _ criteria: SearchCriteria, into harvest: Harvest
     ) async throws(IMAPFailure) -> Harvest {
         let view = try selected()
         let before = savedSearch
@@ -47,7 +47,7 @@ extension IMAPSession {
         let box = NIOLockedValueBox(
             SearchRun(
                 compiler.compile(criteria.key), in: view, limits: configuration.parseLimits, into: harvest))
-        var progress = Progress(tag, goal: box.withLockedValue { $0.goal }, now: now())
+        beginProgress(goal: box.withLockedValue { $0.goal })
         let asked = newsAsked(expunges: mayTellExpunges)
         while true {
             let (isDone, news) = try await blocking { () throws(StoreError) -> (Bool, News?) in
@@ -58,31 +58,20 @@ extension IMAPSession {
                 return (true, try? asked.look(at: view, known: [:]))
             }
             if isDone {
-                newsAtHand = news.map { ($0, view) }
+                context?.newsAtHand = news.map { ($0, view) }
                 break
             }
-            try await goOn(&progress, done: box.withLockedValue { $0.done })
+            try await goOn(done: box.withLockedValue { $0.done })
         }
         return box.withLockedValue { $0.harvest }
     }
 
-    /// Between two pieces of a command that takes long: a sign of life now and then (RFC 9585 section 4).
-    ///
-    /// - Throws: `disconnected` when there is nobody left to work for.
-    func goOn(_ progress: inout Progress, done: Int) async throws(IMAPFailure) {
-        guard output.isOpen else { throw .disconnected }
-        guard let sign = progress.sign(done: done, now: now()) else { return }
-        respond(sign)
-        try await flush()
-    }
-
     /// Answers a search or sort that has return options, and saves its result if it is asked to.
-    func respond(
-        _ answer: SearchAnswer, to key: IMAPSearchKey, byUID: Bool, tag: String
-    ) async throws(IMAPFailure) {
+    func respond(_ answer: SearchAnswer, to key: IMAPSearchKey, byUID: Bool) async throws(IMAPFailure) {
         let meant = answer.meant
         if answer.options.save { savedSearch = .init(ascending: meant.sorted()) }
         let modSeq = try await highestModSeq(of: meant, for: key)
+        guard let tag = context?.tag else { return }
         if let result = answer.result(tag: tag, byUID: byUID, modSeq: modSeq) { respond(.esearch(result)) }
     }
 

@@ -76,7 +76,7 @@ extension IMAPSession {
         deselect()
         if !view.isReadOnly {
             do throws(IMAPFailure) {
-                try await expunge(in: view, nil, nil)
+                try await expunge(in: view, nil, tellsProgress: false)
             } catch {
                 // It was deleted meanwhile, with all that was in it.
                 guard error.code == .nonexistent else { throw error }
@@ -86,18 +86,18 @@ extension IMAPSession {
     }
 
     /// EXPUNGE and UID EXPUNGE; the client is told by the view's next update, behind this command.
-    func expunge(_ set: IMAPSequenceSet?, tag: String) async throws(IMAPFailure) -> Completion {
+    func expunge(_ set: IMAPSequenceSet?) async throws(IMAPFailure) -> Completion {
         let view = try selected()
         let ranges = try set.map { set throws(IMAPFailure) in try uidRanges(set, byUID: true, in: view) }
-        try await expunge(in: view, ranges, tag)
+        try await expunge(in: view, ranges, tellsProgress: true)
         return Completion("EXPUNGE completed")
     }
 
     /// Expunges what is marked, in pieces.
     ///
-    /// - Parameter tag: of a command whose client is told how far it is, and that ends with its client.
+    /// - Parameter tellsProgress: the client is told how far the command is, which ends with its client.
     private func expunge(
-        in view: SelectedMailbox, _ ranges: [ClosedRange<UInt32>]?, _ tag: String?
+        in view: SelectedMailbox, _ ranges: [ClosedRange<UInt32>]?, tellsProgress: Bool
     ) async throws(IMAPFailure) {
         let size = configuration.changePiece
         // The first piece goes on the turn that finds out what there is.
@@ -110,9 +110,9 @@ extension IMAPSession {
             try view.expunge(Array(marked.prefix(size)))
             return marked
         }
-        var progress = Progress(tag ?? "", goal: marked.count, now: now())
+        beginProgress(goal: marked.count)
         for start in stride(from: size, to: marked.count, by: size) {
-            if tag != nil { try await goOn(&progress, done: start) }
+            if tellsProgress { try await goOn(done: start) }
             let piece = Array(marked[start..<min(start + size, marked.count)])
             try await blocking { () throws(StoreError) in try view.expunge(piece) }
         }

@@ -4,18 +4,18 @@ import ShardFS
 // SORT and THREAD, and their UID forms. RFC 5256, RFC 5267 section 3, RFC 5957.
 
 extension IMAPSession {
-    func sort(_ command: IMAPSortCommand, tag: String) async throws(IMAPFailure) -> Completion {
+    func sort(_ command: IMAPSortCommand) async throws(IMAPFailure) -> Completion {
         let options = command.returnOptions
         let criteria = SearchCriteria(key: command.key, charset: command.charset, saves: options?.save == true)
         let table = try await find(
             criteria,
             into: SortTable(
                 command.criteria, maximumMessages: configuration.maxSortedMessages,
-                maximumTextBytes: configuration.maxSortedTextBytes), tag: tag)
+                maximumTextBytes: configuration.maxSortedTextBytes))
         let (numbers, uids) = try await blocking { () throws(StoreError) in table.sorted() }
         if let options {
             let answer = SearchAnswer(options: options, numbers: numbers, uids: uids)
-            try await respond(answer, to: command.key, byUID: command.byUID, tag: tag)
+            try await respond(answer, to: command.key, byUID: command.byUID)
         } else {
             let modSeq = try await highestModSeq(of: uids, for: command.key)
             respond(.sort(command.byUID ? uids : numbers, modSeq: modSeq))
@@ -23,7 +23,7 @@ extension IMAPSession {
         return Completion("SORT completed")
     }
 
-    func thread(_ command: IMAPThreadCommand, tag: String) async throws(IMAPFailure) -> Completion {
+    func thread(_ command: IMAPThreadCommand) async throws(IMAPFailure) -> Completion {
         let algorithm: ThreadHarvest.Algorithm
         switch command.algorithm {
         case "REFERENCES": algorithm = .references
@@ -34,7 +34,7 @@ extension IMAPSession {
             messages: configuration.maxThreadedMessages, messageIDs: configuration.maxThreadedMessageIDs)
         let harvest = try await find(
             SearchCriteria(key: command.key, charset: command.charset),
-            into: ThreadHarvest(algorithm, limits: limits), tag: tag)
+            into: ThreadHarvest(algorithm, limits: limits))
         let byUID = command.byUID
         let tokens = try await blocking { () throws(StoreError) in harvest.tokens(byUID: byUID) }
         respond(.thread(tokens))

@@ -4,21 +4,21 @@ import ShardFS
 // STORE and UID STORE. RFC 9051 section 6.4.6, RFC 7162 section 3.1.3.
 
 extension IMAPSession {
-    func store(_ command: IMAPStoreCommand, tag: String) async throws(IMAPFailure) -> Completion {
+    func store(_ command: IMAPStoreCommand) async throws(IMAPFailure) -> Completion {
         let view = try selected()
         let ranges = try uidRanges(command.set, byUID: command.byUID, in: view)
         try command.flags.checkStorable()
         if command.unchangedSince != nil { enableModSeq() }
-        var progress = Progress(tag, goal: 0, now: now())
+        beginProgress(goal: 0)
         var piece = StorePiece(command, first: ranges, size: configuration.changePiece)
         var modified: [UID] = []
         var isIncomplete = false
         var done = 0
         var hasLooked = true
         repeat {
-            if done > 0 { try await goOn(&progress, done: done) }
+            if done > 0 { try await goOn(done: done) }
             let (now, before) = (try selected(), piece)
-            let asked = newsAsked(expunges: command.byUID)
+            let asked = newsAsked(expunges: mayTellExpunges)
             let tellsModSeq = usesModSeq
             let (next, result, look) = try await blocking { () throws(StoreError) in
                 var piece = before
@@ -26,14 +26,14 @@ extension IMAPSession {
                 return (piece, result, look)
             }
             piece = next
-            progress.goal = piece.goal
+            context?.progress?.goal = piece.goal
             done += result.changed.count + result.missing.count + result.modified.count
             modified += result.modified
             if !result.missing.isEmpty { isIncomplete = true }
             hasLooked = look != nil
             if let look { try await take(look, after: now) }
         } while !piece.isLast
-        hasToldNews = hasLooked
+        context?.hasToldNews = hasLooked
         if command.byUID { isIncomplete = false }
         guard modified.isEmpty else {
             let numbers = modified.map { command.byUID ? $0.rawValue : view.sequenceNumber(of: $0.rawValue) }

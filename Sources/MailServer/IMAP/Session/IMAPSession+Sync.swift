@@ -112,7 +112,7 @@ extension IMAPSession {
         case .gone: throw .mailboxGone
         case .seen(let seen):
             replaceView(seen.view)
-            if seen.hasExpunged { hasToldExpunges = true }
+            if seen.hasExpunged { context?.hasToldExpunges = true }
             try await deliver(seen.piece)
             if let last = seen.arrivedAfter { try await tellNewMessages(after: last, in: seen.view) }
         }
@@ -153,9 +153,8 @@ extension IMAPSession {
 
     /// At the end of a command: what happened meanwhile, unless it has been told.
     func tellNewsOfCommand() async throws(IMAPFailure) {
-        defer { newsAtHand = nil }
-        if let (news, view) = newsAtHand { return try await take(news, after: view) }
-        if !hasToldNews { try await tellNews(expunges: mayTellExpunges) }
+        if let (news, view) = context?.newsAtHand { return try await take(news, after: view) }
+        if context?.hasToldNews != true { try await tellNews(expunges: mayTellExpunges) }
     }
 
     /// Tells UIDs that were gone before the client's view of the mailbox began. RFC 7162 section 3.2.10.
@@ -183,7 +182,9 @@ extension IMAPSession {
     /// A command's end with the mailbox's mod-sequence, when it has told of expunged messages and a client that
     /// resynchronises by them listens. RFC 7162 section 3.2.7.
     func withModSeq(_ completion: Completion) -> Completion {
-        guard usesVanished, hasToldExpunges, completion.code == nil, case .selected(_, let view) = state else {
+        guard usesVanished, context?.hasToldExpunges == true, completion.code == nil,
+            case .selected(_, let view) = state
+        else {
             return completion
         }
         return Completion(completion.text, code: .highestModSeq(view.toldModSeq))

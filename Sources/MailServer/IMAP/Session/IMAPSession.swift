@@ -29,6 +29,8 @@ actor IMAPSession {
     var isCompressed = false
     var encoder = IMAPResponseEncoder()
     var buffer = ByteBuffer()
+    /// The command that is being carried out.
+    var context: CommandContext?
     /// An AUTHENTICATE exchange under way.
     var exchange: AuthExchange?
     /// An APPEND under way.
@@ -37,22 +39,12 @@ actor IMAPSession {
     var idle: IdleCommand?
     /// What the client asked to be told of; nil as long as it never said.
     var notify: NotifyWatch?
-    /// A command that changes the selected mailbox is carried out, and the client must hear of it.
-    var isTellingOwn = false
     /// Times that the driver has asked whether to look.
     var polls: UInt8 = 0
     /// The result that `$` stands for (RFC 5182).
     var savedSearch: [ClosedRange<UInt32>] = []
     /// What the client has turned on.
     var enabled: IMAPEnabledFeatures = []
-    /// The command under way has told of expunged messages.
-    var hasToldExpunges = false
-    /// The command under way has told what happened meanwhile as the last thing that it did.
-    var hasToldNews = false
-    /// The command under way may be answered with EXPUNGE.
-    var mayTellExpunges = false
-    /// What a command found out on its last turn on the pool, to be told behind its answers.
-    var newsAtHand: (news: News, view: SelectedMailbox)?
     /// Called on any thread when something that is listened for has changed.
     var onChange: @Sendable () -> Void = {}
     private var loginFailures = 0
@@ -84,6 +76,7 @@ actor IMAPSession {
 
     /// Deals with an input; the answers have been handed to the output when it returns.
     func handle(_ input: IMAPSessionInput) async -> IMAPSessionStep {
+        defer { context = nil }
         do throws(IMAPFailure) {
             let step = try await step(input)
             if notify != nil { try await watchSelected() }
