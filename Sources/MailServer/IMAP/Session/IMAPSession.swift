@@ -47,6 +47,8 @@ actor IMAPSession {
     var enabled: IMAPEnabledFeatures = []
     /// Called on any thread when something that is listened for has changed.
     var onChange: @Sendable () -> Void = {}
+    /// An input is under way.
+    private var isHandling = false
     private var loginFailures = 0
     private var badCommands = 0
 
@@ -75,8 +77,16 @@ actor IMAPSession {
     }
 
     /// Deals with an input; the answers have been handed to the output when it returns.
+    ///
+    /// - Precondition: No other input is under way. Wherever this actor waits it could be entered again, and two
+    ///   commands would work on one state.
     func handle(_ input: IMAPSessionInput) async -> IMAPSessionStep {
-        defer { context = nil }
+        precondition(!isHandling, "An input came while another one was under way")
+        isHandling = true
+        defer {
+            context = nil
+            isHandling = false
+        }
         do throws(IMAPFailure) {
             let step = try await step(input)
             if notify != nil { try await watchSelected() }

@@ -1,0 +1,47 @@
+import IMAPCodec
+import NIOConcurrencyHelpers
+import NIOCore
+import NIOPosix
+import Testing
+
+@testable import MailServer
+
+/// A session takes one input at a time.
+@Suite struct SessionEntryTests {
+    /// Holds the first answer up until a second input has been dealt with.
+    private final class StuckOutput: IMAPOutput {
+        private let waiting = NIOLockedValueBox<CheckedContinuation<Void, Never>?>(nil)
+        private let count = NIOLockedValueBox(0)
+
+        var isOpen: Bool { true }
+        var isStuck: Bool { waiting.withLockedValue { $0 != nil } }
+
+        func send(_ bytes: ByteBuffer) async -> Bool {
+            let isFirst = count.withLockedValue { count in
+                count += 1
+                return count == 1
+            }
+            if isFirst { await withCheckedContinuation { go in waiting.withLockedValue { $0 = go } } }
+            return true
+        }
+
+        func release() { waiting.withLockedValue { $0 }?.resume() }
+    }
+
+    /// Whoever gave it a second one would have two commands work on one state.
+    @Test func aSecondInputTraps() async {
+        await #expect(processExitsWith: .failure) {
+            let output = StuckOutput()
+            let session = IMAPSession(
+                configuration: IMAPSessionConfiguration(hostname: "mail.example.com", offersTLS: false),
+                remoteAddress: "192.0.2.1", isTLS: false, backend: try IMAPTestMail(usesIndex: false).backend,
+                pool: IMAPTestMail.pool, output: output,
+                eventLoop: MultiThreadedEventLoopGroup.singleton.next(), now: { 0 })
+            async let greeting = session.handle(.start)
+            while !output.isStuck { await Task.yield() }
+            _ = await session.handle(.event(.continuationNeeded))
+            output.release()
+            _ = await greeting
+        }
+    }
+}
