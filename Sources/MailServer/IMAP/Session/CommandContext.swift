@@ -3,10 +3,23 @@ import IMAPCodec
 /// What belongs to one command. It is made when the command begins and gone when it ends, so nothing of one command
 /// reaches the next.
 struct CommandContext {
+    /// What a command waits for.
+    enum Stage {
+        /// Nothing: it ends with the input that it came in.
+        case immediate
+        /// AUTHENTICATE: the client's next line.
+        case authenticating(IMAPSession.AuthExchange)
+        /// APPEND or REPLACE: the rest of its messages.
+        case appending(IMAPSession.AppendCommand)
+        /// IDLE: DONE. The observer is of the selected mailbox; nil without one.
+        case idling(MailboxObservation?)
+    }
+
     let tag: String
     let policy: CommandPolicy
+    var stage = Stage.immediate
     /// The client is to hear what this command changes in the selected mailbox, whatever NOTIFY hides from it.
-    var isTellingOwn = false
+    private(set) var isTellingOwn = false
     /// Expunged messages have been told of.
     var hasToldExpunges = false
     /// What happened meanwhile has been told as the last thing that the command did.
@@ -20,9 +33,30 @@ struct CommandContext {
         self.tag = tag
         self.policy = policy
     }
+
+    /// From here on the client hears what the command changes in the selected mailbox, if it is one that changes it.
+    mutating func beginTellingOwn() { isTellingOwn = policy.changesSelected }
 }
 
 extension IMAPSession {
+    /// The AUTHENTICATE exchange under way.
+    var exchange: AuthExchange? {
+        get { if case .authenticating(let exchange)? = context?.stage { exchange } else { nil } }
+        set { context?.stage = newValue.map(CommandContext.Stage.authenticating) ?? .immediate }
+    }
+
+    /// The APPEND or REPLACE whose messages come in.
+    var appending: AppendCommand? {
+        get { if case .appending(let command)? = context?.stage { command } else { nil } }
+        set { context?.stage = newValue.map(CommandContext.Stage.appending) ?? .immediate }
+    }
+
+    /// The client idles.
+    var isIdling: Bool { if case .idling? = context?.stage { true } else { false } }
+
+    /// Forgets a command that waits for nothing more.
+    func endCommand() { if case .immediate? = context?.stage { context = nil } }
+
     /// The command under way may be answered with EXPUNGE.
     var mayTellExpunges: Bool { context?.policy.allowsExpunge ?? false }
 

@@ -19,8 +19,6 @@ extension IMAPSession {
             var containsNUL = false
         }
 
-        var tag: String
-        var policy: CommandPolicy
         var mailbox: Mailbox
         /// The message of the selected mailbox that REPLACE takes away.
         var replaces: UID?
@@ -33,6 +31,7 @@ extension IMAPSession {
 
     /// A message is announced: taken when its mailbox is there and has room.
     func beginMessage(_ message: IMAPAppendMessage) async throws(IMAPFailure) -> IMAPSessionStep {
+        if message.index == 0 { context = CommandContext(message.tag, message.policy) }
         do throws(IMAPFailure) {
             try message.policy.state.check(state)
             try await prepare(message)
@@ -47,12 +46,12 @@ extension IMAPSession {
 
     private func prepare(_ message: IMAPAppendMessage) async throws(IMAPFailure) {
         let mail = try account().mail
-        if message.index > 0, let failure = appending?.failure { throw failure }
+        if let failure = appending?.failure { throw failure }
         if message.isUTF8, !encoder.utf8 { throw .bad("Enable UTF8=ACCEPT first") }
         try message.flags.checkStorable()
         let replaces = try message.replaces.map { replaced throws(IMAPFailure) in try target(of: replaced) }
         if message.size == 0 { throw .no(.cannot, "A message without content cannot be appended") }
-        let begun = message.index == 0 ? nil : appending
+        let begun = appending
         guard (begun?.messages.count ?? 0) < configuration.maxAppendMessages else {
             throw .no(.limit, "Too many messages in one command")
         }
@@ -65,10 +64,7 @@ extension IMAPSession {
             guard try mail.hasRoom(for: size, messages: count) else { throw StoreError(.overQuota, "no room") }
             return (mailbox, IncomingContent(try mailbox.stage(), limits: limits))
         }
-        var command =
-            begun
-            ?? AppendCommand(
-                tag: message.tag, policy: message.policy, mailbox: mailbox, replaces: replaces)
+        var command = begun ?? AppendCommand(mailbox: mailbox, replaces: replaces)
         command.size = size
         command.messages.append(
             .init(
@@ -109,7 +105,6 @@ extension IMAPSession {
     func finishAppend() async throws(IMAPFailure) -> Completion {
         guard let command = appending else { throw .bad("There is no message") }
         appending = nil
-        context = CommandContext(command.tag, command.policy)
         if let failure = command.failure { throw failure }
         if let old = command.replaces { try await checkThere(old) }
         let (index, limits) = (try account().index, configuration.parseLimits)
@@ -130,7 +125,7 @@ extension IMAPSession {
         notify?.noteOwn(results.map(\.uid.rawValue), in: mailbox)
         if let old = command.replaces, let new = results.first {
             try await remove(old, replacedBy: new, in: mailbox)
-            context?.isTellingOwn = command.policy.changesSelected
+            context?.beginTellingOwn()
             try await tellNews(expunges: mayTellExpunges)
             return Completion("REPLACE completed")
         }

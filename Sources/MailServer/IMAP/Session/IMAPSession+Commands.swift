@@ -16,9 +16,8 @@ extension IMAPSession {
         let (tag, command) = (tagged.tag, tagged.command)
         let policy = command.policy
         forgiveBadCommands()
-        var context = CommandContext(tag, policy)
-        context.isTellingOwn = policy.changesSelected
-        self.context = context
+        context = CommandContext(tag, policy)
+        context?.beginTellingOwn()
         let result: Result<Completion, IMAPFailure>
         do throws(IMAPFailure) {
             try policy.state.check(state)
@@ -59,7 +58,7 @@ extension IMAPSession {
             return .step(try await authenticate(tag, mechanism, initialResponse))
         // Authenticated
         case .enable(let names): return .step(try await enable(tag, names))
-        case .idle: return .step(try await beginIdle(tag))
+        case .idle: return .step(try await beginIdle())
         case .compress(let algorithm): return .step(try await compress(tag, algorithm))
         case .select(let mailbox, let readOnly, let parameters):
             return .completed(try await select(mailbox, readOnly: readOnly, parameters))
@@ -102,7 +101,6 @@ extension IMAPSession {
     private func logOut(_ tag: String) -> IMAPSessionStep {
         respond(.bye(text: "Logging out"))
         respond(.status(tag: tag, .ok, text: "LOGOUT completed"))
-        idle = nil
         notify = nil
         state = .logout
         return .close

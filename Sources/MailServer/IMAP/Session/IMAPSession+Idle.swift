@@ -4,34 +4,32 @@ import ShardFS
 // IDLE. RFC 2177.
 
 extension IMAPSession {
-    /// An IDLE under way.
-    struct IdleCommand {
-        var tag: String
-        /// Of the mailbox that is watched; nil when none is selected.
-        var observation: MailboxObservation?
+    /// Of the mailbox of a client that idles.
+    var idleObservation: MailboxObservation? {
+        if case .idling(let observation)? = context?.stage { observation } else { nil }
     }
 
-    func beginIdle(_ tag: String) async throws(IMAPFailure) -> IMAPSessionStep {
-        var command = IdleCommand(tag: tag)
+    func beginIdle() async throws(IMAPFailure) -> IMAPSessionStep {
+        var observation: MailboxObservation?
         if case .selected(_, let view) = state {
             // Watched first, then brought up to date: nothing falls between.
             let (mailbox, onChange) = (view.mailbox, onChange)
-            command.observation = try? await blocking { () throws(StoreError) in
+            observation = try? await blocking { () throws(StoreError) in
                 MailboxObservation(mailbox, onChange)
             }
         }
-        idle = command
+        context?.stage = .idling(observation)
         respond(.continuation(text: "idling"))
         try await tellNews(expunges: mayTellExpunges)
         return .resolve(.beginIdle)
     }
 
     func endIdle(wellFormed: Bool) async throws(IMAPFailure) {
-        guard let idle else { return }
-        self.idle = nil
-        try await answer(idle.tag) { session throws(IMAPFailure) in
+        guard let context, isIdling else { return }
+        self.context?.stage = .immediate
+        try await answer(context.tag) { session throws(IMAPFailure) in
             guard wellFormed else { throw .bad("Expected DONE") }
-            try await session.tellNews(expunges: true)
+            try await session.tellNews(expunges: session.mayTellExpunges)
             return Completion("IDLE completed")
         }
     }

@@ -39,9 +39,7 @@ extension IMAPSession {
     }
 
     /// Whether the driver is to hand over changes while no command is carried out.
-    var isListening: Bool {
-        idle != nil || (notify?.isActive ?? false) && appending == nil && exchange == nil
-    }
+    var isListening: Bool { isIdling || (notify?.isActive ?? false) && context == nil }
 
     /// Whether a look at what changed is due; asked at regular intervals while listening. Others than the driver tell
     /// of most changes; now and then a look is taken all the same.
@@ -49,9 +47,9 @@ extension IMAPSession {
         polls &+= 1
         if polls % Self.rarePolls == 0 { return true }
         if notify?.needsPoll ?? false { return true }
-        let watchesSelected = idle != nil || notify?.plan.selected != nil
+        let watchesSelected = isIdling || notify?.plan.selected != nil
         guard watchesSelected, selectedMailbox != nil else { return false }
-        return (idle?.observation ?? notify?.selected)?.mailbox.isWatched != true
+        return (idleObservation ?? notify?.selected)?.mailbox.isWatched != true
     }
 
     /// Polls between two looks at mailboxes that the system watches.
@@ -61,8 +59,8 @@ extension IMAPSession {
 
     /// Tells what happened while no command was carried out, or while the client idles.
     func pushChanges() async throws(IMAPFailure) {
-        if idle != nil {
-            try await tellNews(expunges: true)
+        if isIdling {
+            try await tellNews(expunges: mayTellExpunges)
         } else if let selected = notify?.plan.selected {
             try await tellNews(expunges: !selected.isDelayed)
         }

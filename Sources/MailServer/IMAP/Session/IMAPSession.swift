@@ -29,14 +29,8 @@ actor IMAPSession {
     var isCompressed = false
     var encoder = IMAPResponseEncoder()
     var buffer = ByteBuffer()
-    /// The command that is being carried out.
+    /// The command under way: carried out now, or waiting for more of the client's.
     var context: CommandContext?
-    /// An AUTHENTICATE exchange under way.
-    var exchange: AuthExchange?
-    /// An APPEND under way.
-    var appending: AppendCommand?
-    /// The tag of the IDLE under way, and the observer that wakes it.
-    var idle: IdleCommand?
     /// What the client asked to be told of; nil as long as it never said.
     var notify: NotifyWatch?
     /// Times that the driver has asked whether to look.
@@ -84,7 +78,7 @@ actor IMAPSession {
         precondition(!isHandling, "An input came while another one was under way")
         isHandling = true
         defer {
-            context = nil
+            endCommand()
             isHandling = false
         }
         do throws(IMAPFailure) {
@@ -108,7 +102,7 @@ actor IMAPSession {
         case .poll:
             notify?.poll()
             try await pushChanges()
-        case .keepAlive: if idle != nil { respond(.status(tag: nil, .ok, text: "Still here")) }
+        case .keepAlive: if isIdling { respond(.status(tag: nil, .ok, text: "Still here")) }
         case .timeOut: throw .bye(nil, "Idle for too long")
         case .stop: throw .bye(nil, "The server is shutting down")
         case .disconnected: throw .disconnected
@@ -135,7 +129,7 @@ actor IMAPSession {
         case .appendEnd(let tag):
             try await answer(tag) { session throws(IMAPFailure) in try await session.finishAppend() }
         case .reject(let rejection):
-            appending = nil
+            context = nil
             respond(rejection.response)
             if rejection.isFatal { state = .logout }
             try countBadCommand()
@@ -228,11 +222,9 @@ actor IMAPSession {
     private func end(_ failure: IMAPFailure) async -> IMAPSessionStep {
         let mayTalk = failure.kind != .disconnected
         if case .logout = state {} else if mayTalk { respond(.bye(code: failure.code, text: failure.text)) }
-        idle = nil
+        context = nil
         notify = nil
         state = .logout
-        appending = nil
-        exchange = nil
         if mayTalk { try? await flush() }
         buffer = ByteBuffer()
         return .close
