@@ -30,7 +30,7 @@ public final class MailServerApplication: Sendable {
         self.version = version
         self.source = source
         running = NIOLockedValueBox(configuration)
-        log = LogOutput(configuration)
+        log = LogOutput(LogOutput.Settings(configuration))
         logger = log.logger("rmail")
     }
 
@@ -78,7 +78,7 @@ public final class MailServerApplication: Sendable {
         }
         for domain in made { logger.info("made the domain \(domain)") }
         let tls = try await Self.onPool(filePool) { [self] () throws(StartError) in try makeTLS(configuration) }
-        let limits = ConnectionLimits(configuration, now: Clocks.monotonic)
+        let limits = ConnectionLimits(ConnectionLimits.Settings(configuration), now: Clocks.monotonic)
         let secret = try await Self.onPool(filePool) { () throws(StartError) in
             try StoreAccess.loginSecret(configuration)
         }
@@ -157,8 +157,8 @@ public final class MailServerApplication: Sendable {
             let change = ConfigurationChange(from: old, to: new)
             let effective = ConfigurationChange.applicable(new, over: old)
             running.withLockedValue { $0 = effective }
-            log.reload(effective)
-            environment.limits.reload(effective)
+            log.update(LogOutput.Settings(effective))
+            environment.limits.update(ConnectionLimits.Settings(effective))
             if let context { environment.tls?.replace(context.current) }
             for service in services { service.reload(effective) }
             logger.info(
@@ -195,7 +195,8 @@ public final class MailServerApplication: Sendable {
     private func makeTLS(_ configuration: Configuration) throws(StartError) -> TLSContextHolder? {
         guard configuration.tls.enabled else { return nil }
         do throws(TLSError) {
-            let material = try TLSMaterial.load(configuration, files, logger: logger, now: Clocks.wall())
+            let material = try TLSMaterial.load(
+                TLSMaterial.Settings(configuration), files, logger: logger, now: Clocks.wall())
             let context = try material.makeContext()
             for warning in material.warnings(hostname: configuration.hostname, now: Clocks.wall()) {
                 logger.warning("\(warning)")

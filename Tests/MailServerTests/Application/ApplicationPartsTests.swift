@@ -52,8 +52,8 @@ private func place(_ host: String, _ port: Port) throws -> ListenerPlace {
         let lines = NIOLockedValueBox<[String]>([])
         let output: LogOutput
 
-        init(_ configuration: Configuration = Configuration()) {
-            output = LogOutput(configuration) { [lines] line in lines.withLockedValue { $0.append(line) } }
+        init(_ settings: LogOutput.Settings = LogOutput.Settings()) {
+            output = LogOutput(settings) { [lines] line in lines.withLockedValue { $0.append(line) } }
         }
         /// Without the time, which is 20 characters.
         var text: [String] { lines.withLockedValue { $0.map { String($0.dropFirst(21)) } } }
@@ -72,9 +72,7 @@ private func place(_ host: String, _ port: Port) throws -> ListenerPlace {
     @Test func aReloadReachesLoggersHandedOutBefore() {
         let f = Fixture()
         let logger = f.output.logger("x")
-        var configuration = Configuration()
-        configuration.logLevel = .debug
-        f.output.reload(configuration)
+        f.output.update(LogOutput.Settings(level: .debug))
         logger.debug("now")
         #expect(f.text == ["DEBUG x: now\n"])
     }
@@ -86,9 +84,7 @@ private func place(_ host: String, _ port: Port) throws -> ListenerPlace {
     }
 
     @Test func jsonLinesAreJSON() throws {
-        var configuration = Configuration()
-        configuration.logFormat = .json
-        let f = Fixture(configuration)
+        let f = Fixture(LogOutput.Settings(format: .json))
         f.output.logger("x").error("say \"hi\"\n", metadata: ["ip": "::1", "level": "spoofed"])
         let line = try #require(f.lines.withLockedValue { $0.first })
         #expect(line.hasSuffix("}\n"))

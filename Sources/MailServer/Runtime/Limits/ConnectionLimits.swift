@@ -7,6 +7,21 @@ public enum LimitedService: Sendable, Hashable, CaseIterable {
 
 /// The limits that all connections of the process share: per-address rates and connections per service.
 public final class ConnectionLimits: Sendable {
+    /// The limits in force; a reload replaces them.
+    public struct Settings: Sendable, Equatable {
+        /// Limits per client address.
+        public var rates: RateLimitSettings
+        /// Connections at a time; a service without an entry has no maximum.
+        public var maximumConnections: [LimitedService: Int]
+
+        public init(
+            rates: RateLimitSettings = RateLimitSettings(), maximumConnections: [LimitedService: Int] = [:]
+        ) {
+            self.rates = rates
+            self.maximumConnections = maximumConnections
+        }
+    }
+
     /// What a new connection is told.
     public enum Admission: Sendable {
         /// Keep the ticket for as long as the connection lives.
@@ -45,17 +60,17 @@ public final class ConnectionLimits: Sendable {
     /// Monotonic nanoseconds.
     private let now: @Sendable () -> Int64
 
-    public init(_ configuration: Configuration, now: @escaping @Sendable () -> Int64) {
+    public init(_ settings: Settings, now: @escaping @Sendable () -> Int64) {
         self.now = now
         state = NIOLockedValueBox(
-            State(limiter: RateLimiter(configuration.rateLimit), maximum: Self.maximum(configuration)))
+            State(limiter: RateLimiter(settings.rates), maximum: settings.maximumConnections))
     }
 
-    /// New settings; connections that are open stay and count.
-    public func reload(_ configuration: Configuration) {
+    /// Replaces the settings; connections that are open stay and count.
+    public func update(_ settings: Settings) {
         state.withLockedValue { state in
-            state.limiter.settings = configuration.rateLimit
-            state.maximum = Self.maximum(configuration)
+            state.limiter.settings = settings.rates
+            state.maximum = settings.maximumConnections
         }
     }
 
@@ -102,9 +117,5 @@ public final class ConnectionLimits: Sendable {
             state.open[service, default: 1] -= 1
             if let address { state.limiter.connectionClosed(address, now: time) }
         }
-    }
-
-    private static func maximum(_ configuration: Configuration) -> [LimitedService: Int] {
-        [.smtp: configuration.smtp.maxConnections, .imap: configuration.imap.maxConnections]
     }
 }

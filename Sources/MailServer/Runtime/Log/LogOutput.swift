@@ -6,17 +6,23 @@ import ShardFS
 /// Where log lines go and which: one line each on standard error, as text or JSON. Level and form can be changed
 /// while loggers are in use.
 public final class LogOutput: Sendable {
-    private struct Settings {
-        var level: Logger.Level
-        var format: LogFormat
+    /// Which lines are written, and how; a reload replaces them.
+    public struct Settings: Sendable, Equatable {
+        public var level: LogLevel
+        public var format: LogFormat
+
+        public init(level: LogLevel = .info, format: LogFormat = .text) {
+            self.level = level
+            self.format = format
+        }
     }
 
     private let settings: NIOLockedValueBox<Settings>
     private let write: @Sendable (String) -> Void
 
     /// - Parameter write: takes a line with its end; standard error by default.
-    public init(_ configuration: Configuration, write: (@Sendable (String) -> Void)? = nil) {
-        settings = NIOLockedValueBox(Settings(level: configuration.logLevel.level, format: configuration.logFormat))
+    public init(_ settings: Settings, write: (@Sendable (String) -> Void)? = nil) {
+        self.settings = NIOLockedValueBox(settings)
         self.write =
             write ?? { line in
                 var bytes = Array(line.utf8)[...]
@@ -30,11 +36,7 @@ public final class LogOutput: Sendable {
             }
     }
 
-    public func reload(_ configuration: Configuration) {
-        settings.withLockedValue {
-            $0 = Settings(level: configuration.logLevel.level, format: configuration.logFormat)
-        }
-    }
+    public func update(_ settings: Settings) { self.settings.withLockedValue { $0 = settings } }
 
     /// A logger that writes here.
     public func logger(_ label: String) -> Logger {
@@ -48,7 +50,7 @@ public final class LogOutput: Sendable {
         _ level: Logger.Level, _ message: String, _ metadata: Logger.Metadata, _ label: String
     ) {
         let settings = settings.withLockedValue { $0 }
-        guard level >= settings.level else { return }
+        guard level >= settings.level.level else { return }
         var now = timespec()
         clock_gettime(CLOCK_REALTIME, &now)
         let time = Timestamp.iso8601(Int64(now.tv_sec))

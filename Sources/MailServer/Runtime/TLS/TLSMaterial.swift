@@ -5,8 +5,32 @@ public import NIOSSL
 import SwiftASN1
 import X509
 
-/// Finds the certificate and key of a configuration, and makes a TLS context of them.
+/// The server's certificate and key as read from their files, and the TLS context made of them.
 public struct TLSMaterial: Sendable {
+    /// Where certificate and key come from.
+    public struct Settings: Sendable, Equatable {
+        /// The server's full name, which the certificate has to carry.
+        public var hostname: String
+        /// PEM; without both, a self-signed certificate in `directory` is taken.
+        public var certificateFile: String?
+        public var keyFile: String?
+        /// Absolute.
+        public var directory: String
+
+        public init(hostname: String, certificateFile: String?, keyFile: String?, directory: String) {
+            self.hostname = hostname
+            self.certificateFile = certificateFile
+            self.keyFile = keyFile
+            self.directory = directory
+        }
+
+        /// The two files to read.
+        public var paths: Paths {
+            if let certificateFile, let keyFile { return Paths(certificate: certificateFile, key: keyFile) }
+            return Paths(certificate: directory + "/cert.pem", key: directory + "/key.pem")
+        }
+    }
+
     /// The two files, absolute.
     public struct Paths: Sendable, Equatable {
         public let certificate: String
@@ -18,15 +42,6 @@ public struct TLSMaterial: Sendable {
     public let certificates: [UInt8]
     let key: [UInt8]
 
-    /// The files that `configuration` names, or those of the self-signed certificate.
-    public static func paths(_ configuration: Configuration) -> Paths {
-        if let certificate = configuration.tls.certFile, let key = configuration.tls.keyFile {
-            return Paths(certificate: certificate, key: key)
-        }
-        let directory = configuration.mailRoot + "/tls"
-        return Paths(certificate: directory + "/cert.pem", key: directory + "/key.pem")
-    }
-
     /// Reads the files; makes a self-signed certificate first when none is configured and none was made before.
     ///
     /// Blocks, for many seconds when a key is made: never call it on an event loop.
@@ -34,12 +49,12 @@ public struct TLSMaterial: Sendable {
     ///   - now: seconds since 1970 UTC.
     ///   - makeKey: PEM of a new RSA key.
     public static func load(
-        _ configuration: Configuration, _ files: some AccountFiles, logger: Logger, now: Int64,
+        _ settings: Settings, _ files: some AccountFiles, logger: Logger, now: Int64,
         makeKey: () throws(TLSError) -> String = SelfSignedCertificate.makeKey
     ) throws(TLSError) -> TLSMaterial {
-        let paths = paths(configuration)
-        if configuration.tls.certFile == nil {
-            try makeSelfSigned(paths, configuration.hostname, files, logger, now, makeKey)
+        let paths = settings.paths
+        if settings.certificateFile == nil {
+            try makeSelfSigned(paths, settings.hostname, files, logger, now, makeKey)
         }
         return TLSMaterial(
             paths: paths, certificates: try read(paths.certificate, "certificate", files),

@@ -8,9 +8,7 @@ import Testing
     }
 
     @Test func aServiceHasItsMaximum() throws {
-        var configuration = Configuration()
-        configuration.smtp.maxConnections = 2
-        let limits = ConnectionLimits(configuration, now: { 0 })
+        let limits = ConnectionLimits(ConnectionLimits.Settings(maximumConnections: [.smtp: 2]), now: { 0 })
         let client = IPAddress("192.0.2.1")
         let first = ticket(limits.admit(client, to: .smtp, perAddress: true))
         var second = ticket(limits.admit(client, to: .smtp, perAddress: true))
@@ -30,9 +28,9 @@ import Testing
     }
 
     @Test func perAddressLimitsAreThoseOfTheCaller() throws {
-        var configuration = Configuration()
-        configuration.rateLimit.maxConcurrentPerIP = 1
-        let limits = ConnectionLimits(configuration, now: { 0 })
+        var settings = ConnectionLimits.Settings()
+        settings.rates.maxConcurrentPerIP = 1
+        let limits = ConnectionLimits(settings, now: { 0 })
         let client = IPAddress("192.0.2.1")
         let kept = ticket(limits.admit(client, to: .smtp, perAddress: true))
         guard case .refused(.concurrentConnections, _) = limits.admit(client, to: .smtp, perAddress: true) else {
@@ -46,15 +44,15 @@ import Testing
     }
 
     @Test func aReloadHoldsAtOnce() {
-        var configuration = Configuration()
-        let limits = ConnectionLimits(configuration, now: { 0 })
+        var settings = ConnectionLimits.Settings()
+        let limits = ConnectionLimits(settings, now: { 0 })
         let client = IPAddress("192.0.2.1")!
-        configuration.rateLimit.authFailureLimit = 1
-        limits.reload(configuration)
+        settings.rates.authFailureLimit = 1
+        limits.update(settings)
         #expect(limits.authenticationFailed(client))
         #expect(limits.mayAuthenticate(client) != .allowed)
-        configuration.rateLimit.whitelist = ["192.0.2.0/24"]
-        limits.reload(configuration)
+        settings.rates.whitelist = ["192.0.2.0/24"]
+        limits.update(settings)
         #expect(limits.mayAuthenticate(client) == .allowed)
     }
 }

@@ -14,15 +14,16 @@ private let now: Int64 = 1_785_585_600
 private struct Fixture {
     let directory: TemporaryDirectory
     let files = LocalAccountFiles()
-    var configuration = Configuration()
+    var settings: TLSMaterial.Settings
 
     init() throws {
         directory = TemporaryDirectory()
-        configuration.mailRoot = directory.path
+        settings = TLSMaterial.Settings(
+            hostname: "mail.example.com", certificateFile: nil, keyFile: nil, directory: directory.path + "/tls")
     }
 
     func load(_ makeKey: () throws(TLSError) -> String = { TestKeys.rsa }) throws -> TLSMaterial {
-        try TLSMaterial.load(configuration, files, logger: quiet, now: now, makeKey: makeKey)
+        try TLSMaterial.load(settings, files, logger: quiet, now: now, makeKey: makeKey)
     }
 
     func write(_ text: String, _ name: String) throws -> String {
@@ -82,8 +83,8 @@ private func error(_ body: () throws -> Void) -> TLSError? {
     @Test func configuredFilesAreTakenAndNothingIsMade() throws {
         var f = try Fixture()
         let made = try SelfSignedCertificate(hostname: "other.example", key: TestKeys.rsa, now: now)
-        f.configuration.tls.certFile = try f.write(made.certificate, "c.pem")
-        f.configuration.tls.keyFile = try f.write(made.key, "k.pem")
+        f.settings.certificateFile = try f.write(made.certificate, "c.pem")
+        f.settings.keyFile = try f.write(made.key, "k.pem")
         let material = try f.load { () throws(TLSError) in throw TLSError(.malformed, "a key") }
         _ = try material.makeContext()
         #expect(!f.files.exists(f.directory.path + "/tls"))
@@ -114,8 +115,8 @@ private func error(_ body: () throws -> Void) -> TLSError? {
             ),
         ]
         for (certificate, key, code, text) in cases {
-            f.configuration.tls.certFile = certificate
-            f.configuration.tls.keyFile = key
+            f.settings.certificateFile = certificate
+            f.settings.keyFile = key
             let found = error { _ = try f.load().makeContext() }
             #expect(found?.code == code, "\(text)")
             #expect(found?.description.hasPrefix(text) == true, "\(String(describing: found))")
@@ -125,7 +126,7 @@ private func error(_ body: () throws -> Void) -> TLSError? {
     @Test func aStoreThatCannotKeepACertificateSaysSo() throws {
         var f = try Fixture()
         _ = try f.write("", "file")
-        f.configuration.mailRoot = f.directory.path + "/file"
+        f.settings.directory = f.directory.path + "/file/tls"
         #expect(error { _ = try f.load() }?.code == .unwritable)
     }
 
