@@ -117,13 +117,13 @@ public final class MailServerApplication: Sendable {
 
     private func open(_ services: [any MailService]) async throws(StartError) {
         for service in services {
-            for place in service.places {
+            for endpoint in service.endpoints {
                 do {
-                    let address = try await service.listen(place)
-                    let shown = place.host.contains(":") ? "[\(place.host)]" : place.host
-                    logger.info("listening \(place.name) \(shown):\(address.port ?? Int(place.port))")
+                    let address = try await service.listen(endpoint)
+                    let shown = endpoint.host.contains(":") ? "[\(endpoint.host)]" : endpoint.host
+                    logger.info("listening \(endpoint.name) \(shown):\(address.port ?? Int(endpoint.port))")
                 } catch {
-                    throw BindFailure.describe(error, place)
+                    throw BindFailure.describe(error, endpoint)
                 }
             }
         }

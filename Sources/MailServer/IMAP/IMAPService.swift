@@ -7,22 +7,22 @@ import ShardFS
 public final class IMAPService: MailService {
     private let server: IMAPServer
     private let version: String
-    public let places: [ListenerPlace]
+    public let endpoints: [ListenerEndpoint]
 
     public init(_ environment: ServerEnvironment) {
         let configuration = environment.configuration
         let tls = environment.tls
         version = environment.version
         server = IMAPServer(
-            ServedIMAP(backend: StoreIMAPBackend(environment), pool: environment.filePool),
+            IMAPProtocol(backend: StoreIMAPBackend(environment), pool: environment.filePool),
             settings: Self.settings(configuration, version, tls: tls != nil), tls: tls?.provider,
             group: environment.group)
         let imap = configuration.imap
-        places = [
-            ListenerPlace("imap", host: imap.host, hostKey: "imap.host", port: imap.port, portKey: "imap.port"),
+        endpoints = [
+            ListenerEndpoint("imap", host: imap.host, hostKey: "imap.host", port: imap.port, portKey: "imap.port"),
             tls == nil
                 ? nil
-                : ListenerPlace(
+                : ListenerEndpoint(
                     "imaps", host: imap.host, hostKey: "imap.host", port: imap.imapsPort, portKey: "imap.imaps_port"),
         ].compactMap { $0 }
     }
@@ -43,8 +43,9 @@ public final class IMAPService: MailService {
         return settings
     }
 
-    public func listen(_ place: ListenerPlace) async throws -> SocketAddress {
-        try await server.listen(host: place.host, port: Int(place.port), role: place.name == "imaps" ? .imaps : .imap)
+    public func listen(_ endpoint: ListenerEndpoint) async throws -> SocketAddress {
+        try await server.listen(
+            host: endpoint.host, port: Int(endpoint.port), role: endpoint.name == "imaps" ? .imaps : .imap)
     }
 
     public func reload(_ configuration: Configuration) {

@@ -15,19 +15,19 @@ final class SMTPDriver: ConnectionDriver {
     private var actions: ArraySlice<SMTPSessionAction> = []
     private var replies = ByteBuffer()
     private var message: (any SMTPIncomingMessage)?
-    let silence: TimeAmount
+    let idleTimeout: TimeAmount
 
     init(
-        _ configuration: SMTPServerConfiguration, backend: any SMTPBackend, arrival: ConnectionArrival<SMTPRole>
+        _ configuration: SMTPServerConfiguration, backend: any SMTPBackend, accepted: AcceptedConnection<SMTPRole>
     ) {
         self.backend = backend
-        remoteAddress = arrival.remoteAddress
-        silence = configuration.idleTimeout
+        remoteAddress = accepted.remoteAddress
+        idleTimeout = configuration.idleTimeout
         var rules = configuration.session
-        rules.offersTLS = arrival.offersTLS
+        rules.offersTLS = accepted.offersTLS
         session = SMTPSession(
-            configuration: rules, role: arrival.role, remoteAddress: arrival.remoteAddress,
-            isTLS: arrival.role.usesImplicitTLS)
+            configuration: rules, role: accepted.role, remoteAddress: accepted.remoteAddress,
+            isTLS: accepted.role.usesImplicitTLS)
         var limits = SMTPFrameDecoder.Limits()
         limits.lineLength = configuration.maxLineLength
         decoder = SMTPFrameDecoder(limits: limits)

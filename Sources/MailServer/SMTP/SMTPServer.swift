@@ -2,10 +2,10 @@ import NIOCore
 import SMTPCodec
 
 /// SMTP on any number of listeners, over one backend.
-typealias SMTPServer = ConnectionServer<ServedSMTP>
+typealias SMTPServer = ConnectionServer<SMTPProtocol>
 
 /// What ``SMTPServer`` serves.
-struct ServedSMTP: ServedProtocol {
+struct SMTPProtocol: ConnectionProtocol {
     let backend: any SMTPBackend
 
     var gate: any ConnectionGate { backend }
@@ -17,9 +17,9 @@ struct ServedSMTP: ServedProtocol {
     }
 
     func makeDriver(
-        for arrival: ConnectionArrival<SMTPRole>, _ settings: SMTPServerConfiguration
+        for accepted: AcceptedConnection<SMTPRole>, _ settings: SMTPServerConfiguration
     ) -> any ConnectionDriver {
-        SMTPDriver(settings, backend: backend, arrival: arrival)
+        SMTPDriver(settings, backend: backend, accepted: accepted)
     }
 }
 

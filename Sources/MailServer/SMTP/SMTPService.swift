@@ -3,22 +3,22 @@ public import NIOCore
 /// SMTP, submission and SMTPS as the application runs them.
 public final class SMTPService: MailService {
     private let server: SMTPServer
-    public let places: [ListenerPlace]
+    public let endpoints: [ListenerEndpoint]
 
     public init(_ environment: ServerEnvironment) {
         let configuration = environment.configuration
         let tls = environment.tls
         server = SMTPServer(
-            ServedSMTP(backend: LocalDelivery(environment)), settings: Self.settings(configuration, tls: tls != nil),
+            SMTPProtocol(backend: LocalDelivery(environment)), settings: Self.settings(configuration, tls: tls != nil),
             tls: tls?.provider, group: environment.group)
         let smtp = configuration.smtp
-        func place(_ name: String, _ port: Port?, _ key: String) -> ListenerPlace? {
-            ListenerPlace(name, host: smtp.host, hostKey: "smtp.host", port: port, portKey: key)
+        func endpoint(_ name: String, _ port: Port?, _ key: String) -> ListenerEndpoint? {
+            ListenerEndpoint(name, host: smtp.host, hostKey: "smtp.host", port: port, portKey: key)
         }
-        places = [
-            place("smtp", smtp.port, "smtp.port"),
-            place("submission", smtp.submissionPort, "smtp.submission_port"),
-            tls == nil ? nil : place("smtps", smtp.smtpsPort, "smtp.smtps_port"),
+        endpoints = [
+            endpoint("smtp", smtp.port, "smtp.port"),
+            endpoint("submission", smtp.submissionPort, "smtp.submission_port"),
+            tls == nil ? nil : endpoint("smtps", smtp.smtpsPort, "smtp.smtps_port"),
         ].compactMap { $0 }
     }
 
@@ -35,14 +35,14 @@ public final class SMTPService: MailService {
         return settings
     }
 
-    public func listen(_ place: ListenerPlace) async throws -> SocketAddress {
+    public func listen(_ endpoint: ListenerEndpoint) async throws -> SocketAddress {
         let role: SMTPRole =
-            switch place.name {
+            switch endpoint.name {
             case "submission": .submission
             case "smtps": .smtps
             default: .mx
             }
-        return try await server.listen(host: place.host, port: Int(place.port), role: role)
+        return try await server.listen(host: endpoint.host, port: Int(endpoint.port), role: role)
     }
 
     public func reload(_ configuration: Configuration) {

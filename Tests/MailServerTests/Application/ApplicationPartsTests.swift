@@ -8,8 +8,8 @@ import Testing
 
 @testable import MailServer
 
-private func place(_ host: String, _ port: Port) throws -> ListenerPlace {
-    try #require(ListenerPlace("smtp", host: host, hostKey: "smtp.host", port: port, portKey: "smtp.port"))
+private func endpoint(_ host: String, _ port: Port) throws -> ListenerEndpoint {
+    try #require(ListenerEndpoint("smtp", host: host, hostKey: "smtp.host", port: port, portKey: "smtp.port"))
 }
 
 @Suite struct BindFailureTests {
@@ -30,20 +30,20 @@ private func place(_ host: String, _ port: Port) throws -> ListenerPlace {
         ),
     ])
     func reasonsAreNamed(errno: Int32, sentence: String) throws {
-        let error = BindFailure.describe(IOError(errnoCode: errno, reason: "bind"), try place("0.0.0.0", 25))
+        let error = BindFailure.describe(IOError(errnoCode: errno, reason: "bind"), try endpoint("0.0.0.0", 25))
         #expect(error.description == sentence)
         #expect(!error.isConfiguration)
     }
 
     @Test func otherFailuresNameTheKeysToo() throws {
         struct Odd: Error {}
-        let text = BindFailure.describe(Odd(), try place("::", 25)).description
+        let text = BindFailure.describe(Odd(), try endpoint("::", 25)).description
         #expect(text.hasPrefix("smtp cannot listen on [::]:25: "))
         #expect(text.hasSuffix("look at smtp.host and smtp.port"))
     }
 
-    @Test func aPortThatIsOffIsNoPlace() {
-        #expect(ListenerPlace("smtp", host: "::", hostKey: "h", port: nil, portKey: "p") == nil)
+    @Test func aPortThatIsOffIsNoEndpoint() {
+        #expect(ListenerEndpoint("smtp", host: "::", hostKey: "h", port: nil, portKey: "p") == nil)
     }
 }
 

@@ -19,7 +19,7 @@ final class IMAPServerHarness: Sendable {
             session: IMAPSessionConfiguration(hostname: "mail.example.com", offersTLS: usesTLS))
         change(&configuration)
         server = IMAPServer(
-            ServedIMAP(backend: mail.backend, pool: IMAPTestMail.pool), settings: configuration,
+            IMAPProtocol(backend: mail.backend, pool: IMAPTestMail.pool), settings: configuration,
             tls: usesTLS ? TestCertificate.provider : nil, group: MultiThreadedEventLoopGroup.singleton)
         let port = try await server.listen(host: "127.0.0.1", port: 0, role: .imap).port ?? 0
         let imaps = usesTLS ? try await server.listen(host: "127.0.0.1", port: 0, role: .imaps).port ?? 0 : 0

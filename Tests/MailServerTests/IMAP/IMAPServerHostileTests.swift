@@ -53,7 +53,7 @@ import Testing
         await harness.finish()
     }
 
-    @Test func silenceBeforeALogin() async throws {
+    @Test func idleTimeBeforeALogin() async throws {
         let harness = try await IMAPServerHarness(usesTLS: false) { $0.loginTimeout = .milliseconds(100) }
         try await harness.python(
             """
@@ -65,7 +65,7 @@ import Testing
     }
 
     /// Nothing has to come within the time but what is sent at once.
-    @Test func silenceBehindALogin() async throws {
+    @Test func idleTimeAfterALogin() async throws {
         let harness = try await IMAPServerHarness(usesTLS: false) {
             $0.idleTimeout = .milliseconds(300)
             $0.pollInterval = .milliseconds(50)

@@ -35,11 +35,12 @@ import Testing
                 authenticator: Authenticator(
                     accounts: access.accounts, filePool: IMAPTestMail.pool, passwordPool: passwordPool,
                     decoyIterations: 4096, decoySecret: try StoreAccess.loginSecret(configuration), now: { 0 }),
-                limits: ConnectionLimits(ConnectionLimits.Settings(configuration), now: Clocks.monotonic), index: nil, tls: nil,
+                limits: ConnectionLimits(ConnectionLimits.Settings(configuration), now: Clocks.monotonic), index: nil,
+                tls: nil,
                 filePool: IMAPTestMail.pool,
                 group: MultiThreadedEventLoopGroup.singleton, log: LogOutput(LogOutput.Settings()) { _ in })
             service = IMAPService(environment)
-            port = try await service.listen(#require(service.places.first)).port ?? 0
+            port = try await service.listen(#require(service.endpoints.first)).port ?? 0
         }
 
         func python(_ script: String) async throws {

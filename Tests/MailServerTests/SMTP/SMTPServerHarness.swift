@@ -15,7 +15,7 @@ final class SMTPServerHarness: Sendable {
             session: SMTPSessionConfiguration(hostname: "mail.example.com", offersTLS: usesTLS))
         change(&configuration)
         server = SMTPServer(
-            ServedSMTP(backend: backend), settings: configuration, tls: usesTLS ? TestCertificate.provider : nil,
+            SMTPProtocol(backend: backend), settings: configuration, tls: usesTLS ? TestCertificate.provider : nil,
             group: MultiThreadedEventLoopGroup.singleton)
         var ports: [SMTPRole: Int] = [:]
         for role in [SMTPRole.mx, .submission] + (usesTLS ? [.smtps] : []) {

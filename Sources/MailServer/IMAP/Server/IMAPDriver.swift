@@ -22,21 +22,21 @@ final class IMAPDriver: ConnectionDriver {
 
     init(
         _ configuration: IMAPServerConfiguration, backend: any IMAPBackend, pool: BlockingPool,
-        arrival: ConnectionArrival<IMAPRole>
+        accepted: AcceptedConnection<IMAPRole>
     ) {
         self.configuration = configuration
-        answers = ConnectionOutput(arrival.channel, timeout: configuration.sendTimeout)
+        answers = ConnectionOutput(accepted.channel, timeout: configuration.sendTimeout)
         var rules = configuration.session
-        rules.offersTLS = arrival.offersTLS
+        rules.offersTLS = accepted.offersTLS
         decoder = IMAPFrameDecoder(options: rules.decoderOptions(authenticated: false))
         session = IMAPSession(
-            configuration: rules, remoteAddress: arrival.remoteAddress, isTLS: arrival.role.usesImplicitTLS,
-            backend: backend, pool: pool, output: answers, eventLoop: arrival.channel.eventLoop, now: Clocks.wall)
+            configuration: rules, remoteAddress: accepted.remoteAddress, isTLS: accepted.role.usesImplicitTLS,
+            backend: backend, pool: pool, output: answers, eventLoop: accepted.channel.eventLoop, now: Clocks.wall)
     }
 
     var output: ConnectionOutput? { answers }
 
-    var silence: TimeAmount { isLoggedIn ? configuration.idleTimeout : configuration.loginTimeout }
+    var idleTimeout: TimeAmount { isLoggedIn ? configuration.idleTimeout : configuration.loginTimeout }
 
     func take(_ bytes: ByteBuffer) { decoder.append(bytes) }
 

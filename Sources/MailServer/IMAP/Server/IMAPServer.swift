@@ -2,10 +2,10 @@ import IMAPCodec
 import NIOCore
 
 /// IMAP on any number of listeners, over one backend.
-typealias IMAPServer = ConnectionServer<ServedIMAP>
+typealias IMAPServer = ConnectionServer<IMAPProtocol>
 
 /// What ``IMAPServer`` serves.
-struct ServedIMAP: ServedProtocol {
+struct IMAPProtocol: ConnectionProtocol {
     let backend: any IMAPBackend
     /// Where the engine's calls are made; shut down after the server.
     let pool: BlockingPool
@@ -19,9 +19,9 @@ struct ServedIMAP: ServedProtocol {
     }
 
     func makeDriver(
-        for arrival: ConnectionArrival<IMAPRole>, _ settings: IMAPServerConfiguration
+        for accepted: AcceptedConnection<IMAPRole>, _ settings: IMAPServerConfiguration
     ) -> any ConnectionDriver {
-        IMAPDriver(settings, backend: backend, pool: pool, arrival: arrival)
+        IMAPDriver(settings, backend: backend, pool: pool, accepted: accepted)
     }
 }
 

@@ -8,8 +8,8 @@ protocol ConnectionDriver: AnyObject {
     /// Where a session writes that waits for its client; nil where answers are written without waiting.
     var output: ConnectionOutput? { get }
 
-    /// How long the client may be silent, as things stand.
-    var silence: TimeAmount { get }
+    /// How long the peer may send nothing, as things stand.
+    var idleTimeout: TimeAmount { get }
 
     /// Keeps what the client sent; ``advance(on:)`` follows.
     func take(_ bytes: ByteBuffer)
@@ -34,7 +34,7 @@ extension ConnectionDriver {
 enum ConnectionNotice {
     /// The connection stands. Told first, and once.
     case start
-    /// The client was silent for too long; the session is to end.
+    /// The peer sent nothing for too long; the session is to end.
     case timeOut
     /// The server stops: what is under way is finished first.
     case stop

@@ -43,9 +43,9 @@ final class ConnectionHandler: ChannelInboundHandler {
     private(set) var isInputClosed = false
     private var tlsContext: NIOSSLContext?
     private var lastActivity = NIODeadline.now()
-    private var silenceTimer: Scheduled<Void>?
-    /// The silence that the timer was set for; a login may shorten it.
-    private var watchedSilence = TimeAmount.zero
+    private var idleTimer: Scheduled<Void>?
+    /// The idle timeout that the timer was armed with; a login may shorten it.
+    private var armedTimeout = TimeAmount.zero
     private var closeTimer: Scheduled<Void>?
 
     /// - Parameters:
@@ -152,9 +152,9 @@ final class ConnectionHandler: ChannelInboundHandler {
         isAdvancing = true
         if life == .open { driver.advance(on: self) }
         isAdvancing = false
-        if life == .open, driver.silence < watchedSilence {
-            silenceTimer?.cancel()
-            watchSilence(for: driver.silence)
+        if life == .open, driver.idleTimeout < armedTimeout {
+            idleTimer?.cancel()
+            armIdleTimer(for: driver.idleTimeout)
         }
         readMore()
         if life == .closed { finish() }
@@ -164,7 +164,7 @@ final class ConnectionHandler: ChannelInboundHandler {
         guard !isStarted else { return }
         isStarted = true
         lastActivity = .now()
-        watchSilence(for: driver.silence)
+        armIdleTimer(for: driver.idleTimeout)
         note(.start)
     }
 
@@ -227,7 +227,7 @@ final class ConnectionHandler: ChannelInboundHandler {
     func close(draining: Bool, last: ByteBuffer = ByteBuffer()) {
         guard life == .open, let context else { return }
         life = .closing
-        silenceTimer?.cancel()
+        idleTimer?.cancel()
         let bound = NIOLoopBound(self, eventLoop: eventLoop)
         closeTimer = eventLoop.scheduleTask(in: closeTimeout) { bound.value.drop() }
         let written = eventLoop.makePromise(of: Void.self)
@@ -245,27 +245,27 @@ final class ConnectionHandler: ChannelInboundHandler {
         context?.close(mode: .output, promise: nil)
     }
 
-    // MARK: - Silence
+    // MARK: - Idle time
 
-    private func watchSilence(for delay: TimeAmount) {
+    private func armIdleTimer(for delay: TimeAmount) {
         let bound = NIOLoopBound(self, eventLoop: eventLoop)
-        watchedSilence = driver.silence
-        // A client that stops reading must be noticed soon, whatever the time it may be silent for.
+        armedTimeout = driver.idleTimeout
+        // A client that stops reading must be noticed soon, whatever its idle timeout.
         let delay = min(delay, driver.output?.timeout ?? delay)
-        silenceTimer = eventLoop.scheduleTask(in: delay) { bound.value.checkSilence() }
+        idleTimer = eventLoop.scheduleTask(in: delay) { bound.value.checkIdleTime() }
     }
 
-    private func checkSilence() {
+    private func checkIdleTime() {
         guard life == .open else { return }
         let stuckFor = driver.output.flatMap { $0.isWaiting ? $0.timeout : nil }
-        let timeout = stuckFor ?? driver.silence
-        let silence = NIODeadline.now() - lastActivity
-        if silence >= timeout, stuckFor != nil {
+        let timeout = stuckFor ?? driver.idleTimeout
+        let idleTime = NIODeadline.now() - lastActivity
+        if idleTime >= timeout, stuckFor != nil {
             drop()
-        } else if silence >= timeout, !isBusy {
+        } else if idleTime >= timeout, !isBusy {
             note(.timeOut)
         } else {
-            watchSilence(for: isBusy ? timeout : max(timeout - silence, .milliseconds(1)))
+            armIdleTimer(for: isBusy ? timeout : max(timeout - idleTime, .milliseconds(1)))
         }
     }
 
@@ -273,7 +273,7 @@ final class ConnectionHandler: ChannelInboundHandler {
 
     private func leave() {
         life = .closed
-        silenceTimer?.cancel()
+        idleTimer?.cancel()
         closeTimer?.cancel()
         driver.output?.close()
         finish()

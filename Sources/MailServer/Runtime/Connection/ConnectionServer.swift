@@ -18,7 +18,7 @@ enum ConnectionServerError: Error, Hashable {
 ///
 /// New settings hold for connections that come later; those that stand keep theirs. Certificates are asked for at each
 /// handshake, so they can be replaced while the server runs.
-final class ConnectionServer<Served: ServedProtocol>: Sendable {
+final class ConnectionServer<Served: ConnectionProtocol>: Sendable {
     private struct Connection {
         let channel: any Channel
         let finished: EventLoopPromise<Void>
@@ -122,11 +122,11 @@ final class ConnectionServer<Served: ServedProtocol>: Sendable {
             if role.usesImplicitTLS, let context = try tls?() {
                 try channel.pipeline.syncOperations.addHandler(NIOSSLServerHandler(context: context))
             }
-            let arrival = ConnectionArrival(
+            let accepted = AcceptedConnection(
                 channel: channel, remoteAddress: remoteAddress, role: role, offersTLS: tls != nil)
             try channel.pipeline.syncOperations.addHandler(
                 ConnectionHandler(
-                    eventLoop: channel.eventLoop, driver: served.makeDriver(for: arrival, settings), tls: tls,
+                    eventLoop: channel.eventLoop, driver: served.makeDriver(for: accepted, settings), tls: tls,
                     closeTimeout: settings.closeTimeout, onFinish: onFinish))
         } catch {
             onFinish()

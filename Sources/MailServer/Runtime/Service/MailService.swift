@@ -1,7 +1,7 @@
 public import NIOCore
 
-/// A place where a service listens.
-public struct ListenerPlace: Sendable, Equatable {
+/// An address on which a service listens.
+public struct ListenerEndpoint: Sendable, Equatable {
     /// What the log calls it: `smtp`, `submission`, `imaps`.
     public let name: String
     /// The configuration key of its port, and that of its host.
@@ -28,11 +28,11 @@ public struct ListenerPlace: Sendable, Equatable {
 /// A protocol's server, as the application starts, reloads and stops it.
 public protocol MailService: Sendable {
     /// The listeners to open, those that are off left out.
-    var places: [ListenerPlace] { get }
+    var endpoints: [ListenerEndpoint] { get }
 
-    /// Opens one of `places`.
+    /// Opens one of `endpoints`.
     /// - Throws: what the bind failed with.
-    func listen(_ place: ListenerPlace) async throws -> SocketAddress
+    func listen(_ endpoint: ListenerEndpoint) async throws -> SocketAddress
 
     /// Takes new settings for what comes; must not block.
     func reload(_ configuration: Configuration)

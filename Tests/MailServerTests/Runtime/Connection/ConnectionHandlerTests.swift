@@ -11,7 +11,7 @@ import Testing
         var notices: [ConnectionNotice] = []
         var ends = 0
         var onAdvance: (ConnectionHandler) -> Void = { _ in }
-        let silence = TimeAmount.hours(1)
+        let idleTimeout = TimeAmount.hours(1)
 
         func take(_ bytes: ByteBuffer) { received += String(buffer: bytes) }
         func note(_ notice: ConnectionNotice, on connection: ConnectionHandler) { notices.append(notice) }

@@ -1,7 +1,7 @@
 import NIOCore
 
 /// A protocol as a ``ConnectionServer`` serves it: what it has to say where the server does not know.
-protocol ServedProtocol: Sendable {
+protocol ConnectionProtocol: Sendable {
     associatedtype Role: ListenerRole
     associatedtype Settings: ConnectionSettings
 
@@ -12,7 +12,7 @@ protocol ServedProtocol: Sendable {
     func refusal(_ settings: Settings) -> ByteBuffer
 
     /// The driver of a new connection; called on its event loop.
-    func makeDriver(for arrival: ConnectionArrival<Role>, _ settings: Settings) -> any ConnectionDriver
+    func makeDriver(for accepted: AcceptedConnection<Role>, _ settings: Settings) -> any ConnectionDriver
 }
 
 /// What a listener is for: protocols may treat clients differently by the port they came to.
@@ -30,7 +30,7 @@ protocol ConnectionSettings: Sendable {
 }
 
 /// A connection that was let in.
-struct ConnectionArrival<Role: ListenerRole> {
+struct AcceptedConnection<Role: ListenerRole> {
     let channel: any Channel
     /// The client's IP address; an IPv4 address on an IPv6 socket is given as IPv4.
     let remoteAddress: String
