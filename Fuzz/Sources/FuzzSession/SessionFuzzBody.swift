@@ -96,8 +96,6 @@ final class FuzzStore: Sendable {
 struct FuzzBackend: IMAPBackend {
     let account: IMAPAccount
 
-    func connectionOpened(from remoteAddress: String) -> Bool { true }
-    func connectionClosed(from remoteAddress: String) {}
     func authenticate(user: String, password: [UInt8], from remoteAddress: String) async -> IMAPAuthenticationOutcome {
         user == "nobody" ? .refused : .accepted(account)
     }

@@ -98,6 +98,7 @@ public struct RateLimitSettings: Sendable, Equatable {
     public var authFailureLimit = 5
     public var authFailureLockout = 600
     public var maxConcurrentPerIP = 10
+    public var maxConcurrentIMAPPerIP = 50
     /// Addresses, or networks as `10.0.0.0/8`, that no limit applies to.
     public var whitelist = ["127.0.0.1", "::1"]
     public var maxTrackedIPs = 10_000

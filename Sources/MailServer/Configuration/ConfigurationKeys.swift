@@ -68,6 +68,7 @@ extension ConfigurationKey {
         ConfigurationKey(
             "rate_limit.auth_failure_lockout", \.rateLimit.authFailureLockout, .integer(1...604_800, "seconds")),
         ConfigurationKey("rate_limit.max_concurrent_per_ip", \.rateLimit.maxConcurrentPerIP, .count),
+        ConfigurationKey("rate_limit.max_concurrent_imap_per_ip", \.rateLimit.maxConcurrentIMAPPerIP, .count),
         ConfigurationKey(
             "rate_limit.whitelist", \.rateLimit.whitelist,
             .list(

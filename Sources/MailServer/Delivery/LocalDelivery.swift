@@ -1,5 +1,4 @@
 import Logging
-import NIOConcurrencyHelpers
 import NIOCore
 public import SMTPCodec
 import ShardFS
@@ -10,32 +9,10 @@ import ShardFS
 public final class LocalDelivery: SMTPBackend {
     private let environment: ServerEnvironment
     private let logger: Logger
-    /// Places of open connections by address; which of an address's it is does not matter.
-    private let tickets = NIOLockedValueBox<[String: [ConnectionLimits.Ticket]]>([:])
 
     public init(_ environment: ServerEnvironment) {
         self.environment = environment
         logger = environment.log.logger("delivery")
-    }
-
-    // MARK: connections
-
-    public func connectionOpened(from remoteAddress: String) -> Bool {
-        switch environment.limits.admit(IPAddress(remoteAddress), to: .smtp, perAddress: true) {
-        case .admitted(let ticket):
-            tickets.withLockedValue { $0[remoteAddress, default: []].append(ticket) }
-            return true
-        case .serviceFull, .refused: return false
-        }
-    }
-
-    public func connectionClosed(from remoteAddress: String) {
-        let ticket: ConnectionLimits.Ticket? = tickets.withLockedValue { table in
-            let ticket = table[remoteAddress]?.popLast()
-            if table[remoteAddress]?.isEmpty == true { table[remoteAddress] = nil }
-            return ticket
-        }
-        ticket?.close()
     }
 
     // MARK: judging

@@ -2,7 +2,7 @@ public import ShardFS
 public import ShardIndex
 
 /// The accounts behind an IMAP server. Calls come from many connections at once.
-public protocol IMAPBackend: ConnectionGate {
+public protocol IMAPBackend: Sendable {
     /// Verifies credentials. `user` is what the client sent, mostly an address; nothing about it is known to be true.
     func authenticate(user: String, password: [UInt8], from remoteAddress: String) async -> IMAPAuthenticationOutcome
 

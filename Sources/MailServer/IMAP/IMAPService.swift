@@ -15,7 +15,8 @@ public final class IMAPService: MailService {
         version = environment.version
         server = IMAPServer(
             IMAPProtocol(backend: StoreIMAPBackend(environment), pool: environment.filePool),
-            settings: Self.settings(configuration, version, tls: tls != nil), tls: tls?.provider,
+            settings: Self.settings(configuration, version, tls: tls != nil), limits: environment.limits,
+            tls: tls?.provider,
             group: environment.group)
         let imap = configuration.imap
         endpoints = [
@@ -38,7 +39,6 @@ public final class IMAPService: MailService {
         session.maxLoginFailures = configuration.limits.loginFailuresPerConnection
         session.parseLimits = configuration.parseLimits
         var settings = IMAPServerConfiguration(session: session)
-        settings.maxConnections = configuration.imap.maxConnections
         settings.idleTimeout = .seconds(Int64(configuration.imap.idleTimeout))
         return settings
     }
@@ -60,11 +60,6 @@ private final class StoreIMAPBackend: IMAPBackend {
     private let environment: ServerEnvironment
 
     init(_ environment: ServerEnvironment) { self.environment = environment }
-
-    /// The server counts its own connections; the per-address rates are SMTP's.
-    func connectionOpened(from remoteAddress: String) -> Bool { true }
-
-    func connectionClosed(from remoteAddress: String) {}
 
     func authenticate(user: String, password: [UInt8], from remoteAddress: String) async -> IMAPAuthenticationOutcome {
         await opened(environment.login(user: user, password: password, from: remoteAddress))

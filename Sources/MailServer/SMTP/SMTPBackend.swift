@@ -5,7 +5,7 @@ public import SMTPCodec
 ///
 /// Calls come from many connections at once. A connection makes one at a time and reads nothing from its client
 /// meanwhile, so a slow answer slows that client alone; work that blocks belongs on a pool of the implementation's.
-public protocol SMTPBackend: ConnectionGate {
+public protocol SMTPBackend: Sendable {
     /// Verifies credentials. `user` is what the client sent, mostly an address; nothing about it is known to be true.
     func authenticate(user: String, password: String, from remoteAddress: String) async -> SMTPAuthenticationOutcome
 

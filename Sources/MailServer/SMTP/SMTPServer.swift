@@ -8,7 +8,7 @@ typealias SMTPServer = ConnectionServer<SMTPProtocol>
 struct SMTPProtocol: ConnectionProtocol {
     let backend: any SMTPBackend
 
-    var gate: any ConnectionGate { backend }
+    static let service = LimitedService.smtp
 
     func refusal(_ settings: SMTPServerConfiguration) -> ByteBuffer {
         var line = ByteBuffer()

@@ -6,8 +6,6 @@ public struct SMTPServerConfiguration: Sendable {
     public var session: SMTPSessionConfiguration
     /// Octets of a command line with its CRLF (`limits.smtp_line`).
     public var maxLineLength = 4096
-    /// Connections at a time, over all listeners.
-    public var maxConnections = 100
     /// Time without a byte from the client after which the connection ends with 421 (RFC 5321 section 4.5.3.2).
     public var idleTimeout = TimeAmount.minutes(5)
     /// Time that a client has to take the last reply and to close before it is cut off.

@@ -10,7 +10,7 @@ public final class SMTPService: MailService {
         let tls = environment.tls
         server = SMTPServer(
             SMTPProtocol(backend: LocalDelivery(environment)), settings: Self.settings(configuration, tls: tls != nil),
-            tls: tls?.provider, group: environment.group)
+            limits: environment.limits, tls: tls?.provider, group: environment.group)
         let smtp = configuration.smtp
         func endpoint(_ name: String, _ port: Port?, _ key: String) -> ListenerEndpoint? {
             ListenerEndpoint(name, host: smtp.host, hostKey: "smtp.host", port: port, portKey: key)
@@ -31,7 +31,6 @@ public final class SMTPService: MailService {
         session.maxLoginFailures = configuration.limits.loginFailuresPerConnection
         var settings = SMTPServerConfiguration(session: session)
         settings.maxLineLength = configuration.limits.smtpLine
-        settings.maxConnections = configuration.smtp.maxConnections
         return settings
     }
 

@@ -10,16 +10,22 @@ import Testing
 final class IMAPServerHarness: Sendable {
     let mail: IMAPTestMail
     private let server: IMAPServer
+    private let limits: ConnectionLimits
     private let clients: PythonClients
     private let endedScripts = NIOLockedValueBox(0)
 
-    init(usesTLS: Bool, _ change: (inout IMAPServerConfiguration) -> Void = { _ in }) async throws {
+    /// - Parameter limits: by default, those of no configuration; clients on loopback are exempt from the others.
+    init(
+        usesTLS: Bool, limits: ConnectionLimits.Settings = ConnectionLimits.Settings(),
+        _ change: (inout IMAPServerConfiguration) -> Void = { _ in }
+    ) async throws {
+        self.limits = ConnectionLimits(limits, now: Clocks.monotonic)
         mail = try IMAPTestMail()
         var configuration = IMAPServerConfiguration(
             session: IMAPSessionConfiguration(hostname: "mail.example.com", offersTLS: usesTLS))
         change(&configuration)
         server = IMAPServer(
-            IMAPProtocol(backend: mail.backend, pool: IMAPTestMail.pool), settings: configuration,
+            IMAPProtocol(backend: mail.backend, pool: IMAPTestMail.pool), settings: configuration, limits: self.limits,
             tls: usesTLS ? TestCertificate.provider : nil, group: MultiThreadedEventLoopGroup.singleton)
         let port = try await server.listen(host: "127.0.0.1", port: 0, role: .imap).port ?? 0
         let imaps = usesTLS ? try await server.listen(host: "127.0.0.1", port: 0, role: .imaps).port ?? 0 : 0
@@ -55,6 +61,6 @@ final class IMAPServerHarness: Sendable {
     func finish() async {
         await server.shutdown(grace: .seconds(60))
         #expect(server.connectionCount == 0)
-        #expect(mail.backend.connections == 0)
+        #expect(limits.open(.imap) == 0)
     }
 }

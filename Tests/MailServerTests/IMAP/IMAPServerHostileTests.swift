@@ -8,7 +8,8 @@ import Testing
     private static let login = "b\"a LOGIN alice@example.com \(IMAPTestMail.password)\\r\\n\""
 
     @Test func tooManyConnections() async throws {
-        let harness = try await IMAPServerHarness(usesTLS: false) { $0.maxConnections = 2 }
+        let harness = try await IMAPServerHarness(
+            usesTLS: false, limits: ConnectionLimits.Settings(maximumConnections: [.imap: 2]))
         try await harness.python(
             """
             one, two = connect(), connect()
@@ -30,12 +31,37 @@ import Testing
         await harness.finish()
     }
 
-    /// Its answers wait in the kernel's buffers and a few pieces of ours; then it is cut off, which frees its place.
+    /// An address has a limit of its own, which a connection that ends gives back.
+    @Test func tooManyConnectionsOfOneAddress() async throws {
+        var limits = ConnectionLimits.Settings()
+        limits.rates.whitelist = []
+        limits.rates.maxConcurrentIMAPPerIP = 1
+        let harness = try await IMAPServerHarness(usesTLS: false, limits: limits)
+        try await harness.python(
+            """
+            s, f = connect()
+            assert f.readline().startswith(b"* OK")
+            t, g = connect()
+            assert g.read().startswith(b"* BYE [UNAVAILABLE]")
+            s.sendall(b"a LOGOUT\\r\\n")
+            f.read()
+            s.close(); f.close()
+            end = time.monotonic() + 120
+            while time.monotonic() < end:
+                t, g = connect()
+                line = g.readline()
+                if line.startswith(b"* OK"): break
+                time.sleep(0.01)
+            assert line.startswith(b"* OK")
+            """)
+        await harness.finish()
+    }
+
+    /// Its answers wait in the kernel's buffers and a few pieces of ours; then it is cut off, which releases its ticket.
     @Test func aClientThatDoesNotRead() async throws {
-        let harness = try await IMAPServerHarness(usesTLS: false) {
-            $0.sendTimeout = .milliseconds(200)
-            $0.maxConnections = 1
-        }
+        let harness = try await IMAPServerHarness(
+            usesTLS: false, limits: ConnectionLimits.Settings(maximumConnections: [.imap: 1])
+        ) { $0.sendTimeout = .milliseconds(200) }
         try harness.mail.append(String(repeating: "x", count: 8_000_000))
         try await harness.python(
             """

@@ -1,6 +1,5 @@
 import FoundationEssentials
 import Glibc
-import NIOConcurrencyHelpers
 import ShardFS
 import ShardIndex
 import TestSupport
@@ -79,11 +78,10 @@ final class IMAPTestMail: Sendable {
         for number in 1...count { try append("Subject: message \(number)\n\nbody \(number)\n") }
     }
 
-    /// Knows alice, and counts connections.
+    /// Knows alice.
     final class Backend: IMAPBackend {
         private let store: Store
         private let index: ShardIndex?
-        private let open = NIOLockedValueBox(0)
 
         init(_ store: Store, _ index: ShardIndex?) {
             self.store = store
@@ -95,15 +93,6 @@ final class IMAPTestMail: Sendable {
             account.index = index?.account(storeID: store.id, address)
             return account
         }
-
-        var connections: Int { open.withLockedValue { $0 } }
-
-        func connectionOpened(from remoteAddress: String) -> Bool {
-            open.withLockedValue { $0 += 1 }
-            return true
-        }
-
-        func connectionClosed(from remoteAddress: String) { open.withLockedValue { $0 -= 1 } }
 
         func authenticate(
             user: String, password: [UInt8], from remoteAddress: String

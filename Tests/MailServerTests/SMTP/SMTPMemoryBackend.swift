@@ -13,7 +13,6 @@ final class SMTPMemoryBackend: SMTPBackend {
     private struct State {
         var deliveries: [Delivery] = []
         var openMessages = 0
-        var connections = 0
         var gate: (isClosed: Bool, waiting: [CheckedContinuation<Void, Never>]) = (false, [])
         /// Resumed when an append stands at the gate.
         var watcher: CheckedContinuation<Void, Never>?
@@ -24,7 +23,6 @@ final class SMTPMemoryBackend: SMTPBackend {
     var deliveries: [Delivery] { state.withLockedValue { $0.deliveries } }
     var contents: [String] { deliveries.map { String(buffer: $0.content) } }
     var openMessages: Int { state.withLockedValue { $0.openMessages } }
-    var connections: Int { state.withLockedValue { $0.connections } }
 
     /// Holds every append up until ``openGate()``.
     func closeGate() { state.withLockedValue { $0.gate.isClosed = true } }
@@ -46,15 +44,6 @@ final class SMTPMemoryBackend: SMTPBackend {
             }
             if isThere { continuation.resume() }
         }
-    }
-
-    func connectionOpened(from remoteAddress: String) -> Bool {
-        state.withLockedValue { $0.connections += 1 }
-        return remoteAddress == "127.0.0.1"
-    }
-
-    func connectionClosed(from remoteAddress: String) {
-        state.withLockedValue { $0.connections -= 1 }
     }
 
     func authenticate(

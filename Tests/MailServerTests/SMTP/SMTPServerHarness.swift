@@ -8,14 +8,21 @@ import Testing
 final class SMTPServerHarness: Sendable {
     let backend = SMTPMemoryBackend()
     let server: SMTPServer
+    private let limits: ConnectionLimits
     private let clients: PythonClients
 
-    init(usesTLS: Bool, _ change: (inout SMTPServerConfiguration) -> Void = { _ in }) async throws {
+    /// - Parameter limits: by default, those of no configuration; clients on loopback are exempt from the others.
+    init(
+        usesTLS: Bool, limits: ConnectionLimits.Settings = ConnectionLimits.Settings(),
+        _ change: (inout SMTPServerConfiguration) -> Void = { _ in }
+    ) async throws {
+        self.limits = ConnectionLimits(limits, now: Clocks.monotonic)
         var configuration = SMTPServerConfiguration(
             session: SMTPSessionConfiguration(hostname: "mail.example.com", offersTLS: usesTLS))
         change(&configuration)
         server = SMTPServer(
-            SMTPProtocol(backend: backend), settings: configuration, tls: usesTLS ? TestCertificate.provider : nil,
+            SMTPProtocol(backend: backend), settings: configuration, limits: self.limits,
+            tls: usesTLS ? TestCertificate.provider : nil,
             group: MultiThreadedEventLoopGroup.singleton)
         var ports: [SMTPRole: Int] = [:]
         for role in [SMTPRole.mx, .submission] + (usesTLS ? [.smtps] : []) {
@@ -34,7 +41,7 @@ final class SMTPServerHarness: Sendable {
     func finish() async {
         await server.shutdown(grace: .seconds(60))
         #expect(server.connectionCount == 0)
-        #expect(backend.connections == 0)
+        #expect(limits.open(.smtp) == 0)
         #expect(backend.openMessages == 0)
     }
 }

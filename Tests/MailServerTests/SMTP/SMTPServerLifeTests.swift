@@ -22,7 +22,8 @@ import Testing
     }
 
     @Test func connectionsBeyondTheLimitAreTurnedAway() async throws {
-        let harness = try await SMTPServerHarness(usesTLS: true) { $0.maxConnections = 1 }
+        let harness = try await SMTPServerHarness(
+            usesTLS: true, limits: ConnectionLimits.Settings(maximumConnections: [.smtp: 1]))
         try await harness.python(
             """
             s, f = connect(PORT)

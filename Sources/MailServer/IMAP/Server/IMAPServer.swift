@@ -10,7 +10,7 @@ struct IMAPProtocol: ConnectionProtocol {
     /// Where the engine's calls are made; shut down after the server.
     let pool: BlockingPool
 
-    var gate: any ConnectionGate { backend }
+    static let service = LimitedService.imap
 
     func refusal(_ settings: IMAPServerConfiguration) -> ByteBuffer {
         var line = ByteBuffer()

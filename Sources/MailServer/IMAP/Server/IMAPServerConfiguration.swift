@@ -4,8 +4,6 @@ public import NIOCore
 public struct IMAPServerConfiguration: Sendable {
     /// The rules of the dialogue; whether TLS is offered is set from the server's certificates.
     public var session: IMAPSessionConfiguration
-    /// Connections at a time, over all listeners (`imap.max_connections`).
-    public var maxConnections = 100
     /// Time without a byte from a client that has not logged in, after which the connection ends.
     public var loginTimeout = TimeAmount.minutes(2)
     /// The same for one that has; 30 minutes are the least that RFC 9051 section 5.4 allows (`imap.idle_timeout`).

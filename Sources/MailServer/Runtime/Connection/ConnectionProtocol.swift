@@ -5,8 +5,8 @@ protocol ConnectionProtocol: Sendable {
     associatedtype Role: ListenerRole
     associatedtype Settings: ConnectionSettings
 
-    /// Decides whether a client is let in.
-    var gate: any ConnectionGate { get }
+    /// The service that its connections count as.
+    static var service: LimitedService { get }
 
     /// The one line for clients that are turned away.
     func refusal(_ settings: Settings) -> ByteBuffer
@@ -23,8 +23,6 @@ protocol ListenerRole: Sendable {
 
 /// What a server of any protocol is set to.
 protocol ConnectionSettings: Sendable {
-    /// Connections at a time, over all listeners.
-    var maxConnections: Int { get }
     /// Time that a client has to take the last answer and to close before it is cut off.
     var closeTimeout: TimeAmount { get }
 }
@@ -37,14 +35,4 @@ struct AcceptedConnection<Role: ListenerRole> {
     let role: Role
     /// TLS can be started on it later.
     let offersTLS: Bool
-}
-
-/// Lets clients in and counts them.
-public protocol ConnectionGate: Sendable {
-    /// A client has connected. False turns it away with one line; ``connectionClosed(from:)`` is not called then.
-    /// Called on an event loop: must not block.
-    func connectionOpened(from remoteAddress: String) -> Bool
-
-    /// A connection that was let in has ended. Called on an event loop: must not block.
-    func connectionClosed(from remoteAddress: String)
 }

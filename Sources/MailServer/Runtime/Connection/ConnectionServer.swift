@@ -22,6 +22,7 @@ final class ConnectionServer<Served: ConnectionProtocol>: Sendable {
     private struct Connection {
         let channel: any Channel
         let finished: EventLoopPromise<Void>
+        let ticket: ConnectionLimits.Ticket
     }
 
     private struct State {
@@ -32,13 +33,20 @@ final class ConnectionServer<Served: ConnectionProtocol>: Sendable {
     }
 
     private let served: Served
+    private let limits: ConnectionLimits
     private let tls: TLSProvider?
     private let group: any EventLoopGroup
     private let state: NIOLockedValueBox<State>
 
-    /// - Parameter tls: nil when TLS is turned off: STARTTLS is not offered then, and credentials are taken in clear.
-    init(_ served: Served, settings: Served.Settings, tls: TLSProvider?, group: any EventLoopGroup) {
+    /// - Parameters:
+    ///   - limits: admit each connection.
+    ///   - tls: nil when TLS is turned off: STARTTLS is not offered then, and credentials are taken in clear.
+    init(
+        _ served: Served, settings: Served.Settings, limits: ConnectionLimits, tls: TLSProvider?,
+        group: any EventLoopGroup
+    ) {
         self.served = served
+        self.limits = limits
         self.tls = tls
         self.group = group
         state = NIOLockedValueBox(State(settings: settings))
@@ -113,11 +121,8 @@ final class ConnectionServer<Served: ConnectionProtocol>: Sendable {
             let refusal = ConnectionRefusalHandler(served.refusal(settings))
             return try channel.pipeline.syncOperations.addHandler(refusal)
         }
-        let (gate, identifier) = (served.gate, ObjectIdentifier(channel))
-        let onFinish: @Sendable () -> Void = { [self] in
-            gate.connectionClosed(from: remoteAddress)
-            remove(identifier)
-        }
+        let identifier = ObjectIdentifier(channel)
+        let onFinish: @Sendable () -> Void = { [self] in remove(identifier) }
         do {
             if role.usesImplicitTLS, let context = try tls?() {
                 try channel.pipeline.syncOperations.addHandler(NIOSSLServerHandler(context: context))
@@ -134,29 +139,21 @@ final class ConnectionServer<Served: ConnectionProtocol>: Sendable {
         }
     }
 
-    /// Counts the connection in, if there is room and the gate does not mind.
+    /// Keeps the connection with its ticket, if it gets one.
     private func admit(_ channel: any Channel, _ remoteAddress: String) -> (Served.Settings, isIn: Bool) {
-        let finished = channel.eventLoop.makePromise(of: Void.self)
-        let (settings, hasRoom) = state.withLockedValue { state in
-            let hasRoom = !state.isStopping && state.connections.count < state.settings.maxConnections
-            if hasRoom {
-                state.connections[ObjectIdentifier(channel)] = Connection(channel: channel, finished: finished)
-            }
-            return (state.settings, hasRoom)
+        let admission = limits.admit(IPAddress(remoteAddress), to: Served.service)
+        return state.withLockedValue { state in
+            guard case .admitted(let ticket) = admission, !state.isStopping else { return (state.settings, false) }
+            state.connections[ObjectIdentifier(channel)] = Connection(
+                channel: channel, finished: channel.eventLoop.makePromise(), ticket: ticket)
+            return (state.settings, true)
         }
-        guard hasRoom else {
-            finished.succeed()
-            return (settings, false)
-        }
-        guard served.gate.connectionOpened(from: remoteAddress) else {
-            remove(ObjectIdentifier(channel))
-            return (settings, false)
-        }
-        return (settings, true)
     }
 
     private func remove(_ identifier: ObjectIdentifier) {
-        state.withLockedValue { $0.connections.removeValue(forKey: identifier) }?.finished.succeed()
+        guard let connection = state.withLockedValue({ $0.connections.removeValue(forKey: identifier) }) else { return }
+        connection.ticket.close()
+        connection.finished.succeed()
     }
 
     private static func address(of channel: any Channel) -> String {

@@ -1,11 +1,8 @@
 import NIOConcurrencyHelpers
 
-/// The services that have a `max_connections` of their own.
-public enum LimitedService: Sendable, Hashable, CaseIterable {
-    case smtp, imap, http
-}
-
-/// The limits that all connections of the process share: per-address rates and connections per service.
+/// The limits that all clients of the process share: connections per service and per address, and rates per address.
+///
+/// A connection is admitted here alone: its server asks for a ticket and keeps it for as long as the connection lives.
 public final class ConnectionLimits: Sendable {
     /// The limits in force; a reload replaces them.
     public struct Settings: Sendable, Equatable {
@@ -22,7 +19,7 @@ public final class ConnectionLimits: Sendable {
         }
     }
 
-    /// What a new connection is told.
+    /// The answer to a new connection.
     public enum Admission: Sendable {
         /// Keep the ticket for as long as the connection lives.
         case admitted(Ticket)
@@ -31,14 +28,14 @@ public final class ConnectionLimits: Sendable {
         case refused(RateLimitReason, retryAfter: Int64)
     }
 
-    /// A connection's place. Given back when the ticket goes, at the latest.
+    /// An admitted connection's share of the limits, released with the ticket at the latest.
     public final class Ticket: Sendable {
         private let release: @Sendable () -> Void
         private let isOpen = NIOLockedValueBox(true)
 
         fileprivate init(release: @escaping @Sendable () -> Void) { self.release = release }
 
-        /// Gives the place back; a second call does nothing.
+        /// Releases the share; a second call does nothing.
         public func close() {
             let wasOpen = isOpen.withLockedValue { isOpen in
                 defer { isOpen = false }
@@ -74,21 +71,23 @@ public final class ConnectionLimits: Sendable {
         }
     }
 
-    /// Asks for a place for a new connection.
-    /// - Parameter perAddress: whether the per-address connection limits apply (SMTP), or only the service's maximum.
-    public func admit(_ address: IPAddress?, to service: LimitedService, perAddress: Bool) -> Admission {
+    /// Asks for a ticket for a new connection.
+    /// - Parameter address: nil, for a client without one, takes part in the service's maximum alone.
+    public func admit(_ address: IPAddress?, to service: LimitedService) -> Admission {
         let time = now()
-        let limited = perAddress ? address : nil
-        let refusal: Admission? = state.withLockedValue { state in
+        return state.withLockedValue { state in
             let open = state.open[service, default: 0]
             if let maximum = state.maximum[service], open >= maximum { return .serviceFull }
-            if let limited, case .refused(let reason, let wait) = state.limiter.connectionOpened(limited, now: time) {
+            // An address that is exempt now may not be when the connection ends.
+            let counted = address.flatMap { state.limiter.isExempt($0) ? nil : $0 }
+            if let counted,
+                case .refused(let reason, let wait) = state.limiter.connectionOpened(counted, to: service, now: time)
+            {
                 return .refused(reason, retryAfter: wait)
             }
             state.open[service] = open + 1
-            return nil
+            return .admitted(Ticket { [self] in leave(counted, service) })
         }
-        return refusal ?? .admitted(Ticket { [self] in leave(limited, service) })
     }
 
     public func messageStarted(_ address: IPAddress) -> RateLimitVerdict {
@@ -115,7 +114,7 @@ public final class ConnectionLimits: Sendable {
         let time = now()
         state.withLockedValue { state in
             state.open[service, default: 1] -= 1
-            if let address { state.limiter.connectionClosed(address, now: time) }
+            if let address { state.limiter.connectionClosed(address, to: service, now: time) }
         }
     }
 }

@@ -21,12 +21,13 @@ public struct RateLimiter: Sendable {
         var messages = SlidingWindow()
         var recipients = SlidingWindow()
         var failures = SlidingWindow()
-        var open = 0
+        /// Open connections; a service without any has no entry.
+        var open: [LimitedService: Int] = [:]
         var lockedUntil = Int64.min
         var lastSeen: Int64
 
         func isIdle(_ now: Int64) -> Bool {
-            open == 0 && lockedUntil <= now && connections.isEmpty && messages.isEmpty && recipients.isEmpty
+            open.isEmpty && lockedUntil <= now && connections.isEmpty && messages.isEmpty && recipients.isEmpty
                 && failures.isEmpty
         }
     }
@@ -53,21 +54,27 @@ public struct RateLimiter: Sendable {
     }
 
     /// Counts a new connection. When it is allowed, `connectionClosed` must follow once.
-    public mutating func connectionOpened(_ address: IPAddress, now: Int64) -> RateLimitVerdict {
+    public mutating func connectionOpened(
+        _ address: IPAddress, to service: LimitedService, now: Int64
+    ) -> RateLimitVerdict {
         counted(address, now) { record, settings in
-            if record.open >= settings.maxConcurrentPerIP { return .refused(.concurrentConnections, retryAfter: 0) }
-            let wait = record.connections.add(
-                1, limit: settings.connectionRate, period: nanoseconds(settings.connectionPeriod), now: now)
-            if let wait { return .refused(.connections, retryAfter: wait) }
-            record.open += 1
+            let open = record.open[service, default: 0]
+            if open >= settings.maximumConcurrent(service) { return .refused(.concurrentConnections, retryAfter: 0) }
+            // Mail programs open and close IMAP connections as they please; a guesser is locked out after few logins.
+            if service == .smtp {
+                let wait = record.connections.add(
+                    1, limit: settings.connectionRate, period: nanoseconds(settings.connectionPeriod), now: now)
+                if let wait { return .refused(.connections, retryAfter: wait) }
+            }
+            record.open[service] = open + 1
             return .allowed
         }
     }
 
-    public mutating func connectionClosed(_ address: IPAddress, now: Int64) {
+    public mutating func connectionClosed(_ address: IPAddress, to service: LimitedService, now: Int64) {
         let key = address.limitKey
-        guard var record = records[key], record.open > 0 else { return }
-        record.open -= 1
+        guard var record = records[key], let open = record.open[service] else { return }
+        record.open[service] = open > 1 ? open - 1 : nil
         record.lastSeen = now
         records[key] = record
     }
@@ -150,11 +157,21 @@ public struct RateLimiter: Sendable {
     /// Drops the sixteenth of the table that was seen longest ago, so that a flood of addresses costs one pass each
     /// so many. Connected clients stay, and locked-out ones unless nothing else can go.
     private mutating func makeRoom(_ now: Int64) {
-        let evictable = records.filter { $0.value.open == 0 && $0.value.lockedUntil <= now }
+        let evictable = records.filter { $0.value.open.isEmpty && $0.value.lockedUntil <= now }
         let excess = records.count - settings.maxTrackedIPs + 1
         let wanted = max(excess, settings.maxTrackedIPs / 16)
         for entry in evictable.sorted(by: { $0.value.lastSeen < $1.value.lastSeen }).prefix(wanted) {
             records[entry.key] = nil
+        }
+    }
+}
+
+extension RateLimitSettings {
+    /// Connections of one address at a time.
+    fileprivate func maximumConcurrent(_ service: LimitedService) -> Int {
+        switch service {
+        case .smtp: maxConcurrentPerIP
+        case .imap: maxConcurrentIMAPPerIP
         }
     }
 }

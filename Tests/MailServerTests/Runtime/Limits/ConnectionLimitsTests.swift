@@ -10,14 +10,14 @@ import Testing
     @Test func aServiceHasItsMaximum() throws {
         let limits = ConnectionLimits(ConnectionLimits.Settings(maximumConnections: [.smtp: 2]), now: { 0 })
         let client = IPAddress("192.0.2.1")
-        let first = ticket(limits.admit(client, to: .smtp, perAddress: true))
-        var second = ticket(limits.admit(client, to: .smtp, perAddress: true))
+        let first = ticket(limits.admit(client, to: .smtp))
+        var second = ticket(limits.admit(client, to: .smtp))
         #expect(first != nil && second != nil)
-        guard case .serviceFull = limits.admit(client, to: .smtp, perAddress: true) else {
+        guard case .serviceFull = limits.admit(client, to: .smtp) else {
             Issue.record("admitted a third")
             return
         }
-        #expect(ticket(limits.admit(client, to: .imap, perAddress: false)) != nil)
+        #expect(ticket(limits.admit(client, to: .imap)) != nil)
         first?.close()
         first?.close()
         #expect(limits.open(.smtp) == 1)
@@ -27,20 +27,26 @@ import Testing
         #expect(limits.open(.imap) == 0)
     }
 
-    @Test func perAddressLimitsAreThoseOfTheCaller() throws {
+    @Test func eachServiceCountsAnAddressApart() throws {
         var settings = ConnectionLimits.Settings()
         settings.rates.maxConcurrentPerIP = 1
         let limits = ConnectionLimits(settings, now: { 0 })
         let client = IPAddress("192.0.2.1")
-        let kept = ticket(limits.admit(client, to: .smtp, perAddress: true))
-        guard case .refused(.concurrentConnections, _) = limits.admit(client, to: .smtp, perAddress: true) else {
+        let kept = ticket(limits.admit(client, to: .smtp))
+        guard case .refused(.concurrentConnections, _) = limits.admit(client, to: .smtp) else {
             Issue.record("admitted a second")
             return
         }
         #expect(limits.open(.smtp) == 1)
-        #expect(ticket(limits.admit(client, to: .imap, perAddress: false)) != nil)
+        let mail = (0..<50).map { _ in ticket(limits.admit(client, to: .imap)) }
+        #expect(mail.allSatisfy { $0 != nil })
+        guard case .refused(.concurrentConnections, _) = limits.admit(client, to: .imap) else {
+            Issue.record("admitted a fifty-first")
+            return
+        }
+        #expect(ticket(limits.admit(IPAddress("192.0.2.2"), to: .imap)) != nil)
         kept?.close()
-        #expect(ticket(limits.admit(client, to: .smtp, perAddress: true)) != nil)
+        #expect(ticket(limits.admit(client, to: .smtp)) != nil)
     }
 
     @Test func aReloadHoldsAtOnce() {
@@ -54,5 +60,23 @@ import Testing
         settings.rates.whitelist = ["192.0.2.0/24"]
         limits.update(settings)
         #expect(limits.mayAuthenticate(client) == .allowed)
+    }
+
+    /// A ticket gives back what was counted, whatever the whitelist says by then.
+    @Test func exemptConnectionsTakeNothingOfOthers() {
+        var settings = ConnectionLimits.Settings()
+        settings.rates.maxConcurrentPerIP = 1
+        settings.rates.whitelist = ["192.0.2.1"]
+        let limits = ConnectionLimits(settings, now: { 0 })
+        let client = IPAddress("192.0.2.1")
+        let exempt = ticket(limits.admit(client, to: .smtp))
+        settings.rates.whitelist = []
+        limits.update(settings)
+        let counted = ticket(limits.admit(client, to: .smtp))
+        #expect(counted != nil)
+        exempt?.close()
+        #expect(ticket(limits.admit(client, to: .smtp)) == nil)
+        counted?.close()
+        #expect(limits.open(.smtp) == 0)
     }
 }

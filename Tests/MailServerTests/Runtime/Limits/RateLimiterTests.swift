@@ -17,27 +17,29 @@ private func limiter(_ change: (inout RateLimitSettings) -> Void = { _ in }) -> 
         var limiter = limiter { $0.connectionRate = 3 }
         let client = address("192.0.2.1")
         for time in [0, 10, 20] as [Int64] {
-            #expect(limiter.connectionOpened(client, now: time * second) == .allowed)
-            limiter.connectionClosed(client, now: time * second)
+            #expect(limiter.connectionOpened(client, to: .smtp, now: time * second) == .allowed)
+            limiter.connectionClosed(client, to: .smtp, now: time * second)
         }
         #expect(
-            limiter.connectionOpened(client, now: 30 * second) == .refused(.connections, retryAfter: 30 * second))
-        #expect(limiter.connectionOpened(client, now: 60 * second) == .allowed)
+            limiter.connectionOpened(client, to: .smtp, now: 30 * second)
+                == .refused(.connections, retryAfter: 30 * second))
+        #expect(limiter.connectionOpened(client, to: .smtp, now: 60 * second) == .allowed)
         #expect(
-            limiter.connectionOpened(client, now: 61 * second) == .refused(.connections, retryAfter: 9 * second))
-        #expect(limiter.connectionOpened(address("192.0.2.2"), now: 61 * second) == .allowed)
+            limiter.connectionOpened(client, to: .smtp, now: 61 * second)
+                == .refused(.connections, retryAfter: 9 * second))
+        #expect(limiter.connectionOpened(address("192.0.2.2"), to: .smtp, now: 61 * second) == .allowed)
     }
 
     @Test func concurrentConnectionsAreCounted() {
         var limiter = limiter { $0.maxConcurrentPerIP = 2 }
         let client = address("192.0.2.1")
-        #expect(limiter.connectionOpened(client, now: 0) == .allowed)
-        #expect(limiter.connectionOpened(client, now: 0) == .allowed)
-        #expect(limiter.connectionOpened(client, now: 0) == .refused(.concurrentConnections, retryAfter: 0))
-        limiter.connectionClosed(client, now: 1)
-        #expect(limiter.connectionOpened(client, now: 1) == .allowed)
-        for _ in 0..<5 { limiter.connectionClosed(client, now: 2) }
-        #expect(limiter.connectionOpened(client, now: 2) == .allowed)
+        #expect(limiter.connectionOpened(client, to: .smtp, now: 0) == .allowed)
+        #expect(limiter.connectionOpened(client, to: .smtp, now: 0) == .allowed)
+        #expect(limiter.connectionOpened(client, to: .smtp, now: 0) == .refused(.concurrentConnections, retryAfter: 0))
+        limiter.connectionClosed(client, to: .smtp, now: 1)
+        #expect(limiter.connectionOpened(client, to: .smtp, now: 1) == .allowed)
+        for _ in 0..<5 { limiter.connectionClosed(client, to: .smtp, now: 2) }
+        #expect(limiter.connectionOpened(client, to: .smtp, now: 2) == .allowed)
     }
 
     @Test func messagesAndRecipientsHaveWindowsOfTheirOwn() {
@@ -107,22 +109,22 @@ private func limiter(_ change: (inout RateLimitSettings) -> Void = { _ in }) -> 
         let locked = address("198.51.100.1")
         let connected = address("198.51.100.2")
         #expect(limiter.authenticationFailed(locked, now: 0) == true)
-        #expect(limiter.connectionOpened(connected, now: 0) == .allowed)
+        #expect(limiter.connectionOpened(connected, to: .smtp, now: 0) == .allowed)
         for i in 0..<1000 {
             let client = address("10.0.\(i / 256).\(i % 256)")
             #expect(limiter.messageStarted(client, now: Int64(i)) == .allowed)
             #expect(limiter.tracked <= 32)
         }
         #expect(limiter.mayAuthenticate(locked, now: 1000) != .allowed)
-        limiter.connectionClosed(connected, now: 1000)
+        limiter.connectionClosed(connected, to: .smtp, now: 1000)
         limiter.cleanUp(now: 1000 * second)
         #expect(limiter.tracked == 0)
     }
 
     @Test func aTableFullOfConnectedClientsRefusesMore() {
         var limiter = limiter { $0.maxTrackedIPs = 16 }
-        for i in 0..<16 { #expect(limiter.connectionOpened(address("10.0.0.\(i)"), now: 0) == .allowed) }
-        #expect(limiter.connectionOpened(address("10.0.1.1"), now: 0) == .refused(.tableFull, retryAfter: 0))
+        for i in 0..<16 { #expect(limiter.connectionOpened(address("10.0.0.\(i)"), to: .smtp, now: 0) == .allowed) }
+        #expect(limiter.connectionOpened(address("10.0.1.1"), to: .smtp, now: 0) == .refused(.tableFull, retryAfter: 0))
     }
 
     @Test func idleRecordsGoByThemselves() {
