@@ -67,7 +67,7 @@ let package = Package(
             name: "MailServer",
             dependencies: [
                 "ShardFS", "ShardIndex", "Primitives", "MIME", "IMAPCodec", "SMTPCodec", "CZlib",
-                nio("NIOCore"), nio("NIOPosix"), nio("NIOConcurrencyHelpers"),
+                nio("NIOCore"), nio("NIOPosix"), nio("NIOTLS"), nio("NIOConcurrencyHelpers"),
                 server("NIOSSL", "swift-nio-ssl"),
                 server("Crypto", "swift-crypto"),
                 server("CryptoExtras", "swift-crypto"),

@@ -17,6 +17,12 @@ protocol ConnectionDriver: AnyObject {
     /// Notes what comes in front of what the client sent; ``advance(on:)`` follows.
     func note(_ notice: ConnectionNotice, on connection: ConnectionHandler)
 
+    /// Notes that a TLS handshake is done; ``advance(on:)`` follows.
+    func tlsEstablished(on connection: ConnectionHandler)
+
+    /// Notes why the connection is about to break; ``end(then:)`` follows. A ``ConnectionFailure`` tells what it was.
+    func connectionFailed(_ error: any Error)
+
     /// Goes on as far as the session, the client and the bytes at hand allow, for as long as
     /// ``ConnectionHandler/isFree``. Called whenever one of the three may allow more, and not from within itself.
     func advance(on connection: ConnectionHandler)
@@ -28,6 +34,10 @@ protocol ConnectionDriver: AnyObject {
 
 extension ConnectionDriver {
     var output: ConnectionOutput? { nil }
+
+    func tlsEstablished(on connection: ConnectionHandler) {}
+
+    func connectionFailed(_ error: any Error) {}
 }
 
 /// What a session is told that no client sends.

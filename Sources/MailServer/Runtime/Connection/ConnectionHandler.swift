@@ -1,5 +1,6 @@
 import NIOCore
 import NIOSSL
+import NIOTLS
 
 /// Asks a connection's handler to come to an end: what is under way is finished first.
 struct ConnectionStopEvent: Sendable {}
@@ -12,8 +13,8 @@ struct ConnectionStopEvent: Sendable {}
 /// bounded by one read and what the driver keeps. STARTTLS is safe for the same reason: its handler is put in place
 /// before another byte is read.
 ///
-/// It needs no server: with a driver that speaks first it is as good for a connection that this side opened. Everything
-/// is called on the channel's event loop.
+/// It serves connections of both directions: those that a ``ConnectionServer`` accepted and those that a
+/// ``ConnectionClient`` opened. Everything is called on the channel's event loop.
 final class ConnectionHandler: ChannelInboundHandler {
     typealias InboundIn = ByteBuffer
     typealias OutboundOut = ByteBuffer
@@ -29,7 +30,7 @@ final class ConnectionHandler: ChannelInboundHandler {
 
     let eventLoop: any EventLoop
     private let driver: any ConnectionDriver
-    private let tls: TLSProvider?
+    private let tls: TLSHandlerProvider?
     private let closeTimeout: TimeAmount
     private let onFinish: @Sendable () -> Void
     private var context: ChannelHandlerContext?
@@ -41,7 +42,7 @@ final class ConnectionHandler: ChannelInboundHandler {
     private var hasFinished = false
     /// The client sends no more.
     private(set) var isInputClosed = false
-    private var tlsContext: NIOSSLContext?
+    private var preparedTLS: NIOSSLHandler?
     private var lastActivity = NIODeadline.now()
     private var idleTimer: Scheduled<Void>?
     /// The idle timeout that the timer was armed with; a login may shorten it.
@@ -49,11 +50,11 @@ final class ConnectionHandler: ChannelInboundHandler {
     private var closeTimer: Scheduled<Void>?
 
     /// - Parameters:
-    ///   - tls: for ``startTLS()``; asked for each handshake.
-    ///   - closeTimeout: what the client has to take the last answer and to close, before it is cut off.
+    ///   - tls: makes the handler that ``startTLS()`` puts in place.
+    ///   - closeTimeout: what the peer has to take the last answer and to close, before it is cut off.
     ///   - onFinish: called once, when the connection is gone and nothing of it is under way.
     init(
-        eventLoop: any EventLoop, driver: any ConnectionDriver, tls: TLSProvider?, closeTimeout: TimeAmount,
+        eventLoop: any EventLoop, driver: any ConnectionDriver, tls: TLSHandlerProvider?, closeTimeout: TimeAmount,
         onFinish: @escaping @Sendable () -> Void
     ) {
         self.eventLoop = eventLoop
@@ -97,6 +98,10 @@ final class ConnectionHandler: ChannelInboundHandler {
         switch event {
         case is ConnectionStopEvent:
             note(.stop)
+        case TLSUserEvent.handshakeCompleted:
+            lastActivity = .now()
+            driver.tlsEstablished(on: self)
+            advance()
         case ChannelEvent.inputClosed:
             isInputClosed = true
             switch life {
@@ -111,7 +116,8 @@ final class ConnectionHandler: ChannelInboundHandler {
     }
 
     func errorCaught(context: ChannelHandlerContext, error: any Error) {
-        // A broken connection or TLS session: there is nobody left to tell.
+        // The peer is gone, or not who it should be: only this side is left to tell.
+        if life == .open { driver.connectionFailed(error) }
         context.close(promise: nil)
     }
 
@@ -192,17 +198,15 @@ final class ConnectionHandler: ChannelInboundHandler {
 
     /// Gets TLS ready for ``startTLS()``; false when there is none.
     func prepareTLS() -> Bool {
-        tlsContext = try? tls?()
-        return tlsContext != nil
+        preparedTLS = try? tls?()
+        return preparedTLS != nil
     }
 
     /// Begins with TLS: what was written before goes out in clear, and the next byte read is part of the handshake.
     func startTLS() {
-        guard let tlsContext else { return }
-        self.tlsContext = nil
-        change { pipeline in
-            try pipeline.addHandler(NIOSSLServerHandler(context: tlsContext), position: .first)
-        }
+        guard let handler = preparedTLS else { return }
+        preparedTLS = nil
+        change { pipeline in try pipeline.addHandler(handler, position: .first) }
     }
 
     /// Puts a handler in front of this one; what was written before does not pass it.

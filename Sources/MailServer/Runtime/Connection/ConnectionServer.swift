@@ -34,7 +34,7 @@ final class ConnectionServer<Served: ConnectionProtocol>: Sendable {
 
     private let served: Served
     private let limits: ConnectionLimits
-    private let tls: TLSProvider?
+    private let tls: TLSHandlerProvider?
     private let group: any EventLoopGroup
     private let state: NIOLockedValueBox<State>
 
@@ -47,7 +47,11 @@ final class ConnectionServer<Served: ConnectionProtocol>: Sendable {
     ) {
         self.served = served
         self.limits = limits
-        self.tls = tls
+        if let tls {
+            self.tls = { try NIOSSLServerHandler(context: tls()) }
+        } else {
+            self.tls = nil
+        }
         self.group = group
         state = NIOLockedValueBox(State(settings: settings))
     }
@@ -69,13 +73,6 @@ final class ConnectionServer<Served: ConnectionProtocol>: Sendable {
         let channel = try await ServerBootstrap(group: group)
             .serverChannelOption(.backlog, value: 256)
             .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
-            .childChannelOption(.tcpOption(.tcp_nodelay), value: 1)
-            // The kernel begins with 16 KiB, which makes a large answer many writes and wake-ups.
-            .childChannelOption(.socketOption(.so_sndbuf), value: 131_072)
-            .childChannelOption(.allowRemoteHalfClosure, value: true)
-            .childChannelOption(.autoRead, value: false)
-            .childChannelOption(.recvAllocator, value: ReceiveAllocator())
-            .childChannelOption(.maxMessagesPerRead, value: 1)
             .childChannelInitializer { channel in
                 channel.eventLoop.makeCompletedFuture { try self.accept(channel, role) }
             }
@@ -113,6 +110,7 @@ final class ConnectionServer<Served: ConnectionProtocol>: Sendable {
     // MARK: - Connections
 
     private func accept(_ channel: any Channel, _ role: Served.Role) throws {
+        try ConnectionOptions.set(on: channel)
         let remoteAddress = Self.address(of: channel)
         let (settings, isIn) = admit(channel, remoteAddress)
         guard isIn else {
@@ -124,8 +122,8 @@ final class ConnectionServer<Served: ConnectionProtocol>: Sendable {
         let identifier = ObjectIdentifier(channel)
         let onFinish: @Sendable () -> Void = { [self] in remove(identifier) }
         do {
-            if role.usesImplicitTLS, let context = try tls?() {
-                try channel.pipeline.syncOperations.addHandler(NIOSSLServerHandler(context: context))
+            if role.usesImplicitTLS, let handler = try tls?() {
+                try channel.pipeline.syncOperations.addHandler(handler)
             }
             let accepted = AcceptedConnection(
                 channel: channel, remoteAddress: remoteAddress, role: role, offersTLS: tls != nil)

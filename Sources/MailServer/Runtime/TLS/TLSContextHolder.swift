@@ -4,6 +4,9 @@ public import NIOSSL
 /// Gives the TLS context of the moment; asked for each handshake.
 typealias TLSProvider = @Sendable () throws -> NIOSSLContext
 
+/// Makes the handler of TLS for one connection, of either side.
+typealias TLSHandlerProvider = @Sendable () throws -> NIOSSLHandler
+
 /// The TLS context that new connections take. A reload swaps it; connections that are open keep the old one.
 public final class TLSContextHolder: Sendable {
     private let box: NIOLockedValueBox<NIOSSLContext>

@@ -1,0 +1,41 @@
+import NIOCore
+public import NIOSSL
+
+/// TLS on connections that this side opens: which certificates of other hosts are accepted.
+public final class TLSClient: Sendable {
+    public enum Verification: Sendable {
+        /// Certificates that name the server and lead to an authority that the system trusts.
+        case systemRoots
+        /// Certificates that name the server and lead to one of these authorities.
+        case roots([NIOSSLCertificate])
+        /// Any certificate: safe from listeners alone (opportunistic security, RFC 7435).
+        case none
+    }
+
+    private let context: NIOSSLContext
+
+    /// Blocks while the system's authorities are read: never call it on an event loop, and keep the result.
+    public init(_ verification: Verification) throws(TLSError) {
+        var settings = TLSConfiguration.makeClientConfiguration()
+        settings.minimumTLSVersion = .tlsv12
+        settings.shutdownTimeout = .seconds(2)
+        switch verification {
+        case .systemRoots: settings.trustRoots = .default
+        case .roots(let certificates): settings.trustRoots = .certificates(certificates)
+        case .none: settings.certificateVerification = .none
+        }
+        do {
+            context = try NIOSSLContext(configuration: settings)
+        } catch {
+            throw TLSError(.unreadable, "could not read the authorities to trust: \(error)")
+        }
+    }
+
+    /// Makes the handlers of connections to one server.
+    /// - Parameter serverName: the name that the certificate has to carry, which the server is told (SNI); without one,
+    ///   or for an IP address, it has to carry the address that is connected to.
+    func handlers(serverName: String?) -> TLSHandlerProvider {
+        let name = serverName.flatMap { HostName.isAddress($0) ? nil : $0 }
+        return { [context] in try NIOSSLClientHandler(context: context, serverHostname: name) }
+    }
+}
