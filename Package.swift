@@ -48,10 +48,12 @@ let package = Package(
         .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
 
         // The storage engine, which stands alone.
-        .target(name: "ShardFS", dependencies: ["CPosix", "COpenSSL", "CUnistring"], swiftSettings: settings),
+        .target(
+            name: "ShardFS", dependencies: ["Primitives", "CPosix", "COpenSSL", "CUnistring"], swiftSettings: settings),
 
         // The optional read cache over it.
-        .target(name: "ShardIndex", dependencies: ["ShardFS", "CLMDB", "CPosix"], swiftSettings: settings),
+        .target(
+            name: "ShardIndex", dependencies: ["ShardFS", "Primitives", "CLMDB", "CPosix"], swiftSettings: settings),
 
         // Bytes to values and back, without sockets, disk or clock.
         .target(name: "Primitives", swiftSettings: settings),
@@ -79,7 +81,7 @@ let package = Package(
         .executableTarget(
             name: "rmail",
             dependencies: [
-                "MailServer", "ShardFS", "ShardIndex",
+                "MailServer", "ShardFS", "ShardIndex", "Primitives",
                 server("ArgumentParser", "swift-argument-parser"),
             ], swiftSettings: settings),
         // What tests of several modules need; it knows none of them.
@@ -89,16 +91,19 @@ let package = Package(
             path: "StressTests/Sources/shardfs-stress",
             swiftSettings: settings),
 
-        .testTarget(name: "ShardFSTests", dependencies: ["ShardFS", "TestSupport"], swiftSettings: settings),
+        .testTarget(
+            name: "ShardFSTests", dependencies: ["ShardFS", "Primitives", "TestSupport"],
+            swiftSettings: settings),
         // A process of its own to be killed.
         .executableTarget(
             name: "shardindex-writer", dependencies: ["ShardFS", "ShardIndex"],
             path: "StressTests/Sources/shardindex-writer",
             swiftSettings: settings),
         .testTarget(
-            name: "ShardIndexTests", dependencies: ["ShardIndex", "ShardFS", "TestSupport", "shardindex-writer"],
+            name: "ShardIndexTests",
+            dependencies: ["ShardIndex", "ShardFS", "Primitives", "TestSupport", "shardindex-writer"],
             swiftSettings: settings),
-        .testTarget(name: "PrimitivesTests", dependencies: ["Primitives"], swiftSettings: settings),
+        .testTarget(name: "PrimitivesTests", dependencies: ["Primitives", "TestSupport"], swiftSettings: settings),
         .testTarget(name: "MIMETests", dependencies: ["MIME", "TestSupport"], swiftSettings: settings),
         .testTarget(
             name: "IMAPCodecTests", dependencies: ["IMAPCodec", "TestSupport", nio("NIOCore")], swiftSettings: settings),

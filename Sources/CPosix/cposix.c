@@ -59,18 +59,6 @@ void cposix_pause(uint64_t nanoseconds) {
     nanosleep(&t, NULL);
 }
 
-uint64_t cposix_monotonic_ns(void) {
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
-}
-
-int64_t cposix_realtime_ns(void) {
-    struct timespec t;
-    clock_gettime(CLOCK_REALTIME, &t);
-    return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
-}
-
 // CRC-32C, reflected polynomial 0x82F63B78: the processor's instruction where it has one, else by nibbles.
 static uint32_t crc_soft(uint32_t crc, const unsigned char *p, size_t n) {
     for (; n > 0; n--, p++) {

@@ -1,4 +1,5 @@
 import Glibc
+import Primitives
 
 /// Options of an open store. Plain values with working defaults.
 public struct StoreOptions: Sendable {
@@ -128,7 +129,7 @@ public final class Store: Sendable {
     private static func format(_ system: System, _ directory: Int32, readOnly: Bool) throws(StoreError) -> String {
         let publisher = FilePublisher(system: system)
         if let bytes = try publisher.read(formatName, in: directory) {
-            let json = try JSONValue.parse(bytes, name: formatName)
+            let json = try JSONValue.stored(bytes, name: formatName)
             guard let version = json["version"]?.unsignedInteger, let id = json["store_id"]?.string else {
                 throw StoreError(.damaged, "\(formatName) lacks version or store_id")
             }
@@ -145,7 +146,7 @@ public final class Store: Sendable {
             "version": .uint(formatVersion), "store_id": .string(id), "starts": .integer(0),
         ])
         do {
-            try publisher.publish(json.serialized(), as: formatName, in: directory, replacing: false)
+            try publisher.publish(json.storable(), as: formatName, in: directory, replacing: false)
         } catch {
             // Another process made it at the same moment.
             guard error.code == .exists else { throw error }
@@ -157,7 +158,7 @@ public final class Store: Sendable {
     private static func kernelBootID(_ system: System) -> String {
         guard let fd = try? system.open(System.currentDirectory, "/proc/sys/kernel/random/boot_id", O_RDONLY) else {
             // Without one every open looks like a restart: slower, never wrong.
-            return MailboxStatus.hex(System.random(UInt64.self))
+            return Hex.encode(System.random(UInt64.self))
         }
         defer { system.close(fd) }
         var bytes = [UInt8](repeating: 0, count: 36)

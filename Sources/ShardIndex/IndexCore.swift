@@ -1,5 +1,6 @@
 import CPosix
 import Glibc
+import Primitives
 
 /// What all accounts' caches of one `ShardIndex` share: the writer thread, the table of those that are open, the bound
 /// on the size of all.

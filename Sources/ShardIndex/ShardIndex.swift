@@ -1,3 +1,4 @@
+import Primitives
 public import ShardFS
 
 /// The node-local read cache over a store: what was worked out about messages once, kept in LMDB, one environment for

@@ -1,5 +1,6 @@
 import ArgumentParser
 import MailServer
+import Primitives
 import ShardFS
 
 struct ConfigCommand: ParsableCommand {

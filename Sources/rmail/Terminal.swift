@@ -1,4 +1,5 @@
 import Glibc
+import Primitives
 import ShardFS
 
 /// Standard input, output and error.

@@ -1,5 +1,6 @@
 import CLMDB
 import Glibc
+import Primitives
 import ShardFS
 import TestSupport
 import Testing

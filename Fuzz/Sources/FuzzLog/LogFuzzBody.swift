@@ -176,15 +176,15 @@ func checkView(_ view: MailboxView) {
 
 private func checkStatus(_ bytes: [UInt8]) {
     _ = UIDValidityCounter.parse(bytes)
-    guard var status = try? MailboxStatus(JSONValue.parse(bytes, name: "status.json")) else { return }
+    guard var status = try? MailboxStatus(parsing: bytes) else { return }
     let header = LogHeader(
         epoch: status.epoch ?? 0, base: 0, nextUID: 1, oldestAnswerable: 0, uidValidity: status.uidValidity,
         mailboxID: status.mailboxID, keywords: status.keywords, uidCeiling: status.uidCeiling,
         modSeqCeiling: status.modSeqCeiling, recentUID: 1)
     checkBack(header)
     checkView(MailboxView(header, uidFloor: status.uidFloor))
-    guard let text = try? status.json.serialized() else { return }
-    guard let again = try? MailboxStatus(JSONValue.parse(text, name: "status.json")) else {
+    guard let text = try? status.serialized() else { return }
+    guard let again = try? MailboxStatus(parsing: text) else {
         preconditionFailure("a status cannot be read when it is written")
     }
     status.document = again.document

@@ -39,8 +39,4 @@ size_t cposix_check_records(const void *records, size_t from, size_t count, uint
 /// Lets the calling thread be the owner of a pause of `nanoseconds`.
 void cposix_pause(uint64_t nanoseconds);
 
-/// Monotonic and wall clocks in nanoseconds.
-uint64_t cposix_monotonic_ns(void);
-int64_t cposix_realtime_ns(void);
-
 #endif

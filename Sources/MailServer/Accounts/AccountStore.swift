@@ -1,3 +1,4 @@
+import Primitives
 public import ShardFS
 
 /// Makes an account's mailboxes; the storage engine does it.

@@ -1,4 +1,5 @@
 import Logging
+import Primitives
 
 /// The answer to a login from an address, lock-outs counted.
 enum LoginOutcome: Sendable {

@@ -1,4 +1,3 @@
-import Glibc
 import NIOConcurrencyHelpers
 public import NIOCore
 public import ShardFS
@@ -25,21 +24,4 @@ public struct ServerEnvironment: Sendable {
 
     /// The read cache of an account.
     func index(of address: AccountAddress) -> AccountIndex? { index?.account(storeID: store.id, address) }
-}
-
-/// The machine's clocks.
-enum Clocks {
-    /// Nanoseconds since some point before the start of the process.
-    static func monotonic() -> Int64 {
-        var time = timespec()
-        clock_gettime(CLOCK_MONOTONIC, &time)
-        return Int64(time.tv_sec) &* 1_000_000_000 &+ Int64(time.tv_nsec)
-    }
-
-    /// Seconds since 1970 UTC.
-    static func wall() -> Int64 {
-        var time = timespec()
-        clock_gettime(CLOCK_REALTIME, &time)
-        return Int64(time.tv_sec)
-    }
 }

@@ -1,3 +1,4 @@
+import Primitives
 import ShardFS
 
 /// One key of config.json: where its value lives, what it accepts, and whether a reload can change it.

@@ -1,3 +1,5 @@
+import Primitives
+
 extension ConfigurationKey {
     /// Every key there is, in the order in which a new config.json lists them.
     static let all: [ConfigurationKey] =

@@ -1,3 +1,4 @@
+import Primitives
 import ShardFS
 
 /// Writes config.json: keys in the order of the key table, lists on one line, two spaces of indent.

@@ -1,3 +1,4 @@
+import Primitives
 import ShardFS
 
 /// How one kind of setting reads and writes its value, and what it says it wants.

@@ -1,4 +1,5 @@
 import Glibc
+import Primitives
 
 /// The syntax of host and domain names (RFC 1123 section 2.1, RFC 5321 section 4.1.2), and of addresses.
 public enum HostName {

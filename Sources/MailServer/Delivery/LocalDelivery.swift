@@ -1,5 +1,6 @@
 import Logging
 import NIOCore
+import Primitives
 public import SMTPCodec
 import ShardFS
 

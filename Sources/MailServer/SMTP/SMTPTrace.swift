@@ -1,5 +1,6 @@
 import MIME
 import NIOCore
+import Primitives
 import SMTPCodec
 
 /// The trace fields that stand in front of an accepted message (RFC 5321 section 4.4).

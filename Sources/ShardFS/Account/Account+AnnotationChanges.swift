@@ -64,7 +64,7 @@ extension Account {
             for listing in try list() where listing.isSelectable {
                 let name = "\(listing.name.relativePath)/\(MailboxStatus.fileName)"
                 guard let bytes = try? context.publisher.read(name, in: context.directory),
-                    let status = try? MailboxStatus(JSONValue.parse(bytes, name: name))
+                    let status = try? MailboxStatus(parsing: bytes)
                 else { continue }
                 names[status.mailboxID] = listing.name
             }

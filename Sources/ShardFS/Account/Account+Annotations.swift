@@ -1,3 +1,5 @@
+import Primitives
+
 /// What annotations may take. RFC 5464 wants 10 of 1024 bytes at least.
 public enum AnnotationLimits {
     /// Of one mailbox, and of the account itself.
@@ -47,7 +49,7 @@ extension Account {
                 let name = "\(path)/\(MailboxStatus.fileName)"
                 // Whose id cannot be read may have some: then all stay.
                 guard let bytes = try? context.publisher.read(name, in: context.directory),
-                    let status = try? MailboxStatus(JSONValue.parse(bytes, name: name))
+                    let status = try? MailboxStatus(parsing: bytes)
                 else { return }
                 ids.insert(status.mailboxID)
             }

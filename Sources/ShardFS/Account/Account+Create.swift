@@ -1,4 +1,5 @@
 import Glibc
+import Primitives
 
 extension Account {
     /// Makes a mailbox, and the levels above it that are missing; durable when it returns.
@@ -78,7 +79,7 @@ extension AccountContext {
         do { try system.makeDirectory(directory, parent) } catch .exists {} catch {
             throw StoreError.system(error, "make \(parent)")
         }
-        let hidden = "\(parent)/\(Self.newPrefix)\(MailboxStatus.hex(System.random(UInt64.self)))"
+        let hidden = "\(parent)/\(Self.newPrefix)\(Hex.encode(System.random(UInt64.self)))"
         try doing("make \(hidden)") { () throws(Errno) in try system.makeDirectory(directory, hidden) }
         do throws(StoreError) {
             let fd = try doing("open \(hidden)") { () throws(Errno) in try system.openDirectory(directory, hidden) }

@@ -1,4 +1,5 @@
 import Glibc
+import Primitives
 
 /// A mailbox that waits in `.deleted/` until its retention ends.
 public struct DeletedMailbox: Hashable, Sendable {
@@ -61,7 +62,7 @@ extension Account {
             let path = "\(AccountContext.deletedDirectory)/\(entry)"
             guard let status = try context.directoryStatus(path) else { continue }
             let bytes = try? context.publisher.read("\(path)/\(AccountContext.deletedNote)", in: context.directory)
-            let note = bytes.flatMap { try? JSONValue.parse($0, name: AccountContext.deletedNote) }
+            let note = bytes.flatMap { try? JSONValue.stored($0, name: AccountContext.deletedNote) }
             found.append(
                 DeletedMailbox(
                     directory: entry, name: (note?["name"]?.string).flatMap { try? MailboxName($0) },

@@ -1,4 +1,5 @@
 import Glibc
+import Primitives
 
 /// A level of the mailbox tree, as LIST shows it.
 public struct MailboxListing: Hashable, Sendable {
@@ -120,7 +121,7 @@ extension AccountContext {
             // Most have none, and looking is a hundred times faster than parsing.
             Self.contains(bytes, Self.useKey)
         else { return nil }
-        return (try? JSONValue.parse(bytes, name: MailboxStatus.fileName))?["special_use"]?.string
+        return (try? JSONValue.stored(bytes, name: MailboxStatus.fileName))?["special_use"]?.string
     }
 
     private static func contains(_ bytes: [UInt8], _ wanted: [UInt8]) -> Bool {

@@ -1,4 +1,5 @@
 // Who is told of changes to the tree of mailboxes, to subscriptions and to annotations.
+import Primitives
 
 /// Something that happened to an account beside its messages.
 public enum AccountEvent: Sendable, Equatable {
@@ -32,7 +33,7 @@ public struct AccountTree: Sendable, Equatable {
 struct AccountObservers {
     var bodies: [UInt64: @Sendable (AccountEvent) -> Void] = [:]
     /// The tree as it was last read while somebody observed, and when (monotonic nanoseconds).
-    var tree: (AccountTree, readAt: UInt64)?
+    var tree: (AccountTree, readAt: Int64)?
     /// Changes of this process, so that what was read before one is not kept for what is behind it.
     var changes: UInt64 = 0
 }
@@ -57,9 +58,9 @@ extension Account {
     /// process's are always in it.
     /// - Throws: as ``list()``; subscriptions that cannot be read count as none.
     public func tree(maximumAge: UInt64) throws(StoreError) -> AccountTree {
-        let now = System.monotonicNanoseconds()
+        let now = Clocks.monotonic()
         let (known, changes) = observers.withLock { ($0.tree, $0.changes) }
-        if let (tree, readAt) = known, now < readAt &+ maximumAge { return tree }
+        if let (tree, readAt) = known, now - readAt < Int64(clamping: maximumAge) { return tree }
         var tree = AccountTree()
         for listing in try list() {
             let status = try? context.system.status(context.directory, listing.name.relativePath)

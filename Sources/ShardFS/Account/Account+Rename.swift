@@ -1,4 +1,5 @@
 import Glibc
+import Primitives
 
 extension Account {
     /// Renames a mailbox and all below it, by one rename(2): at every instant the whole tree has the old name or the

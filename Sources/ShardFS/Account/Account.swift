@@ -1,4 +1,5 @@
 import Glibc
+import Primitives
 
 /// A user's mail: the tree of mailboxes, subscriptions and quota. Every method may be called from any thread and
 /// blocks for the time of its system calls.
@@ -151,7 +152,7 @@ extension AccountContext {
 
     var counter: UIDValidityCounter {
         let clock = options.clock
-        return UIDValidityCounter(system: system, directory: directory, clock: { clock?() ?? System.wallSeconds() })
+        return UIDValidityCounter(system: system, directory: directory, clock: { clock?() ?? Clocks.wall() })
     }
 
     /// The highest UIDVALIDITY found in the account, deleted mailboxes included; 0 for none.
@@ -176,7 +177,7 @@ extension AccountContext {
             }
             do {
                 if let bytes = try publisher.read(MailboxStatus.fileName, in: fd) {
-                    let status = try MailboxStatus(JSONValue.parse(bytes, name: MailboxStatus.fileName))
+                    let status = try MailboxStatus(parsing: bytes)
                     highest = max(highest, status.uidValidity)
                 }
             } catch {
@@ -199,7 +200,7 @@ extension AccountContext {
         status.uidCeiling = 1 + MailboxStatus.uidStep
         status.modSeqFloor = 1
         status.modSeqCeiling = 1 + MailboxStatus.modSeqStep
-        try publisher.publish(status.json.serialized(), as: MailboxStatus.fileName, in: fd)
+        try publisher.publish(status.serialized(), as: MailboxStatus.fileName, in: fd)
         for name in [MailboxLocks.gateName, MailboxLocks.lockName, Mailbox.statusLockName] {
             system.close(
                 try doing("make \(name)") { () throws(Errno) in try system.open(fd, name, O_RDWR | O_CREAT | O_NOFOLLOW)

@@ -1,4 +1,5 @@
 import Glibc
+import Primitives
 
 /// What every mailbox of an account shares: the account's directory, its quota, the store's options.
 final class AccountContext: Sendable {
@@ -35,7 +36,7 @@ final class AccountContext: Sendable {
         self.bootID = bootID
         self.tokens = tokens
         ledger = QuotaLedger(
-            system: system, directory: directory, bootID: bootID, lockWait: UInt64(max(0, options.lockWait) * 1e9),
+            system: system, directory: directory, bootID: bootID, lockWait: Int64(max(0, options.lockWait) * 1e9),
             readOnly: options.readOnly)
         quotaLimit = QuotaLimit(system: system, directory: directory)
     }
@@ -55,8 +56,8 @@ final class AccountContext: Sendable {
 
     deinit { system.close(directory) }
 
-    var now: Int64 { options.clock?() ?? System.wallSeconds() }
-    var deadline: UInt64 { System.monotonicNanoseconds() + UInt64(max(0, min(options.lockWait, 3600)) * 1e9) }
+    var now: Int64 { options.clock?() ?? Clocks.wall() }
+    var deadline: Int64 { Clocks.monotonic() + Int64(max(0, min(options.lockWait, 3600)) * 1e9) }
     func can(_ capability: Capability) -> Bool { capabilities.contains(capability) }
 
     /// Makes the account's own path durable once: account, `users`, domain, `domains`, root.

@@ -1,4 +1,5 @@
 import FoundationEssentials
+import Primitives
 
 /// What a user has noted about mailboxes and the account: `metadata.json`. RFC 5464.
 ///
@@ -39,7 +40,7 @@ struct Annotations: Sendable {
     /// - Parameter deadline: for the account's lock, monotonic nanoseconds.
     /// - Throws: `limit`, `damaged`.
     func change(
-        _ subject: Subject, _ changes: [(entry: String, value: [UInt8]?)], until deadline: UInt64
+        _ subject: Subject, _ changes: [(entry: String, value: [UInt8]?)], until deadline: Int64
     ) throws(StoreError) {
         try change(until: deadline) { document throws(StoreError) in
             var entries = Self.entries(of: subject, in: document)
@@ -59,7 +60,7 @@ struct Annotations: Sendable {
     }
 
     /// Gives `target` what `source` has.
-    func copy(from source: Subject, to target: Subject, until deadline: UInt64) throws(StoreError) {
+    func copy(from source: Subject, to target: Subject, until deadline: Int64) throws(StoreError) {
         let entries = try list(source)
         guard !entries.isEmpty else { return }
         try change(target, entries.map { ($0.key, $0.value) }, until: deadline)
@@ -79,7 +80,7 @@ struct Annotations: Sendable {
 
     private func load() throws(StoreError) -> [String: JSONValue] {
         guard let bytes = try FilePublisher(system: system).read(Self.fileName, in: directory) else { return [:] }
-        guard let document = try JSONValue.parse(bytes, name: Self.fileName).object else {
+        guard let document = try JSONValue.stored(bytes, name: Self.fileName).object else {
             throw StoreError(.damaged, "\(Self.fileName) is not an object")
         }
         for key in ["account", "mailboxes"] {
@@ -90,12 +91,12 @@ struct Annotations: Sendable {
     }
 
     private func store(_ document: [String: JSONValue]) throws(StoreError) {
-        let bytes = try JSONValue.object(document).serialized()
+        let bytes = try JSONValue.object(document).storable()
         try FilePublisher(system: system).publish(bytes, as: Self.fileName, in: directory)
     }
 
     private func change(
-        until deadline: UInt64, _ body: (inout [String: JSONValue]) throws(StoreError) -> Void
+        until deadline: Int64, _ body: (inout [String: JSONValue]) throws(StoreError) -> Void
     ) throws(StoreError) {
         try LockFile.hold(system, in: directory, UIDValidityCounter.lockName, until: deadline) {
             () throws(StoreError) in

@@ -1,4 +1,5 @@
 import Glibc
+import Primitives
 
 // How a mailbox leaves the tree. The account's lock is held in all of this file.
 //
@@ -179,7 +180,7 @@ extension AccountContext {
         defer { system.close(fd) }
         if let name {
             let note = JSONValue.object(["name": .string(name.description), "deleted_at": .integer(now)])
-            try publisher.publish(note.serialized(), as: Self.deletedNote, in: fd)
+            try publisher.publish(note.storable(), as: Self.deletedNote, in: fd)
         }
         // Not every file system stamps a directory that is renamed.
         try doing("stamp \(stage)") { () throws(Errno) in try system.setModified(fd, now) }

@@ -1,4 +1,5 @@
 import Glibc
+import Primitives
 
 // The levels of an account's mailbox tree on disk: directories `mailboxes/*/mailboxes/*`. A level that holds no
 // messages of its own is \Noselect.
@@ -102,7 +103,7 @@ extension AccountContext {
         defer { system.close(fd) }
         if let log = try? LogFile.open(system, in: fd, readOnly: true) { return log.openedHeader.mailboxID }
         guard let bytes = try? publisher.read(MailboxStatus.fileName, in: fd) else { return "" }
-        return (try? MailboxStatus(JSONValue.parse(bytes, name: MailboxStatus.fileName)))?.mailboxID ?? ""
+        return (try? MailboxStatus(parsing: bytes))?.mailboxID ?? ""
     }
 
     /// Runs `body` with the mailboxes at `paths` locked exclusively, in the order of their ids. The account's lock is
@@ -129,7 +130,7 @@ extension AccountContext {
         return try body()
     }
 
-    private func lockFile(_ path: String, until deadline: UInt64) throws(StoreError) -> Int32 {
+    private func lockFile(_ path: String, until deadline: Int64) throws(StoreError) -> Int32 {
         let fd = try doing("open \(path)") { () throws(Errno) in
             try system.open(directory, path, O_RDWR | O_CREAT | O_NOFOLLOW)
         }

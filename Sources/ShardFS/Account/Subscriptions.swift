@@ -1,3 +1,5 @@
+import Primitives
+
 /// The mailboxes that an account's user has subscribed to: `subscriptions.json`.
 ///
 /// `{"mailboxes": [name, …]}`, or a bare list, which the next change turns into the first form. Other keys and entries
@@ -31,7 +33,7 @@ struct Subscriptions: Sendable {
     /// - Throws: `limit` when the account has `maximum` entries, `damaged` for a file that would be lost.
     @discardableResult
     func add(
-        _ name: MailboxName, until deadline: UInt64, initial: Initial = { () throws(StoreError) in [] }
+        _ name: MailboxName, until deadline: Int64, initial: Initial = { () throws(StoreError) in [] }
     ) throws(StoreError) -> Bool {
         try add([name], until: deadline, initial: initial)
     }
@@ -39,7 +41,7 @@ struct Subscriptions: Sendable {
     /// Subscribes to all of `names` at once; false when all were there already.
     @discardableResult
     func add(
-        _ names: [MailboxName], until deadline: UInt64, initial: Initial = { () throws(StoreError) in [] }
+        _ names: [MailboxName], until deadline: Int64, initial: Initial = { () throws(StoreError) in [] }
     ) throws(StoreError) -> Bool {
         try change(until: deadline, initial) { entries throws(StoreError) in
             let known = Set(entries.compactMap(Self.name))
@@ -56,7 +58,7 @@ struct Subscriptions: Sendable {
     /// - Parameter deadline: for the account's lock, monotonic nanoseconds.
     @discardableResult
     func remove(
-        _ name: MailboxName, until deadline: UInt64, initial: Initial = { () throws(StoreError) in [] }
+        _ name: MailboxName, until deadline: Int64, initial: Initial = { () throws(StoreError) in [] }
     ) throws(StoreError) -> Bool {
         try change(until: deadline, initial) { entries throws(StoreError) in
             let before = entries.count
@@ -77,7 +79,7 @@ struct Subscriptions: Sendable {
     /// Nil when there is no file.
     private func load() throws(StoreError) -> Document? {
         guard let bytes = try FilePublisher(system: system).read(Self.fileName, in: directory) else { return nil }
-        let value = try JSONValue.parse(bytes, name: Self.fileName)
+        let value = try JSONValue.stored(bytes, name: Self.fileName)
         if let entries = value.array { return Document(keys: [:], entries: entries) }
         guard let keys = value.object else {
             throw StoreError(.damaged, "\(Self.fileName) is neither a list nor an object")
@@ -90,7 +92,7 @@ struct Subscriptions: Sendable {
     }
 
     private func change(
-        until deadline: UInt64, _ initial: Initial, _ body: (inout [JSONValue]) throws(StoreError) -> Bool
+        until deadline: Int64, _ initial: Initial, _ body: (inout [JSONValue]) throws(StoreError) -> Bool
     ) throws(StoreError) -> Bool {
         try LockFile.hold(system, in: directory, UIDValidityCounter.lockName, until: deadline) {
             () throws(StoreError) in
@@ -102,7 +104,7 @@ struct Subscriptions: Sendable {
             }
             guard try body(&document.entries) else { return false }
             document.keys[Self.key] = .array(document.entries)
-            let bytes = try JSONValue.object(document.keys).serialized()
+            let bytes = try JSONValue.object(document.keys).storable()
             try FilePublisher(system: system).publish(bytes, as: Self.fileName, in: directory)
             return true
         }

@@ -92,7 +92,7 @@ struct AccountCheck {
         guard let bytes = try? FilePublisher(system: system).read("\(path)/\(MailboxStatus.fileName)", in: root) else {
             return nil
         }
-        return try? MailboxStatus(JSONValue.parse(bytes, name: MailboxStatus.fileName))
+        return try? MailboxStatus(parsing: bytes)
     }
 
     /// UIDVALIDITY and MAILBOXID belong to one mailbox each.

@@ -170,7 +170,7 @@ struct MailboxCheck {
                 report.add(.statusMissing, at, "there is no \(MailboxStatus.fileName); the log can rebuild it")
                 return nil
             }
-            return try MailboxStatus(JSONValue.parse(bytes, name: MailboxStatus.fileName))
+            return try MailboxStatus(parsing: bytes)
         } catch {
             report.add(.statusBad, at, error.message)
             return nil

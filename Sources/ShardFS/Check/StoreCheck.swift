@@ -1,4 +1,5 @@
 import Glibc
+import Primitives
 
 /// Judges a store from its files alone: every rule of docs/storage.md that can be seen at rest is a check with a code.
 ///
@@ -74,7 +75,7 @@ public struct StoreCheck: Sendable {
                 report.add(.oldProgram, Store.formatName, "there is no \(Store.formatName): a store of the old program")
                 return
             }
-            let json = try JSONValue.parse(bytes, name: Store.formatName)
+            let json = try JSONValue.stored(bytes, name: Store.formatName)
             if let version = json["version"]?.unsignedInteger, version > Store.formatVersion {
                 report.add(.formatBad, Store.formatName, "layout \(version) is newer than this program knows")
             } else if json["version"]?.unsignedInteger == nil || json["store_id"]?.string == nil {
@@ -147,7 +148,7 @@ public struct StoreCheck: Sendable {
     func checkDocument(_ directory: Int32, _ path: String, _ report: inout CheckReport) {
         do {
             if let bytes = try FilePublisher(system: system).read(path, in: directory) {
-                _ = try JSONValue.parse(bytes, name: path)
+                _ = try JSONValue.stored(bytes, name: path)
             }
         } catch {
             report.add(.documentBad, path, error.message)

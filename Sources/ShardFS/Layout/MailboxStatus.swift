@@ -1,3 +1,5 @@
+import Primitives
+
 /// `status.json`: what a mailbox needs beyond its message files. Keys that are not known are kept.
 struct MailboxStatus: Sendable, Equatable {
     var uidValidity: UInt32 = 0
@@ -69,7 +71,7 @@ struct MailboxStatus: Sendable, Equatable {
         var letters = document["keywords"]?.object ?? [:]
         letters.merge(keywords.json.object ?? [:]) { _, mine in mine }
         o["keywords"] = .object(letters)
-        if let epoch { o["epoch"] = .string(Self.hex(epoch)) }
+        if let epoch { o["epoch"] = .string(Hex.encode(epoch)) }
         o["boots"] = .object(boots.mapValues { .string($0) })
         o["uid_floor"] = .uint(uidFloor)
         o["uid_ceiling"] = .uint(uidCeiling)
@@ -79,12 +81,15 @@ struct MailboxStatus: Sendable, Equatable {
         return .object(o)
     }
 
-    static func hex(_ value: UInt64) -> String {
-        let digits = String(value, radix: 16)
-        return String(repeating: "0", count: 16 - digits.count) + digits
+    /// - Throws: `damaged`.
+    init(parsing bytes: [UInt8]) throws(StoreError) {
+        try self.init(JSONValue.stored(bytes, name: Self.fileName))
     }
 
-    static func randomID() -> String { hex(System.random(UInt64.self)) + hex(System.random(UInt64.self)) }
+    /// The bytes of the file.
+    func serialized() throws(StoreError) -> [UInt8] { try json.storable() }
+
+    static func randomID() -> String { Hex.encode(System.random(UInt64.self)) + Hex.encode(System.random(UInt64.self)) }
 }
 
 /// The keyword names of a mailbox, each behind a letter of its file names.

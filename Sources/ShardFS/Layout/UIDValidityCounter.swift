@@ -21,7 +21,7 @@ struct UIDValidityCounter: Sendable {
     ///     included, 0 for none; asked only when the file is missing or unreadable.
     /// - Throws: `exhausted` after the last value, `busy` on the deadline.
     func next(
-        until deadline: UInt64, highestInUse: () throws(StoreError) -> UInt32
+        until deadline: Int64, highestInUse: () throws(StoreError) -> UInt32
     ) throws(StoreError) -> UInt32 {
         try LockFile.hold(system, in: directory, Self.lockName, until: deadline) { () throws(StoreError) in
             try nextUnderLock(highestInUse: highestInUse)

@@ -1,4 +1,5 @@
 import Glibc
+import Primitives
 
 /// What an append gave.
 public struct AppendResult: Hashable, Sendable {

@@ -1,4 +1,5 @@
 import Glibc
+import Primitives
 
 // Compaction: the log anew with one record for each message. The bulk is copied and synced without a lock; the rest
 // and the rename happen under the exclusive lock. Mod-sequences stay.

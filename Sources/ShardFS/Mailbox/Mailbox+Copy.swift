@@ -1,4 +1,5 @@
 import Glibc
+import Primitives
 
 /// What a copy or move did: source and destination UIDs pairwise, in the order asked for.
 public struct CopyResult: Sendable {

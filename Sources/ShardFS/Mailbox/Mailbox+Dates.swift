@@ -1,4 +1,5 @@
 import Glibc
+import Primitives
 
 // INTERNALDATE is a file's time; looked up a shard at a time when somebody asks, then kept beside the flags.
 

@@ -1,4 +1,5 @@
 import Glibc
+import Primitives
 
 extension Mailbox {
     /// In `.expunged/`: held while a message is brought back.

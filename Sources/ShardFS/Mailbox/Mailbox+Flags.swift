@@ -1,4 +1,5 @@
 import Glibc
+import Primitives
 
 /// What a flag change did.
 public struct FlagResult: Sendable {

@@ -1,4 +1,5 @@
 import Glibc
+import Primitives
 
 extension Mailbox {
     /// Moves messages to another mailbox of the store: one rename each, so that at no instant a message is in

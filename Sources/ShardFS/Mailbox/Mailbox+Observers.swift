@@ -1,4 +1,5 @@
 // Who is told of changes.
+import Primitives
 
 extension Mailbox {
     struct Observers {

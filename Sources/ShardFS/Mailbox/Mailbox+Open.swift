@@ -1,4 +1,5 @@
 import Glibc
+import Primitives
 
 // Opening: the log gives the view, an exact listing of every shard confirms it.
 

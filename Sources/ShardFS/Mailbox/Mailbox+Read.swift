@@ -1,5 +1,6 @@
 import COpenSSL
 import Glibc
+import Primitives
 
 /// A mailbox at one moment: a value, cheap to keep.
 public struct MailboxSnapshot: Sendable {

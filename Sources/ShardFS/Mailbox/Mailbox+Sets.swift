@@ -1,4 +1,5 @@
 import Glibc
+import Primitives
 
 /// One message of a set: bytes that are durable already, and how they get their name.
 struct SetMember {

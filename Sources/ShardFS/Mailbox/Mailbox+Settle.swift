@@ -1,4 +1,5 @@
 import Glibc
+import Primitives
 
 // What writers that died left: intents without a done, settled from the names. Exclusive lock.
 

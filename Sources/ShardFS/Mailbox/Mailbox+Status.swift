@@ -1,4 +1,5 @@
 // status.json, its ceilings and keywords, and the copy of them in the log's header.
+import Primitives
 
 extension Mailbox {
     static let statusLockName = ".status.lock"
@@ -8,7 +9,7 @@ extension Mailbox {
             if !context.leads(path, to: self) { throw StoreError(.gone, "the mailbox was deleted") }
             throw StoreError(.damaged, "\(MailboxStatus.fileName) of \(path) is missing")
         }
-        return try MailboxStatus(JSONValue.parse(bytes, name: MailboxStatus.fileName))
+        return try MailboxStatus(parsing: bytes)
     }
 
     /// Reads, changes and replaces status.json under its own lock; durable when it returns.
@@ -24,7 +25,7 @@ extension Mailbox {
             try change(&status)
             if status != before {
                 try context.publisher.publish(
-                    status.json.serialized(), as: MailboxStatus.fileName, in: directory)
+                    status.serialized(), as: MailboxStatus.fileName, in: directory)
             }
             state.withLock { s in
                 s.status = status

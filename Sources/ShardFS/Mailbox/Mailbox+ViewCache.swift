@@ -1,4 +1,6 @@
 // The view kept between two openings (`ViewCache`): read at the opening, checked, written when the mailbox is let go.
+import Primitives
+
 //
 // A kept view is of one place in one log. It counts when the log is the same file of the same epoch and base, and holds
 // there the same record. What the log has since is read as by any follower. A shard counts as listed when its directory

@@ -1,4 +1,5 @@
 import Glibc
+import Primitives
 
 /// An open mailbox. All of a process's users of one mailbox share one object; every method may be called from any
 /// thread and blocks for the time of its system calls.
@@ -23,7 +24,7 @@ public final class Mailbox: Sendable {
         /// Keyword letters seen that status.json, read again, does not name.
         var unnamed: MessageFlags = []
         /// When an intent without a done was first seen, monotonic nanoseconds.
-        var pendingSince: UInt64?
+        var pendingSince: Int64?
         var broken: StoreError?
         /// What of the view is kept elsewhere, and which shards need no listing.
         var parts = ViewParts()
@@ -35,7 +36,7 @@ public final class Mailbox: Sendable {
             if view.pending.isEmpty {
                 pendingSince = nil
             } else if pendingSince == nil {
-                pendingSince = System.monotonicNanoseconds()
+                pendingSince = Clocks.monotonic()
             }
         }
     }
@@ -55,7 +56,7 @@ public final class Mailbox: Sendable {
     /// Shard directories that are kept open.
     private static let openShards = 16
     /// Intents older than this belong to a dead writer, if the lock can be had.
-    private static let deadIntent: UInt64 = 1_000_000_000
+    private static let deadIntent: Int64 = 1_000_000_000
 
     init(context: AccountContext, directory: Int32, locks: MailboxLocks, state: State) {
         self.context = context
@@ -269,7 +270,7 @@ public final class Mailbox: Sendable {
         let records = LogFile.records(in: status.size)
         if records > applied { try catchUp(to: records) }
         let since = state.withLock { $0.pendingSince }
-        if let since, System.monotonicNanoseconds() > since + Self.deadIntent {
+        if let since, Clocks.monotonic() > since + Self.deadIntent {
             try locked(exclusive: true) { () throws(StoreError) in }
         }
     }

@@ -27,7 +27,7 @@ struct Recovery {
     private func status() throws(StoreError) -> MailboxStatus? {
         do {
             guard let bytes = try context.publisher.read(MailboxStatus.fileName, in: directory) else { return nil }
-            return try MailboxStatus(JSONValue.parse(bytes, name: MailboxStatus.fileName))
+            return try MailboxStatus(parsing: bytes)
         } catch {
             // Bytes that mean nothing are like none; a file that cannot be read at all is an error.
             if error.code == .damaged, error.errno == nil { return nil }
@@ -164,7 +164,7 @@ struct Recovery {
                 status.uidCeiling = max(status.uidCeiling, now.uidCeiling)
                 status.modSeqCeiling = max(status.modSeqCeiling, now.modSeqCeiling)
             }
-            try context.publisher.publish(status.json.serialized(), as: MailboxStatus.fileName, in: directory)
+            try context.publisher.publish(status.serialized(), as: MailboxStatus.fileName, in: directory)
             return status
         }
     }

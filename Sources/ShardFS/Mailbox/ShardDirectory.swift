@@ -1,4 +1,5 @@
 import Glibc
+import Primitives
 
 /// An open shard directory.
 final class ShardDirectory: Sendable {

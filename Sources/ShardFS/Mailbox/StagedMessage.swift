@@ -1,5 +1,6 @@
 import COpenSSL
 import Glibc
+import Primitives
 
 /// A message on its way in: bytes are written as they come, counted and hashed; no name leads to them. Content is the
 /// wire form (CRLF) and is stored byte for byte. Thread-safe, for one writer at a time.
@@ -163,7 +164,7 @@ public final class StagedMessage: Sendable {
 extension StagedMessage {
     /// Without hard links every name gets bytes of its own: written and synced under a hidden name, then renamed.
     private func copy(_ directory: Int32, _ name: UnsafePointer<CChar>) throws(Errno) {
-        let hidden = ".\(MailboxStatus.hex(System.random(UInt64.self))).tmp"
+        let hidden = ".\(Hex.encode(System.random(UInt64.self))).tmp"
         let copy = try system.open(directory, hidden, O_RDWR | O_CREAT | O_EXCL)
         defer { system.close(copy) }
         do throws(Errno) {
@@ -240,7 +241,7 @@ extension Mailbox {
         let at = try doing("open \(Self.temporaryDirectory)") { () throws(Errno) in
             try system.openDirectory(directory, Self.temporaryDirectory)
         }
-        let name = "\(System.processID).\(MailboxStatus.hex(System.random(UInt64.self)))"
+        let name = "\(System.processID).\(Hex.encode(System.random(UInt64.self)))"
         do {
             let fd = try system.open(at, name, O_RDWR | O_CREAT | O_EXCL)
             return StagedMessage(

@@ -1,4 +1,5 @@
 import Glibc
+import Primitives
 
 /// The bytes and messages that an account uses, exact among all threads and processes: the file `quota.ledger`.
 ///
@@ -33,7 +34,7 @@ final class QuotaLedger: Sendable {
     private let system: System
     private let directory: Int32
     private let boot: QuotaBoot
-    private let lockWait: UInt64
+    private let lockWait: Int64
     private let readOnly: Bool
     private let syncsEachChange: Bool
     /// Descriptors that nobody uses now, each an open file description of its own.
@@ -47,7 +48,7 @@ final class QuotaLedger: Sendable {
     ///   - lockWait: nanoseconds that a caller waits for the ledger.
     ///   - readOnly: nothing is locked, made or written; `usage` answers all the same.
     init(
-        system: System, directory: Int32, bootID: String, lockWait: UInt64 = 10_000_000_000, readOnly: Bool = false,
+        system: System, directory: Int32, bootID: String, lockWait: Int64 = 10_000_000_000, readOnly: Bool = false,
         syncsEachChange: Bool = false
     ) {
         self.system = system
@@ -231,7 +232,7 @@ final class QuotaLedger: Sendable {
 
     private func take(_ fd: Int32) throws(StoreError) {
         if try tryLock(fd) { return }
-        var pauses = LockPauses(until: System.monotonicNanoseconds() &+ lockWait)
+        var pauses = LockPauses(until: Clocks.monotonic() &+ lockWait)
         while pauses.pause() {
             if try tryLock(fd) { return }
         }

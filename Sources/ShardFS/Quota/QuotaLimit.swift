@@ -1,3 +1,5 @@
+import Primitives
+
 /// What an account may use; 0 is no limit.
 public struct QuotaLimits: Hashable, Sendable {
     /// The sum of the messages' sizes.
@@ -46,7 +48,7 @@ final class QuotaLimit: Sendable {
     /// - Parameters:
     ///   - directory: the account's, which must stay open for as long as this object lives.
     ///   - clock: seconds since 1970 UTC, of the machine that stamps the files.
-    init(system: System, directory: Int32, clock: @escaping @Sendable () -> Int64 = { System.wallSeconds() }) {
+    init(system: System, directory: Int32, clock: @escaping @Sendable () -> Int64 = { Clocks.wall() }) {
         self.system = system
         self.directory = directory
         self.clock = clock
@@ -95,7 +97,7 @@ final class QuotaLimit: Sendable {
         guard let raw = try FilePublisher(system: system).read(Self.fileName, in: directory, limit: 1 << 20) else {
             return .none
         }
-        let document = try JSONValue.parse(raw, name: Self.fileName)
+        let document = try JSONValue.stored(raw, name: Self.fileName)
         guard document.object != nil else { throw StoreError(.damaged, "\(Self.fileName) is not an object") }
         return QuotaLimits(
             bytes: try number("quota_mb", document, unit: Self.bytesPerUnit),

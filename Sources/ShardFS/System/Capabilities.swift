@@ -1,4 +1,5 @@
 import Glibc
+import Primitives
 
 /// What a store's file system can do beyond POSIX's least; probed once per store.
 public enum Capability: String, Hashable, Sendable, CaseIterable {
@@ -24,7 +25,7 @@ extension Capability {
         } catch .notSupported {} catch .isDirectory {} catch .invalid {} catch {
             throw StoreError.system(error, "make a file in the store")
         }
-        let name = ".probe.\(MailboxStatus.hex(System.random(UInt64.self)))"
+        let name = ".probe.\(Hex.encode(System.random(UInt64.self)))"
         let other = name + ".2"
         let fd = try doing("make a file in the store") { () throws(Errno) in
             try system.open(directory, name, O_RDWR | O_CREAT | O_EXCL)

@@ -1,4 +1,5 @@
 import Glibc
+import Primitives
 
 /// Tells when a file in a directory is written to, replaced or removed, by whatever process: inotify(7).
 ///

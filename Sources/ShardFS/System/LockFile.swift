@@ -1,4 +1,5 @@
 import Glibc
+import Primitives
 
 /// A plain exclusive lock on a file of its own: the account's `.lock`, a mailbox's `.status.lock`.
 ///
@@ -13,8 +14,8 @@ struct LockFile: ~Copyable {
     private let descriptor: Int32
 
     /// The first and the longest pause between two tries.
-    static let shortestPause: UInt64 = 20_000
-    static let longestPause: UInt64 = 1_000_000
+    static let shortestPause: Int64 = 20_000
+    static let longestPause: Int64 = 1_000_000
 
     /// Takes the lock, trying at least once.
     ///
@@ -23,7 +24,7 @@ struct LockFile: ~Copyable {
     /// - Throws: `busy` when someone else held it until the deadline, `gone` when the directory or the file was
     ///   removed, else what the system said.
     static func acquire(
-        _ system: System, in directory: Int32, _ name: String, until deadline: UInt64
+        _ system: System, in directory: Int32, _ name: String, until deadline: Int64
     ) throws(StoreError) -> LockFile {
         let descriptor: Int32
         do {
@@ -54,7 +55,7 @@ struct LockFile: ~Copyable {
 
     /// Runs `body` while holding the lock.
     static func hold<R>(
-        _ system: System, in directory: Int32, _ name: String, until deadline: UInt64,
+        _ system: System, in directory: Int32, _ name: String, until deadline: Int64,
         _ body: () throws(StoreError) -> R
     ) throws(StoreError) -> R {
         let lock = try acquire(system, in: directory, name, until: deadline)
@@ -77,7 +78,7 @@ struct LockFile: ~Copyable {
         system.close(descriptor)
     }
 
-    private func take(_ name: String, until deadline: UInt64) throws(StoreError) {
+    private func take(_ name: String, until deadline: Int64) throws(StoreError) {
         var pauses = LockPauses(until: deadline)
         while true {
             let taken = try doing("lock \(name)") { () throws(Errno) in
@@ -94,19 +95,19 @@ struct LockFile: ~Copyable {
 /// The pauses of a taker that polls: from 20 µs doubling to 1 ms, each shortened at random by up to a half, so that
 /// takers that met once do not meet again and again.
 struct LockPauses {
-    private let deadline: UInt64
+    private let deadline: Int64
     private var next = LockFile.shortestPause
 
     /// - Parameter deadline: monotonic nanoseconds.
-    init(until deadline: UInt64) { self.deadline = deadline }
+    init(until deadline: Int64) { self.deadline = deadline }
 
     /// Pauses, never past the deadline; false, at once, when the deadline has passed.
     mutating func pause() -> Bool {
-        let now = System.monotonicNanoseconds()
+        let now = Clocks.monotonic()
         guard now < deadline else { return false }
         // The clock's low bits differ enough between takers; no system call for better ones.
-        let jitter = (now &* 0x9E37_79B9_7F4A_7C15) >> 32 % (next / 2)
-        System.pause(nanoseconds: min(next - jitter, deadline - now))
+        let jitter = Int64((UInt64(now) &* 0x9E37_79B9_7F4A_7C15) >> 32 % UInt64(next / 2))
+        System.pause(nanoseconds: UInt64(min(next - jitter, deadline - now)))
         next = min(next * 2, LockFile.longestPause)
         return true
     }

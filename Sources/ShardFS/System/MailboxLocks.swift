@@ -1,4 +1,5 @@
 import Glibc
+import Primitives
 
 /// The lock of one mailbox among all processes and threads: `.gate` and `.lock`, flock on each.
 ///
@@ -49,7 +50,7 @@ final class MailboxLocks: Sendable {
 
     /// - Throws: `busy` after the configured wait, or at once when too many wait already.
     func acquire(exclusive: Bool) throws(StoreError) -> Hold {
-        let deadline = System.monotonicNanoseconds() &+ UInt64(max(0, min(wait, 3600)) * 1e9)
+        let deadline = Clocks.monotonic() &+ Int64(max(0, min(wait, 3600)) * 1e9)
         switch queue.acquire(exclusive: exclusive, until: deadline) {
         case .granted: break
         case .timedOut: throw StoreError(.busy, "the mailbox is in use: another writer held it for \(wait) s")
@@ -84,7 +85,7 @@ final class MailboxLocks: Sendable {
     }
 
     /// flock with a deadline: the first tries are close together, because a hold is short.
-    private func lockFile(_ fd: Int32, exclusive: Bool, _ deadline: UInt64) throws(StoreError) {
+    private func lockFile(_ fd: Int32, exclusive: Bool, _ deadline: Int64) throws(StoreError) {
         var pauses = LockPauses(until: deadline)
         while try !doing("lock the mailbox", { () throws(Errno) in try system.tryLock(fd, exclusive: exclusive) }) {
             guard pauses.pause() else {

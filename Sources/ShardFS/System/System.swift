@@ -336,7 +336,5 @@ struct System: Sendable {
     }
 
     static func pause(nanoseconds: UInt64) { cposix_pause(nanoseconds) }
-    static func monotonicNanoseconds() -> UInt64 { cposix_monotonic_ns() }
-    static func wallSeconds() -> Int64 { cposix_realtime_ns() / 1_000_000_000 }
     static var processID: Int32 { getpid() }
 }

@@ -1,4 +1,5 @@
 import Glibc
+import Primitives
 
 extension AccountIndex {
     /// Calls `body` with each kept summary of messages with UIDs in `range`, in UID order, in one read transaction.

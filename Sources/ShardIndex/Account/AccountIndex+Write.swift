@@ -1,4 +1,5 @@
 // Changes are queued, and written by the one writer thread.
+import Primitives
 
 extension AccountIndex {
     /// Entries and bytes of one write transaction.

@@ -1,5 +1,5 @@
-import CPosix
 import Glibc
+import Primitives
 
 /// The read cache of one account. Every method may be called from any thread; none throws, and none waits for a disk
 /// but to read.
@@ -19,8 +19,8 @@ public final class AccountIndex: Sendable {
         /// Calls that use the open environment.
         var users = 0
         /// Monotonic nanoseconds before which a reader does not try to open it again.
-        var notBefore: UInt64 = 0
-        var lastUsed: UInt64 = 0
+        var notBefore: Int64 = 0
+        var lastUsed: Int64 = 0
         var statistics = IndexStatistics()
         /// Times that it was found wrong, not full.
         var wrong = 0
@@ -29,7 +29,7 @@ public final class AccountIndex: Sendable {
     /// Times that a wrong cache is begun anew before it stays off until the next start.
     private static let maximumWrong = 3
     /// After a try that found nothing to open.
-    private static let pause: UInt64 = 200_000_000
+    private static let pause: Int64 = 200_000_000
 
     let core: IndexCore
     let files: IndexFiles
@@ -60,7 +60,7 @@ public final class AccountIndex: Sendable {
     }
 
     private func enter(create: Bool) -> Environment? {
-        let now = cposix_monotonic_ns()
+        let now = Clocks.monotonic()
         let (environment, isNew) = state.withLock { s -> (Environment?, Bool) in
             s.lastUsed = now
             switch s.phase {

@@ -1,6 +1,6 @@
 import CLMDB
-import CPosix
 import Glibc
+import Primitives
 
 /// One open LMDB environment. At most one for an account in a process; `AccountIndex` sees to it.
 ///

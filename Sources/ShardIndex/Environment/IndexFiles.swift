@@ -1,5 +1,6 @@
 import CPosix
 import Glibc
+import Primitives
 
 /// The files of one account's cache, and the few system calls that they need.
 struct IndexFiles {
@@ -85,9 +86,9 @@ struct IndexFiles {
 
     /// flock(2), exclusively, that waits for at most `seconds`: a stopped process must not stop this one.
     static func lock(_ fd: Int32, seconds: Double) -> Bool {
-        let deadline = cposix_monotonic_ns() + UInt64(seconds * 1e9)
+        let deadline = Clocks.monotonic() + Int64(seconds * 1e9)
         while !tryLock(fd, LOCK_EX) {
-            if cposix_monotonic_ns() > deadline { return false }
+            if Clocks.monotonic() > deadline { return false }
             cposix_pause(200_000)
         }
         return true

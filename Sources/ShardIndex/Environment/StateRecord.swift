@@ -1,5 +1,6 @@
 import CPosix
 import Glibc
+import Primitives
 
 /// What stands beside a database file and vouches for it: 1,024 bytes in `state`, overwritten in place.
 ///

@@ -1,5 +1,5 @@
-import CPosix
 import Glibc
+import Primitives
 
 /// The one thread of the process that writes to caches, and the bounded queue in front of it.
 ///
@@ -17,19 +17,19 @@ final class IndexWriter: Sendable {
         /// Of changes that wait or are being written.
         var bytes = 0
         /// When the oldest change has waited long enough, monotonic nanoseconds.
-        var due: UInt64?
+        var due: Int64?
         var isStarted = false
         var isStopping = false
         var isStopped = false
     }
 
     private let maximumBytes: Int
-    private let delay: UInt64
+    private let delay: Int64
     private let state = Monitor(State())
 
     init(maximumBytes: Int, delay: Double) {
         self.maximumBytes = max(0, maximumBytes)
-        self.delay = UInt64(max(0, min(delay, 60)) * 1e9)
+        self.delay = Int64(max(0, min(delay, 60)) * 1e9)
     }
 
     /// Nothing waits, and the thread is not to look for anything.
@@ -48,7 +48,7 @@ final class IndexWriter: Sendable {
     /// Queues changes as `add` does, when no more than `limit` bytes wait; false when that takes longer than `seconds`.
     /// Never from the thread itself.
     func add(_ account: AccountIndex, _ mutations: [Mutation], waitingBelow limit: Int, seconds: Double) -> Bool {
-        let deadline = cposix_monotonic_ns() + UInt64(seconds * 1e9)
+        let deadline = Clocks.monotonic() + Int64(seconds * 1e9)
         let isTaken = state.wait(until: deadline) { s in
             enqueue(account, mutations, limit: s.bytes == 0 ? .max : limit, &s)
         }
@@ -66,7 +66,7 @@ final class IndexWriter: Sendable {
         guard s.bytes + cost <= limit else { return nil }
         s.bytes += cost
         s.jobs.append(.change(account, mutations))
-        if s.due == nil { s.due = cposix_monotonic_ns() + delay }
+        if s.due == nil { s.due = Clocks.monotonic() + delay }
         return true
     }
 
@@ -167,7 +167,7 @@ final class IndexWriter: Sendable {
             let due = state.withLock { $0.due }
             let next = state.wait(until: due ?? .max) { s -> Next? in
                 if s.jobs.isEmpty { return s.isStopping ? .ended : nil }
-                guard let now = s.due, now <= cposix_monotonic_ns() || s.isStopping else {
+                guard let now = s.due, now <= Clocks.monotonic() || s.isStopping else {
                     return s.due == due ? nil : .again
                 }
                 defer {

@@ -2,6 +2,7 @@ import Glibc
 import Logging
 import NIOConcurrencyHelpers
 import NIOCore
+import Primitives
 import ShardFS
 import TestSupport
 import Testing

@@ -1,3 +1,4 @@
+import Primitives
 import ShardFS
 import Testing
 

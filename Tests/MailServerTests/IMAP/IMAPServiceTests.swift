@@ -2,6 +2,7 @@ import FoundationEssentials
 import Glibc
 import NIOCore
 import NIOPosix
+import Primitives
 import ShardFS
 import TestSupport
 import Testing

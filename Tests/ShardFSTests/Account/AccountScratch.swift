@@ -1,5 +1,6 @@
 import FoundationEssentials
 import Glibc
+import Primitives
 import TestSupport
 
 @testable import ShardFS
@@ -40,4 +41,4 @@ final class AccountScratch: Sendable {
     }
 }
 
-func inMilliseconds(_ n: UInt64) -> UInt64 { System.monotonicNanoseconds() + n * 1_000_000 }
+func inMilliseconds(_ n: Int64) -> Int64 { Clocks.monotonic() + n * 1_000_000 }

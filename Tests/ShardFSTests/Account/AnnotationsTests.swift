@@ -1,3 +1,4 @@
+import Primitives
 import Testing
 
 @testable import ShardFS
@@ -131,7 +132,7 @@ import Testing
         try account.annotate(.inbox, [("/private/comment", Self.bytes("in"))])
         let id = try account.mailbox(work).id
         try account.delete(work)
-        try t.reopen { $0.clock = { System.wallSeconds() + 7200 } }
+        try t.reopen { $0.clock = { Clocks.wall() + 7200 } }
         try t.account.maintain()
         let notes = try t.account.context.annotations
         #expect(try notes.list(.mailbox(id)) == [:])

@@ -1,9 +1,10 @@
+import Primitives
 import Testing
 
 @testable import ShardFS
 
 @Suite struct QuotaLimitTests {
-    private static let later = System.wallSeconds() + 1000
+    private static let later = Clocks.wall() + 1000
 
     @Test(
         arguments: [

@@ -1,4 +1,5 @@
 import Glibc
+import Primitives
 import TestSupport
 import Testing
 
@@ -258,7 +259,7 @@ import Testing
     @Test func purgesAfterTheRetention() throws {
         let hours = Locked(Int64(0))
         var options = StoreOptions()
-        options.clock = { System.wallSeconds() + hours.withLock { $0 } * 3600 }
+        options.clock = { Clocks.wall() + hours.withLock { $0 } * 3600 }
         let t = try TreeScratch(options)
         try t.fill([("INBOX", ["a"]), ("Old", ["b"]), ("New", ["c"])])
         let account = try t.account

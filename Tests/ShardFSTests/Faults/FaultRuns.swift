@@ -1,4 +1,5 @@
 import Glibc
+import Primitives
 import TestSupport
 import Testing
 
@@ -103,7 +104,7 @@ enum FaultRun: String, CaseIterable, Sendable, CustomTestStringConvertible {
         var status = try mailbox.readStatus()
         status.uidCeiling = UInt64(try mailbox.snapshot().uidNext.rawValue) + 3
         try mailbox.context.publisher.publish(
-            status.json.serialized(), as: MailboxStatus.fileName, in: mailbox.directory)
+            status.serialized(), as: MailboxStatus.fileName, in: mailbox.directory)
     }
 
     private static func damage(_ directory: String, _ inbox: Mailbox) throws {

@@ -10,10 +10,9 @@ import Testing
         let directory = Glibc.open(try t.directory(), O_RDONLY | O_DIRECTORY)
         defer { close(directory) }
         let publisher = FilePublisher(system: System())
-        var status = try MailboxStatus(
-            JSONValue.parse(#require(try publisher.read("status.json", in: directory)), name: "status.json"))
+        var status = try MailboxStatus(parsing: #require(try publisher.read("status.json", in: directory)))
         status.uidCeiling = next
-        try publisher.publish(status.json.serialized(), as: "status.json", in: directory)
+        try publisher.publish(status.serialized(), as: "status.json", in: directory)
         unlink("\(try t.directory())/changes.log")
         try t.reopen()
         return try t.mailbox()

@@ -1,4 +1,5 @@
 import Glibc
+import Primitives
 import Testing
 
 @testable import ShardFS
@@ -12,9 +13,9 @@ import Testing
         func add() { count.withLock { $0 += 1 } }
 
         func wait(for wanted: Int = 1) -> Bool {
-            let end = System.monotonicNanoseconds() + 60_000_000_000
+            let end = Clocks.monotonic() + 60_000_000_000
             while value < wanted {
-                if System.monotonicNanoseconds() > end { return false }
+                if Clocks.monotonic() > end { return false }
                 System.pause(nanoseconds: 200_000)
             }
             return true

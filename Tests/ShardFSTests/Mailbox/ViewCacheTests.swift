@@ -1,4 +1,5 @@
 import Glibc
+import Primitives
 import TestSupport
 import Testing
 
@@ -73,7 +74,7 @@ extension ShardName {
             var options = StoreOptions()
             options.durability = .none
             // All that was done until now was long ago.
-            options.clock = { System.wallSeconds() + 100 }
+            options.clock = { Clocks.wall() + 100 }
             options.viewCache = cache
             options.hook = counter
             t = try TestStore(options)
@@ -370,7 +371,7 @@ extension ShardName {
     /// A directory that changed a moment ago may change again without a look telling so.
     @Test func aYoungDirectoryIsListedAgain() throws {
         let b = try Bench()
-        try b.t.reopen { $0.clock = { System.wallSeconds() - 1000 } }
+        try b.t.reopen { $0.clock = { Clocks.wall() - 1000 } }
         b.cache.kept.withLock { $0 = [:] }
         _ = try b.t.mailbox()
         try b.t.store.close()

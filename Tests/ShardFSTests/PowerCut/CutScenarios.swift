@@ -1,4 +1,5 @@
 import Glibc
+import Primitives
 import Testing
 
 @testable import ShardFS
@@ -36,10 +37,10 @@ enum CutRun: String, CaseIterable, Sendable, CustomTestStringConvertible {
         let fd = try system.openDirectory(context.directory, name.relativePath)
         defer { system.close(fd) }
         let bytes = try context.publisher.read(MailboxStatus.fileName, in: fd) ?? []
-        var status = try MailboxStatus(JSONValue.parse(bytes, name: MailboxStatus.fileName))
+        var status = try MailboxStatus(parsing: bytes)
         status.uidFloor = UInt64(next)
         status.uidCeiling = ceiling
-        try context.publisher.publish(status.json.serialized(), as: MailboxStatus.fileName, in: fd)
+        try context.publisher.publish(status.serialized(), as: MailboxStatus.fileName, in: fd)
         guard var header = try LogFile.open(system, in: fd)?.header() else { return }
         header.nextUID = UInt64(next)
         header.uidCeiling = ceiling

@@ -1,6 +1,7 @@
 import IMAPCodec
 import NIOConcurrencyHelpers
 import NIOCore
+import Primitives
 
 /// Runs one session: bytes through the decoder into the session, one input at a time.
 final class IMAPDriver: ConnectionDriver {

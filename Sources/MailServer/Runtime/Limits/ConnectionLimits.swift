@@ -1,4 +1,5 @@
 import NIOConcurrencyHelpers
+public import Primitives
 
 /// The limits that all clients of the process share: connections per service and per address, and rates per address.
 ///

@@ -1,3 +1,5 @@
+public import Primitives
+
 /// Why a client has to wait.
 public enum RateLimitReason: Sendable, Equatable {
     case connections, concurrentConnections, messages, recipients, lockedOut

@@ -1,6 +1,7 @@
 import Glibc
 public import Logging
 import NIOConcurrencyHelpers
+import Primitives
 import ShardFS
 
 /// Where log lines go and which: one line each on standard error, as text or JSON. Level and form can be changed

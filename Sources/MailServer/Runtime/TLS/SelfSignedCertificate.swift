@@ -1,6 +1,7 @@
 import Crypto
 import CryptoExtras
 import FoundationEssentials
+import Primitives
 import SwiftASN1
 import X509
 

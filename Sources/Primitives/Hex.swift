@@ -1,6 +1,6 @@
 /// Hexadecimal text, both cases read, lower case written.
-enum Hex {
-    static func encode(_ bytes: [UInt8]) -> String {
+package enum Hex {
+    package static func encode(_ bytes: [UInt8]) -> String {
         let digits = Array("0123456789abcdef".utf8)
         var out: [UInt8] = []
         out.reserveCapacity(bytes.count * 2)
@@ -11,8 +11,14 @@ enum Hex {
         return String(decoding: out, as: UTF8.self)
     }
 
+    /// 16 digits.
+    package static func encode(_ value: UInt64) -> String {
+        let digits = String(value, radix: 16)
+        return String(repeating: "0", count: 16 - digits.count) + digits
+    }
+
     /// nil when `text` is empty, of odd length, or has another character.
-    static func decode(_ text: String) -> [UInt8]? {
+    package static func decode(_ text: String) -> [UInt8]? {
         let bytes = Array(text.utf8)
         guard !bytes.isEmpty, bytes.count.isMultiple(of: 2) else { return nil }
         var out: [UInt8] = []

@@ -1,9 +1,7 @@
-import Primitives
-
 /// Points in time as the store's JSON files write them.
-enum Timestamp {
+package enum Timestamp {
     /// `2026-08-01T12:00:00Z`, from seconds since 1970 UTC (proleptic Gregorian calendar).
-    static func iso8601(_ seconds: Int64) -> String {
+    package static func iso8601(_ seconds: Int64) -> String {
         let second = (seconds % 86_400 + 86_400) % 86_400
         let day = CivilDay(daysSince1970: (seconds &- second) / 86_400)
         let time = [second / 3600, second / 60 % 60, second % 60].map { pad(Int($0), 2) }.joined(separator: ":")

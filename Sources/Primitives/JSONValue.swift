@@ -1,7 +1,7 @@
 import FoundationEssentials
 
 /// A JSON document that keeps the keys nobody here knows and integers of 64 bits.
-public enum JSONValue: Codable, Hashable, Sendable {
+package enum JSONValue: Codable, Hashable, Sendable {
     case null
     case bool(Bool)
     case integer(Int64)
@@ -11,7 +11,7 @@ public enum JSONValue: Codable, Hashable, Sendable {
     case array([JSONValue])
     case object([String: JSONValue])
 
-    public init(from decoder: any Decoder) throws {
+    package init(from decoder: any Decoder) throws {
         let c = try decoder.singleValueContainer()
         if c.decodeNil() {
             self = .null
@@ -32,7 +32,7 @@ public enum JSONValue: Codable, Hashable, Sendable {
         }
     }
 
-    public func encode(to encoder: any Encoder) throws {
+    package func encode(to encoder: any Encoder) throws {
         var c = encoder.singleValueContainer()
         switch self {
         case .null: try c.encodeNil()
@@ -46,18 +46,18 @@ public enum JSONValue: Codable, Hashable, Sendable {
         }
     }
 
-    public subscript(_ key: String) -> JSONValue? {
+    package subscript(_ key: String) -> JSONValue? {
         if case .object(let o) = self { return o[key] }
         return nil
     }
 
-    public var string: String? { if case .string(let s) = self { s } else { nil } }
-    public var bool: Bool? { if case .bool(let b) = self { b } else { nil } }
-    public var array: [JSONValue]? { if case .array(let a) = self { a } else { nil } }
-    public var object: [String: JSONValue]? { if case .object(let o) = self { o } else { nil } }
+    package var string: String? { if case .string(let s) = self { s } else { nil } }
+    package var bool: Bool? { if case .bool(let b) = self { b } else { nil } }
+    package var array: [JSONValue]? { if case .array(let a) = self { a } else { nil } }
+    package var object: [String: JSONValue]? { if case .object(let o) = self { o } else { nil } }
 
     /// A whole number from 0 to 2^64 - 1; a number of another kind or sign is nil.
-    public var unsignedInteger: UInt64? {
+    package var unsignedInteger: UInt64? {
         switch self {
         case .integer(let i): UInt64(exactly: i)
         case .unsigned(let u): u
@@ -66,27 +66,33 @@ public enum JSONValue: Codable, Hashable, Sendable {
         }
     }
 
-    public static func uint(_ value: UInt64) -> JSONValue {
+    package static func uint(_ value: UInt64) -> JSONValue {
         Int64(exactly: value).map { .integer($0) } ?? .unsigned(value)
     }
 
-    /// - Throws: `damaged` when the bytes are no JSON; `name` is for the message.
-    public static func parse(_ bytes: [UInt8], name: String) throws(StoreError) -> JSONValue {
+    /// - Parameter name: for the message of the error.
+    package static func parse(_ bytes: [UInt8], name: String) throws(JSONError) -> JSONValue {
         do {
             return try JSONDecoder().decode(JSONValue.self, from: Data(bytes))
         } catch {
-            throw StoreError(.damaged, "\(name) is not valid JSON")
+            throw JSONError(description: "\(name) is not valid JSON")
         }
     }
 
     /// Keys sorted, two spaces of indent, a newline at the end: friendly to diff and to people.
-    public func serialized() throws(StoreError) -> [UInt8] {
+    /// - Throws: for a number that JSON has no form for.
+    package func serialized() throws(JSONError) -> [UInt8] {
         let encoder = JSONEncoder()
         encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
         do {
             return try Array(encoder.encode(self)) + [0x0A]
         } catch {
-            throw StoreError(.invalidArgument, "a number in the document has no JSON form")
+            throw JSONError(description: "a number in the document has no JSON form")
         }
     }
+}
+
+/// A document that could not be read or written, in one plain sentence.
+package struct JSONError: Error, Hashable, CustomStringConvertible {
+    package let description: String
 }
