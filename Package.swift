@@ -56,7 +56,6 @@ let package = Package(
             name: "ShardIndex", dependencies: ["ShardFS", "Primitives", "CLMDB", "CPosix"], swiftSettings: settings),
 
         // Bytes to values and back, without sockets, disk or clock.
-        .target(name: "Primitives", swiftSettings: settings),
         .target(name: "MIME", dependencies: ["Primitives", "CUnistring"], swiftSettings: settings),
         .target(
             name: "IMAPCodec", dependencies: ["Primitives", nio("NIOCore")], path: "Sources/MailServer/IMAPCodec",
@@ -92,7 +91,8 @@ let package = Package(
             swiftSettings: settings),
 
         .testTarget(
-            name: "ShardFSTests", dependencies: ["ShardFS", "Primitives", "TestSupport"],
+            name: "ShardFSTests",
+            dependencies: ["ShardFS", "DurableFiles", "Primitives", "TestSupport"],
             swiftSettings: settings),
         // A process of its own to be killed.
         .executableTarget(
@@ -103,6 +103,9 @@ let package = Package(
             name: "ShardIndexTests",
             dependencies: ["ShardIndex", "ShardFS", "Primitives", "TestSupport", "shardindex-writer"],
             swiftSettings: settings),
+        .testTarget(
+            name: "DurableFilesTests", dependencies: ["DurableFiles", "Primitives", "TestSupport"],
+            swiftSettings: settings),
         .testTarget(name: "PrimitivesTests", dependencies: ["Primitives", "TestSupport"], swiftSettings: settings),
         .testTarget(name: "MIMETests", dependencies: ["MIME", "TestSupport"], swiftSettings: settings),
         .testTarget(
@@ -112,7 +115,8 @@ let package = Package(
         .testTarget(
             name: "MailServerTests",
             dependencies: [
-                "MailServer", "ShardFS", "ShardIndex", "Primitives", "IMAPCodec", "SMTPCodec", "TestSupport",
+                "MailServer", "ShardFS", "ShardIndex", "DurableFiles", "Primitives", "IMAPCodec", "SMTPCodec",
+                "TestSupport",
                 nio("NIOCore"),
                 nio("NIOPosix"), nio("NIOEmbedded"), nio("NIOConcurrencyHelpers"),
                 server("NIOSSL", "swift-nio-ssl"),

@@ -1,3 +1,4 @@
+public import DurableFiles
 import Glibc
 import Primitives
 
@@ -64,7 +65,7 @@ public final class Store: Sendable {
     /// Whether nothing is written: asked for, or all that the file system allows.
     public var isReadOnly: Bool { options.readOnly }
 
-    let system: System
+    let system: SystemCalls
     let options: StoreOptions
     private let directory: Int32
     private let bootID: String
@@ -82,11 +83,11 @@ public final class Store: Sendable {
     /// Opens the store in `root`, made when it is missing; a store of the old program is taken over as it is.
     /// - Throws: `newerVersion`, `damaged`, `readOnly`, `system`.
     public static func open(_ root: String, options: StoreOptions = StoreOptions()) throws(StoreError) -> Store {
-        let system = System(hook: options.hook)
+        let system = SystemCalls(hook: options.hook)
         var options = options
         if !options.readOnly { try makeRoot(root, system) }
         let directory = try doing("open the store \(root)") { () throws(Errno) in
-            try system.open(System.currentDirectory, root, O_RDONLY | O_DIRECTORY)
+            try system.open(SystemCalls.currentDirectory, root, O_RDONLY | O_DIRECTORY)
         }
         do throws(StoreError) {
             let capabilities =
@@ -105,7 +106,7 @@ public final class Store: Sendable {
     }
 
     private init(
-        root: String, id: String, capabilities: Set<Capability>, system: System, options: StoreOptions,
+        root: String, id: String, capabilities: Set<Capability>, system: SystemCalls, options: StoreOptions,
         directory: Int32, bootID: String
     ) {
         self.root = root
@@ -119,16 +120,16 @@ public final class Store: Sendable {
 
     deinit { system.close(directory) }
 
-    private static func makeRoot(_ root: String, _ system: System) throws(StoreError) {
-        do { try system.makeDirectory(System.currentDirectory, root) } catch .exists {} catch .readOnly {} catch {
+    private static func makeRoot(_ root: String, _ system: SystemCalls) throws(StoreError) {
+        do { try system.makeDirectory(SystemCalls.currentDirectory, root) } catch .exists {} catch .readOnly {} catch {
             throw StoreError.system(error, "make the store \(root)")
         }
     }
 
     /// The store's id, from format.json; a newer layout is refused, not guessed at.
-    private static func format(_ system: System, _ directory: Int32, readOnly: Bool) throws(StoreError) -> String {
-        let publisher = FilePublisher(system: system)
-        if let bytes = try publisher.read(formatName, in: directory) {
+    private static func format(_ system: SystemCalls, _ directory: Int32, readOnly: Bool) throws(StoreError) -> String {
+        let files = system.files
+        if let bytes = try files.read(formatName, in: directory) {
             let json = try JSONValue.stored(bytes, name: formatName)
             guard let version = json["version"]?.unsignedInteger, let id = json["store_id"]?.string else {
                 throw StoreError(.damaged, "\(formatName) lacks version or store_id")
@@ -146,7 +147,7 @@ public final class Store: Sendable {
             "version": .uint(formatVersion), "store_id": .string(id), "starts": .integer(0),
         ])
         do {
-            try publisher.publish(json.storable(), as: formatName, in: directory, replacing: false)
+            try files.publish(json.storable(), as: formatName, in: directory, replacing: false)
         } catch {
             // Another process made it at the same moment.
             guard error.code == .exists else { throw error }
@@ -155,10 +156,11 @@ public final class Store: Sendable {
         return id
     }
 
-    private static func kernelBootID(_ system: System) -> String {
-        guard let fd = try? system.open(System.currentDirectory, "/proc/sys/kernel/random/boot_id", O_RDONLY) else {
+    private static func kernelBootID(_ system: SystemCalls) -> String {
+        guard let fd = try? system.open(SystemCalls.currentDirectory, "/proc/sys/kernel/random/boot_id", O_RDONLY)
+        else {
             // Without one every open looks like a restart: slower, never wrong.
-            return Hex.encode(System.random(UInt64.self))
+            return Hex.encode(SystemCalls.random(UInt64.self))
         }
         defer { system.close(fd) }
         var bytes = [UInt8](repeating: 0, count: 36)
@@ -219,8 +221,8 @@ public final class Store: Sendable {
     /// Every account that has a directory, in order of domain and name.
     public func accounts() throws(StoreError) -> [AccountAddress] {
         var found: [AccountAddress] = []
-        for domain in try DirectoryListing.names(system, directory, "domains").sorted() {
-            for user in try DirectoryListing.names(system, directory, "domains/\(domain)/users").sorted() {
+        for domain in try system.files.names(directory, "domains").sorted() {
+            for user in try system.files.names(directory, "domains/\(domain)/users").sorted() {
                 if let address = try? AccountAddress(local: user, domain: domain), address.local == user,
                     address.domain == domain
                 {

@@ -1,3 +1,5 @@
+public import DurableFiles
+
 /// What went wrong, where, and what the caller may do about it. Two errors are equal when their codes are.
 public struct StoreError: Error, Hashable, Sendable, CustomStringConvertible {
     /// The kind of failure. An open set: a later version may add codes.
@@ -51,26 +53,8 @@ public struct StoreError: Error, Hashable, Sendable, CustomStringConvertible {
         self.errno = errno
     }
 
-    /// Wraps a failed system call; `doing` completes "could not …".
-    static func system(_ errno: Errno, _ doing: String) -> StoreError {
-        let code: Code
-        switch errno {
-        case .noSpace, .quota: code = .noSpace
-        case .readOnly: code = .readOnly
-        case .notDirectory, .isDirectory, .loop: code = .damaged
-        default: code = .system
-        }
-        return StoreError(code, "could not \(doing): \(errno)", errno: errno)
-    }
-
     public var description: String { message }
 
     public static func == (a: StoreError, b: StoreError) -> Bool { a.code == b.code }
     public func hash(into hasher: inout Hasher) { hasher.combine(code) }
-}
-
-/// Runs a system call and names what it was for when it fails.
-@inline(__always)
-func doing<R>(_ what: @autoclosure () -> String, _ body: () throws(Errno) -> R) throws(StoreError) -> R {
-    do { return try body() } catch { throw StoreError.system(error, what()) }
 }

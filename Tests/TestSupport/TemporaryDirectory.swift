@@ -18,6 +18,16 @@ public final class TemporaryDirectory: Sendable {
     }
 
     deinit { removeTree(path) }
+
+    /// Paths below the directory that this process has descriptors of.
+    public func openDescriptors() -> [String] {
+        (0..<1024).compactMap { descriptor in
+            var target = [CChar](repeating: 0, count: 4096)
+            guard readlink("/proc/self/fd/\(descriptor)", &target, 4095) > 0 else { return nil }
+            let name = String(decoding: target.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
+            return name.hasPrefix(path + "/") ? name : nil
+        }
+    }
 }
 
 /// Removes a file, or a directory with all that is in it; links are not followed.

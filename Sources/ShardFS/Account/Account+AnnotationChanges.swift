@@ -1,4 +1,5 @@
 // What other processes do to annotations: seen by looking at the file, which each change replaces.
+import DurableFiles
 
 /// The annotations of an account and its mailboxes at one moment, to be compared with another; their values are kept
 /// as hashes.
@@ -63,7 +64,7 @@ extension Account {
         if subjects.contains(where: { $0.0 != .account }) {
             for listing in try list() where listing.isSelectable {
                 let name = "\(listing.name.relativePath)/\(MailboxStatus.fileName)"
-                guard let bytes = try? context.publisher.read(name, in: context.directory),
+                guard let bytes = try? context.files.read(name, in: context.directory),
                     let status = try? MailboxStatus(parsing: bytes)
                 else { continue }
                 names[status.mailboxID] = listing.name

@@ -1,3 +1,4 @@
+import DurableFiles
 import Primitives
 
 /// What annotations may take. RFC 5464 wants 10 of 1024 bytes at least.
@@ -48,7 +49,7 @@ extension Account {
             for path in try context.mailboxPaths() + deleted {
                 let name = "\(path)/\(MailboxStatus.fileName)"
                 // Whose id cannot be read may have some: then all stay.
-                guard let bytes = try? context.publisher.read(name, in: context.directory),
+                guard let bytes = try? context.files.read(name, in: context.directory),
                     let status = try? MailboxStatus(parsing: bytes)
                 else { return }
                 ids.insert(status.mailboxID)

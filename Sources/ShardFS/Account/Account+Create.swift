@@ -1,3 +1,4 @@
+import DurableFiles
 import Glibc
 import Primitives
 
@@ -30,7 +31,7 @@ extension Account {
 extension AccountContext {
     /// Runs `body` under the lock on the shape of the mailbox tree.
     func shapeLocked<R>(_ body: () throws(StoreError) -> R) throws(StoreError) -> R {
-        try LockFile.hold(system, in: directory, UIDValidityCounter.lockName, until: deadline, body)
+        try system.files.hold(UIDValidityCounter.lockName, in: directory, until: deadline, body)
     }
 
     /// Whether a mailbox of that name holds (or can hold) messages; false for a level without.
@@ -79,7 +80,7 @@ extension AccountContext {
         do { try system.makeDirectory(directory, parent) } catch .exists {} catch {
             throw StoreError.system(error, "make \(parent)")
         }
-        let hidden = "\(parent)/\(Self.newPrefix)\(Hex.encode(System.random(UInt64.self)))"
+        let hidden = "\(parent)/\(Self.newPrefix)\(Hex.encode(SystemCalls.random(UInt64.self)))"
         try doing("make \(hidden)") { () throws(Errno) in try system.makeDirectory(directory, hidden) }
         do throws(StoreError) {
             let fd = try doing("open \(hidden)") { () throws(Errno) in try system.openDirectory(directory, hidden) }
@@ -100,7 +101,7 @@ extension AccountContext {
 
     /// Removes a directory that no name leads a user to, as far as it can.
     func removeTree(_ path: String) {
-        for name in (try? DirectoryListing.names(system, directory, path)) ?? [] {
+        for name in (try? system.files.names(directory, path)) ?? [] {
             let child = "\(path)/\(name)"
             if (try? system.status(directory, child))?.isDirectory == true {
                 removeTree(child)

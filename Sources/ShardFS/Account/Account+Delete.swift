@@ -1,3 +1,4 @@
+import DurableFiles
 import Glibc
 import Primitives
 
@@ -61,7 +62,7 @@ extension Account {
         for entry in try context.entries(in: AccountContext.deletedDirectory) {
             let path = "\(AccountContext.deletedDirectory)/\(entry)"
             guard let status = try context.directoryStatus(path) else { continue }
-            let bytes = try? context.publisher.read("\(path)/\(AccountContext.deletedNote)", in: context.directory)
+            let bytes = try? context.files.read("\(path)/\(AccountContext.deletedNote)", in: context.directory)
             let note = bytes.flatMap { try? JSONValue.stored($0, name: AccountContext.deletedNote) }
             found.append(
                 DeletedMailbox(

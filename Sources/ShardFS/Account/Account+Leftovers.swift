@@ -1,3 +1,4 @@
+import DurableFiles
 import Glibc
 
 extension Account {
@@ -17,7 +18,7 @@ extension Account {
 
     private func sweep(_ directory: String, _ isTemporary: (String) -> Bool) throws(StoreError) -> Int {
         var count = 0
-        for name in try DirectoryListing.names(context.system, context.directory, directory) where isTemporary(name) {
+        for name in try context.files.names(context.directory, directory) where isTemporary(name) {
             let path = "\(directory)/\(name)"
             // What went meanwhile is no loss.
             guard let status = try? context.system.status(context.directory, path), status.isRegularFile,
@@ -36,10 +37,10 @@ extension Account {
         var hours: [(hour: String, path: String, bytes: UInt64)] = []
         for path in try context.mailboxPaths() {
             let bin = "\(path)/\(ExpungedName.directory)"
-            for hour in try DirectoryListing.names(context.system, context.directory, bin)
+            for hour in try context.files.names(context.directory, bin)
             where ExpungedName.isHour(hour) {
                 var bytes: UInt64 = 0
-                for name in try DirectoryListing.names(context.system, context.directory, "\(bin)/\(hour)") {
+                for name in try context.files.names(context.directory, "\(bin)/\(hour)") {
                     let status = try? context.system.status(context.directory, "\(bin)/\(hour)/\(name)")
                     bytes += UInt64(clamping: status?.size ?? 0)
                 }

@@ -117,7 +117,7 @@ extension AccountContext {
 
     /// The special use in status.json; one that cannot be read has none.
     private func storedUse(_ path: String) -> String? {
-        guard let bytes = try? publisher.read("\(path)/\(MailboxStatus.fileName)", in: directory),
+        guard let bytes = try? files.read("\(path)/\(MailboxStatus.fileName)", in: directory),
             // Most have none, and looking is a hundred times faster than parsing.
             Self.contains(bytes, Self.useKey)
         else { return nil }

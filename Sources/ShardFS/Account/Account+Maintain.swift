@@ -1,3 +1,5 @@
+import DurableFiles
+
 extension Account {
     /// The account's upkeep, to be run now and then: finishes deletions that were cut off, and removes for good what is
     /// past its retention, deleted mailboxes and expunged messages, and what a killed creation left.
@@ -10,7 +12,7 @@ extension Account {
         keepViews()
         try context.shapeLocked { () throws(StoreError) in
             for parent in try [AccountContext.below] + context.levels().map({ "\($0)/\(AccountContext.below)" }) {
-                for name in try DirectoryListing.names(context.system, context.directory, parent)
+                for name in try context.files.names(context.directory, parent)
                 where name.hasPrefix(AccountContext.newPrefix) {
                     // Creations hold the account's lock, so nobody works on it.
                     context.removeTree("\(parent)/\(name)")
@@ -26,8 +28,7 @@ extension Account {
         let end = ExpungedName.hour(context.now - context.retentionSeconds)
         var count = 0
         for path in try context.mailboxPaths() {
-            let hours = try DirectoryListing.names(
-                context.system, context.directory, "\(path)/\(ExpungedName.directory)")
+            let hours = try context.files.names(context.directory, "\(path)/\(ExpungedName.directory)")
             // Few mailboxes have any: the others are not opened for it.
             guard hours.contains(where: { ExpungedName.isHour($0) && $0 < end }) else { continue }
             do {

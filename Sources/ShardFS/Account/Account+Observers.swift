@@ -1,4 +1,5 @@
 // Who is told of changes to the tree of mailboxes, to subscriptions and to annotations.
+import DurableFiles
 import Primitives
 
 /// Something that happened to an account beside its messages.
@@ -42,7 +43,7 @@ extension Account {
     /// Calls `body` after every change by this process, on the thread that made it and under no lock; it must not
     /// block. The observation ends with the token that it returns. What other processes do, ``tree(maximumAge:)`` shows.
     public func observe(_ body: @escaping @Sendable (AccountEvent) -> Void) -> Observation {
-        let key = System.random(UInt64.self)
+        let key = SystemCalls.random(UInt64.self)
         observers.withLock { $0.bodies[key] = body }
         return Observation { self.stopObserving(key) }
     }

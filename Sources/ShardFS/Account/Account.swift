@@ -1,3 +1,4 @@
+import DurableFiles
 import Glibc
 import Primitives
 
@@ -117,7 +118,7 @@ extension AccountContext {
         var ready: [Mailbox] = []
         for path in try mailboxPaths() { ready.append(try mailbox(path: path)) }
         defer { withExtendedLifetime(ready) {} }
-        try LockFile.hold(system, in: directory, UIDValidityCounter.lockName, until: deadline) {
+        try system.files.hold(UIDValidityCounter.lockName, in: directory, until: deadline) {
             () throws(StoreError) in
             var mailboxes: [Mailbox] = []
             for path in try mailboxPaths() { mailboxes.append(try mailbox(path: path)) }
@@ -159,7 +160,7 @@ extension AccountContext {
     func highestUIDValidity() throws(StoreError) -> UInt32 {
         // Levels whose deletion was cut off may still have status.json.
         var paths = try levels()
-        for name in try DirectoryListing.names(system, directory, ".deleted") { paths.append(".deleted/\(name)") }
+        for name in try system.files.names(directory, ".deleted") { paths.append(".deleted/\(name)") }
         var highest: UInt32 = 0
         for path in paths {
             let fd: Int32
@@ -176,7 +177,7 @@ extension AccountContext {
                 if error.code != .damaged { throw error }
             }
             do {
-                if let bytes = try publisher.read(MailboxStatus.fileName, in: fd) {
+                if let bytes = try files.read(MailboxStatus.fileName, in: fd) {
                     let status = try MailboxStatus(parsing: bytes)
                     highest = max(highest, status.uidValidity)
                 }
@@ -193,14 +194,14 @@ extension AccountContext {
         status.uidValidity = uidValidity
         status.mailboxID = MailboxStatus.randomID()
         status.specialUse = specialUse
-        let epoch = System.random(UInt64.self)
+        let epoch = SystemCalls.random(UInt64.self)
         status.epoch = epoch
         status.boots[options.node] = bootID
         status.uidFloor = 1
         status.uidCeiling = 1 + MailboxStatus.uidStep
         status.modSeqFloor = 1
         status.modSeqCeiling = 1 + MailboxStatus.modSeqStep
-        try publisher.publish(status.serialized(), as: MailboxStatus.fileName, in: fd)
+        try files.publish(status.serialized(), as: MailboxStatus.fileName, in: fd)
         for name in [MailboxLocks.gateName, MailboxLocks.lockName, Mailbox.statusLockName] {
             system.close(
                 try doing("make \(name)") { () throws(Errno) in try system.open(fd, name, O_RDWR | O_CREAT | O_NOFOLLOW)

@@ -1,10 +1,11 @@
+import DurableFiles
 import Glibc
 import Primitives
 
 /// What every mailbox of an account shares: the account's directory, its quota, the store's options.
 final class AccountContext: Sendable {
-    let system: System
-    let publisher: FilePublisher
+    let system: SystemCalls
+    let files: StoreFiles
     let options: StoreOptions
     let capabilities: Set<Capability>
     /// `domains/{domain}/users/{user}`.
@@ -23,11 +24,11 @@ final class AccountContext: Sendable {
     private let ancestorsSynced = Locked(false)
 
     init(
-        system: System, options: StoreOptions, capabilities: Set<Capability>, directory: Int32, name: String,
+        system: SystemCalls, options: StoreOptions, capabilities: Set<Capability>, directory: Int32, name: String,
         storeID: String, bootID: String, tokens: TokenSource
     ) {
         self.system = system
-        publisher = FilePublisher(system: system)
+        files = system.files
         self.options = options
         self.capabilities = capabilities
         self.directory = directory
@@ -83,7 +84,7 @@ final class AccountContext: Sendable {
 
 /// Tokens for log records: a random nonce of this process and a counter.
 final class TokenSource: Sendable {
-    private let next = Locked(UInt64(System.random(UInt32.self)) << 32)
+    private let next = Locked(UInt64(SystemCalls.random(UInt32.self)) << 32)
 
     func take() -> UInt64 { take(1) }
 

@@ -1,3 +1,4 @@
+import DurableFiles
 import FoundationEssentials
 import Primitives
 
@@ -8,7 +9,7 @@ import Primitives
 struct Annotations: Sendable {
     static let fileName = "metadata.json"
 
-    let system: System
+    let system: SystemCalls
     /// The account's directory.
     let directory: Int32
 
@@ -79,7 +80,7 @@ struct Annotations: Sendable {
     // MARK: The document
 
     private func load() throws(StoreError) -> [String: JSONValue] {
-        guard let bytes = try FilePublisher(system: system).read(Self.fileName, in: directory) else { return [:] }
+        guard let bytes = try system.files.read(Self.fileName, in: directory) else { return [:] }
         guard let document = try JSONValue.stored(bytes, name: Self.fileName).object else {
             throw StoreError(.damaged, "\(Self.fileName) is not an object")
         }
@@ -92,13 +93,13 @@ struct Annotations: Sendable {
 
     private func store(_ document: [String: JSONValue]) throws(StoreError) {
         let bytes = try JSONValue.object(document).storable()
-        try FilePublisher(system: system).publish(bytes, as: Self.fileName, in: directory)
+        try system.files.publish(bytes, as: Self.fileName, in: directory)
     }
 
     private func change(
         until deadline: Int64, _ body: (inout [String: JSONValue]) throws(StoreError) -> Void
     ) throws(StoreError) {
-        try LockFile.hold(system, in: directory, UIDValidityCounter.lockName, until: deadline) {
+        try system.files.hold(UIDValidityCounter.lockName, in: directory, until: deadline) {
             () throws(StoreError) in
             let old = try load()
             var document = old

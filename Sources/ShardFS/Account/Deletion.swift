@@ -1,3 +1,4 @@
+import DurableFiles
 import Glibc
 import Primitives
 
@@ -90,7 +91,7 @@ extension AccountContext {
     private static func stage(_ id: String) -> String { "\(deletedDirectory)/.\(id)" }
 
     private func stages() throws(StoreError) -> [String] {
-        try DirectoryListing.names(system, directory, Self.deletedDirectory).filter { $0.hasPrefix(".") }.sorted()
+        try system.files.names(directory, Self.deletedDirectory).filter { $0.hasPrefix(".") }.sorted()
             .map { "\(Self.deletedDirectory)/\($0)" }
     }
 
@@ -137,9 +138,9 @@ extension AccountContext {
 
     private func moveRest(_ path: String, _ stage: String) throws(StoreError) {
         // Ceilings and keywords are written without the mailbox's lock: none may put a new status.json here.
-        try LockFile.hold(system, in: directory, "\(path)/\(Mailbox.statusLockName)", until: deadline) {
+        try system.files.hold("\(path)/\(Mailbox.statusLockName)", in: directory, until: deadline) {
             () throws(StoreError) in
-            for name in try DirectoryListing.names(system, directory, path)
+            for name in try system.files.names(directory, path)
             where name != Self.below && name != Self.deletionMark && !Self.fixtures.contains(name) {
                 try moveAside("\(path)/\(name)", to: "\(stage)/\(name)")
             }
@@ -180,7 +181,7 @@ extension AccountContext {
         defer { system.close(fd) }
         if let name {
             let note = JSONValue.object(["name": .string(name.description), "deleted_at": .integer(now)])
-            try publisher.publish(note.storable(), as: Self.deletedNote, in: fd)
+            try files.publish(note.storable(), as: Self.deletedNote, in: fd)
         }
         // Not every file system stamps a directory that is renamed.
         try doing("stamp \(stage)") { () throws(Errno) in try system.setModified(fd, now) }
@@ -191,7 +192,7 @@ extension AccountContext {
 
     /// Whether a directory has nothing that anybody could miss.
     private func isShell(_ path: String) throws(StoreError) -> Bool {
-        for name in try DirectoryListing.names(system, directory, path) where !Self.fixtures.contains(name) {
+        for name in try system.files.names(directory, path) where !Self.fixtures.contains(name) {
             if name == Mailbox.temporaryDirectory { continue }
             guard name == Self.below, try !hasBelow(path) else { return false }
         }

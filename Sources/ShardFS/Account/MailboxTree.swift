@@ -1,3 +1,4 @@
+import DurableFiles
 import Glibc
 import Primitives
 
@@ -20,7 +21,7 @@ extension AccountContext {
         if try has("\(path)/\(LogFile.fileName)") { return true }
         if try has("\(path)/\(Self.deletionMark)") { return false }
         if try has("\(path)/\(MailboxStatus.fileName)") { return true }
-        return try DirectoryListing.names(system, directory, path).contains { ShardName.parse($0) != nil }
+        return try system.files.names(directory, path).contains { ShardName.parse($0) != nil }
     }
 
     func mailboxes(among paths: [String]) throws(StoreError) -> [String] {
@@ -52,7 +53,7 @@ extension AccountContext {
         var found: [String] = []
         var unknown: [String] = []
         do {
-            try DirectoryListing.forEach(system, directory, parent) { name, kind in
+            try system.files.forEach(directory, parent) { name, kind in
                 guard name.first != 0x2E else { return }
                 switch kind {
                 case .directory: found.append(String(decoding: name, as: UTF8.self))
@@ -70,7 +71,7 @@ extension AccountContext {
 
     /// Whether anything stands below a level, a directory that no mailbox name leads to included.
     func hasBelow(_ path: String) throws(StoreError) -> Bool {
-        try DirectoryListing.names(system, directory, "\(path)/\(Self.below)").contains { !$0.hasPrefix(".") }
+        try system.files.names(directory, "\(path)/\(Self.below)").contains { !$0.hasPrefix(".") }
     }
 
     static func parent(of path: String) -> String {
@@ -102,7 +103,7 @@ extension AccountContext {
         guard let fd = try? system.openDirectory(directory, path) else { return "" }
         defer { system.close(fd) }
         if let log = try? LogFile.open(system, in: fd, readOnly: true) { return log.openedHeader.mailboxID }
-        guard let bytes = try? publisher.read(MailboxStatus.fileName, in: fd) else { return "" }
+        guard let bytes = try? files.read(MailboxStatus.fileName, in: fd) else { return "" }
         return (try? MailboxStatus(parsing: bytes))?.mailboxID ?? ""
     }
 

@@ -1,3 +1,4 @@
+import DurableFiles
 import Primitives
 
 /// The mailboxes that an account's user has subscribed to: `subscriptions.json`.
@@ -10,7 +11,7 @@ struct Subscriptions: Sendable {
     /// So that no client fills the account's directory with names.
     static let maximum = 10_000
 
-    let system: System
+    let system: SystemCalls
     /// The account's directory.
     let directory: Int32
 
@@ -78,7 +79,7 @@ struct Subscriptions: Sendable {
 
     /// Nil when there is no file.
     private func load() throws(StoreError) -> Document? {
-        guard let bytes = try FilePublisher(system: system).read(Self.fileName, in: directory) else { return nil }
+        guard let bytes = try system.files.read(Self.fileName, in: directory) else { return nil }
         let value = try JSONValue.stored(bytes, name: Self.fileName)
         if let entries = value.array { return Document(keys: [:], entries: entries) }
         guard let keys = value.object else {
@@ -94,7 +95,7 @@ struct Subscriptions: Sendable {
     private func change(
         until deadline: Int64, _ initial: Initial, _ body: (inout [JSONValue]) throws(StoreError) -> Bool
     ) throws(StoreError) -> Bool {
-        try LockFile.hold(system, in: directory, UIDValidityCounter.lockName, until: deadline) {
+        try system.files.hold(UIDValidityCounter.lockName, in: directory, until: deadline) {
             () throws(StoreError) in
             var document: Document
             if let stored = try load() {
@@ -105,7 +106,7 @@ struct Subscriptions: Sendable {
             guard try body(&document.entries) else { return false }
             document.keys[Self.key] = .array(document.entries)
             let bytes = try JSONValue.object(document.keys).storable()
-            try FilePublisher(system: system).publish(bytes, as: Self.fileName, in: directory)
+            try system.files.publish(bytes, as: Self.fileName, in: directory)
             return true
         }
     }

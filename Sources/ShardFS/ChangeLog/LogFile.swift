@@ -1,11 +1,12 @@
 import CPosix
+import DurableFiles
 import Glibc
 
 /// An open change log. Records are appended whole under the mailbox's lock; reading needs no lock.
 final class LogFile: Sendable {
     static let fileName = "changes.log"
 
-    private let system: System
+    private let system: SystemCalls
     /// O_APPEND: for records and for reading.
     let descriptor: Int32
     let identity: FileIdentity
@@ -17,9 +18,10 @@ final class LogFile: Sendable {
     var base: UInt64 { openedHeader.base }
 
     /// Nil when there is no log, or neither slot of its header is valid.
-    static func open(_ system: System, in directory: Int32, readOnly: Bool = false) throws(StoreError) -> LogFile? {
+    static func open(_ system: SystemCalls, in directory: Int32, readOnly: Bool = false) throws(StoreError) -> LogFile?
+    {
         let flags = (readOnly ? O_RDONLY : O_RDWR | O_APPEND) | O_NOFOLLOW
-        guard let (fd, status) = try system.openRegular(directory, fileName, flags, fileName) else { return nil }
+        guard let (fd, status) = try system.files.openRegular(directory, fileName, flags, fileName) else { return nil }
         do throws(StoreError) {
             guard let header = try readHeader(system, fd) else {
                 system.close(fd)
@@ -32,7 +34,7 @@ final class LogFile: Sendable {
         }
     }
 
-    private init(_ system: System, _ descriptor: Int32, _ identity: FileIdentity, _ header: LogHeader) {
+    private init(_ system: SystemCalls, _ descriptor: Int32, _ identity: FileIdentity, _ header: LogHeader) {
         self.system = system
         self.descriptor = descriptor
         self.identity = identity
@@ -41,7 +43,7 @@ final class LogFile: Sendable {
 
     deinit { system.close(descriptor) }
 
-    private static func readHeader(_ system: System, _ fd: Int32) throws(StoreError) -> LogHeader? {
+    private static func readHeader(_ system: SystemCalls, _ fd: Int32) throws(StoreError) -> LogHeader? {
         var bytes = [UInt8](repeating: 0, count: LogHeader.size)
         let result: Result<Int, Errno> = bytes.withUnsafeMutableBytes { raw in
             do throws(Errno) { return .success(try system.read(fd, raw, at: 0)) } catch { return .failure(error) }

@@ -1,18 +1,19 @@
+import DurableFiles
 import Glibc
 
 /// Makes a whole new log and puts it in place of the old one.
 struct LogWriter {
-    let system: System
+    let system: SystemCalls
     let directory: Int32
 
     /// Its own for each writer: two may copy at once.
     private let temporaryName: String
     private static let piece = 4096
 
-    init(system: System, directory: Int32) {
+    init(system: SystemCalls, directory: Int32) {
         self.system = system
         self.directory = directory
-        temporaryName = ".\(LogFile.fileName).\(System.random(UInt64.self)).tmp"
+        temporaryName = ".\(LogFile.fileName).\(SystemCalls.random(UInt64.self)).tmp"
     }
 
     /// Writes header and kept records, all with mod-sequence `floor`; fsync, rename, fsync of the directory.

@@ -1,9 +1,10 @@
+import DurableFiles
 import Glibc
 
 /// The rules of one account: its files, the tree of its mailboxes, what they have in common, its quota.
 struct AccountCheck {
     let check: StoreCheck
-    let system: System
+    let system: SystemCalls
     let root: Int32
     /// Below the store's root.
     let path: String
@@ -28,7 +29,7 @@ struct AccountCheck {
             used.messages += summary.messages
             if summary.isUnsettled { used.isUnsettled = true }
         }
-        for id in try DirectoryListing.names(system, root, "\(path)/\(Self.deletedDirectory)").sorted() {
+        for id in try system.files.names(root, "\(path)/\(Self.deletedDirectory)").sorted() {
             let path = "\(path)/\(Self.deletedDirectory)/\(id)"
             if id.hasPrefix(".") {
                 // Perhaps before its quota was given back.
@@ -51,7 +52,7 @@ struct AccountCheck {
         _ parentPath: String, parent: MailboxName?, _ found: inout [(path: String, summary: MailboxCheck.Summary)],
         _ report: inout CheckReport
     ) throws(StoreError) {
-        for name in try DirectoryListing.names(system, root, parentPath).sorted() {
+        for name in try system.files.names(root, parentPath).sorted() {
             let path = "\(parentPath)/\(name)"
             if StoreCheck.isTemporary(name) {
                 report.add(.leftover, path, "a mailbox that was being made by a process that was killed")
@@ -83,13 +84,13 @@ struct AccountCheck {
     /// A mailbox, or what is left of one whose status and log are both lost.
     private func isMailbox(_ path: String) throws(StoreError) -> Bool {
         if exists("\(path)/\(MailboxStatus.fileName)") || exists("\(path)/\(LogFile.fileName)") { return true }
-        return try DirectoryListing.names(system, root, path).contains { ShardName.parse($0) != nil }
+        return try system.files.names(root, path).contains { ShardName.parse($0) != nil }
     }
 
     private func exists(_ path: String) -> Bool { (try? system.status(root, path)) != nil }
 
     private func status(_ path: String) -> MailboxStatus? {
-        guard let bytes = try? FilePublisher(system: system).read("\(path)/\(MailboxStatus.fileName)", in: root) else {
+        guard let bytes = try? system.files.read("\(path)/\(MailboxStatus.fileName)", in: root) else {
             return nil
         }
         return try? MailboxStatus(parsing: bytes)
@@ -111,7 +112,7 @@ struct AccountCheck {
         }
         let name = "\(path)/\(UIDValidityCounter.fileName)"
         let bytes: [UInt8]?
-        do { bytes = try FilePublisher(system: system).read(name, in: root, limit: 64) } catch {
+        do { bytes = try system.files.read(name, in: root, limit: 64) } catch {
             report.add(.uidValidityCounterBad, name, error.message)
             return
         }
@@ -131,7 +132,7 @@ struct AccountCheck {
     private func checkLedger(_ used: MailboxCheck.Summary, _ report: inout CheckReport) {
         let name = "\(path)/\(QuotaLedger.fileName)"
         let bytes: [UInt8]?
-        do { bytes = try FilePublisher(system: system).read(name, in: root, limit: 1 << 16) } catch {
+        do { bytes = try system.files.read(name, in: root, limit: 1 << 16) } catch {
             report.add(.unreadable, name, error.message)
             return
         }

@@ -1,3 +1,4 @@
+import DurableFiles
 import Glibc
 
 /// The rules of one mailbox: its names, status.json, and the log's header. What the records say is `LogCheck`'s.
@@ -23,7 +24,7 @@ struct MailboxCheck {
     }
 
     let check: StoreCheck
-    let system: System
+    let system: SystemCalls
     let directory: Int32
     /// Below the store's root.
     let path: String
@@ -38,7 +39,7 @@ struct MailboxCheck {
         Mailbox.statusLockName, Mailbox.temporaryDirectory, ExpungedName.directory, "mailboxes",
     ]
 
-    init(check: StoreCheck, system: System, directory: Int32, path: String) {
+    init(check: StoreCheck, system: SystemCalls, directory: Int32, path: String) {
         self.check = check
         self.system = system
         self.directory = directory
@@ -81,7 +82,7 @@ struct MailboxCheck {
     // MARK: names
 
     private mutating func readDirectory(_ report: inout CheckReport) throws(StoreError) {
-        for name in try DirectoryListing.names(system, directory, ".").sorted() where !Self.files.contains(name) {
+        for name in try system.files.names(directory, ".").sorted() where !Self.files.contains(name) {
             if let number = ShardName.parse(name) {
                 try readShard(number, name, &report)
             } else if StoreCheck.isTemporary(name) {
@@ -90,7 +91,7 @@ struct MailboxCheck {
                 report.add(.foreignName, "\(path)/\(name)", "the layout has no such name; it is left alone")
             }
         }
-        for name in try DirectoryListing.names(system, directory, Mailbox.temporaryDirectory) {
+        for name in try system.files.names(directory, Mailbox.temporaryDirectory) {
             report.add(
                 .leftover, "\(path)/\(Mailbox.temporaryDirectory)/\(name)", "a message that never came to be")
         }
@@ -103,7 +104,7 @@ struct MailboxCheck {
             report.add(.foreignName, "\(path)/\(shard)", "it has a shard's name and is no directory")
             return
         }
-        for name in try DirectoryListing.names(system, directory, shard).sorted() {
+        for name in try system.files.names(directory, shard).sorted() {
             let below = "\(shard)/\(name)"
             let at = "\(path)/\(below)"
             guard let parsed = MessageFileName.parse(name) else {
@@ -142,14 +143,14 @@ struct MailboxCheck {
     }
 
     private mutating func readExpunged(_ report: inout CheckReport) throws(StoreError) {
-        for hour in try DirectoryListing.names(system, directory, ExpungedName.directory).sorted() {
+        for hour in try system.files.names(directory, ExpungedName.directory).sorted() {
             let below = "\(ExpungedName.directory)/\(hour)"
             if hour == Mailbox.undeleteLock { continue }
             guard ExpungedName.isHour(hour) else {
                 report.add(.foreignName, "\(path)/\(below)", "this is not an hour; it is left alone")
                 continue
             }
-            for name in try DirectoryListing.names(system, directory, below).sorted() {
+            for name in try system.files.names(directory, below).sorted() {
                 guard let file = ExpungedName(name) else {
                     report.add(.foreignName, "\(path)/\(below)/\(name)", "this is not the name of an expunged message")
                     continue
@@ -166,7 +167,7 @@ struct MailboxCheck {
     private func readStatus(_ report: inout CheckReport) -> MailboxStatus? {
         let at = "\(path)/\(MailboxStatus.fileName)"
         do {
-            guard let bytes = try FilePublisher(system: system).read(MailboxStatus.fileName, in: directory) else {
+            guard let bytes = try system.files.read(MailboxStatus.fileName, in: directory) else {
                 report.add(.statusMissing, at, "there is no \(MailboxStatus.fileName); the log can rebuild it")
                 return nil
             }

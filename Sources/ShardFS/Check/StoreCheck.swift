@@ -1,3 +1,4 @@
+import DurableFiles
 import Glibc
 import Primitives
 
@@ -20,7 +21,7 @@ public struct StoreCheck: Sendable {
 
     /// Looks at a mailbox that changes meanwhile.
     static let attempts = 5
-    private let system = System()
+    private let system = SystemCalls()
 
     public init(root: String) { self.root = root }
 
@@ -33,7 +34,7 @@ public struct StoreCheck: Sendable {
         checkFormat(directory, &report)
         try checkNames(
             directory, ".", ["domains", "tls", "queue", "snapshots", Store.formatName, "token_secret"], &report)
-        for domain in try DirectoryListing.names(system, directory, "domains").sorted() {
+        for domain in try system.files.names(directory, "domains").sorted() {
             let path = "domains/\(domain)"
             guard (try? AccountAddress.domain(domain)) == domain else {
                 report.add(.foreignName, path, "this is not the directory of a domain")
@@ -41,7 +42,7 @@ public struct StoreCheck: Sendable {
             }
             try checkNames(directory, path, ["users", "domain.json", "aliases.json", ".lock"], &report)
             for name in ["domain.json", "aliases.json"] { checkDocument(directory, "\(path)/\(name)", &report) }
-            for user in try DirectoryListing.names(system, directory, "\(path)/users").sorted() {
+            for user in try system.files.names(directory, "\(path)/users").sorted() {
                 let path = "\(path)/users/\(user)"
                 guard (try? AccountAddress.local(user)) == user else {
                     report.add(.foreignName, path, "this is not the directory of an account")
@@ -65,13 +66,13 @@ public struct StoreCheck: Sendable {
 
     private func openRoot() throws(StoreError) -> Int32 {
         try doing("open the store \(root)") { () throws(Errno) in
-            try system.open(System.currentDirectory, root, O_RDONLY | O_DIRECTORY)
+            try system.open(SystemCalls.currentDirectory, root, O_RDONLY | O_DIRECTORY)
         }
     }
 
     private func checkFormat(_ directory: Int32, _ report: inout CheckReport) {
         do {
-            guard let bytes = try FilePublisher(system: system).read(Store.formatName, in: directory) else {
+            guard let bytes = try system.files.read(Store.formatName, in: directory) else {
                 report.add(.oldProgram, Store.formatName, "there is no \(Store.formatName): a store of the old program")
                 return
             }
@@ -128,7 +129,7 @@ public struct StoreCheck: Sendable {
     func checkNames(
         _ directory: Int32, _ path: String, _ known: Set<String>, _ report: inout CheckReport
     ) throws(StoreError) {
-        for name in try DirectoryListing.names(system, directory, path).sorted() where !known.contains(name) {
+        for name in try system.files.names(directory, path).sorted() where !known.contains(name) {
             let at = path == "." ? name : "\(path)/\(name)"
             if Self.isTemporary(name) {
                 report.add(.leftover, at, "a temporary name that a killed process left")
@@ -147,7 +148,7 @@ public struct StoreCheck: Sendable {
     /// A JSON file that may be missing.
     func checkDocument(_ directory: Int32, _ path: String, _ report: inout CheckReport) {
         do {
-            if let bytes = try FilePublisher(system: system).read(path, in: directory) {
+            if let bytes = try system.files.read(path, in: directory) {
                 _ = try JSONValue.stored(bytes, name: path)
             }
         } catch {

@@ -1,3 +1,4 @@
+import DurableFiles
 import Primitives
 
 /// `status.json`: what a mailbox needs beyond its message files. Keys that are not known are kept.
@@ -89,7 +90,9 @@ struct MailboxStatus: Sendable, Equatable {
     /// The bytes of the file.
     func serialized() throws(StoreError) -> [UInt8] { try json.storable() }
 
-    static func randomID() -> String { Hex.encode(System.random(UInt64.self)) + Hex.encode(System.random(UInt64.self)) }
+    static func randomID() -> String {
+        Hex.encode(SystemCalls.random(UInt64.self)) + Hex.encode(SystemCalls.random(UInt64.self))
+    }
 }
 
 /// The keyword names of a mailbox, each behind a letter of its file names.

@@ -1,3 +1,5 @@
+import DurableFiles
+
 /// The flags and keywords of a message: one bit for each ASCII letter or digit that a file name can carry.
 ///
 /// Bit order is ASCII order (`0`–`9`, `A`–`Z`, `a`–`z`), so that the bits in turn are the canonical name.

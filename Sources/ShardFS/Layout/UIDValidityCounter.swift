@@ -1,3 +1,5 @@
+import DurableFiles
+
 /// The account's counter of UIDVALIDITY values, the file `uidvalidity`: a decimal number and a newline, the last value
 /// given out.
 ///
@@ -7,7 +9,7 @@ struct UIDValidityCounter: Sendable {
     static let fileName = "uidvalidity"
     static let lockName = ".lock"
 
-    let system: System
+    let system: SystemCalls
     /// The account's directory.
     let directory: Int32
     /// Seconds since 1970 UTC.
@@ -23,23 +25,23 @@ struct UIDValidityCounter: Sendable {
     func next(
         until deadline: Int64, highestInUse: () throws(StoreError) -> UInt32
     ) throws(StoreError) -> UInt32 {
-        try LockFile.hold(system, in: directory, Self.lockName, until: deadline) { () throws(StoreError) in
+        try system.files.hold(Self.lockName, in: directory, until: deadline) { () throws(StoreError) in
             try nextUnderLock(highestInUse: highestInUse)
         }
     }
 
     /// As `next(until:highestInUse:)`, for a caller that holds the account's lock.
     func nextUnderLock(highestInUse: () throws(StoreError) -> UInt32) throws(StoreError) -> UInt32 {
-        let publisher = FilePublisher(system: system)
+        let files = system.files
         // A clock before 1970 or after 2106 says nothing; counting goes on.
         let now = UInt32(exactly: clock()) ?? 0
         let value: UInt32
-        if let last = try stored(publisher) {
+        if let last = try stored(files) {
             value = max(now, try successor(last))
         } else {
             value = try successor(max(now, try highestInUse()))
         }
-        try publisher.publish(Array("\(value)\n".utf8), as: Self.fileName, in: directory)
+        try files.publish(Array("\(value)\n".utf8), as: Self.fileName, in: directory)
         return value
     }
 
@@ -49,9 +51,9 @@ struct UIDValidityCounter: Sendable {
     }
 
     /// The last value; nil when the file is missing or holds none.
-    private func stored(_ publisher: FilePublisher) throws(StoreError) -> UInt32? {
+    private func stored(_ files: StoreFiles) throws(StoreError) -> UInt32? {
         do {
-            return try publisher.read(Self.fileName, in: directory, limit: 64).flatMap(Self.parse)
+            return try files.read(Self.fileName, in: directory, limit: 64).flatMap(Self.parse)
         } catch {
             // Far too large, or no file at all; the latter fails again, and for good, when it is to be replaced.
             if error.code == .damaged { return nil }

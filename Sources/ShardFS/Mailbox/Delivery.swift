@@ -1,3 +1,5 @@
+import DurableFiles
+
 /// One message into several mailboxes as one step.
 public enum Delivery {
     /// Gives a finished message a name in each mailbox: one write of the bytes, a link for each. All or none: when it

@@ -1,3 +1,4 @@
+import DurableFiles
 import Glibc
 import Primitives
 
@@ -202,8 +203,8 @@ extension Mailbox {
         try checkWritable()
         // Two at once would both find the file, and bring it back twice.
         do {
-            return try LockFile.hold(
-                system, in: directory, "\(ExpungedName.directory)/\(Self.undeleteLock)", until: context.deadline
+            return try system.files.hold(
+                "\(ExpungedName.directory)/\(Self.undeleteLock)", in: directory, until: context.deadline
             ) { () throws(StoreError) in try undeleteLocked(message) }
         } catch {
             // Nothing was ever expunged here.
@@ -240,10 +241,10 @@ extension Mailbox {
     /// Removes for good what was expunged in an hour before `before` (`yyyymmddhh`, UTC). How many files went.
     public func purgeExpunged(before: String) throws(StoreError) -> Int {
         var count = 0
-        for hour in try DirectoryListing.names(system, directory, ExpungedName.directory) where hour < before {
+        for hour in try system.files.names(directory, ExpungedName.directory) where hour < before {
             guard ExpungedName.isHour(hour) else { continue }
             let path = "\(ExpungedName.directory)/\(hour)"
-            for name in try DirectoryListing.names(system, directory, path) where ExpungedName(name) != nil {
+            for name in try system.files.names(directory, path) where ExpungedName(name) != nil {
                 try remove("\(path)/\(name)", in: directory)
                 count += 1
             }

@@ -1,4 +1,5 @@
 // Who is told of changes.
+import DurableFiles
 import Primitives
 
 extension Mailbox {
@@ -14,7 +15,7 @@ extension Mailbox {
     /// Changes of other processes are seen at once while ``isWatched``; else whoever wants to know calls ``refresh()``
     /// now and then.
     public func observe(_ body: @escaping @Sendable () -> Void) -> Observation {
-        let key = System.random(UInt64.self)
+        let key = SystemCalls.random(UInt64.self)
         let observation = Observation { self.stopObserving(key) }
         let isFirst = observers.withLock { o in
             o.bodies[key] = body

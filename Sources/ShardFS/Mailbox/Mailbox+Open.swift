@@ -1,3 +1,4 @@
+import DurableFiles
 import Glibc
 import Primitives
 
@@ -112,7 +113,7 @@ extension Mailbox {
     /// Shards in the directory or in the view, newest first.
     func shardNumbers() throws(StoreError) -> [UInt32] {
         var numbers = Set(state.withLock { $0.view.list.shards.map(\.number) })
-        try DirectoryListing.forEach(system, directory, ".") { name, _ in
+        try system.files.forEach(directory, ".") { name, _ in
             if let number = ShardName.parse(name) { numbers.insert(number) }
         }
         return numbers.sorted(by: >)

@@ -1,4 +1,5 @@
 import COpenSSL
+import DurableFiles
 import Glibc
 import Primitives
 
@@ -28,9 +29,9 @@ public final class MessageFile: Sendable {
     /// For sendfile(2); valid while this object lives.
     public let descriptor: Int32
     let identity: FileIdentity
-    private let system: System
+    private let system: SystemCalls
 
-    private init(_ system: System, _ descriptor: Int32, _ uid: UID, _ status: FileStatus) {
+    private init(_ system: SystemCalls, _ descriptor: Int32, _ uid: UID, _ status: FileStatus) {
         self.system = system
         self.descriptor = descriptor
         self.uid = uid
@@ -43,10 +44,12 @@ public final class MessageFile: Sendable {
 
     /// Nil when there is no such file.
     static func open(
-        _ system: System, _ directory: Int32, _ name: UnsafePointer<CChar>, uid: UID
+        _ system: SystemCalls, _ directory: Int32, _ name: UnsafePointer<CChar>, uid: UID
     ) throws(StoreError) -> MessageFile? {
         let flags = O_RDONLY | O_NOFOLLOW | O_NONBLOCK
-        guard let (fd, status) = try system.openRegular(directory, name, flags, "message \(uid)") else { return nil }
+        guard let (fd, status) = try system.files.openRegular(directory, name, flags, "message \(uid)") else {
+            return nil
+        }
         return MessageFile(system, fd, uid, status)
     }
 

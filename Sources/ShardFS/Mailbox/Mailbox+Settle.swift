@@ -1,3 +1,4 @@
+import DurableFiles
 import Glibc
 import Primitives
 
@@ -98,7 +99,7 @@ extension Mailbox {
         for number in try shardNumbers() where numbers.contains(number) {
             guard let shard = try shard(number) else { continue }
             var names: [String] = []
-            try DirectoryListing.forEach(system, shard.descriptor, ".") { name, _ in
+            try system.files.forEach(shard.descriptor, ".") { name, _ in
                 if let parsed = MessageFileName.parse(name), parsed.uid >= first, parsed.uid <= last {
                     names.append(String(decoding: name, as: UTF8.self))
                 }
@@ -165,9 +166,9 @@ struct ExpungedName: Sendable {
 extension Mailbox {
     /// Calls `body` for each message in `.expunged/`, with the hour's directory.
     func forEachExpunged(_ body: (String, ExpungedName) throws(StoreError) -> Void) throws(StoreError) {
-        for hour in try DirectoryListing.names(system, directory, ExpungedName.directory).sorted() {
+        for hour in try system.files.names(directory, ExpungedName.directory).sorted() {
             guard ExpungedName.isHour(hour) else { continue }
-            for name in try DirectoryListing.names(system, directory, "\(ExpungedName.directory)/\(hour)") {
+            for name in try system.files.names(directory, "\(ExpungedName.directory)/\(hour)") {
                 if let file = ExpungedName(name) { try body(hour, file) }
             }
         }

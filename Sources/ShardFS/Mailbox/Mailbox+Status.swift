@@ -1,11 +1,12 @@
 // status.json, its ceilings and keywords, and the copy of them in the log's header.
+import DurableFiles
 import Primitives
 
 extension Mailbox {
     static let statusLockName = ".status.lock"
 
     func readStatus() throws(StoreError) -> MailboxStatus {
-        guard let bytes = try context.publisher.read(MailboxStatus.fileName, in: directory) else {
+        guard let bytes = try context.files.read(MailboxStatus.fileName, in: directory) else {
             if !context.leads(path, to: self) { throw StoreError(.gone, "the mailbox was deleted") }
             throw StoreError(.damaged, "\(MailboxStatus.fileName) of \(path) is missing")
         }
@@ -15,7 +16,7 @@ extension Mailbox {
     /// Reads, changes and replaces status.json under its own lock; durable when it returns.
     @discardableResult
     func updateStatus(_ change: (inout MailboxStatus) throws(StoreError) -> Void) throws(StoreError) -> MailboxStatus {
-        try LockFile.hold(system, in: directory, Self.statusLockName, until: context.deadline) {
+        try system.files.hold(Self.statusLockName, in: directory, until: context.deadline) {
             () throws(StoreError) in
             var status = try readStatus()
             guard status.mailboxID == id else {
@@ -24,7 +25,7 @@ extension Mailbox {
             let before = status
             try change(&status)
             if status != before {
-                try context.publisher.publish(
+                try context.files.publish(
                     status.serialized(), as: MailboxStatus.fileName, in: directory)
             }
             state.withLock { s in
@@ -171,13 +172,13 @@ extension Mailbox {
                     try doing("sync the file system") { () throws(Errno) in try system.syncFileSystem(directory) }
                 }
                 // Every one: another process may have renamed in a shard that this one never opened.
-                for name in try DirectoryListing.names(system, directory, ".") where ShardName.parse(name) != nil {
+                for name in try system.files.names(directory, ".") where ShardName.parse(name) != nil {
                     do throws(StoreError) { try syncBelow(name) } catch {
                         // Something of that name that is no directory holds no messages.
                         guard error.code == .damaged else { throw error }
                     }
                 }
-                for hour in try DirectoryListing.names(system, directory, ExpungedName.directory)
+                for hour in try system.files.names(directory, ExpungedName.directory)
                 where ExpungedName.isHour(hour) {
                     try syncBelow("\(ExpungedName.directory)/\(hour)")
                 }

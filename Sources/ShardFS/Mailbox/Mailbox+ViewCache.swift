@@ -1,4 +1,5 @@
 // The view kept between two openings (`ViewCache`): read at the opening, checked, written when the mailbox is let go.
+import DurableFiles
 import Primitives
 
 //
@@ -41,7 +42,7 @@ extension Mailbox {
     }
 
     private static func agrees(
-        _ head: ViewHead, with log: LogFile, _ status: MailboxStatus, _ system: System
+        _ head: ViewHead, with log: LogFile, _ status: MailboxStatus, _ system: SystemCalls
     ) throws(StoreError) -> Bool {
         let header = log.openedHeader
         guard head.epoch == header.epoch, head.base == header.base, head.uidValidity == status.uidValidity,
@@ -150,7 +151,7 @@ extension Mailbox {
         for table in view.list.shards {
             gone.remove(table.number)
             if !parts.holds(table) {
-                let serial = System.random(UInt64.self)
+                let serial = SystemCalls.random(UInt64.self)
                 piece.append((table.number, ShardPart.encode(table, serial: serial)))
                 bytes += piece.last?.bytes.count ?? 0
                 stored[table.number] = ViewParts.Stored(serial: serial, hasDates: !table.columns.dates.isEmpty)

@@ -1,3 +1,4 @@
+import DurableFiles
 import Glibc
 import Primitives
 
@@ -50,7 +51,7 @@ public final class Mailbox: Sendable {
     /// RFC 8474's MAILBOXID.
     public let id: String
 
-    var system: System { context.system }
+    var system: SystemCalls { context.system }
     var options: StoreOptions { context.options }
 
     /// Shard directories that are kept open.

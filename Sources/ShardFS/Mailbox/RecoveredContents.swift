@@ -1,3 +1,4 @@
+import DurableFiles
 import Glibc
 
 /// The messages that recovery found, each with one name.
@@ -13,7 +14,7 @@ struct RecoveredContents {
     /// What the old log says of a message: digest, size, time.
     private var known: [UInt32: LogRecord] = [:]
 
-    private var system: System { context.system }
+    private var system: SystemCalls { context.system }
 
     init(
         context: AccountContext, directory: Int32, log: LogFile?, floor: UInt64, uidValidity: UInt32
@@ -72,19 +73,19 @@ struct RecoveredContents {
         let last = UInt64(set.uid) + UInt64(set.messageSize) - 1
         let numbers = set.uid / UID.perShard...UInt32(last / UInt64(UID.perShard))
         // By the shards that are there: the set may be as large as the space of UIDs.
-        for shard in try DirectoryListing.names(system, directory, ".") {
+        for shard in try system.files.names(directory, ".") {
             guard let number = ShardName.parse(shard), numbers.contains(number) else { continue }
-            let names = try DirectoryListing.names(system, directory, shard).filter {
+            let names = try system.files.names(directory, shard).filter {
                 MessageFileName.parse($0).map { $0.uid >= set.uid && UInt64($0.uid) <= last } ?? false
             }
             for name in names { try remove("\(shard)/\(name)") }
             // Without names too: who removed them may have died before its sync.
             if try exists(shard) { try sync(shard) }
         }
-        for hour in try DirectoryListing.names(system, directory, ExpungedName.directory)
+        for hour in try system.files.names(directory, ExpungedName.directory)
         where ExpungedName.isHour(hour) {
             let path = "\(ExpungedName.directory)/\(hour)"
-            for name in try DirectoryListing.names(system, directory, path) {
+            for name in try system.files.names(directory, path) {
                 guard let file = ExpungedName(name), file.uidValidity == uidValidity, file.uid >= set.uid,
                     UInt64(file.uid) <= last
                 else { continue }
@@ -113,7 +114,7 @@ struct RecoveredContents {
 
     private mutating func readShards() throws(StoreError) {
         var numbers: [UInt32] = []
-        try DirectoryListing.forEach(system, directory, ".") { name, kind in
+        try system.files.forEach(directory, ".") { name, kind in
             if let number = ShardName.parse(name), kind == .directory || kind == .unknown { numbers.append(number) }
         }
         let expunged = try expungedIdentities()
@@ -229,11 +230,11 @@ struct RecoveredContents {
 
     private func expungedIdentities() throws(StoreError) -> [UInt32: Set<FileIdentity>] {
         var found: [UInt32: Set<FileIdentity>] = [:]
-        for hour in try DirectoryListing.names(system, directory, ExpungedName.directory)
+        for hour in try system.files.names(directory, ExpungedName.directory)
         where ExpungedName.isHour(hour) {
             let path = "\(ExpungedName.directory)/\(hour)"
             let names: [String]
-            do { names = try DirectoryListing.names(system, directory, path) } catch {
+            do { names = try system.files.names(directory, path) } catch {
                 // A file of that name is nobody's; a directory that cannot be read may hold what was expunged.
                 if error.errno == .notDirectory { continue }
                 throw error

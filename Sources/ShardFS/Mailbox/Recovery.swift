@@ -1,3 +1,4 @@
+import DurableFiles
 import Glibc
 
 /// What stands in a mailbox's directory before it is open: whether status.json and the log belong together, and the
@@ -21,12 +22,12 @@ struct Recovery {
     let directory: Int32
     let path: String
 
-    private var system: System { context.system }
+    private var system: SystemCalls { context.system }
 
     /// The status, nil when it is missing or damaged.
     private func status() throws(StoreError) -> MailboxStatus? {
         do {
-            guard let bytes = try context.publisher.read(MailboxStatus.fileName, in: directory) else { return nil }
+            guard let bytes = try context.files.read(MailboxStatus.fileName, in: directory) else { return nil }
             return try MailboxStatus(parsing: bytes)
         } catch {
             // Bytes that mean nothing are like none; a file that cannot be read at all is an error.
@@ -67,7 +68,7 @@ struct Recovery {
     /// Without status.json and log: whether there are shards, so that it is a mailbox all the same.
     private func isMailbox() throws(StoreError) -> Bool {
         var found = false
-        try DirectoryListing.forEach(system, directory, ".") { name, _ in
+        try system.files.forEach(directory, ".") { name, _ in
             if ShardName.parse(name) != nil { found = true }
         }
         return found
@@ -137,7 +138,7 @@ struct Recovery {
         status.uidCeiling = min(status.uidFloor + MailboxStatus.uidStep, MailboxStatus.uidEnd)
         status.modSeqCeiling = min(
             status.modSeqFloor + MailboxStatus.modSeqStep + UInt64(contents.messages.count), MailboxStatus.modSeqEnd)
-        let epoch = System.random(UInt64.self)
+        let epoch = SystemCalls.random(UInt64.self)
         status.epoch = epoch
         status.boots[context.options.node] = context.bootID
         status.clean = nil
@@ -156,7 +157,7 @@ struct Recovery {
 
     /// Replaces status.json under its lock, with what others added to it since it was read. Ceilings never go down.
     private func publish(_ status: MailboxStatus) throws(StoreError) -> MailboxStatus {
-        try LockFile.hold(system, in: directory, Mailbox.statusLockName, until: context.deadline) {
+        try system.files.hold(Mailbox.statusLockName, in: directory, until: context.deadline) {
             () throws(StoreError) in
             var status = status
             if let now = try self.status(), now.uidValidity == status.uidValidity {
@@ -164,7 +165,7 @@ struct Recovery {
                 status.uidCeiling = max(status.uidCeiling, now.uidCeiling)
                 status.modSeqCeiling = max(status.modSeqCeiling, now.modSeqCeiling)
             }
-            try context.publisher.publish(status.serialized(), as: MailboxStatus.fileName, in: directory)
+            try context.files.publish(status.serialized(), as: MailboxStatus.fileName, in: directory)
             return status
         }
     }

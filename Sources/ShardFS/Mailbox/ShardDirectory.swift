@@ -1,3 +1,4 @@
+import DurableFiles
 import Glibc
 import Primitives
 
@@ -5,7 +6,7 @@ import Primitives
 final class ShardDirectory: Sendable {
     let number: UInt32
     let descriptor: Int32
-    private let system: System
+    private let system: SystemCalls
     /// Whether this process has made the shard's own name durable.
     let nameSynced = Locked(false)
 
@@ -16,7 +17,7 @@ final class ShardDirectory: Sendable {
         try doing("sync a shard directory") { () throws(Errno) in try shared.sync(system, descriptor) }
     }
 
-    init(system: System, number: UInt32, descriptor: Int32) {
+    init(system: SystemCalls, number: UInt32, descriptor: Int32) {
         self.system = system
         self.number = number
         self.descriptor = descriptor
@@ -27,7 +28,7 @@ final class ShardDirectory: Sendable {
     /// The names that stand for a UID here, most often one; by listing.
     func names(of uid: UInt32) throws(StoreError) -> [(name: String, flags: MessageFlags)] {
         var found: [(name: String, flags: MessageFlags)] = []
-        try DirectoryListing.forEach(system, descriptor, ".") { name, _ in
+        try system.files.forEach(descriptor, ".") { name, _ in
             if let parsed = MessageFileName.parse(name), parsed.uid == uid {
                 found.append((String(decoding: name, as: UTF8.self), parsed.flags))
             }
@@ -74,11 +75,11 @@ struct ShardListing {
     static let present: UInt64 = 1 << 63
 
     /// Takes the listing; nothing may change the shard meanwhile.
-    init(_ system: System, _ shard: ShardDirectory) throws(StoreError) {
+    init(_ system: SystemCalls, _ shard: ShardDirectory) throws(StoreError) {
         try self.init(system, directory: shard.descriptor, number: shard.number)
     }
 
-    init(_ system: System, directory: Int32, number: UInt32) throws(StoreError) {
+    init(_ system: SystemCalls, directory: Int32, number: UInt32) throws(StoreError) {
         let first = number * UID.perShard
         // Local copies: a capture of `self` would cost a uniqueness check for each name.
         var table = self.table
@@ -87,7 +88,7 @@ struct ShardListing {
         var foreign: [String] = []
         let result: Result<Void, StoreError> = table.withUnsafeMutableBufferPointer { slots in
             do throws(StoreError) {
-                try DirectoryListing.forEach(system, directory, ".") { name, kind in
+                try system.files.forEach(directory, ".") { name, kind in
                     guard let parsed = MessageFileName.parse(name), parsed.uid >= first,
                         parsed.uid - first < UID.perShard, kind == .file || kind == .unknown
                     else {

@@ -1,4 +1,5 @@
 import COpenSSL
+import DurableFiles
 import Glibc
 import Primitives
 
@@ -40,13 +41,13 @@ public final class StagedMessage: Sendable {
     /// Where there are no unnamed files: the directory and name that hold the bytes meanwhile.
     let temporaryName: String?
     let temporaryDirectory: Int32?
-    private let system: System
+    private let system: SystemCalls
     private let durability: StoreOptions.Durability
     private let canLink: Bool
     private let state: Locked<State>
 
     init(
-        system: System, descriptor: Int32, temporaryDirectory: Int32?, temporaryName: String?,
+        system: SystemCalls, descriptor: Int32, temporaryDirectory: Int32?, temporaryName: String?,
         durability: StoreOptions.Durability, canLink: Bool
     ) {
         self.system = system
@@ -164,7 +165,7 @@ public final class StagedMessage: Sendable {
 extension StagedMessage {
     /// Without hard links every name gets bytes of its own: written and synced under a hidden name, then renamed.
     private func copy(_ directory: Int32, _ name: UnsafePointer<CChar>) throws(Errno) {
-        let hidden = ".\(Hex.encode(System.random(UInt64.self))).tmp"
+        let hidden = ".\(Hex.encode(SystemCalls.random(UInt64.self))).tmp"
         let copy = try system.open(directory, hidden, O_RDWR | O_CREAT | O_EXCL)
         defer { system.close(copy) }
         do throws(Errno) {
@@ -241,7 +242,7 @@ extension Mailbox {
         let at = try doing("open \(Self.temporaryDirectory)") { () throws(Errno) in
             try system.openDirectory(directory, Self.temporaryDirectory)
         }
-        let name = "\(System.processID).\(Hex.encode(System.random(UInt64.self)))"
+        let name = "\(SystemCalls.processID).\(Hex.encode(SystemCalls.random(UInt64.self)))"
         do {
             let fd = try system.open(at, name, O_RDWR | O_CREAT | O_EXCL)
             return StagedMessage(

@@ -1,4 +1,5 @@
 import CPosix
+import DurableFiles
 
 // A mailbox's view as bytes: a head, and a part for each shard. Everything is checked when it is read back; a part that
 // is not what the head names makes the whole worth nothing.

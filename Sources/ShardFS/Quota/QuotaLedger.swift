@@ -1,3 +1,4 @@
+import DurableFiles
 import Glibc
 import Primitives
 
@@ -31,7 +32,7 @@ final class QuotaLedger: Sendable {
         var isExact: Bool
     }
 
-    private let system: System
+    private let system: SystemCalls
     private let directory: Int32
     private let boot: QuotaBoot
     private let lockWait: Int64
@@ -48,7 +49,7 @@ final class QuotaLedger: Sendable {
     ///   - lockWait: nanoseconds that a caller waits for the ledger.
     ///   - readOnly: nothing is locked, made or written; `usage` answers all the same.
     init(
-        system: System, directory: Int32, bootID: String, lockWait: Int64 = 10_000_000_000, readOnly: Bool = false,
+        system: SystemCalls, directory: Int32, bootID: String, lockWait: Int64 = 10_000_000_000, readOnly: Bool = false,
         syncsEachChange: Bool = false
     ) {
         self.system = system
@@ -199,7 +200,7 @@ final class QuotaLedger: Sendable {
 
     private func readWithoutLock() throws(StoreError) -> QuotaLine {
         // A line is written by one call, and its checksum tells when a read met it half way.
-        guard let bytes = try FilePublisher(system: system).read(Self.fileName, in: directory, limit: 4096) else {
+        guard let bytes = try system.files.read(Self.fileName, in: directory, limit: 4096) else {
             return .unknown
         }
         return bytes.withUnsafeBytes {

@@ -1,3 +1,4 @@
+import DurableFiles
 import Primitives
 
 /// What an account may use; 0 is no limit.
@@ -40,7 +41,7 @@ final class QuotaLimit: Sendable {
         var limits: QuotaLimits
     }
 
-    private let system: System
+    private let system: SystemCalls
     private let directory: Int32
     private let clock: @Sendable () -> Int64
     private let known = Locked<Known?>(nil)
@@ -48,7 +49,7 @@ final class QuotaLimit: Sendable {
     /// - Parameters:
     ///   - directory: the account's, which must stay open for as long as this object lives.
     ///   - clock: seconds since 1970 UTC, of the machine that stamps the files.
-    init(system: System, directory: Int32, clock: @escaping @Sendable () -> Int64 = { Clocks.wall() }) {
+    init(system: SystemCalls, directory: Int32, clock: @escaping @Sendable () -> Int64 = { Clocks.wall() }) {
         self.system = system
         self.directory = directory
         self.clock = clock
@@ -94,7 +95,7 @@ final class QuotaLimit: Sendable {
     }
 
     private func parse() throws(StoreError) -> QuotaLimits {
-        guard let raw = try FilePublisher(system: system).read(Self.fileName, in: directory, limit: 1 << 20) else {
+        guard let raw = try system.files.read(Self.fileName, in: directory, limit: 1 << 20) else {
             return .none
         }
         let document = try JSONValue.stored(raw, name: Self.fileName)

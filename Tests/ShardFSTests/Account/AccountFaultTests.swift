@@ -1,3 +1,4 @@
+import DurableFiles
 import Primitives
 import Testing
 
@@ -9,7 +10,7 @@ import Testing
     private static let errors: [Errno] = [.io, .noSpace, .readOnly, .tooManyFiles]
 
     private func failEachCall(
-        _ error: Errno, prepare: (AccountScratch) throws -> Void, run: (AccountScratch, System) throws -> Void,
+        _ error: Errno, prepare: (AccountScratch) throws -> Void, run: (AccountScratch, SystemCalls) throws -> Void,
         check: (AccountScratch, _ failed: Bool) throws -> Void
     ) throws {
         for index in 0..<100 {
@@ -17,7 +18,7 @@ import Testing
             try prepare(scratch)
             let hook = FailingHook(at: index, error)
             do {
-                try run(scratch, System(hook: hook))
+                try run(scratch, SystemCalls(hook: hook))
                 try check(scratch, false)
                 // Unlocking and closing may fail without anybody hearing of it; else the operation was over before.
                 if !hook.didFail { return }
@@ -68,7 +69,7 @@ import Testing
     }
 
     @Test(arguments: errors) func ledger(_ error: Errno) throws {
-        func make(_ scratch: AccountScratch, _ system: System, _ boot: String) -> QuotaLedger {
+        func make(_ scratch: AccountScratch, _ system: SystemCalls, _ boot: String) -> QuotaLedger {
             QuotaLedger(system: system, directory: scratch.directory, bootID: boot)
         }
         try failEachCall(error) { scratch in

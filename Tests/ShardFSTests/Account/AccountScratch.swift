@@ -1,3 +1,4 @@
+import DurableFiles
 import FoundationEssentials
 import Glibc
 import Primitives
@@ -9,9 +10,9 @@ import TestSupport
 final class AccountScratch: Sendable {
     private let place = TemporaryDirectory()
     let directory: Int32
-    let system = System()
+    let system = SystemCalls()
 
-    init() throws { directory = try system.openDirectory(System.currentDirectory, place.path) }
+    init() throws { directory = try system.openDirectory(SystemCalls.currentDirectory, place.path) }
 
     deinit { system.close(directory) }
 
@@ -29,16 +30,7 @@ final class AccountScratch: Sendable {
 
     func makeDirectory(_ name: String) throws { try system.makeDirectory(directory, name) }
 
-    /// Descriptors that this process has open for files below the directory.
-    func openDescriptors() -> [String] {
-        let descriptors = (try? DirectoryListing.names(System(), AT_FDCWD, "/proc/self/fd")) ?? []
-        return descriptors.compactMap { fd in
-            var target = [CChar](repeating: 0, count: 4096)
-            guard readlink("/proc/self/fd/\(fd)", &target, 4095) > 0 else { return nil }
-            let name = String(decoding: target.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
-            return name.hasPrefix(path + "/") ? name : nil
-        }
-    }
+    func openDescriptors() -> [String] { place.openDescriptors() }
 }
 
 func inMilliseconds(_ n: Int64) -> Int64 { Clocks.monotonic() + n * 1_000_000 }

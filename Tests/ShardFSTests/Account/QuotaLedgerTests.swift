@@ -1,3 +1,4 @@
+import DurableFiles
 import Primitives
 import TestSupport
 import Testing
@@ -5,7 +6,7 @@ import Testing
 @testable import ShardFS
 
 @Suite struct QuotaLedgerTests {
-    private func ledger(_ scratch: AccountScratch, boot: String = "boot-1", system: System? = nil) -> QuotaLedger {
+    private func ledger(_ scratch: AccountScratch, boot: String = "boot-1", system: SystemCalls? = nil) -> QuotaLedger {
         QuotaLedger(
             system: system ?? scratch.system, directory: scratch.directory, bootID: boot, lockWait: 20_000_000_000)
     }
@@ -169,7 +170,7 @@ import Testing
     @Test func theCleanMarkIsGoneFromTheDiskBeforeTheFirstChange() throws {
         let scratch = try AccountScratch()
         let recorder = LedgerRecorder()
-        let quota = ledger(scratch, system: System(hook: recorder))
+        let quota = ledger(scratch, system: SystemCalls(hook: recorder))
         try quota.set(bytes: 10, messages: 1)
         try quota.close()
         recorder.forget()
@@ -189,7 +190,7 @@ import Testing
     @Test func aFailedSyncLeavesTheMarkToBeTakenAwayAgain() throws {
         let scratch = try AccountScratch()
         let recorder = LedgerRecorder()
-        let quota = ledger(scratch, system: System(hook: recorder))
+        let quota = ledger(scratch, system: SystemCalls(hook: recorder))
         try quota.set(bytes: 10, messages: 1)
         recorder.failSyncs(true)
         #expect(throws: StoreError(.system, "")) { try quota.close() }
@@ -209,7 +210,7 @@ import Testing
         let scratch = try AccountScratch()
         let recorder = LedgerRecorder()
         let quota = QuotaLedger(
-            system: System(hook: recorder), directory: scratch.directory, bootID: "shared", syncsEachChange: true)
+            system: SystemCalls(hook: recorder), directory: scratch.directory, bootID: "shared", syncsEachChange: true)
         try quota.set(bytes: 1, messages: 1)
         _ = try quota.reserve(bytes: 1, messages: 1, limits: .none)
         #expect(recorder.events == ["1 open", "sync", "2 open", "sync"])

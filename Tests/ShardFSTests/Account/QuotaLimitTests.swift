@@ -1,3 +1,4 @@
+import DurableFiles
 import Primitives
 import Testing
 
@@ -59,7 +60,7 @@ import Testing
         try scratch.write(#"{"quota_mb": 2}"#, to: "user.json")
         let reads = ReadCounter()
         let limit = QuotaLimit(
-            system: System(hook: reads), directory: scratch.directory, clock: { Self.later })
+            system: SystemCalls(hook: reads), directory: scratch.directory, clock: { Self.later })
         for _ in 0..<5 { #expect(try limit.current.bytes == 2 << 20) }
         #expect(reads.count == 1)
         try scratch.write(#"{"quota_mb": 9}"#, to: "user.json")
@@ -72,7 +73,7 @@ import Testing
         let scratch = try AccountScratch()
         try scratch.write(#"{"quota_mb": 2}"#, to: "user.json")
         let reads = ReadCounter()
-        let limit = QuotaLimit(system: System(hook: reads), directory: scratch.directory, clock: { 0 })
+        let limit = QuotaLimit(system: SystemCalls(hook: reads), directory: scratch.directory, clock: { 0 })
         for _ in 0..<3 { #expect(try limit.current.bytes == 2 << 20) }
         #expect(reads.count == 3)
     }

@@ -1,3 +1,4 @@
+import DurableFiles
 import Glibc
 import Primitives
 import TestSupport
@@ -242,7 +243,7 @@ import Testing
                             try? account.delete(MailboxName("Work"))
                         } else {
                             while account.context.known(at: "mailboxes/Work") != nil {}
-                            System.pause(nanoseconds: 20_000_000)
+                            SystemCalls.pause(nanoseconds: 20_000_000)
                             pause.resume()
                         }
                     }
@@ -297,7 +298,7 @@ private final class PauseHook: SystemHook {
 
     func arm() { state.withLock { $0 = .armed } }
     func resume() { state.withLock { $0 = .resumed } }
-    func waitUntilReached() { while state.withLock({ $0 }) != .reached { System.pause(nanoseconds: 100_000) } }
+    func waitUntilReached() { while state.withLock({ $0 }) != .reached { SystemCalls.pause(nanoseconds: 100_000) } }
 
     func before(_ call: SystemCall) -> Errno? {
         guard case .rename(_, _, _, "status.json") = call else { return nil }
@@ -306,7 +307,7 @@ private final class PauseHook: SystemHook {
             s = .reached
             return true
         }
-        while holds, state.withLock({ $0 }) != .resumed { System.pause(nanoseconds: 100_000) }
+        while holds, state.withLock({ $0 }) != .resumed { SystemCalls.pause(nanoseconds: 100_000) }
         return nil
     }
 }

@@ -1,3 +1,4 @@
+import DurableFiles
 import FoundationEssentials
 import Glibc
 import Primitives
@@ -65,7 +66,7 @@ final class TreeScratch {
 
     func names(_ directory: String) throws -> [String] {
         let path = try "\(self.directory)/\(directory)"
-        return try DirectoryListing.names(System(), AT_FDCWD, path).sorted()
+        return try DirectoryListing.names(SystemCalls(), AT_FDCWD, path).sorted()
     }
 
     /// Every level as `name=messages`, `name` alone for one without messages of its own.

@@ -1,3 +1,4 @@
+import DurableFiles
 import Glibc
 import Primitives
 import TestSupport
@@ -76,9 +77,9 @@ import Testing
     /// How many message files the mailbox has.
     private func names(_ t: TestStore) throws -> Int {
         let directory = try t.directory()
-        return try DirectoryListing.names(System(), AT_FDCWD, directory).filter { ShardName.parse($0) != nil }.reduce(0)
-        {
-            try $0 + DirectoryListing.names(System(), AT_FDCWD, "\(directory)/\($1)").count
-        }
+        return try DirectoryListing.names(SystemCalls(), AT_FDCWD, directory).filter { ShardName.parse($0) != nil }
+            .reduce(0) {
+                try $0 + DirectoryListing.names(SystemCalls(), AT_FDCWD, "\(directory)/\($1)").count
+            }
     }
 }

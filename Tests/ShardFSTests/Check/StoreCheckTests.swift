@@ -1,3 +1,4 @@
+import DurableFiles
 import FoundationEssentials
 import Glibc
 import Primitives
@@ -236,9 +237,9 @@ struct Hands {
 
     /// A record with a right checksum at the log's end.
     func log(_ record: LogRecord) throws {
-        let fd = try System().openDirectory(System.currentDirectory, directory)
+        let fd = try SystemCalls().openDirectory(SystemCalls.currentDirectory, directory)
         defer { close(fd) }
-        try #require(try LogFile.open(System(), in: fd)).append(record)
+        try #require(try LogFile.open(SystemCalls(), in: fd)).append(record)
     }
 
     /// Every file below with its size, inode and times.
@@ -246,9 +247,9 @@ struct Hands {
         var found: [String] = []
         var open = ["."]
         while let parent = open.popLast() {
-            for name in try DirectoryListing.names(System(), System.currentDirectory, path(parent)).sorted() {
+            for name in try DirectoryListing.names(SystemCalls(), SystemCalls.currentDirectory, path(parent)).sorted() {
                 let below = "\(parent)/\(name)"
-                let status = try System().status(System.currentDirectory, path(below))
+                let status = try SystemCalls().status(SystemCalls.currentDirectory, path(below))
                 found.append("\(below) \(status.inode) \(status.size) \(status.modified) \(status.changed)")
                 if status.isDirectory { open.append(below) }
             }

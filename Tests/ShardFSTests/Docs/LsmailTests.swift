@@ -1,3 +1,4 @@
+import DurableFiles
 import Glibc
 import Primitives
 import TestSupport
@@ -89,9 +90,9 @@ struct LsmailTests {
         let big = try test.directory("Big")
         #expect(mkdir(big, 0o700) == 0)
         let status = Array(#"{"uid_validity": 7, "uid_next": 99999998}"#.utf8)
-        let directory = try System().openDirectory(System.currentDirectory, big)
+        let directory = try SystemCalls().openDirectory(SystemCalls.currentDirectory, big)
         defer { close(directory) }
-        try FilePublisher(system: System()).publish(status, as: MailboxStatus.fileName, in: directory)
+        try FilePublisher(system: SystemCalls()).publish(status, as: MailboxStatus.fileName, in: directory)
         for i in 0..<4 { try test.mailbox("Big").append("\(i)\r\n") }
         try test.store.close()
         return (test, "\(test.path)/\(Store.path(try AccountAddress(parsing: "alice@example.com")))")

@@ -1,3 +1,4 @@
+import DurableFiles
 import Glibc
 import Primitives
 import TestSupport
@@ -94,9 +95,9 @@ import Testing
         try t.mailbox().append(Self.text, date: Self.time)
         try t.store.close()
         let directory = try t.directory()
-        let system = try System().openDirectory(System.currentDirectory, directory)
+        let system = try SystemCalls().openDirectory(SystemCalls.currentDirectory, directory)
         defer { close(system) }
-        let publisher = FilePublisher(system: System())
+        let publisher = FilePublisher(system: SystemCalls())
         try publisher.publish(Self.file(), as: LogFile.fileName, in: system)
         var status = MailboxStatus()
         status.uidValidity = UInt32(Self.time) + 1
@@ -106,7 +107,7 @@ import Testing
         status.boots = ["local": "this boot"]
         status.uidCeiling = 1_001
         status.modSeqCeiling = 1_000_001
-        try publisher.publish(status.json.serialized(), as: MailboxStatus.fileName, in: system)
+        try publisher.publish(status.serialized(), as: MailboxStatus.fileName, in: system)
         try #require(rename("\(directory)/0000/00000001_.eml", "\(directory)/0000/00000001_0S.eml") == 0)
 
         try t.reopen()

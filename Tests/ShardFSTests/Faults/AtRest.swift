@@ -1,3 +1,4 @@
+import DurableFiles
 import Glibc
 
 @testable import ShardFS
@@ -27,16 +28,16 @@ struct AtRest {
         let list = try mailbox.snapshot().messages
         var wrong: [String] = []
         var named: [UInt32: (flags: UInt64, size: Int64)] = [:]
-        for shard in try DirectoryListing.names(System(), AT_FDCWD, path) {
+        for shard in try DirectoryListing.names(SystemCalls(), AT_FDCWD, path) {
             guard let number = ShardName.parse(shard) else { continue }
-            for name in try DirectoryListing.names(System(), AT_FDCWD, "\(path)/\(shard)") {
+            for name in try DirectoryListing.names(SystemCalls(), AT_FDCWD, "\(path)/\(shard)") {
                 guard let parsed = MessageFileName.parse(name), parsed.isCanonical, parsed.uid / UID.perShard == number
                 else {
                     wrong.append("\(shard)/\(name) is no message's name")
                     continue
                 }
                 if named[parsed.uid] != nil { wrong.append("UID \(parsed.uid) has two names") }
-                let status = try System().status(AT_FDCWD, "\(path)/\(shard)/\(name)")
+                let status = try SystemCalls().status(AT_FDCWD, "\(path)/\(shard)/\(name)")
                 named[parsed.uid] = (parsed.flags.rawValue, status.size)
             }
         }
@@ -55,7 +56,7 @@ struct AtRest {
 
     /// The log read from its beginning gives the same view, and nothing in it is unfinished or wrong.
     private func logViolations(_ mailbox: Mailbox, _ list: MessageList) throws -> [String] {
-        guard let log = try LogFile.open(System(), in: mailbox.directory, readOnly: true) else {
+        guard let log = try LogFile.open(SystemCalls(), in: mailbox.directory, readOnly: true) else {
             return ["there is no log"]
         }
         let size = try log.size()
@@ -103,7 +104,7 @@ struct AtRest {
 
     /// Descriptors of this process below a directory.
     static func openDescriptors(below path: String) -> [String] {
-        ((try? DirectoryListing.names(System(), AT_FDCWD, "/proc/self/fd")) ?? []).compactMap { fd in
+        ((try? DirectoryListing.names(SystemCalls(), AT_FDCWD, "/proc/self/fd")) ?? []).compactMap { fd in
             var target = [CChar](repeating: 0, count: 4096)
             guard readlink("/proc/self/fd/\(fd)", &target, 4095) > 0 else { return nil }
             let name = String(decoding: target.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)

@@ -1,3 +1,4 @@
+import DurableFiles
 import Glibc
 import Primitives
 import TestSupport
@@ -82,7 +83,7 @@ enum FaultRun: String, CaseIterable, Sendable, CustomTestStringConvertible {
         case .openAdopted:
             unlink("\(directory)/\(LogFile.fileName)")
             let status = #"{"uid_validity": 77, "uid_next": 1003, "mailbox_id": "0123456789abcdef0123456789abcdef"}"#
-            try alice.context.publisher.publish(
+            try alice.context.files.publish(
                 Array(status.utf8), as: MailboxStatus.fileName, in: inbox.directory)
         case .openWithoutLog: unlink("\(directory)/\(LogFile.fileName)")
         case .openWithoutStatus: unlink("\(directory)/\(MailboxStatus.fileName)")
@@ -103,7 +104,7 @@ enum FaultRun: String, CaseIterable, Sendable, CustomTestStringConvertible {
     private static func lowerCeiling(_ mailbox: Mailbox) throws {
         var status = try mailbox.readStatus()
         status.uidCeiling = UInt64(try mailbox.snapshot().uidNext.rawValue) + 3
-        try mailbox.context.publisher.publish(
+        try mailbox.context.files.publish(
             status.serialized(), as: MailboxStatus.fileName, in: mailbox.directory)
     }
 
@@ -114,9 +115,9 @@ enum FaultRun: String, CaseIterable, Sendable, CustomTestStringConvertible {
         precondition(link(bin, "\(directory)/0000/00000999_.eml") == 0)
         try inbox.state.withLock({ $0.log }).append(LogRecord(.set, done: false, uid: 1003, token: 77, size: 3))
         let half = try inbox.finished("half a set").staged
-        let fd = try System().openDirectory(AT_FDCWD, "\(directory)/0001")
+        let fd = try SystemCalls().openDirectory(AT_FDCWD, "\(directory)/0001")
         try half.link(fd, "00001004_.eml")
-        System().close(fd)
+        SystemCalls().close(fd)
     }
 
     func run(_ store: Store) throws {

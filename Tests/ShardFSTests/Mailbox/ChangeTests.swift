@@ -1,3 +1,4 @@
+import DurableFiles
 import Primitives
 import Testing
 

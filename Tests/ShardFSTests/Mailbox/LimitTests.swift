@@ -1,3 +1,4 @@
+import DurableFiles
 import Glibc
 import Testing
 
@@ -9,7 +10,7 @@ import Testing
         do { _ = try t.mailbox() }
         let directory = Glibc.open(try t.directory(), O_RDONLY | O_DIRECTORY)
         defer { close(directory) }
-        let publisher = FilePublisher(system: System())
+        let publisher = FilePublisher(system: SystemCalls())
         var status = try MailboxStatus(parsing: #require(try publisher.read("status.json", in: directory)))
         status.uidCeiling = next
         try publisher.publish(status.serialized(), as: "status.json", in: directory)
@@ -118,7 +119,7 @@ import Testing
         let t = try TestStore()
         let inbox = try t.mailbox()
         let context = try t.account().context
-        try context.publisher.publish(Array(#"{"quota_messages": 2}"#.utf8), as: "user.json", in: context.directory)
+        try context.files.publish(Array(#"{"quota_messages": 2}"#.utf8), as: "user.json", in: context.directory)
         try inbox.append("a")
         try inbox.append("b")
         let full = StoreError(.overQuota, "")

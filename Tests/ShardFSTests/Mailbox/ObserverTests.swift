@@ -1,3 +1,4 @@
+import DurableFiles
 import Glibc
 import Primitives
 import Testing
@@ -16,7 +17,7 @@ import Testing
             let end = Clocks.monotonic() + 60_000_000_000
             while value < wanted {
                 if Clocks.monotonic() > end { return false }
-                System.pause(nanoseconds: 200_000)
+                SystemCalls.pause(nanoseconds: 200_000)
             }
             return true
         }

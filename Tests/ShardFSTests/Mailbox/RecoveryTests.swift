@@ -1,3 +1,4 @@
+import DurableFiles
 import Glibc
 import Testing
 
@@ -42,7 +43,7 @@ import Testing
         #expect(try inbox.contents() == ["1:", "42:AFS", "43:AS"])
         #expect(snapshot.uidNext == 44)
         #expect(try inbox.append("new") == UID(44))
-        let bytes = try FilePublisher(system: System()).read("status.json", in: inbox.directory)
+        let bytes = try FilePublisher(system: SystemCalls()).read("status.json", in: inbox.directory)
         let status = String(decoding: try #require(bytes), as: UTF8.self)
         #expect(status.contains("blue"), "keys that are not known are kept")
         t.check()

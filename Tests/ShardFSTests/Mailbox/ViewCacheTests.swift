@@ -1,3 +1,4 @@
+import DurableFiles
 import Glibc
 import Primitives
 import TestSupport
@@ -235,7 +236,7 @@ extension ShardName {
 
     /// Renames at a later tick of the file system's clock: what happens within one, the age of a directory guards.
     private static func renameLate(_ directory: String, _ from: String, _ to: String) {
-        func changed() -> Int64? { (try? System().status(AT_FDCWD, directory))?.changed }
+        func changed() -> Int64? { (try? SystemCalls().status(AT_FDCWD, directory))?.changed }
         let before = changed()
         repeat {
             rename("\(directory)/\(from)", "\(directory)/\(to)")
@@ -256,8 +257,8 @@ extension ShardName {
     /// `uid:flags` from the names alone.
     private static func names(_ inbox: String) throws -> [String] {
         var found: [(UInt32, String)] = []
-        for name in try DirectoryListing.names(System(), AT_FDCWD, inbox) where ShardName.parse(name) != nil {
-            for file in try DirectoryListing.names(System(), AT_FDCWD, "\(inbox)/\(name)") {
+        for name in try DirectoryListing.names(SystemCalls(), AT_FDCWD, inbox) where ShardName.parse(name) != nil {
+            for file in try DirectoryListing.names(SystemCalls(), AT_FDCWD, "\(inbox)/\(name)") {
                 let parsed = try #require(Array(file.utf8).withUnsafeBufferPointer { MessageFileName.parse($0) })
                 found.append((parsed.uid, "\(parsed.uid):\(parsed.flags.letters)"))
             }

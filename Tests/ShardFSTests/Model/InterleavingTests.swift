@@ -1,3 +1,4 @@
+import DurableFiles
 import Glibc
 import Primitives
 import Testing
@@ -186,7 +187,9 @@ import Testing
         let reader = try Self.mailbox(Store.open(t.path, options: t.options))
         #expect(try reader.text(UID(1)) == "old")
         _ = try inbox.remove([UID(1)])
-        #expect(throws: Errno.notFound) { try System().status(System.currentDirectory, "\(t.directory())/0000") }
+        #expect(throws: Errno.notFound) {
+            try SystemCalls().status(SystemCalls.currentDirectory, "\(t.directory())/0000")
+        }
         #expect(try reader.text(UID(1)) == "old", "it waits in .expunged/")
         #expect(throws: StoreError(.notFound, "")) { try reader.open(UID(2)) }
         #expect(try reader.changeFlags([UID(1)], .add(.seen)).missing == [UID(1)])

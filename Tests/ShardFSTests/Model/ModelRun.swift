@@ -1,3 +1,4 @@
+import DurableFiles
 import Glibc
 import TestSupport
 import Testing
@@ -40,7 +41,7 @@ final class ModelRun {
             model.boxes[box] = ModelStore.Box()
         }
         let bob = try store.account("bob@example.com").context
-        try bob.publisher.publish(Array(#"{"quota_mb": 1}"#.utf8), as: "user.json", in: bob.directory)
+        try bob.files.publish(Array(#"{"quota_mb": 1}"#.utf8), as: "user.json", in: bob.directory)
         model.limits["bob@example.com"] = Self.bobsLimit
         for box in Self.boxes { try look(box) }
     }

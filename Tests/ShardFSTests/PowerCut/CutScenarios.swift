@@ -1,3 +1,4 @@
+import DurableFiles
 import Glibc
 import Primitives
 import Testing
@@ -33,14 +34,14 @@ enum CutRun: String, CaseIterable, Sendable, CustomTestStringConvertible {
 
     /// Makes an empty mailbox go on at a UID.
     static func setNextUID(_ next: UInt32, ceiling: UInt64, _ context: AccountContext, _ name: MailboxName) throws {
-        let system = System()
+        let system = SystemCalls()
         let fd = try system.openDirectory(context.directory, name.relativePath)
         defer { system.close(fd) }
-        let bytes = try context.publisher.read(MailboxStatus.fileName, in: fd) ?? []
+        let bytes = try context.files.read(MailboxStatus.fileName, in: fd) ?? []
         var status = try MailboxStatus(parsing: bytes)
         status.uidFloor = UInt64(next)
         status.uidCeiling = ceiling
-        try context.publisher.publish(status.serialized(), as: MailboxStatus.fileName, in: fd)
+        try context.files.publish(status.serialized(), as: MailboxStatus.fileName, in: fd)
         guard var header = try LogFile.open(system, in: fd)?.header() else { return }
         header.nextUID = UInt64(next)
         header.uidCeiling = ceiling
@@ -264,7 +265,7 @@ enum CutRun: String, CaseIterable, Sendable, CustomTestStringConvertible {
         let log = inbox.state.withLock { $0.log }
         try log.append(LogRecord(.set, done: false, uid: 6, token: 77, size: 3))
         let half = try inbox.finished("half a set").staged
-        try half.link(System().openDirectory(AT_FDCWD, "\(directory)/0000"), "00000007_.eml")
+        try half.link(SystemCalls().openDirectory(AT_FDCWD, "\(directory)/0000"), "00000007_.eml")
     }
 
     /// UIDs past the ceiling that the mailbox began with.

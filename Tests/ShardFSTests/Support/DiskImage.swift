@@ -1,3 +1,4 @@
+import DurableFiles
 import Glibc
 import TestSupport
 
@@ -38,7 +39,7 @@ struct DiskImage {
 
     private mutating func read(_ path: String, _ node: Node, _ next: inout Int, _ inodes: inout [UInt64: Node]) {
         directories[node] = [:]
-        for name in ((try? DirectoryListing.names(System(), AT_FDCWD, path)) ?? []).sorted() {
+        for name in ((try? DirectoryListing.names(SystemCalls(), AT_FDCWD, path)) ?? []).sorted() {
             let child = "\(path)/\(name)"
             var s = stat()
             guard lstat(child, &s) == 0 else { continue }
@@ -153,5 +154,5 @@ final class FastScratch {
 extension SeededGenerator {
     /// `SHARDFS_SEED` of the environment, else one that differs from run to run.
     static let testSeed: UInt64 =
-        getenv("SHARDFS_SEED").flatMap { UInt64(String(cString: $0)) } ?? System.random(UInt64.self)
+        getenv("SHARDFS_SEED").flatMap { UInt64(String(cString: $0)) } ?? SystemCalls.random(UInt64.self)
 }

@@ -2,16 +2,18 @@ import Glibc
 
 /// The one routine that puts a file of small content in place so that a reader sees the old bytes or the new,
 /// whole, and a power cut leaves one of them.
-struct FilePublisher: Sendable {
-    let system: System
+package struct FilePublisher: Sendable {
+    let system: SystemCalls
+
+    package init(system: SystemCalls) { self.system = system }
 
     /// Replaces (or, with `replacing: false`, makes) `name` in `directory`: temporary name, fsync, rename, fsync of
     /// the directory. Durable when it returns.
     /// - Throws: `exists` when `replacing` is false and the name is taken; nothing is left behind on any error.
-    func publish(
+    package func publish(
         _ bytes: [UInt8], as name: String, in directory: Int32, replacing: Bool = true, mode: UInt32 = 0o600
-    ) throws(StoreError) {
-        let temporary = ".\(name).\(System.random(UInt64.self)).tmp"
+    ) throws(FileError) {
+        let temporary = ".\(name).\(SystemCalls.random(UInt64.self)).tmp"
         let fd = try doing("create \(temporary)") { () throws(Errno) in
             try system.open(directory, temporary, O_WRONLY | O_CREAT | O_EXCL, mode: mode_t(mode))
         }
@@ -31,7 +33,7 @@ struct FilePublisher: Sendable {
         try doing("sync the directory of \(name)") { () throws(Errno) in try system.sync(directory) }
     }
 
-    private func writeAndSync(_ fd: Int32, _ bytes: [UInt8], _ name: String) throws(StoreError) {
+    private func writeAndSync(_ fd: Int32, _ bytes: [UInt8], _ name: String) throws(FileError) {
         let result: Result<Void, Errno> = bytes.withUnsafeBytes { raw in
             do throws(Errno) { return .success(try system.write(fd, raw)) } catch { return .failure(error) }
         }
@@ -39,7 +41,7 @@ struct FilePublisher: Sendable {
         try doing("sync \(name)") { () throws(Errno) in try system.sync(fd) }
     }
 
-    private func put(_ temporary: String, as name: String, in directory: Int32, replacing: Bool) throws(StoreError) {
+    private func put(_ temporary: String, as name: String, in directory: Int32, replacing: Bool) throws(FileError) {
         do {
             if replacing {
                 try system.rename(directory, temporary, directory, name, replacing: true)
@@ -47,9 +49,9 @@ struct FilePublisher: Sendable {
                 try putNew(temporary, as: name, in: directory)
             }
         } catch .exists {
-            throw StoreError(.exists, "\(name) exists already", errno: .exists)
+            throw FileError(.exists, "\(name) exists already", errno: .exists)
         } catch {
-            throw StoreError.system(error, "put \(name) in place")
+            throw FileError(error, "put \(name) in place")
         }
     }
 
@@ -74,11 +76,11 @@ struct FilePublisher: Sendable {
 
     /// The whole of a small file; nil when there is none.
     /// - Throws: `damaged` for anything but a regular file of at most `limit` bytes.
-    func read(_ name: String, in directory: Int32, limit: Int = 16 << 20) throws(StoreError) -> [UInt8]? {
+    package func read(_ name: String, in directory: Int32, limit: Int = 16 << 20) throws(FileError) -> [UInt8]? {
         let flags = O_RDONLY | O_NOFOLLOW | O_NONBLOCK
         guard let (fd, status) = try system.openRegular(directory, name, flags, name) else { return nil }
         defer { system.close(fd) }
-        guard status.size <= Int64(limit) else { throw StoreError(.damaged, "\(name) is larger than \(limit) bytes") }
+        guard status.size <= Int64(limit) else { throw FileError(.damaged, "\(name) is larger than \(limit) bytes") }
         var bytes = [UInt8](repeating: 0, count: Int(status.size))
         let result: Result<Int, Errno> = bytes.withUnsafeMutableBytes { raw in
             do throws(Errno) { return .success(try system.read(fd, raw, at: 0)) } catch { return .failure(error) }

@@ -1,14 +1,14 @@
 import Glibc
 import Primitives
 
-/// Tells when a file in a directory is written to, replaced or removed, by whatever process: inotify(7).
+/// Reports that a file in a directory was written to, replaced or removed, by whatever process: inotify(7).
 ///
 /// One descriptor and one thread for the process, there for as long as something is watched. Where the kernel gives no
 /// watch (`fs.inotify.max_user_watches`, `max_user_instances`) there is none, and callers look by themselves.
-final class DirectoryWatcher: Sendable {
-    static let shared = DirectoryWatcher()
+package final class DirectoryWatcher: Sendable {
+    package static let shared = DirectoryWatcher()
 
-    typealias Body = @Sendable () -> Void
+    package typealias Body = @Sendable () -> Void
 
     private struct Watch {
         var file: [UInt8]
@@ -23,7 +23,7 @@ final class DirectoryWatcher: Sendable {
     }
 
     /// A watch; it ends with this object.
-    final class Token: Sendable {
+    package final class Token: Sendable {
         fileprivate let watcher: DirectoryWatcher
         fileprivate let watch: Int32
         fileprivate let key: UInt64
@@ -37,7 +37,7 @@ final class DirectoryWatcher: Sendable {
         deinit { watcher.end(watch, key) }
 
         /// False when the directory is gone or the kernel tells no more.
-        var isLive: Bool { watcher.state.withLock { $0.watches[watch]?[key] != nil } }
+        package var isLive: Bool { watcher.state.withLock { $0.watches[watch]?[key] != nil } }
     }
 
     /// A write, a name that comes, goes or is replaced, and the directory's own end or move.
@@ -48,13 +48,13 @@ final class DirectoryWatcher: Sendable {
     private static let bufferSize = 16_384
 
     private let state = Locked(State())
-    private let system = System()
+    private let system = SystemCalls()
 
     private init() {}
 
     /// Calls `body` after each change of `file` in an open directory, on the watcher's thread: it must not wait for
     /// anybody. Nil where that is not to be had.
-    func watch(_ caller: System, _ directory: Int32, _ file: String, _ body: @escaping Body) -> Token? {
+    package func watch(_ caller: SystemCalls, _ directory: Int32, _ file: String, _ body: @escaping Body) -> Token? {
         state.withLock { s in
             guard let descriptor = s.descriptor ?? (try? system.openWatcher()) else { return nil }
             guard let watch = try? caller.watch(descriptor, directory, Self.events), isServed(descriptor, &s) else {
@@ -71,7 +71,7 @@ final class DirectoryWatcher: Sendable {
     private func isServed(_ descriptor: Int32, _ s: inout State) -> Bool {
         if s.descriptor != nil { return true }
         do {
-            try System.startThread { _ in
+            try SystemCalls.startThread { _ in
                 DirectoryWatcher.shared.run()
                 return nil
             }
@@ -107,7 +107,7 @@ final class DirectoryWatcher: Sendable {
                 if isOver { system.close(descriptor) }
                 for body in bodies { body() }
                 if isOver { return }
-                System.pause(nanoseconds: Self.gap)
+                SystemCalls.pause(nanoseconds: Self.gap)
             }
         }
     }

@@ -1,3 +1,4 @@
+import DurableFiles
 import Glibc
 import Primitives
 
@@ -16,7 +17,7 @@ public enum Capability: String, Hashable, Sendable, CaseIterable {
 extension Capability {
     /// Tries each in `directory`, leaving nothing behind. `without` are reported as missing.
     static func probe(
-        _ system: System, _ directory: Int32, without: Set<Capability>
+        _ system: SystemCalls, _ directory: Int32, without: Set<Capability>
     ) throws(StoreError) -> Set<Capability> {
         var found: Set<Capability> = []
         do {
@@ -25,7 +26,7 @@ extension Capability {
         } catch .notSupported {} catch .isDirectory {} catch .invalid {} catch {
             throw StoreError.system(error, "make a file in the store")
         }
-        let name = ".probe.\(Hex.encode(System.random(UInt64.self)))"
+        let name = ".probe.\(Hex.encode(SystemCalls.random(UInt64.self)))"
         let other = name + ".2"
         let fd = try doing("make a file in the store") { () throws(Errno) in
             try system.open(directory, name, O_RDWR | O_CREAT | O_EXCL)
@@ -55,7 +56,9 @@ extension Capability {
     }
 
     /// Whether two open file descriptions exclude each other.
-    private static func locksExclude(_ system: System, _ directory: Int32, _ name: String) throws(StoreError) -> Bool {
+    private static func locksExclude(_ system: SystemCalls, _ directory: Int32, _ name: String) throws(StoreError)
+        -> Bool
+    {
         do throws(Errno) {
             let a = try system.open(directory, name, O_RDWR)
             defer { system.close(a) }

@@ -4,7 +4,7 @@ import Primitives
 ///
 /// The kernel tells a failed write-back once per descriptor. Apart, one caller would learn of it and the next would be
 /// told that all is well; here a failure is everybody's, and for good.
-final class SharedSync: Sendable {
+package final class SharedSync: Sendable {
     private struct State {
         /// The round that runs or ran last; who asks meanwhile is served by the next.
         var round: UInt64 = 0
@@ -25,8 +25,10 @@ final class SharedSync: Sendable {
 
     private func condition(_ round: UInt64) -> Condition { round.isMultiple(of: 2) ? even : odd }
 
+    package init() {}
+
     /// Returns when an fsync that began after this call has succeeded.
-    func sync(_ system: System, _ descriptor: Int32) throws(Errno) {
+    package func sync(_ system: SystemCalls, _ descriptor: Int32) throws(Errno) {
         let mine = state.withLock { $0.round + 1 }
         let turn: Turn = state.wait(on: condition(mine)) { s in
             if s.covered >= mine { return .covered }

@@ -1,31 +1,33 @@
 import Glibc
 
 /// Reads a directory's entries. Not a snapshot: exact only while nothing in it can change.
-enum DirectoryListing {
-    /// What the file system says an entry is; it may not say.
-    enum Kind { case directory, file, other, unknown }
+package enum DirectoryListing {
+    /// The kind of an entry, where the file system tells it.
+    package enum Kind { case directory, file, other, unknown }
 
-    private static let bufferSize = 1 << 16
+    @usableFromInline static let bufferSize = 1 << 16
 
     /// Calls `body` with the name of each entry but `.` and `..`; the bytes are valid during the call only.
-    static func forEach(
-        _ system: System, _ directory: Int32, _ path: UnsafePointer<CChar>,
-        _ body: (UnsafeBufferPointer<UInt8>, Kind) throws(StoreError) -> Void
-    ) throws(StoreError) {
+    /// - Parameter failure: makes the caller's error of a listing that failed.
+    @inlinable
+    package static func forEach<E: Error>(
+        _ system: SystemCalls, _ directory: Int32, _ path: UnsafePointer<CChar>, failure: (FileError) -> E,
+        _ body: (UnsafeBufferPointer<UInt8>, Kind) throws(E) -> Void
+    ) throws(E) {
         let fd: Int32
-        do { fd = try system.openDirectory(directory, path) } catch {
-            throw StoreError.system(error, "open the directory \(String(cString: path))")
+        do throws(Errno) { fd = try system.openDirectory(directory, path) } catch {
+            throw failure(FileError(error, "open the directory \(String(cString: path))"))
         }
         defer { system.close(fd) }
         let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: bufferSize, alignment: 8)
         defer { buffer.deallocate() }
         while true {
             let count: Int
-            do { count = try system.list(fd, buffer) } catch .notFound {
+            do throws(Errno) { count = try system.list(fd, buffer) } catch .notFound {
                 // Removed since it was opened: nothing is in it.
                 return
             } catch {
-                throw StoreError.system(error, "list \(String(cString: path))")
+                throw failure(FileError(error, "list \(String(cString: path))"))
             }
             if count == 0 { return }
             var at = 0
@@ -44,7 +46,8 @@ enum DirectoryListing {
         }
     }
 
-    private static func kind(_ type: UInt8) -> Kind {
+    @usableFromInline
+    static func kind(_ type: UInt8) -> Kind {
         switch Int(type) {
         case Int(DT_DIR): .directory
         case Int(DT_REG): .file
@@ -54,10 +57,12 @@ enum DirectoryListing {
     }
 
     /// The names in a directory; empty when it does not exist.
-    static func names(_ system: System, _ directory: Int32, _ path: String) throws(StoreError) -> [String] {
+    package static func names(_ system: SystemCalls, _ directory: Int32, _ path: String) throws(FileError) -> [String] {
         var names: [String] = []
-        do {
-            try forEach(system, directory, path) { name, _ in names.append(String(decoding: name, as: UTF8.self)) }
+        do throws(FileError) {
+            try forEach(system, directory, path, failure: { $0 }) { name, _ throws(FileError) in
+                names.append(String(decoding: name, as: UTF8.self))
+            }
         } catch {
             if error.errno == .notFound { return [] }
             throw error

@@ -1,17 +1,16 @@
+import DurableFiles
+import Primitives
 import TestSupport
 import Testing
 
-@testable import ShardFS
-
 @Suite struct LockFileTests {
     @Test func excludesThreadsAndLosesNoUpdate() throws {
-        let scratch = try AccountScratch()
+        let scratch = try Scratch()
         try scratch.write("0", to: "counter")
         onThreads(4) { _ in
             for _ in 0..<25 {
                 // Reading and replacing apart: only the lock keeps updates from getting lost.
-                try? LockFile.hold(scratch.system, in: scratch.directory, ".lock", until: inMilliseconds(20_000)) {
-                    () throws(StoreError) in
+                try? scratch.hold(".lock", until: inMilliseconds(20_000)) { () throws(FileError) in
                     let publisher = FilePublisher(system: scratch.system)
                     let bytes = try publisher.read("counter", in: scratch.directory) ?? []
                     let next = (Int(String(decoding: bytes, as: UTF8.self)) ?? 0) + 1
@@ -24,10 +23,10 @@ import Testing
     }
 
     @Test func busyAtTheDeadlineAndFreeAfterRelease() throws {
-        let scratch = try AccountScratch()
+        let scratch = try Scratch()
         let held = try LockFile.acquire(scratch.system, in: scratch.directory, ".lock", until: 0)
-        #expect(throws: StoreError(.busy, "")) {
-            try LockFile.hold(scratch.system, in: scratch.directory, ".lock", until: inMilliseconds(3)) {}
+        #expect(throws: FileError(.busy, "")) {
+            try scratch.hold(".lock", until: inMilliseconds(3)) {}
         }
         #expect(try LockFile.tryAcquire(scratch.system, in: scratch.directory, ".lock") == nil)
         #expect(scratch.openDescriptors().count == 1)
@@ -37,34 +36,34 @@ import Testing
     }
 
     @Test func releasedWhenTheBodyThrows() throws {
-        let scratch = try AccountScratch()
-        #expect(throws: StoreError(.limit, "")) {
-            try LockFile.hold(scratch.system, in: scratch.directory, ".lock", until: 0) { () throws(StoreError) in
-                throw StoreError(.limit, "stop")
+        let scratch = try Scratch()
+        #expect(throws: FileError(.readOnly, "")) {
+            try scratch.hold(".lock", until: 0) { () throws(FileError) in
+                throw FileError(.readOnly, "stop")
             }
         }
-        #expect(try LockFile.hold(scratch.system, in: scratch.directory, ".lock", until: 0) { 7 } == 7)
+        #expect(try scratch.hold(".lock", until: 0) { 7 } == 7)
         #expect(scratch.openDescriptors().isEmpty)
     }
 
     @Test func refusesWhatIsNoLockFile() throws {
-        let scratch = try AccountScratch()
+        let scratch = try Scratch()
         try scratch.makeDirectory("folder")
-        #expect(throws: StoreError(.damaged, "")) {
-            try LockFile.hold(scratch.system, in: scratch.directory, "folder", until: 0) {}
+        #expect(throws: FileError(.damaged, "")) {
+            try scratch.hold("folder", until: 0) {}
         }
         try scratch.makeDirectory("gone")
         let gone = try scratch.system.openDirectory(scratch.directory, "gone")
         defer { scratch.system.close(gone) }
         try scratch.system.removeDirectory(scratch.directory, "gone")
-        #expect(throws: StoreError(.gone, "")) { try LockFile.hold(scratch.system, in: gone, ".lock", until: 0) {} }
+        #expect(throws: FileError(.gone, "")) { _ = try LockFile.acquire(scratch.system, in: gone, ".lock", until: 0) }
     }
 
     @Test func noticesThatTheFileWasRemovedMeanwhile() throws {
-        let scratch = try AccountScratch()
-        let system = System(hook: RemovingHook(scratch: scratch))
-        #expect(throws: StoreError(.gone, "")) {
-            try LockFile.hold(system, in: scratch.directory, ".lock", until: 0) {}
+        let scratch = try Scratch()
+        let system = SystemCalls(hook: RemovingHook(scratch: scratch))
+        #expect(throws: FileError(.gone, "")) {
+            _ = try LockFile.acquire(system, in: scratch.directory, ".lock", until: 0)
         }
         #expect(scratch.openDescriptors().isEmpty)
     }
@@ -72,7 +71,7 @@ import Testing
 
 /// Somebody who removes the lock file between its opening and its locking.
 private struct RemovingHook: SystemHook {
-    let scratch: AccountScratch
+    let scratch: Scratch
 
     func before(_ call: SystemCall) -> Errno? {
         if case .lock(_, let operation) = call, operation & 2 != 0 {

@@ -1,3 +1,4 @@
+import DurableFiles
 import Glibc
 import Primitives
 
@@ -15,13 +16,13 @@ final class MailboxLocks: Sendable {
         let lock: Int32
     }
 
-    private let system: System
+    private let system: SystemCalls
     private let directory: Int32
     private let queue: LockQueue
     private let wait: Double
     private let pool = Locked<[Pair]>([])
 
-    init(system: System, directory: Int32, wait: Double, waiters: Int) {
+    init(system: SystemCalls, directory: Int32, wait: Double, waiters: Int) {
         self.system = system
         self.directory = directory
         self.wait = wait

@@ -5,7 +5,7 @@ public struct Errno: Error, RawRepresentable, Hashable, Sendable, CustomStringCo
     public let rawValue: Int32
     public init(rawValue: Int32) { self.rawValue = rawValue }
 
-    static var last: Errno { Errno(rawValue: errno) }
+    package static var last: Errno { Errno(rawValue: errno) }
 
     public static let notFound = Errno(rawValue: ENOENT)
     public static let exists = Errno(rawValue: EEXIST)

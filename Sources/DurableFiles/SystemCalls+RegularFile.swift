@@ -1,24 +1,24 @@
 import Glibc
 
-extension System {
+extension SystemCalls {
     /// Opens a file that must be a regular one; nil when there is none.
     /// - Parameters:
-    ///   - flags: with `O_NOFOLLOW`, and `O_NONBLOCK` where a foreign hand may have put a pipe there.
+    ///   - flags: `O_NONBLOCK` where a foreign hand may have put a pipe there; `O_NOFOLLOW` where no symbolic link may be.
     ///   - name: what messages call it.
-    func openRegular(
+    package func openRegular(
         _ directory: Int32, _ path: UnsafePointer<CChar>, _ flags: Int32, _ name: @autoclosure () -> String
-    ) throws(StoreError) -> (descriptor: Int32, status: FileStatus)? {
+    ) throws(FileError) -> (descriptor: Int32, status: FileStatus)? {
         let fd: Int32
         do {
             fd = try open(directory, path, flags)
         } catch .notFound {
             return nil
         } catch {
-            throw StoreError.system(error, "open \(name())")
+            throw FileError(error, "open \(name())")
         }
-        do throws(StoreError) {
+        do throws(FileError) {
             let status = try doing("look at \(name())") { () throws(Errno) in try self.status(fd) }
-            guard status.isRegularFile else { throw StoreError(.damaged, "\(name()) is not a regular file") }
+            guard status.isRegularFile else { throw FileError(.damaged, "\(name()) is not a regular file") }
             return (fd, status)
         } catch {
             close(fd)

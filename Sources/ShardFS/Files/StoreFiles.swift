@@ -1,0 +1,86 @@
+import DurableFiles
+
+/// The routines of DurableFiles as the engine calls them: here, and nowhere else, their failures become `StoreError`s.
+struct StoreFiles: Sendable {
+    let system: SystemCalls
+
+    /// The whole of a small file; nil when there is none.
+    /// - Throws: `damaged` for anything but a regular file of at most `limit` bytes.
+    func read(_ name: String, in directory: Int32, limit: Int = 16 << 20) throws(StoreError) -> [UInt8]? {
+        do throws(FileError) {
+            return try FilePublisher(system: system).read(name, in: directory, limit: limit)
+        } catch { throw StoreError(error) }
+    }
+
+    /// Puts a file in place as `FilePublisher` does: whole, and durable when it returns.
+    /// - Throws: `exists` when `replacing` is false and the name is taken.
+    func publish(
+        _ bytes: [UInt8], as name: String, in directory: Int32, replacing: Bool = true
+    ) throws(StoreError) {
+        do throws(FileError) {
+            try FilePublisher(system: system).publish(bytes, as: name, in: directory, replacing: replacing)
+        } catch { throw StoreError(error) }
+    }
+
+    /// Runs `body` while holding the lock file `name`.
+    /// - Throws: as `LockFile.acquire`, and as `body`.
+    func hold<R>(
+        _ name: String, in directory: Int32, until deadline: Int64, _ body: () throws(StoreError) -> R
+    ) throws(StoreError) -> R {
+        try LockFile.hold(system, in: directory, name, until: deadline, failure: StoreError.init, body)
+    }
+
+    /// The names in a directory; empty when it does not exist.
+    func names(_ directory: Int32, _ path: String) throws(StoreError) -> [String] {
+        do throws(FileError) {
+            return try DirectoryListing.names(system, directory, path)
+        } catch { throw StoreError(error) }
+    }
+
+    /// Calls `body` with the name of each entry of a directory; the bytes are valid during the call only.
+    @inline(__always)
+    func forEach(
+        _ directory: Int32, _ path: UnsafePointer<CChar>,
+        _ body: (UnsafeBufferPointer<UInt8>, DirectoryListing.Kind) throws(StoreError) -> Void
+    ) throws(StoreError) {
+        try DirectoryListing.forEach(system, directory, path, failure: StoreError.init, body)
+    }
+
+    /// Opens a file that must be a regular one; nil when there is none.
+    func openRegular(
+        _ directory: Int32, _ path: UnsafePointer<CChar>, _ flags: Int32, _ name: @autoclosure () -> String
+    ) throws(StoreError) -> (descriptor: Int32, status: FileStatus)? {
+        do throws(FileError) {
+            return try system.openRegular(directory, path, flags, name())
+        } catch { throw StoreError(error) }
+    }
+}
+
+extension SystemCalls {
+    var files: StoreFiles { StoreFiles(system: self) }
+}
+
+extension StoreError {
+    init(_ error: FileError) {
+        let code: Code =
+            switch error.code {
+            case .exists: .exists
+            case .gone: .gone
+            case .busy: .busy
+            case .noSpace: .noSpace
+            case .readOnly: .readOnly
+            case .damaged: .damaged
+            case .system: .system
+            }
+        self.init(code, error.description, errno: error.errno)
+    }
+
+    /// Wraps a failed system call; `doing` completes "could not …".
+    static func system(_ errno: Errno, _ doing: String) -> StoreError { StoreError(FileError(errno, doing)) }
+}
+
+/// Runs a system call and names its purpose when it fails.
+@inline(__always)
+func doing<R>(_ what: @autoclosure () -> String, _ body: () throws(Errno) -> R) throws(StoreError) -> R {
+    do { return try body() } catch { throw StoreError.system(error, what()) }
+}
