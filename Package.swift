@@ -67,7 +67,7 @@ let package = Package(
         .target(
             name: "MailServer",
             dependencies: [
-                "ShardFS", "ShardIndex", "Primitives", "MIME", "IMAPCodec", "SMTPCodec", "CZlib",
+                "ShardFS", "ShardIndex", "DurableFiles", "Primitives", "MIME", "IMAPCodec", "SMTPCodec", "CZlib",
                 nio("NIOCore"), nio("NIOPosix"), nio("NIOTLS"), nio("NIOConcurrencyHelpers"),
                 server("NIOSSL", "swift-nio-ssl"),
                 server("Crypto", "swift-crypto"),
@@ -80,7 +80,7 @@ let package = Package(
         .executableTarget(
             name: "rmail",
             dependencies: [
-                "MailServer", "ShardFS", "ShardIndex", "Primitives",
+                "MailServer", "ShardFS", "ShardIndex", "DurableFiles", "Primitives",
                 server("ArgumentParser", "swift-argument-parser"),
             ], swiftSettings: settings),
         // What tests of several modules need; it knows none of them.

@@ -76,8 +76,10 @@ package struct FilePublisher: Sendable {
 
     /// The whole of a small file; nil when there is none.
     /// - Throws: `damaged` for anything but a regular file of at most `limit` bytes.
-    package func read(_ name: String, in directory: Int32, limit: Int = 16 << 20) throws(FileError) -> [UInt8]? {
-        let flags = O_RDONLY | O_NOFOLLOW | O_NONBLOCK
+    package func read(_ name: String, in directory: Int32, limit: Int = 16 << 20, followsLinks: Bool = false)
+        throws(FileError) -> [UInt8]?
+    {
+        let flags = O_RDONLY | O_NONBLOCK | (followsLinks ? 0 : O_NOFOLLOW)
         guard let (fd, status) = try system.openRegular(directory, name, flags, name) else { return nil }
         defer { system.close(fd) }
         guard status.size <= Int64(limit) else { throw FileError(.damaged, "\(name) is larger than \(limit) bytes") }

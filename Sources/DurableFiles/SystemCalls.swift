@@ -124,11 +124,13 @@ package struct SystemCalls: Sendable {
         return FileStatus(s)
     }
 
-    /// Does not follow a symbolic link in the last component.
-    package func status(_ directory: Int32, _ path: UnsafePointer<CChar>) throws(Errno) -> FileStatus {
+    /// - Parameter followsLinks: a symbolic link in the last component too.
+    package func status(
+        _ directory: Int32, _ path: UnsafePointer<CChar>, followsLinks: Bool = false
+    ) throws(Errno) -> FileStatus {
         var s = stat()
         _ = try call(.statusAt(directory: directory, path: String(cString: path))) {
-            Int(Glibc.fstatat(directory, path, &s, AT_SYMLINK_NOFOLLOW))
+            Int(Glibc.fstatat(directory, path, &s, followsLinks ? 0 : AT_SYMLINK_NOFOLLOW))
         }
         return FileStatus(s)
     }

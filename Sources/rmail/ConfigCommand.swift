@@ -1,4 +1,5 @@
 import ArgumentParser
+import DurableFiles
 import MailServer
 import Primitives
 import ShardFS
@@ -17,7 +18,7 @@ struct ConfigCommand: ParsableCommand {
         func run() throws {
             let source = config.source()
             do throws(ConfigurationError) {
-                let (_, warnings) = try source.load(LocalAccountFiles())
+                let (_, warnings) = try source.load(PathFiles())
                 try report(source.path, [], warnings)
             } catch {
                 guard json else { throw CommandFailure(error) }

@@ -1,4 +1,5 @@
 import ArgumentParser
+import DurableFiles
 import Glibc
 import MailServer
 import ShardFS
@@ -13,19 +14,19 @@ struct ConfigOption: ParsableArguments {
     var path: String?
 
     func source(_ other: String? = nil) -> ConfigurationSource {
-        ConfigurationSource(path: other ?? path, surroundings: .current(), files: LocalAccountFiles())
+        ConfigurationSource(path: other ?? path, surroundings: .current(), files: PathFiles())
     }
 
     func load(_ source: ConfigurationSource) throws -> (configuration: Configuration, warnings: [String]) {
         do {
-            return try source.load(LocalAccountFiles())
+            return try source.load(PathFiles())
         } catch {
             throw CommandFailure(error)
         }
     }
 
     /// Runs `body` on the accounts of the configured store, and closes the store after it.
-    func withAccounts<R>(_ body: (StoreAccess.Accounts) throws(AccountError) -> R) throws -> R {
+    func withAccounts<R>(_ body: (AccountStore) throws(AccountError) -> R) throws -> R {
         let (configuration, warnings) = try load(source())
         for warning in warnings { Terminal.complain(warning) }
         let access: StoreAccess

@@ -1,4 +1,5 @@
 import ArgumentParser
+import DurableFiles
 import MailServer
 import ShardFS
 
@@ -46,8 +47,8 @@ struct Initialize: ParsableCommand {
     }
 
     static func write(_ settings: Configuration, to path: String, replacing: Bool) throws {
-        do throws(AccountFileError) {
-            try LocalAccountFiles().publish(
+        do throws(FileError) {
+            try PathFiles().publish(
                 Array(ConfigurationText.document(settings).utf8), at: path, replacing: replacing)
         } catch {
             if error.code == .exists {

@@ -1,4 +1,5 @@
 import ArgumentParser
+import DurableFiles
 import MailServer
 
 struct Serve: AsyncParsableCommand {
@@ -29,7 +30,7 @@ struct Serve: AsyncParsableCommand {
     }
 
     private func writeDefaultIfMissing(_ source: ConfigurationSource) throws {
-        let files = LocalAccountFiles()
+        let files = PathFiles()
         guard !files.exists(source.path) else { return }
         // Else a mistyped sub-command would leave a file of that name behind.
         if let path, !path.hasSuffix(".json") {

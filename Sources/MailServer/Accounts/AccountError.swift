@@ -1,3 +1,5 @@
+import DurableFiles
+
 /// What went wrong with an account or a domain. Two errors are equal when their codes are.
 public struct AccountError: Error, Sendable, Equatable, CustomStringConvertible {
     public enum Code: Sendable {
@@ -26,7 +28,7 @@ public struct AccountError: Error, Sendable, Equatable, CustomStringConvertible 
         self.description = description
     }
 
-    init(_ error: AccountFileError) { self.init(.files, error.description) }
+    init(_ error: FileError) { self.init(.files, error.description) }
 
     public static func == (a: Self, b: Self) -> Bool { a.code == b.code }
 }

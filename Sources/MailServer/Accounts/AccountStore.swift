@@ -1,3 +1,4 @@
+package import DurableFiles
 import Primitives
 public import ShardFS
 
@@ -12,16 +13,16 @@ public protocol MailboxProvisioning: Sendable {
 
 /// The accounts and domains of a store, as files: nothing is kept in memory, so a change by another process or by
 /// hand holds at once. Every method blocks: never call one on an event loop.
-public struct AccountStore<Files: AccountFiles>: Sendable {
+public struct AccountStore: Sendable {
     public let mailRoot: String
-    public let files: Files
+    package let files: PathFiles
     private let mailboxes: any MailboxProvisioning
     /// Seconds since 1970 UTC.
     private let now: @Sendable () -> Int64
 
     /// - Parameter mailRoot: absolute path of the store.
-    public init(
-        mailRoot: String, files: Files, mailboxes: any MailboxProvisioning, now: @escaping @Sendable () -> Int64
+    package init(
+        mailRoot: String, files: PathFiles, mailboxes: any MailboxProvisioning, now: @escaping @Sendable () -> Int64
     ) {
         self.mailRoot = mailRoot
         self.files = files
@@ -33,7 +34,7 @@ public struct AccountStore<Files: AccountFiles>: Sendable {
 
     /// Names of the domains that exist: those with a domain.json. Sorted.
     public func domains() throws(AccountError) -> [String] {
-        try files { files throws(AccountFileError) in
+        try inFiles { () throws(FileError) in
             try files.directories(in: mailRoot + "/domains").filter { name in
                 (try? AccountAddress.domain(name)) == name && files.exists(domainFile(name))
             }
@@ -79,17 +80,15 @@ public struct AccountStore<Files: AccountFiles>: Sendable {
     /// - Throws: `notFound`, `notEmpty`, `files`.
     public func removeDomain(_ name: String) throws(AccountError) {
         let domain = try existingDomain(name)
-        try files { files throws(AccountFileError) in
-            try files.withLock(in: domainDirectory(domain)) { () throws(AccountFileError) in
-                guard try files.directories(in: usersDirectory(domain)).isEmpty else {
-                    throw AccountFileError(.exists, "")
-                }
+        try files.withLock(in: domainDirectory(domain), failure: AccountError.init) { () throws(AccountError) in
+            try inFiles { () throws(FileError) in
+                guard try files.directories(in: usersDirectory(domain)).isEmpty else { throw FileError(.exists, "") }
                 try files.removeTree(domainDirectory(domain))
+            } mapping: { error in
+                error.code == .exists
+                    ? AccountError(.notEmpty, "the domain \(domain) still has accounts; remove them first")
+                    : AccountError(error)
             }
-        } mapping: { error in
-            error.code == .exists
-                ? AccountError(.notEmpty, "the domain \(domain) still has accounts; remove them first")
-                : AccountError(error)
         }
     }
 
@@ -109,9 +108,9 @@ public struct AccountStore<Files: AccountFiles>: Sendable {
             address: address, password: try PasswordHash(password: password, iterations: iterations),
             quotaMB: quotaMB, quotaMessages: quotaMessages, admin: admin, createdAt: Timestamp.iso8601(now()))
         let json = try account.json()
-        _ = try files { files throws(AccountFileError) in try files.makeDirectory(directory(address)) }
+        _ = try inFiles { () throws(FileError) in try files.makeDirectory(directory(address)) }
         try mailboxes.makeDefaultMailboxes(for: address)
-        try files { files throws(AccountFileError) in
+        try inFiles { () throws(FileError) in
             try files.publish(json, at: userFile(address), replacing: false)
         } mapping: { error in
             error.code == .exists
@@ -124,10 +123,10 @@ public struct AccountStore<Files: AccountFiles>: Sendable {
 
     /// The account and the state of its file at that moment; nil when there is none.
     /// - Throws: `damaged`, `files`.
-    public func find(_ address: AccountAddress) throws(AccountError) -> (account: UserAccount, stamp: FileStamp)? {
+    package func find(_ address: AccountAddress) throws(AccountError) -> (account: UserAccount, stamp: FileStamp)? {
         // The stamp first: when the file is replaced in between, it is too old, never too new.
-        let stamp = try files { files throws(AccountFileError) in try files.stamp(userFile(address)) }
-        let json = try files { files throws(AccountFileError) in try files.read(userFile(address)) }
+        let stamp = try inFiles { () throws(FileError) in try files.stamp(userFile(address)) }
+        let json = try inFiles { () throws(FileError) in try files.read(userFile(address)) }
         guard let stamp, let json else { return nil }
         return (try UserAccount(address: address, json: json), stamp)
     }
@@ -143,7 +142,7 @@ public struct AccountStore<Files: AccountFiles>: Sendable {
         let domains = if let domain { [try existingDomain(domain)] } else { try self.domains() }
         var found: [AccountAddress] = []
         for domain in domains {
-            let names = try files { files throws(AccountFileError) in
+            let names = try inFiles { () throws(FileError) in
                 try files.directories(in: usersDirectory(domain))
             }
             for name in names {
@@ -163,22 +162,15 @@ public struct AccountStore<Files: AccountFiles>: Sendable {
         _ address: AccountAddress, _ change: (inout UserAccount) throws(AccountError) -> Void
     ) throws(AccountError) -> UserAccount {
         guard exists(address) else { throw Self.noAccount(address) }
-        let result: Result<UserAccount, AccountError> = try files { files throws(AccountFileError) in
-            try files.withLock(in: directory(address)) { () throws(AccountFileError) in
-                do throws(AccountError) {
-                    var account = try load(address)
-                    try change(&account)
-                    let json = try account.json()
-                    try self.files { files throws(AccountFileError) in
-                        try files.publish(json, at: userFile(address), replacing: true)
-                    }
-                    return .success(account)
-                } catch {
-                    return .failure(error)
-                }
+        return try files.withLock(in: directory(address), failure: AccountError.init) { () throws(AccountError) in
+            var account = try load(address)
+            try change(&account)
+            let json = try account.json()
+            try inFiles { () throws(FileError) in
+                try files.publish(json, at: userFile(address), replacing: true)
             }
+            return account
         }
-        return try result.get()
     }
 
     /// - Throws: as `update`, and `invalidPassword`.
@@ -198,10 +190,8 @@ public struct AccountStore<Files: AccountFiles>: Sendable {
     /// - Throws: `notFound`, `files`.
     public func remove(_ address: AccountAddress) throws(AccountError) {
         guard exists(address) else { throw Self.noAccount(address) }
-        try files { files throws(AccountFileError) in
-            try files.withLock(in: domainDirectory(address.domain)) { () throws(AccountFileError) in
-                try files.removeTree(directory(address))
-            }
+        try files.withLock(in: domainDirectory(address.domain), failure: AccountError.init) { () throws(AccountError) in
+            try inFiles { () throws(FileError) in try files.removeTree(directory(address)) }
         }
         mailboxes.accountRemoved(address)
     }
@@ -237,12 +227,12 @@ public struct AccountStore<Files: AccountFiles>: Sendable {
         AccountError(.notFound, "there is no account \(address)")
     }
 
-    private func files<R>(
-        _ body: (Files) throws(AccountFileError) -> R,
-        mapping: (AccountFileError) -> AccountError = { AccountError($0) }
+    /// Runs a file operation, whose failure becomes the account's.
+    private func inFiles<R>(
+        _ body: () throws(FileError) -> R, mapping: (FileError) -> AccountError = AccountError.init
     ) throws(AccountError) -> R {
         do {
-            return try body(files)
+            return try body()
         } catch {
             throw mapping(error)
         }

@@ -1,3 +1,4 @@
+import DurableFiles
 import NIOConcurrencyHelpers
 import ShardFS
 
@@ -13,8 +14,8 @@ public enum AuthenticationOutcome: Sendable, Equatable {
 }
 
 /// Checks logins: the one place that does, for all protocols.
-public final class Authenticator<Files: AccountFiles>: Sendable {
-    private let accounts: AccountStore<Files>
+public final class Authenticator: Sendable {
+    private let accounts: AccountStore
     private let filePool: BlockingPool
     private let passwordPool: BlockingPool
     private let cache = VerifiedCredentialCache()
@@ -32,7 +33,7 @@ public final class Authenticator<Files: AccountFiles>: Sendable {
     ///   - decoyIterations: the count that most accounts of the store have.
     ///   - decoySecret: the same after each start, lest a name without an account be known by its changing salt.
     public init(
-        accounts: AccountStore<Files>, filePool: BlockingPool, passwordPool: BlockingPool,
+        accounts: AccountStore, filePool: BlockingPool, passwordPool: BlockingPool,
         decoyIterations: Int = PasswordHash.usualIterations, decoySecret: [UInt8] = SecureRandom.bytes(32),
         now: @escaping @Sendable () -> Int64
     ) {

@@ -1,3 +1,4 @@
+import DurableFiles
 import Glibc
 import Logging
 import NIOConcurrencyHelpers
@@ -25,7 +26,7 @@ public final class MailServerApplication: Sendable {
     private let running: NIOLockedValueBox<Configuration>
     private let log: LogOutput
     private let logger: Logger
-    private let files = LocalAccountFiles()
+    private let files = PathFiles()
 
     private init(_ version: String, _ source: ConfigurationSource, _ configuration: Configuration) {
         self.version = version

@@ -10,8 +10,8 @@ public struct ServerEnvironment: Sendable {
     /// As the server started.
     public let configuration: Configuration
     public let store: Store
-    public let accounts: StoreAccess.Accounts
-    public let authenticator: Authenticator<LocalAccountFiles>
+    public let accounts: AccountStore
+    public let authenticator: Authenticator
     public let limits: ConnectionLimits
     /// The read cache; nil when it is turned off.
     public let index: ShardIndex?

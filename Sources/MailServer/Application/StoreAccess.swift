@@ -1,13 +1,12 @@
+import DurableFiles
 import Primitives
 public import ShardFS
 public import ShardIndex
 
 /// Opens the engine's store as a configuration says, for the server and for commands alike.
 public struct StoreAccess: Sendable {
-    public typealias Accounts = AccountStore<LocalAccountFiles>
-
     public let store: Store
-    public let accounts: Accounts
+    public let accounts: AccountStore
     /// nil when it is turned off, not asked for, or not safe here.
     public let index: ShardIndex?
 
@@ -20,8 +19,8 @@ public struct StoreAccess: Sendable {
         _ configuration: Configuration, now: @escaping @Sendable () -> Int64,
         indexLog: (@Sendable (String) -> Void)? = nil
     ) throws(StartError) -> (access: StoreAccess, madeDomains: [String]) {
-        let files = LocalAccountFiles()
-        do throws(AccountFileError) {
+        let files = PathFiles()
+        do throws(FileError) {
             try files.makeDirectory(configuration.mailRoot)
         } catch {
             throw StartError("\(error); look at mail_root")
@@ -42,7 +41,7 @@ public struct StoreAccess: Sendable {
         } catch {
             throw StartError("could not open the store \(configuration.mailRoot): \(error)")
         }
-        let accounts = Accounts(
+        let accounts = AccountStore(
             mailRoot: configuration.mailRoot, files: files, mailboxes: EngineMailboxes(store: store), now: now)
         do throws(AccountError) {
             let made = try accounts.createMissingDomains(configuration.domains)
@@ -74,29 +73,29 @@ public struct StoreAccess: Sendable {
     }
 
     /// The node's name: configured, or a random one made once and kept in the state directory.
-    private static func node(_ configuration: Configuration, _ files: LocalAccountFiles) throws(StartError) -> String {
+    private static func node(_ configuration: Configuration, _ files: PathFiles) throws(StartError) -> String {
         if let node = configuration.storage.node { return node }
         return try kept("node", bytes: 16, configuration, files)
     }
 
     /// The key of what names without an account show to SCRAM: node-local, made once.
     static func loginSecret(_ configuration: Configuration) throws(StartError) -> [UInt8] {
-        Array(try kept("login_secret", bytes: 32, configuration, LocalAccountFiles()).utf8)
+        Array(try kept("login_secret", bytes: 32, configuration, PathFiles()).utf8)
     }
 
     /// The text in a file of the state directory; random bytes in hex, made once.
     private static func kept(
-        _ name: String, bytes: Int, _ configuration: Configuration, _ files: LocalAccountFiles
+        _ name: String, bytes: Int, _ configuration: Configuration, _ files: PathFiles
     ) throws(StartError) -> String {
         guard let state = configuration.storage.statePath else {
             throw StartError("storage.state_path is not known", isConfiguration: true)
         }
         let path = "\(state)/\(name)"
-        do throws(AccountFileError) {
+        do throws(FileError) {
             if let text = try stored(path, files) { return text }
             try files.makeDirectory(state)
             let text = Hex.encode(SecureRandom.bytes(bytes)) + "\n"
-            do throws(AccountFileError) {
+            do throws(FileError) {
                 try files.publish(Array(text.utf8), at: path, replacing: false)
             } catch {
                 guard error.code == .exists else { throw error }
@@ -108,7 +107,7 @@ public struct StoreAccess: Sendable {
         throw StartError("\(path) is empty; delete it")
     }
 
-    private static func stored(_ path: String, _ files: LocalAccountFiles) throws(AccountFileError) -> String? {
+    private static func stored(_ path: String, _ files: PathFiles) throws(FileError) -> String? {
         let text = try files.read(path).map { String(decoding: $0, as: UTF8.self).trimmingASCIISpace() }
         return text.flatMap { $0.isEmpty ? nil : $0 }
     }

@@ -1,3 +1,5 @@
+import Primitives
+
 extension Configuration {
     /// Settings that are right one by one and wrong together.
     func contradictions() -> [ConfigurationProblem] {

@@ -1,5 +1,7 @@
+package import DurableFiles
 import FoundationEssentials
 import Glibc
+import Primitives
 
 /// Where a configuration came from, so that it can be read again.
 public struct ConfigurationSource: Sendable {
@@ -31,7 +33,7 @@ public struct ConfigurationSource: Sendable {
 
     /// - Parameter path: the file to read; nil takes `./config.json` when it is there, else `/etc/rmail/config.json`
     ///   when that is, else `./config.json`.
-    public init(path: String?, surroundings: Surroundings, files: some AccountFiles) {
+    package init(path: String?, surroundings: Surroundings, files: PathFiles) {
         self.surroundings = surroundings
         let local = PathText.absolute(path ?? "config.json", base: surroundings.workingDirectory)
         if path == nil, !files.exists(local), files.exists(Self.systemPath) {
@@ -43,8 +45,8 @@ public struct ConfigurationSource: Sendable {
 
     /// Reads the file and the environment. Paths in the result are absolute.
     /// - Throws: when the file is missing or unreadable, and for everything that `Configuration.read` refuses.
-    public func load(
-        _ files: some AccountFiles
+    package func load(
+        _ files: PathFiles
     ) throws(ConfigurationError) -> (configuration: Configuration, warnings: [String]) {
         let bytes: [UInt8]?
         do {

@@ -1,3 +1,4 @@
+import DurableFiles
 import NIOConcurrencyHelpers
 import ShardFS
 import TestSupport
@@ -25,13 +26,13 @@ final class RecordingProvisioning: MailboxProvisioning {
 private struct Fixture {
     let directory: TemporaryDirectory
     let mailboxes: RecordingProvisioning
-    let store: AccountStore<LocalAccountFiles>
+    let store: AccountStore
 
     init(refusal: AccountError? = nil) throws {
         directory = TemporaryDirectory()
         mailboxes = RecordingProvisioning(refusal: refusal)
         store = AccountStore(
-            mailRoot: directory.path + "/mail", files: LocalAccountFiles(lockPatience: .milliseconds(50)),
+            mailRoot: directory.path + "/mail", files: PathFiles(lockTimeout: 50_000_000),
             mailboxes: mailboxes, now: { 0 })
     }
 }
@@ -118,10 +119,27 @@ private func code(_ body: () throws -> Void) -> AccountError.Code? {
         let f = try Fixture()
         try f.store.createDomain("example.com")
         try f.store.create(alice, password: secret, iterations: 1)
-        try LocalAccountFiles().withLock(in: f.store.directory(alice)) { () throws(AccountFileError) in
+        try PathFiles().withLock(in: f.store.directory(alice), failure: { $0 }) { () throws(FileError) in
             #expect(code { try f.store.setEnabled(alice, false) } == .files)
         }
         #expect(try f.store.load(alice).enabled)
+    }
+
+    /// Fails each fsync.
+    private struct NoSync: SystemHook {
+        func before(_ call: SystemCall) -> Errno? { if case .sync = call { .io } else { nil } }
+    }
+
+    @Test func aChangeThatIsNotDurableIsNotMade() throws {
+        let f = try Fixture()
+        try f.store.createDomain("example.com")
+        try f.store.create(alice, password: secret, iterations: 1)
+        let failing = AccountStore(
+            mailRoot: f.store.mailRoot, files: PathFiles(system: SystemCalls(hook: NoSync())), mailboxes: f.mailboxes,
+            now: { 0 })
+        #expect(code { try failing.setEnabled(alice, false) } == .files)
+        #expect(try f.store.load(alice).enabled)
+        #expect(try names(in: f.store.directory(alice)) == ["user.json"])
     }
 
     @Test func strangersInTheDirectoryAreLeftOut() throws {
@@ -139,7 +157,7 @@ private func code(_ body: () throws -> Void) -> AccountError.Code? {
     @Test func concurrentChangesAreAllKept() async throws {
         let f = try Fixture()
         let store = AccountStore(
-            mailRoot: f.store.mailRoot, files: LocalAccountFiles(), mailboxes: f.mailboxes, now: { 0 })
+            mailRoot: f.store.mailRoot, files: PathFiles(), mailboxes: f.mailboxes, now: { 0 })
         try store.createDomain("example.com")
         try store.create(alice, password: secret, quotaMB: 0, iterations: 1)
         await withTaskGroup(of: Void.self) { group in

@@ -1,3 +1,4 @@
+import DurableFiles
 import NIOConcurrencyHelpers
 import ShardFS
 import TestSupport
@@ -10,16 +11,16 @@ private let alice = try! AccountAddress(login: "alice@example.com")
 /// A store with alice (password "secret", one round), pools, and a clock that the test moves.
 private final class Fixture: Sendable {
     let directory: TemporaryDirectory
-    let store: AccountStore<LocalAccountFiles>
+    let store: AccountStore
     let filePool = BlockingPool(threads: 1, maximumWaiting: 100)
     let passwordPool: BlockingPool
     let time = NIOLockedValueBox<Int64>(0)
-    let authenticator: Authenticator<LocalAccountFiles>
+    let authenticator: Authenticator
 
     init(waiting: Int = 100) throws {
         directory = TemporaryDirectory()
         store = AccountStore(
-            mailRoot: directory.path, files: LocalAccountFiles(), mailboxes: RecordingProvisioning(), now: { 0 })
+            mailRoot: directory.path, files: PathFiles(), mailboxes: RecordingProvisioning(), now: { 0 })
         passwordPool = BlockingPool(threads: 1, maximumWaiting: waiting)
         authenticator = Authenticator(
             accounts: store, filePool: filePool, passwordPool: passwordPool, decoyIterations: 1,

@@ -1,3 +1,4 @@
+import DurableFiles
 import Glibc
 import Logging
 import NIOConcurrencyHelpers
@@ -106,7 +107,7 @@ private func endpoint(_ host: String, _ port: Port) throws -> ListenerEndpoint {
         configuration.storage.statePath = directory.path + "/state"
         let (access, made) = try StoreAccess.open(configuration, now: { 0 })
         #expect(made == ["example.com"])
-        let node = try LocalAccountFiles().read(directory.path + "/state/node")
+        let node = try PathFiles().read(directory.path + "/state/node")
         #expect(node?.count == 33)
         let alice = try AccountAddress(login: "alice@example.com")
         try access.accounts.create(alice, password: [65], iterations: 1)
@@ -118,13 +119,13 @@ private func endpoint(_ host: String, _ port: Port) throws -> ListenerEndpoint {
         try access.store.close()
         let again = try StoreAccess.open(configuration, now: { 0 })
         #expect(again.madeDomains == [])
-        #expect(try LocalAccountFiles().read(directory.path + "/state/node") == node)
+        #expect(try PathFiles().read(directory.path + "/state/node") == node)
         try again.access.store.close()
     }
 
     @Test func anUnusablePlaceIsNamed() throws {
         let directory = TemporaryDirectory()
-        try LocalAccountFiles().publish([], at: directory.path + "/file", replacing: false)
+        try PathFiles().publish([], at: directory.path + "/file", replacing: false)
         var configuration = Configuration()
         configuration.mailRoot = directory.path + "/file/mail"
         configuration.storage.statePath = directory.path + "/state"

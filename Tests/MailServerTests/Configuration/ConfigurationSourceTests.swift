@@ -1,3 +1,4 @@
+import DurableFiles
 import TestSupport
 import Testing
 
@@ -32,7 +33,7 @@ private func surroundings(
 
     @Test func loadingReadsTheFileAndTheEnvironment() throws {
         let directory = TemporaryDirectory()
-        let files = LocalAccountFiles()
+        let files = PathFiles()
         let path = directory.path + "/config.json"
         try files.publish(Array(#"{"hostname": "a.example", "mail_root": "m"}"#.utf8), at: path, replacing: false)
         let source = ConfigurationSource(
@@ -45,7 +46,7 @@ private func surroundings(
 
     @Test func aMissingFileAndAStatePathInTheStoreAreRefused() throws {
         let directory = TemporaryDirectory()
-        let files = LocalAccountFiles()
+        let files = PathFiles()
         let path = directory.path + "/config.json"
         let source = ConfigurationSource(path: path, surroundings: surroundings(), files: files)
         #expect(throws: ConfigurationError("there is no configuration at \(path); make one with 'rmail init'")) {

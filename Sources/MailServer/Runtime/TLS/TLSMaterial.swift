@@ -1,7 +1,9 @@
+package import DurableFiles
 import FoundationEssentials
-public import Logging
+package import Logging
 import NIOCore
 public import NIOSSL
+import Primitives
 import SwiftASN1
 import X509
 
@@ -48,8 +50,8 @@ public struct TLSMaterial: Sendable {
     /// - Parameters:
     ///   - now: seconds since 1970 UTC.
     ///   - makeKey: PEM of a new RSA key.
-    public static func load(
-        _ settings: Settings, _ files: some AccountFiles, logger: Logger, now: Int64,
+    package static func load(
+        _ settings: Settings, _ files: PathFiles, logger: Logger, now: Int64,
         makeKey: () throws(TLSError) -> String = SelfSignedCertificate.makeKey
     ) throws(TLSError) -> TLSMaterial {
         let paths = settings.paths
@@ -132,7 +134,7 @@ public struct TLSMaterial: Sendable {
     }
 
     private static func read(
-        _ path: String, _ what: String, _ files: some AccountFiles
+        _ path: String, _ what: String, _ files: PathFiles
     ) throws(TLSError) -> [UInt8] {
         let bytes: [UInt8]?
         do {
@@ -145,35 +147,36 @@ public struct TLSMaterial: Sendable {
     }
 
     private static func makeSelfSigned(
-        _ paths: Paths, _ hostname: String, _ files: some AccountFiles, _ logger: Logger, _ now: Int64,
+        _ paths: Paths, _ hostname: String, _ files: PathFiles, _ logger: Logger, _ now: Int64,
         _ makeKey: () throws(TLSError) -> String
     ) throws(TLSError) {
         guard !files.exists(paths.certificate) else { return }
         let directory = PathText.parent(paths.certificate)
-        let outcome: Result<Void, TLSError>
-        do throws(AccountFileError) {
+        do throws(FileError) {
             try files.makeDirectory(directory)
-            outcome = try files.withLock(in: directory) { () throws(AccountFileError) in
-                // Another process may have made it while this one waited.
-                guard !files.exists(paths.certificate) else { return .success(()) }
-                logger.info("making a self-signed certificate for \(hostname); this can take half a minute")
-                // A key that is there already was made by a start that was cut off, or put there by someone.
-                let old = try files.read(paths.key).map { String(decoding: $0, as: UTF8.self) }
-                let made: SelfSignedCertificate
-                do throws(TLSError) {
-                    let key = if let old { old } else { try makeKey() }
-                    made = try SelfSignedCertificate(hostname: hostname, key: key, now: now)
-                } catch {
-                    return .failure(error)
-                }
+        } catch {
+            throw unwritable(error)
+        }
+        try files.withLock(in: directory, failure: unwritable) { () throws(TLSError) in
+            // Another process may have made it while this one waited.
+            guard !files.exists(paths.certificate) else { return }
+            logger.info("making a self-signed certificate for \(hostname); this can take half a minute")
+            // A key that is there already was made by a start that was cut off, or put there by someone.
+            let old: [UInt8]?
+            do throws(FileError) { old = try files.read(paths.key) } catch { throw unwritable(error) }
+            let key = if let old { String(decoding: old, as: UTF8.self) } else { try makeKey() }
+            let made = try SelfSignedCertificate(hostname: hostname, key: key, now: now)
+            do throws(FileError) {
                 try files.publish(Array(made.key.utf8), at: paths.key, replacing: true)
                 try files.publish(Array(made.certificate.utf8), at: paths.certificate, replacing: false)
-                logger.info("made \(paths.certificate); give it to clients as the authority to trust")
-                return .success(())
+            } catch {
+                throw unwritable(error)
             }
-        } catch {
-            throw TLSError(.unwritable, "could not keep a self-signed certificate: \(error)")
+            logger.info("made \(paths.certificate); give it to clients as the authority to trust")
         }
-        try outcome.get()
+    }
+
+    private static func unwritable(_ error: FileError) -> TLSError {
+        TLSError(.unwritable, "could not keep a self-signed certificate: \(error)")
     }
 }

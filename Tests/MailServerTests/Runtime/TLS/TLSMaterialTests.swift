@@ -1,3 +1,4 @@
+import DurableFiles
 import FoundationEssentials
 import Logging
 import NIOSSL
@@ -13,7 +14,7 @@ private let now: Int64 = 1_785_585_600
 
 private struct Fixture {
     let directory: TemporaryDirectory
-    let files = LocalAccountFiles()
+    let files = PathFiles()
     var settings: TLSMaterial.Settings
 
     init() throws {

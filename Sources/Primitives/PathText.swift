@@ -1,11 +1,11 @@
 /// Path arithmetic on text alone; no file is looked at.
-enum PathText {
+package enum PathText {
     /// `path` when it is absolute, else below `base`. `.` and empty components go; `..` stays, since links may matter.
-    static func absolute(_ path: String, base: String) -> String {
+    package static func absolute(_ path: String, base: String) -> String {
         normalized(path.hasPrefix("/") ? path : base + "/" + path)
     }
 
-    static func normalized(_ path: String) -> String {
+    package static func normalized(_ path: String) -> String {
         let parts = path.split(separator: "/").filter { $0 != "." }
         let joined = parts.joined(separator: "/")
         if path.hasPrefix("/") { return "/" + joined }
@@ -13,19 +13,19 @@ enum PathText {
     }
 
     /// Whether `path` is `directory` or below it.
-    static func isInside(_ path: String, _ directory: String) -> Bool {
+    package static func isInside(_ path: String, _ directory: String) -> Bool {
         let path = normalized(path)
         let directory = normalized(directory)
         return path == directory || path.hasPrefix(directory == "/" ? "/" : directory + "/")
     }
 
     /// Everything before the last component: `.` for a bare name, `/` for a path right below the root.
-    static func parent(_ path: String) -> String {
+    package static func parent(_ path: String) -> String {
         guard let slash = path.lastIndex(of: "/") else { return "." }
         return slash == path.startIndex ? "/" : String(path[..<slash])
     }
 
-    static func lastComponent(_ path: String) -> String {
+    package static func lastComponent(_ path: String) -> String {
         path.lastIndex(of: "/").map { String(path[path.index(after: $0)...]) } ?? path
     }
 }

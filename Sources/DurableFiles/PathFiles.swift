@@ -1,0 +1,149 @@
+import Glibc
+import Primitives
+
+/// Small files by path: those of accounts, certificates, configuration and state. Symbolic links are followed.
+///
+/// All methods block: never call one on an event loop.
+package struct PathFiles: Sendable {
+    private let system: SystemCalls
+    private let lockTimeout: Int64
+
+    /// - Parameter lockTimeout: nanoseconds that `withLock` waits before it says `busy`.
+    package init(system: SystemCalls = SystemCalls(), lockTimeout: Int64 = 10_000_000_000) {
+        self.system = system
+        self.lockTimeout = lockTimeout
+    }
+
+    private static let here = SystemCalls.currentDirectory
+
+    /// The whole of a regular file of at most 16 MiB; nil when there is none.
+    package func read(_ path: String) throws(FileError) -> [UInt8]? {
+        try FilePublisher(system: system).read(path, in: Self.here, followsLinks: true)
+    }
+
+    /// Changes whenever the file is replaced or written; nil when there is none.
+    package func stamp(_ path: String) throws(FileError) -> FileStamp? {
+        do throws(Errno) {
+            return FileStamp(try system.status(Self.here, path))
+        } catch .notFound { return nil } catch .notDirectory { return nil } catch {
+            throw FileError(error, "look at \(path)")
+        }
+    }
+
+    /// Whether anything has this name.
+    package func exists(_ path: String) -> Bool {
+        (try? system.status(Self.here, path, followsLinks: true)) != nil
+    }
+
+    /// Puts a file of mode 0600 in place, whole and durable, as `FilePublisher` does.
+    /// - Throws: `exists` when `replacing` is false and the name is taken; nothing is changed on any error.
+    package func publish(_ bytes: [UInt8], at path: String, replacing: Bool) throws(FileError) {
+        try inDirectory(PathText.parent(path)) { directory throws(FileError) in
+            try FilePublisher(system: system).publish(
+                bytes, as: PathText.lastComponent(path), in: directory, replacing: replacing)
+        }
+    }
+
+    /// Makes a directory of mode 0700, and those above it, durable.
+    /// - Returns: False when it was there.
+    @discardableResult
+    package func makeDirectory(_ path: String) throws(FileError) -> Bool {
+        let parent = PathText.parent(path)
+        do throws(Errno) {
+            try system.makeDirectory(Self.here, path)
+        } catch .exists {
+            if (try? system.status(Self.here, path, followsLinks: true))?.isDirectory == true { return false }
+            throw FileError(.damaged, "\(path) is in the way: a directory should be there", errno: .exists)
+        } catch {
+            guard error == .notFound, parent != path, parent != "." else {
+                throw FileError(error, "make the directory \(path)")
+            }
+            try makeDirectory(parent)
+            return try makeDirectory(path)
+        }
+        try inDirectory(parent) { directory throws(FileError) in try sync(directory, parent) }
+        return true
+    }
+
+    /// The names of the directories in `path`, sorted, those that begin with a dot left out; empty when `path` is
+    /// missing.
+    package func directories(in path: String) throws(FileError) -> [String] {
+        var names: [String] = []
+        do throws(FileError) {
+            // The dot lets `path` itself be a link.
+            try DirectoryListing.forEach(system, Self.here, path + "/.", failure: { $0 }) {
+                raw, kind throws(FileError) in
+                let name = String(decoding: raw, as: UTF8.self)
+                guard !name.hasPrefix("."), kind == .directory || kind == .unknown && isDirectory("\(path)/\(name)")
+                else { return }
+                names.append(name)
+            }
+        } catch {
+            if error.errno == .notFound { return [] }
+            throw error
+        }
+        return names.sorted()
+    }
+
+    /// Takes a directory out of sight with one rename, durable, and then deletes it with all that it holds.
+    package func removeTree(_ path: String) throws(FileError) {
+        let parent = PathText.parent(path)
+        try inDirectory(parent) { directory throws(FileError) in
+            let hidden = ".removed.\(SystemCalls.random(UInt64.self))"
+            try doing("remove \(path)") { () throws(Errno) in
+                try system.rename(directory, PathText.lastComponent(path), directory, hidden, replacing: true)
+            }
+            try sync(directory, parent)
+            do throws(FileError) {
+                try delete(directory, Array(hidden.utf8CString))
+            } catch {
+                throw FileError(
+                    .system, "\(path) is gone, but its files in \(parent)/\(hidden) could not be deleted",
+                    errno: error.errno)
+            }
+        }
+    }
+
+    /// Runs `body` while this process alone holds the lock file `.lock` in `directory`.
+    /// - Parameter failure: makes the caller's error of a lock that could not be taken: `busy` after the timeout.
+    package func withLock<R, E: Error>(
+        in directory: String, failure: (FileError) -> E, _ body: () throws(E) -> R
+    ) throws(E) -> R {
+        try LockFile.hold(
+            system, in: Self.here, directory + "/.lock", until: Clocks.monotonic() &+ lockTimeout, failure: failure,
+            body)
+    }
+
+    // MARK: parts
+
+    private func inDirectory(_ path: String, _ body: (Int32) throws(FileError) -> Void) throws(FileError) {
+        let directory = try doing("open the directory \(path)") { () throws(Errno) in
+            try system.open(Self.here, path, O_RDONLY | O_DIRECTORY)
+        }
+        defer { system.close(directory) }
+        try body(directory)
+    }
+
+    private func sync(_ directory: Int32, _ path: String) throws(FileError) {
+        try doing("sync the directory \(path)") { () throws(Errno) in try system.sync(directory) }
+    }
+
+    private func isDirectory(_ path: String) -> Bool { (try? system.status(Self.here, path))?.isDirectory == true }
+
+    /// Deletes whatever has a name. Names are bytes: a foreign hand can make ones that are no text.
+    private func delete(_ parent: Int32, _ name: [CChar]) throws(FileError) {
+        do throws(Errno) {
+            return try system.unlink(parent, name)
+        } catch {
+            guard error == .isDirectory else { throw FileError(error, "delete a file") }
+        }
+        var names: [[CChar]] = []
+        try DirectoryListing.forEach(system, parent, name, failure: { $0 }) { raw, _ throws(FileError) in
+            names.append(raw.map { CChar(bitPattern: $0) } + [0])
+        }
+        let directory = try doing("open a directory") { () throws(Errno) in try system.openDirectory(parent, name) }
+        defer { system.close(directory) }
+        for name in names { try delete(directory, name) }
+        try doing("delete a directory") { () throws(Errno) in try system.removeDirectory(parent, name) }
+    }
+}
