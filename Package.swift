@@ -47,13 +47,19 @@ let package = Package(
         .target(name: "CUnistring", linkerSettings: [.linkedLibrary("unistring")]),
         .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
 
+        // What every room may use: plain values, and files that survive a power cut.
+        .target(name: "Primitives", swiftSettings: settings),
+        .target(name: "DurableFiles", dependencies: ["Primitives", "CPosix"], swiftSettings: settings),
+
         // The storage engine, which stands alone.
         .target(
-            name: "ShardFS", dependencies: ["Primitives", "CPosix", "COpenSSL", "CUnistring"], swiftSettings: settings),
+            name: "ShardFS", dependencies: ["DurableFiles", "Primitives", "COpenSSL", "CUnistring"],
+            swiftSettings: settings),
 
         // The optional read cache over it.
         .target(
-            name: "ShardIndex", dependencies: ["ShardFS", "Primitives", "CLMDB", "CPosix"], swiftSettings: settings),
+            name: "ShardIndex", dependencies: ["ShardFS", "DurableFiles", "Primitives", "CLMDB", "CPosix"],
+            swiftSettings: settings),
 
         // Bytes to values and back, without sockets, disk or clock.
         .target(name: "MIME", dependencies: ["Primitives", "CUnistring"], swiftSettings: settings),
