@@ -11,7 +11,7 @@ public struct ServerEnvironment: Sendable {
     public let configuration: Configuration
     public let store: Store
     public let accounts: AccountStore
-    public let authenticator: Authenticator
+    public let logins: LoginService
     public let limits: ConnectionLimits
     /// The read cache; nil when it is turned off.
     public let index: ShardIndex?
