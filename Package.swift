@@ -53,7 +53,7 @@ let package = Package(
 
         // The storage engine, which stands alone.
         .target(
-            name: "ShardFS", dependencies: ["DurableFiles", "Primitives", "COpenSSL", "CUnistring"],
+            name: "ShardFS", dependencies: ["DurableFiles", "Primitives", "CPosix", "COpenSSL", "CUnistring"],
             swiftSettings: settings),
 
         // The optional read cache over it.

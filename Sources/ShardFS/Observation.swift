@@ -1,3 +1,5 @@
+import Primitives
+
 /// An observation of a mailbox or an account. It ends with this object, or before with ``cancel()``, and keeps what it
 /// observes open until then. A call of the observer that is under way when it ends goes on.
 public final class Observation: Sendable {

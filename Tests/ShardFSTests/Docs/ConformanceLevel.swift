@@ -1,3 +1,4 @@
+import Primitives
 import Testing
 
 @testable import ShardFS
@@ -52,13 +53,13 @@ struct Level {
     init(_ mailbox: Mailbox, named name: MailboxName, was epoch: String?) throws {
         let snapshot = try mailbox.snapshot()
         let now = mailbox.state.withLock { $0.log.epoch }
-        let isAsItWas = epoch == MailboxStatus.hex(now)
+        let isAsItWas = epoch == Hex.encode(now)
         self.name = name.description
         isSelectable = true
         uidValidity = UInt64(snapshot.uidValidity)
-        uidNext = UInt64(snapshot.uidNext)
+        uidNext = UInt64(snapshot.uidNext.rawValue)
         mailboxID = snapshot.mailboxID
-        messages = try snapshot.messages.map { $0 }.map { entry in
+        messages = try snapshot.messages.map { entry in
             let text = "\(entry.uid) \(Self.lists(entry.flags, snapshot.keywords))"
             let digest = try mailbox.details(entry).digest
             #expect(try mailbox.open(entry.uid).digest() == digest)

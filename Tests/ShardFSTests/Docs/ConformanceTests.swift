@@ -1,3 +1,5 @@
+import DurableFiles
+import Primitives
 import Glibc
 import TestSupport
 import Testing
@@ -11,7 +13,7 @@ struct ConformanceTests {
     private static let account = "domains/example.com/users/alice"
 
     static let names: [String] = {
-        let all = (try? DirectoryListing.names(System(), System.currentDirectory, place)) ?? []
+        let all = (try? DirectoryListing.names(SystemCalls(), SystemCalls.currentDirectory, place)) ?? []
         return all.filter { access("\(place)/\($0)/store.txt", F_OK) == 0 }.sorted()
     }()
 

@@ -1,3 +1,4 @@
+import Primitives
 import DurableFiles
 public import Logging
 import NIOConcurrencyHelpers

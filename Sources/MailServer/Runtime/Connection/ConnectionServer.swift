@@ -1,3 +1,4 @@
+import Primitives
 import NIOConcurrencyHelpers
 import NIOCore
 import NIOPosix
