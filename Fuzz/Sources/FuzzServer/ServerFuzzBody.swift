@@ -14,7 +14,7 @@ func fuzzServer(_ bytes: [UInt8]) {
     guard let choice = bytes.first else { return }
     let rest = Array(bytes.dropFirst())
     switch choice & 7 {
-    case 0: checkSCRAM(rest)
+    case 0: checkSASL(rest)
     case 1: checkSummary(rest)
     case 2: checkAnswers(of: rest)
     case 3: checkInflater(rest, step: Int(choice >> 3) + 1)

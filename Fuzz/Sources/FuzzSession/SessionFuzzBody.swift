@@ -93,18 +93,26 @@ final class FuzzStore: Sendable {
 }
 
 /// Lets everybody in as the one user.
-struct FuzzBackend: IMAPBackend {
+struct FuzzBackend: IMAPBackend, LoginChecker {
     let account: IMAPAccount
+
+    var logins: any LoginChecker { self }
 
     func connectionOpened(from remoteAddress: String) -> Bool { true }
     func connectionClosed(from remoteAddress: String) {}
-    func authenticate(user: String, password: [UInt8], from remoteAddress: String) async -> IMAPAuthenticationOutcome {
-        user == "nobody" ? .refused : .accepted(account)
+
+    func open(_ user: UserAccount) async -> IMAPAccount? { account }
+
+    func decide(_ attempt: LoginAttempt, from remoteAddress: String) async -> LoginOutcome {
+        switch attempt {
+        case .password("nobody", _), .proof(_, isRight: false): return .refused
+        case .password, .proof:
+            let hash = PasswordHash(hash: [], salt: [], iterations: 1)
+            return .accepted(UserAccount(address: account.address, password: hash, createdAt: ""))
+        }
     }
-    func scramCredentials(user: String, from remoteAddress: String) async -> SCRAMLookup {
+
+    func scramCredentials(of user: String, from remoteAddress: String) async -> SCRAMLookup {
         .credentials(SCRAMCredentials(unknown: user, secret: [1], iterations: 4_096))
-    }
-    func scramLogin(user: String, isProven: Bool, from remoteAddress: String) async -> IMAPAuthenticationOutcome {
-        isProven ? .accepted(account) : .refused
     }
 }

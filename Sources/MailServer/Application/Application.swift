@@ -84,8 +84,9 @@ public final class MailServerApplication: Sendable {
         }
         let environment = ServerEnvironment(
             version: version, configuration: configuration, store: access.store, accounts: access.accounts,
-            authenticator: Authenticator(
-                accounts: access.accounts, filePool: filePool, passwordPool: passwordPool, decoySecret: secret,
+            logins: LoginService(
+                accounts: access.accounts, filePool: filePool, passwordPool: passwordPool, limits: limits,
+                logger: log.logger("login"), settings: Self.loginSettings(configuration), decoySecret: secret,
                 now: Clocks.monotonic),
             limits: limits, index: access.index, tls: tls, filePool: filePool, group: group, log: log)
         let services = try makeServices(environment)
@@ -159,6 +160,7 @@ public final class MailServerApplication: Sendable {
             running.withLockedValue { $0 = effective }
             log.reload(effective)
             environment.limits.reload(effective)
+            environment.logins.update(Self.loginSettings(effective))
             if let context { environment.tls?.replace(context.current) }
             for service in services { service.reload(effective) }
             logger.info(
@@ -171,6 +173,10 @@ public final class MailServerApplication: Sendable {
         } catch {
             logger.error("the configuration was not reloaded, the old one stays: \(error)")
         }
+    }
+
+    private static func loginSettings(_ configuration: Configuration) -> LoginSettings {
+        LoginSettings(defaultDomain: configuration.domains.first)
     }
 
     private func readAgain() throws(StartError) -> (Configuration, [String]) {

@@ -12,7 +12,7 @@ public struct ServerEnvironment: Sendable {
     public let configuration: Configuration
     public let store: Store
     public let accounts: StoreAccess.Accounts
-    public let authenticator: Authenticator<LocalAccountFiles>
+    public let logins: LoginService<LocalAccountFiles>
     public let limits: ConnectionLimits
     /// The read cache; nil when it is turned off.
     public let index: ShardIndex?

@@ -40,32 +40,7 @@ public final class LocalDelivery: SMTPBackend {
 
     // MARK: judging
 
-    public func authenticate(
-        user: String, password: String, from remoteAddress: String
-    ) async -> SMTPAuthenticationOutcome {
-        Self.outcome(of: await environment.login(user: user, password: Array(password.utf8), from: remoteAddress))
-    }
-
-    public func scramCredentials(user: String, from remoteAddress: String) async -> SCRAMLookup {
-        await environment.scramCredentials(user: user, from: remoteAddress)
-    }
-
-    public func scramLogin(
-        user: String, isProven: Bool, from remoteAddress: String
-    ) async -> SMTPAuthenticationOutcome {
-        Self.outcome(of: await environment.scramLogin(user: user, isProven: isProven, from: remoteAddress))
-    }
-
-    private static func outcome(of login: LoginOutcome) -> SMTPAuthenticationOutcome {
-        switch login {
-        case .accepted(let account):
-            guard let address = SMTPAddress(account.address.description) else { return .unavailable }
-            return .accepted(SMTPUser(addresses: [address]))
-        case .refused, .disabled: return .refused
-        case .lockedOut: return .lockedOut
-        case .unavailable: return .unavailable
-        }
-    }
+    public var logins: any LoginChecker { environment.logins }
 
     public func recipient(_ path: SMTPForwardPath, in envelope: SMTPEnvelope) async -> SMTPRecipientVerdict {
         if let remote = IPAddress(envelope.remoteAddress), case .refused = environment.limits.recipientAdded(remote) {

@@ -65,39 +65,21 @@ private final class StoreIMAPBackend: IMAPBackend {
 
     func connectionClosed(from remoteAddress: String) {}
 
-    func authenticate(user: String, password: [UInt8], from remoteAddress: String) async -> IMAPAuthenticationOutcome {
-        await opened(environment.login(user: user, password: password, from: remoteAddress))
-    }
+    var logins: any LoginChecker { environment.logins }
 
-    func scramCredentials(user: String, from remoteAddress: String) async -> SCRAMLookup {
-        await environment.scramCredentials(user: user, from: remoteAddress)
-    }
-
-    func scramLogin(user: String, isProven: Bool, from remoteAddress: String) async -> IMAPAuthenticationOutcome {
-        await opened(environment.scramLogin(user: user, isProven: isProven, from: remoteAddress))
-    }
-
-    /// The account's mail, for a login that was accepted.
-    private func opened(_ outcome: LoginOutcome) async -> IMAPAuthenticationOutcome {
-        switch outcome {
-        case .accepted(let account):
-            let environment = environment
-            do {
-                let mail = try await environment.filePool.run { () throws(StoreError) in
-                    try environment.store.account(account.address)
-                }
-                var result = IMAPAccount(address: account.address, mail: mail)
-                result.index = environment.index(of: account.address)
-                result.suppressedCapabilities = CapabilityNames(account.suppressCapabilities)
-                return .accepted(result)
-            } catch {
-                environment.log.logger("imap").error("opening \(account.address): \(error)")
-                return .unavailable
+    func open(_ account: UserAccount) async -> IMAPAccount? {
+        let environment = environment
+        do {
+            let mail = try await environment.filePool.run { () throws(StoreError) in
+                try environment.store.account(account.address)
             }
-        case .refused: return .refused
-        case .disabled: return .disabled
-        case .lockedOut: return .lockedOut
-        case .unavailable: return .unavailable
+            var result = IMAPAccount(address: account.address, mail: mail)
+            result.index = environment.index(of: account.address)
+            result.suppressedCapabilities = CapabilityNames(account.suppressCapabilities)
+            return result
+        } catch {
+            environment.log.logger("imap").error("opening \(account.address): \(error)")
+            return nil
         }
     }
 }

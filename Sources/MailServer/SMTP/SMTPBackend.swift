@@ -6,15 +6,7 @@ public import SMTPCodec
 /// Calls come from many connections at once. A connection makes one at a time and reads nothing from its client
 /// meanwhile, so a slow answer slows that client alone; work that blocks belongs on a pool of the implementation's.
 public protocol SMTPBackend: ConnectionGate {
-    /// Verifies credentials. `user` is what the client sent, mostly an address; nothing about it is known to be true.
-    func authenticate(user: String, password: String, from remoteAddress: String) async -> SMTPAuthenticationOutcome
-
-    /// What a login by SCRAM-SHA-256 begins with; made up for a name that nobody has.
-    func scramCredentials(user: String, from remoteAddress: String) async -> SCRAMLookup
-
-    /// The end of a login that ``scramCredentials(user:from:)`` began; `isProven` says whether the password was shown
-    /// to be known.
-    func scramLogin(user: String, isProven: Bool, from remoteAddress: String) async -> SMTPAuthenticationOutcome
+    var logins: any LoginChecker { get }
 
     /// Judges a recipient; `envelope` holds the ones accepted before it, and the authenticated user.
     func recipient(_ path: SMTPForwardPath, in envelope: SMTPEnvelope) async -> SMTPRecipientVerdict

@@ -100,21 +100,12 @@ final class SMTPDriver: ConnectionDriver {
             // The 220 goes out in clear.
             flushReplies(to: connection)
             connection.startTLS()
-        case .authenticate(let user, let password):
-            let (backend, remoteAddress) = (backend, remoteAddress)
-            work(on: connection) {
-                .authenticated(await backend.authenticate(user: user, password: password, from: remoteAddress))
-            }
+        case .authenticate(let attempt):
+            let (logins, remoteAddress) = (backend.logins, remoteAddress)
+            work(on: connection) { .authenticated(await logins.decide(attempt, from: remoteAddress)) }
         case .findSCRAMCredentials(let user):
-            let (backend, remoteAddress) = (backend, remoteAddress)
-            work(on: connection) {
-                .scramCredentials(await backend.scramCredentials(user: user, from: remoteAddress))
-            }
-        case .endSCRAM(let user, let isProven):
-            let (backend, remoteAddress) = (backend, remoteAddress)
-            work(on: connection) {
-                .authenticated(await backend.scramLogin(user: user, isProven: isProven, from: remoteAddress))
-            }
+            let (logins, remoteAddress) = (backend.logins, remoteAddress)
+            work(on: connection) { .scramCredentials(await logins.scramCredentials(of: user, from: remoteAddress)) }
         case .checkRecipient(let path, let envelope):
             let backend = backend
             work(on: connection) { .recipient(await backend.recipient(path, in: envelope)) }

@@ -23,7 +23,7 @@ extension SMTPSession {
     /// The extensions offered in the present state.
     private var extensions: [String] {
         var lines = ["PIPELINING", "SIZE \(configuration.maxMessageSize)"]
-        if !isAuthHidden { lines.append("AUTH SCRAM-SHA-256 PLAIN LOGIN") }
+        if !isAuthHidden { lines.append("AUTH \(SASLMechanism.preferred.map(\.rawValue).joined(separator: " "))") }
         lines.append("8BITMIME")
         if offersSTARTTLS { lines.append("STARTTLS") }
         return lines + ["CHUNKING", "SMTPUTF8", "ENHANCEDSTATUSCODES"]

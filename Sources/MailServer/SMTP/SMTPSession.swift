@@ -14,7 +14,7 @@ struct SMTPSession {
         /// Commands are read; there is no transaction.
         case idle
         /// A 334 was sent: the next line is the client's response.
-        case authenticating(AuthExchange)
+        case authenticating(SASLServer)
         /// Between MAIL and the content.
         case envelope(SMTPEnvelope)
         /// The octets of a chunk that was refused when it was announced are read and dropped; the reply is due at their
@@ -31,7 +31,7 @@ struct SMTPSession {
     enum Pending {
         case tls
         case authentication
-        case scramCredentials(user: String, SCRAMExchange)
+        case scramCredentials(SASLServer)
         case recipient(SMTPForwardPath, SMTPEnvelope)
         /// The size is that of the chunk that follows, for BDAT.
         case messageBegin(SMTPEnvelope, chunkSize: Int?)
@@ -39,17 +39,6 @@ struct SMTPSession {
         /// The last bytes of the message.
         case lastAppend(SMTPEnvelope)
         case commit
-    }
-
-    /// An AUTH exchange under way.
-    enum AuthExchange {
-        case plain
-        case loginUser
-        case loginPassword(user: String)
-        case scramFirst
-        case scramProof(user: String, SCRAMExchange)
-        /// The client has the server's proof, and answers it with nothing.
-        case scramEnd(user: String)
     }
 
     let configuration: SMTPSessionConfiguration
@@ -100,8 +89,8 @@ struct SMTPSession {
         switch (completion, pending) {
         case (.tlsPrepared(let readiness), .tls): actions = completeTLS(readiness)
         case (.authenticated(let outcome), .authentication): actions = completeAuthentication(outcome)
-        case (.scramCredentials(let found), .scramCredentials(let user, let scram)):
-            actions = completeSCRAMLookup(found, user, scram)
+        case (.scramCredentials(let found), .scramCredentials(let server)):
+            actions = completeSCRAMLookup(found, server)
         case (.recipient(let verdict), .recipient(let path, let envelope)):
             actions = completeRecipient(verdict, path, envelope)
         case (.messageBegun(let result), .messageBegin(let envelope, let chunkSize)):

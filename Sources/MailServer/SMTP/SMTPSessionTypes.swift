@@ -109,17 +109,6 @@ public enum SMTPRecipientVerdict: Hashable, Sendable {
     case unavailable
 }
 
-/// The outcome of an authentication.
-public enum SMTPAuthenticationOutcome: Hashable, Sendable {
-    case accepted(SMTPUser)
-    /// Wrong user or password, or a disabled account: 535 5.7.8.
-    case refused
-    /// Too many failures from this client: 454 4.7.0, and the connection is closed.
-    case lockedOut
-    /// 454 4.7.0.
-    case unavailable
-}
-
 /// Why a message could not be taken.
 public enum SMTPStoreFailure: Error, Hashable, Sendable {
     /// A recipient's quota: 452 4.2.2.
@@ -147,11 +136,9 @@ enum SMTPSessionAction: Hashable, Sendable {
     /// Completes with ``SMTPSessionCompletion/tlsPrepared(_:)``.
     case prepareTLS
     /// Completes with ``SMTPSessionCompletion/authenticated(_:)``.
-    case authenticate(user: String, password: String)
+    case authenticate(LoginAttempt)
     /// Completes with ``SMTPSessionCompletion/scramCredentials(_:)``.
     case findSCRAMCredentials(user: String)
-    /// Completes with ``SMTPSessionCompletion/authenticated(_:)``.
-    case endSCRAM(user: String, isProven: Bool)
     /// Completes with ``SMTPSessionCompletion/recipient(_:)``.
     case checkRecipient(SMTPForwardPath, SMTPEnvelope)
     /// Completes with ``SMTPSessionCompletion/messageBegun(_:)``.
@@ -181,7 +168,7 @@ struct SMTPMessageStamp: Hashable, Sendable {
 /// How an action that completes ended.
 enum SMTPSessionCompletion: Sendable {
     case tlsPrepared(SMTPTLSReadiness)
-    case authenticated(SMTPAuthenticationOutcome)
+    case authenticated(LoginOutcome)
     case scramCredentials(SCRAMLookup)
     case recipient(SMTPRecipientVerdict)
     case messageBegun(Result<SMTPMessageStamp, SMTPStoreFailure>)

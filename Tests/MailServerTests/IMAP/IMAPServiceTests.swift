@@ -30,14 +30,16 @@ import Testing
             let (access, _) = try StoreAccess.open(configuration, now: { 0 })
             try access.accounts.create(
                 AccountAddress(login: "alice@example.com"), password: Array("se,cr=et".utf8), iterations: 4096)
+            let limits = ConnectionLimits(configuration, now: Clocks.monotonic)
+            let log = LogOutput(configuration) { _ in }
             environment = ServerEnvironment(
                 version: "1.2.3", configuration: configuration, store: access.store, accounts: access.accounts,
-                authenticator: Authenticator(
-                    accounts: access.accounts, filePool: IMAPTestMail.pool, passwordPool: passwordPool,
+                logins: LoginService(
+                    accounts: access.accounts, filePool: IMAPTestMail.pool, passwordPool: passwordPool, limits: limits,
+                    logger: log.logger("login"), settings: LoginSettings(defaultDomain: configuration.domains.first),
                     decoyIterations: 4096, decoySecret: try StoreAccess.loginSecret(configuration), now: { 0 }),
-                limits: ConnectionLimits(configuration, now: Clocks.monotonic), index: nil, tls: nil,
-                filePool: IMAPTestMail.pool,
-                group: MultiThreadedEventLoopGroup.singleton, log: LogOutput(configuration) { _ in })
+                limits: limits, index: nil, tls: nil, filePool: IMAPTestMail.pool,
+                group: MultiThreadedEventLoopGroup.singleton, log: log)
             service = IMAPService(environment)
             port = try await service.listen(#require(service.places.first)).port ?? 0
         }

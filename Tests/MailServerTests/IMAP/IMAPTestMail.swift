@@ -90,12 +90,6 @@ final class IMAPTestMail: Sendable {
             self.index = index
         }
 
-        private func account(_ address: AccountAddress, _ mail: Account) -> IMAPAccount {
-            var account = IMAPAccount(address: address, mail: mail)
-            account.index = index?.account(storeID: store.id, address)
-            return account
-        }
-
         var connections: Int { open.withLockedValue { $0 } }
 
         func connectionOpened(from remoteAddress: String) -> Bool {
@@ -105,26 +99,13 @@ final class IMAPTestMail: Sendable {
 
         func connectionClosed(from remoteAddress: String) { open.withLockedValue { $0 -= 1 } }
 
-        func authenticate(
-            user: String, password: [UInt8], from remoteAddress: String
-        ) async -> IMAPAuthenticationOutcome {
-            guard password == Array(IMAPTestMail.password.utf8), let address = try? AccountAddress(parsing: user),
-                let mail = try? store.account(address)
-            else { return user == "busy" ? .unavailable : user == "disabled" ? .disabled : .refused }
-            return .accepted(account(address, mail))
-        }
+        let logins: any LoginChecker = TestLogins(password: IMAPTestMail.password)
 
-        func scramCredentials(user: String, from remoteAddress: String) async -> SCRAMLookup {
-            SCRAMTestUsers.credentials(of: user, password: IMAPTestMail.password)
-        }
-
-        func scramLogin(
-            user: String, isProven: Bool, from remoteAddress: String
-        ) async -> IMAPAuthenticationOutcome {
-            if user == "disabled", isProven { return .disabled }
-            let address = try? AccountAddress(parsing: user == "user" ? "alice@example.com" : user)
-            guard isProven, let address, let mail = try? store.account(address) else { return .refused }
-            return .accepted(account(address, mail))
+        func open(_ user: UserAccount) async -> IMAPAccount? {
+            guard let mail = try? store.account(user.address) else { return nil }
+            var account = IMAPAccount(address: user.address, mail: mail)
+            account.index = index?.account(storeID: store.id, user.address)
+            return account
         }
     }
 }

@@ -22,7 +22,7 @@ struct SMTPDialogue {
     var beginFailure: SMTPStoreFailure?
     var appendFailure: SMTPStoreFailure?
     var commitFailure: SMTPStoreFailure?
-    var authentication: SMTPAuthenticationOutcome?
+    var authentication: LoginOutcome?
     var isTLSUnavailable = false
     /// Octets that every piece of the input has at most.
     var step = Int.max
@@ -91,12 +91,10 @@ struct SMTPDialogue {
         case .prepareTLS:
             guard !isTLSUnavailable else { return .tlsPrepared(.unavailable) }
             return .tlsPrepared(decoder.bufferedBytes == 0 ? .ready : .plaintextBehind)
-        case .authenticate(let user, let password): return .authenticated(authenticate(user, password))
+        case .authenticate(let attempt):
+            return .authenticated(authentication ?? TestLogins(password: "secret").outcome(of: attempt))
         case .findSCRAMCredentials(let user):
             return .scramCredentials(SCRAMTestUsers.credentials(of: user, password: "secret"))
-        case .endSCRAM(let user, let isProven):
-            return .authenticated(
-                isProven ? authenticate(user == "user" ? "alice@example.com" : user, "secret") : .refused)
         case .checkRecipient(let path, _): return .recipient(Self.verdict(path))
         case .beginMessage:
             if let beginFailure { return .messageBegun(.failure(beginFailure)) }
@@ -113,14 +111,6 @@ struct SMTPDialogue {
             return .committed(nil)
         }
         return nil
-    }
-
-    private func authenticate(_ user: String, _ password: String) -> SMTPAuthenticationOutcome {
-        if let authentication { return authentication }
-        guard user == "alice@example.com", password == "secret", let address = SMTPAddress(user) else {
-            return .refused
-        }
-        return .accepted(SMTPUser(addresses: [address]))
     }
 
     static func verdict(_ path: SMTPForwardPath) -> SMTPRecipientVerdict {

@@ -57,24 +57,7 @@ final class SMTPMemoryBackend: SMTPBackend {
         state.withLockedValue { $0.connections -= 1 }
     }
 
-    func authenticate(
-        user: String, password: String, from remoteAddress: String
-    ) async -> SMTPAuthenticationOutcome {
-        guard user == "alice@example.com", password == "password", let address = SMTPAddress(user) else {
-            return .refused
-        }
-        return .accepted(SMTPUser(addresses: [address]))
-    }
-
-    func scramCredentials(user: String, from remoteAddress: String) async -> SCRAMLookup {
-        SCRAMTestUsers.credentials(of: user, password: "password")
-    }
-
-    func scramLogin(
-        user: String, isProven: Bool, from remoteAddress: String
-    ) async -> SMTPAuthenticationOutcome {
-        isProven ? await authenticate(user: user, password: "password", from: remoteAddress) : .refused
-    }
+    let logins: any LoginChecker = TestLogins(password: "password")
 
     func recipient(_ path: SMTPForwardPath, in envelope: SMTPEnvelope) async -> SMTPRecipientVerdict {
         SMTPDialogue.verdict(path)

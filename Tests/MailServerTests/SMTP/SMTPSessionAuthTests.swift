@@ -83,7 +83,7 @@ import Testing
 
     @Test func lockoutAndOutage() {
         var dialogue = SMTPDialogue()
-        dialogue.authentication = .unavailable
+        dialogue.authentication = .unavailable(reason: "")
         #expect(dialogue.codes("EHLO a", SMTPDialogue.plainLogin, "NOOP") == ["250", "454 4.7.0", "250 2.0.0"])
         dialogue.authentication = .lockedOut
         #expect(dialogue.codes(SMTPDialogue.plainLogin, "NOOP") == ["454 4.7.0"])

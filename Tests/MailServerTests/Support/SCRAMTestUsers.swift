@@ -17,10 +17,13 @@ enum SCRAMTestUsers {
 
     static func base64(_ text: String) -> String { Base64.text(text.utf8) }
 
+    /// The message that travels as `base64`.
+    static func message(_ base64: String) -> [UInt8] { Base64.decode(base64.utf8) ?? [] }
+
     /// - Parameter password: of everybody but `user`, whose password is `pencil`.
     static func credentials(of user: String, password: String) -> SCRAMLookup {
         switch user {
-        case "busy": return .unavailable
+        case "busy": return .unavailable(reason: user)
         case "locked": return .lockedOut
         case "user", "alice@example.com", "disabled":
             let salt = Base64.decode("W22ZaJ0SNY7soEsUEjb6gQ==".utf8) ?? []
@@ -28,7 +31,7 @@ enum SCRAMTestUsers {
                 let hash = try? PasswordHash(
                     password: Array((user == "user" ? "pencil" : password).utf8), salt: salt, iterations: 4096),
                 let credentials = SCRAMCredentials(hash)
-            else { return .unavailable }
+            else { return .unavailable(reason: user) }
             return .credentials(credentials)
         default: return .credentials(SCRAMCredentials(unknown: user, secret: [1], iterations: 4096))
         }

@@ -1,26 +1,17 @@
 import IMAPCodec
 
-// STARTTLS, LOGIN and AUTHENTICATE. RFC 9051 section 6.2; SASL PLAIN is RFC 4616, SCRAM RFC 5802.
+// STARTTLS, LOGIN and AUTHENTICATE. RFC 9051 section 6.2; the mechanisms are those of `SASLServer`.
 
 extension IMAPSession {
-    /// Where an AUTHENTICATE exchange stands.
+    /// An AUTHENTICATE exchange between two of its lines.
     struct AuthExchange {
-        enum Step {
-            case plain
-            case loginUser
-            case loginPassword(user: [UInt8])
-            case scramFirst
-            case scramProof(user: String, SCRAMExchange)
-            /// The server's own proof is sent; the client takes note of it with an empty line.
-            case scramEnd(user: String)
-        }
-
         var tag: String
-        var step: Step
+        var server: SASLServer
     }
 
     private static let privacyRequired = IMAPFailure.no(.privacyRequired, "Use STARTTLS first")
     private static let wrongCredentials = IMAPFailure.no(.authenticationFailed, "Wrong name or password")
+    private static let cannotCheck = IMAPFailure.no(.unavailable, "Logins cannot be checked now; try again")
 
     func startTLS(_ tag: String) async throws(IMAPFailure) -> IMAPSessionStep {
         guard case .notAuthenticated = state, configuration.offersTLS, !isTLS else {
@@ -36,7 +27,10 @@ extension IMAPSession {
     func login(_ tag: String, user: [UInt8], password: [UInt8]) async throws(IMAPFailure) -> IMAPSessionStep {
         try await answer(tag) { session throws(IMAPFailure) in
             try session.checkLogin()
-            return try await session.verify(user: user, password: password, command: "LOGIN")
+            guard let user = LoginAttempt.name(user) else { return try await session.enter(.refused, "LOGIN") }
+            let attempt = LoginAttempt.password(user: user, password)
+            return try await session.enter(
+                await session.backend.logins.decide(attempt, from: session.remoteAddress), "LOGIN")
         }
         return resumeCommands()
     }
@@ -44,76 +38,73 @@ extension IMAPSession {
     func authenticate(
         _ tag: String, _ mechanism: String, _ initialResponse: [UInt8]?
     ) async throws(IMAPFailure) -> IMAPSessionStep {
-        var step: AuthExchange.Step?
-        try await answer(tag, failuresOnly: true) { session throws(IMAPFailure) in
-            try session.checkLogin()
-            switch mechanism {
-            case "PLAIN": step = .plain
-            case "LOGIN": step = .loginUser
-            case "SCRAM-SHA-256": step = .scramFirst
-            default: throw .no(.cannot, "This authentication mechanism is not offered")
-            }
+        var server: SASLServer
+        do throws(IMAPFailure) {
+            server = try saslServer(mechanism)
+        } catch {
+            try await answer(tag) { _ throws(IMAPFailure) in throw error }
+            return .resolve(.resume)
         }
-        guard let step else { return .resolve(.resume) }
-        exchange = AuthExchange(tag: tag, step: step)
-        if let initialResponse { return try await continueAuthentication(.data(initialResponse)) }
-        respond(.challenge(Self.challenge(for: step)))
-        return .resolve(.continueAuthentication)
+        let step = server.begin(initialResponse)
+        return try await take(step, of: AuthExchange(tag: tag, server: server))
     }
 
-    /// A line of the exchange.
+    private func saslServer(_ mechanism: String) throws(IMAPFailure) -> SASLServer {
+        try checkLogin()
+        guard let mechanism = SASLMechanism(rawValue: mechanism) else {
+            throw .no(.cannot, "This authentication mechanism is not offered")
+        }
+        return SASLServer(mechanism, credentials: .octets, nonce: configuration.makeNonce())
+    }
+
+    /// Takes a line of the exchange.
     func continueAuthentication(_ response: IMAPAuthenticationResponse) async throws(IMAPFailure) -> IMAPSessionStep {
-        guard let exchange else { return .resolve(.resume) }
+        guard var exchange else { return .resolve(.resume) }
         self.exchange = nil
-        let data: [UInt8]
         switch response {
-        case .data(let bytes): data = bytes
-        case .cancel:
-            respond(.status(tag: exchange.tag, .bad, text: "AUTHENTICATE cancelled"))
-            return .resolve(.resume)
-        case .malformed:
-            respond(.status(tag: exchange.tag, .bad, text: "That is not base64"))
-            return .resolve(.resume)
+        case .data(let message):
+            let step = exchange.server.receive(message)
+            return try await take(step, of: exchange)
+        case .cancel: respond(.status(tag: exchange.tag, .bad, text: "AUTHENTICATE cancelled"))
+        case .malformed: respond(.status(tag: exchange.tag, .bad, text: "That is not base64"))
         }
-        switch exchange.step {
-        case .plain:
-            try await answer(exchange.tag) { session throws(IMAPFailure) in
-                let (user, password) = try Self.plain(data)
-                return try await session.verify(user: user, password: password, command: "AUTHENTICATE")
-            }
-            return resumeCommands()
-        case .loginUser:
-            let next = AuthExchange.Step.loginPassword(user: data)
-            self.exchange = AuthExchange(tag: exchange.tag, step: next)
-            respond(.challenge(Self.challenge(for: next)))
-            return .resolve(.continueAuthentication)
-        case .loginPassword(let user):
-            try await answer(exchange.tag) { session throws(IMAPFailure) in
-                try await session.verify(user: user, password: data, command: "AUTHENTICATE")
-            }
-            return resumeCommands()
-        case .scramFirst: return try await beginSCRAM(exchange.tag, data)
-        case .scramProof(let user, let scram): return try await judgeSCRAM(exchange.tag, user, scram, data)
-        case .scramEnd(let user): return try await endSCRAM(exchange.tag, user, data)
-        }
+        return .resolve(.resume)
     }
 
-    private static func challenge(for step: AuthExchange.Step) -> [UInt8] {
+    /// Does the session's part of an exchange.
+    private func take(
+        _ step: SASLServer.Step, of exchange: AuthExchange
+    ) async throws(IMAPFailure) -> IMAPSessionStep {
         switch step {
-        case .plain, .scramFirst, .scramProof, .scramEnd: []
-        case .loginUser: Array("Username:".utf8)
-        case .loginPassword: Array("Password:".utf8)
+        case .challenge(let message):
+            respond(.challenge(message))
+            self.exchange = exchange
+            return .resolve(.continueAuthentication)
+        case .lookUp(let user):
+            switch await backend.logins.scramCredentials(of: user, from: remoteAddress) {
+            case .credentials(let credentials):
+                var exchange = exchange
+                let step = exchange.server.found(credentials)
+                return try await take(step, of: exchange)
+            case .lockedOut: return try await end(exchange, .lockedOut)
+            case .unavailable(let reason): return try await end(exchange, .unavailable(reason: reason))
+            }
+        case .decide(let attempt):
+            return try await end(exchange, await backend.logins.decide(attempt, from: remoteAddress))
+        case .failed(let failure):
+            guard failure.kind != .refused else { return try await end(exchange, .refused) }
+            try await answer(exchange.tag) { _ throws(IMAPFailure) in throw IMAPFailure(failure) }
+            return .resolve(.resume)
         }
     }
 
-    /// `authzid NUL authcid NUL password`; another identity than one's own cannot be taken.
-    private static func plain(_ bytes: [UInt8]) throws(IMAPFailure) -> (user: [UInt8], password: [UInt8]) {
-        let parts = bytes.split(separator: 0, omittingEmptySubsequences: false)
-        guard parts.count == 3 else { throw .bad("That is no PLAIN response") }
-        guard parts[0].isEmpty || parts[0] == parts[1] else {
-            throw .no(.authorizationFailed, "No acting for others")
+    private func end(
+        _ exchange: AuthExchange, _ outcome: LoginOutcome
+    ) async throws(IMAPFailure) -> IMAPSessionStep {
+        try await answer(exchange.tag) { session throws(IMAPFailure) in
+            try await session.enter(outcome, "AUTHENTICATE")
         }
-        return (Array(parts[1]), Array(parts[2]))
+        return resumeCommands()
     }
 
     private func checkLogin() throws(IMAPFailure) {
@@ -121,20 +112,11 @@ extension IMAPSession {
         if !mayLogIn { throw Self.privacyRequired }
     }
 
-    private func verify(
-        user: [UInt8], password: [UInt8], command: String
-    ) async throws(IMAPFailure) -> Completion {
-        guard let name = String(validating: user, as: UTF8.self), !name.utf8.contains(0) else {
-            try countLoginFailure()
-            throw Self.wrongCredentials
-        }
-        return try enter(await backend.authenticate(user: name, password: password, from: remoteAddress), command)
-    }
-
     /// The end of a login.
-    func enter(_ outcome: IMAPAuthenticationOutcome, _ command: String) throws(IMAPFailure) -> Completion {
+    private func enter(_ outcome: LoginOutcome, _ command: String) async throws(IMAPFailure) -> Completion {
         switch outcome {
-        case .accepted(let account):
+        case .accepted(let user):
+            guard let account = await backend.open(user) else { throw Self.cannotCheck }
             state = .authenticated(account)
             return Completion("\(command) completed", code: .capability(capabilities))
         case .refused:
@@ -146,24 +128,24 @@ extension IMAPSession {
         case .lockedOut:
             try countLoginFailure()
             throw .no(.unavailable, "Too many failed logins from this address; wait")
-        case .unavailable:
-            throw .no(.unavailable, "Logins cannot be checked now; try again")
+        case .unavailable: throw Self.cannotCheck
         }
     }
 
-    func resumeCommands() -> IMAPSessionStep {
+    private func resumeCommands() -> IMAPSessionStep {
         guard case .authenticated = state else { return .resolve(.resume) }
         return .resolve(.resume, options: configuration.decoderOptions(authenticated: true))
     }
+}
 
-    /// As `answer`, for the first half of a command: success is not answered.
-    private func answer(
-        _ tag: String, failuresOnly: Bool, _ body: (isolated IMAPSession) throws(IMAPFailure) -> Void
-    ) async throws(IMAPFailure) {
-        do throws(IMAPFailure) {
-            try body(self)
-        } catch {
-            try await answer(tag) { _ throws(IMAPFailure) in throw error }
-        }
+extension IMAPFailure {
+    fileprivate init(_ failure: SASLFailure) {
+        self =
+            switch failure.kind {
+            case .malformed: .bad(failure.text)
+            case .unsupported: .no(.cannot, failure.text)
+            case .authorization: .no(.authorizationFailed, failure.text)
+            case .refused: .no(.authenticationFailed, failure.text)
+            }
     }
 }

@@ -8,9 +8,7 @@ extension IMAPSession {
         switch state {
         case .notAuthenticated, .logout:
             if mayLogIn {
-                names.append("AUTH=PLAIN")
-                names.append("AUTH=LOGIN")
-                names.append("AUTH=SCRAM-SHA-256")
+                names += SASLMechanism.allCases.map { "AUTH=\($0.rawValue)" }
             } else {
                 names += ["STARTTLS", "LOGINDISABLED"]
             }

@@ -5,23 +5,6 @@ import Primitives
 ///
 /// `first` names the user, whose credentials the caller finds for `challenge`; `last` judges the proof.
 struct SCRAMExchange: Sendable {
-    /// Why a message is refused. Texts hold nothing of the client's.
-    struct Failure: Error, Equatable {
-        enum Kind: Sendable {
-            /// It is no such message.
-            case malformed
-            /// It wants what is not offered.
-            case unsupported
-            /// It wants another's identity.
-            case authorization
-            /// The proof is wrong.
-            case refused
-        }
-
-        var kind: Kind
-        var text: String
-    }
-
     /// RFC 5802 gives no bound; no program's messages come near this one.
     private static let longestMessage = 4_096
 
@@ -38,20 +21,20 @@ struct SCRAMExchange: Sendable {
     /// Reads the client's first message.
     /// - Parameter serverNonce: random for every exchange; printable ASCII without a comma.
     /// - Returns: The name to log in.
-    mutating func first(_ message: [UInt8], serverNonce: String) throws(Failure) -> String {
+    mutating func first(_ message: [UInt8], serverNonce: String) throws(SASLFailure) -> String {
         let fields = try Self.fields(message)
         guard fields.count >= 4 else { throw Self.malformed }
         if fields[0].starts(with: "p=".utf8) {
-            throw Failure(kind: .unsupported, text: "Channel binding is not offered")
+            throw SASLFailure(kind: .unsupported, text: "Channel binding is not offered")
         }
-        if fields[2].starts(with: "m=".utf8) { throw Failure(kind: .unsupported, text: "Unknown extension") }
+        if fields[2].starts(with: "m=".utf8) { throw SASLFailure(kind: .unsupported, text: "Unknown extension") }
         guard fields[0].elementsEqual("n".utf8) || fields[0].elementsEqual("y".utf8),
             let user = Self.value("n=", fields[2]).flatMap(Self.unescaped),
             let clientNonce = Self.value("r=", fields[3]), clientNonce.allSatisfy({ (0x21...0x7E).contains($0) })
         else { throw Self.malformed }
         if !fields[1].isEmpty {
             guard let actor = Self.value("a=", fields[1]).flatMap(Self.unescaped) else { throw Self.malformed }
-            guard actor == user else { throw Failure(kind: .authorization, text: "No acting for others") }
+            guard actor == user else { throw SASLFailure(kind: .authorization, text: "No acting for others") }
         }
         header = Array(message.prefix(fields[0].count + fields[1].count + 2))
         clientFirstBare = Array(message.dropFirst(header.count))
@@ -69,7 +52,7 @@ struct SCRAMExchange: Sendable {
 
     /// Judges the client's last message.
     /// - Returns: The answer that proves the server to the client.
-    func last(_ message: [UInt8]) throws(Failure) -> [UInt8] {
+    func last(_ message: [UInt8]) throws(SASLFailure) -> [UInt8] {
         let fields = try Self.fields(message)
         guard let credentials, fields.count >= 3, let binding = Self.value("c=", fields[0]).flatMap(Self.base64),
             let nonce = Self.value("r=", fields[1]), let proofField = fields.last,
@@ -77,7 +60,7 @@ struct SCRAMExchange: Sendable {
         else { throw Self.malformed }
         // The header must be the one of the first message: else somebody on the way has changed it.
         guard binding == header, nonce == self.nonce else {
-            throw Failure(kind: .refused, text: "The messages do not belong together")
+            throw SASLFailure(kind: .refused, text: "The messages do not belong together")
         }
         let withoutProof = message.dropLast(proofField.count + 1)
         let text = clientFirstBare + [UInt8(ascii: ",")] + serverFirst + [UInt8(ascii: ",")] + withoutProof
@@ -86,16 +69,16 @@ struct SCRAMExchange: Sendable {
         }
         let clientKey = zip(proof, sign(credentials.storedKey)).map { $0 ^ $1 }
         guard PasswordHash.equalInConstantTime(Array(SHA256.hash(data: clientKey)), credentials.storedKey) else {
-            throw Failure(kind: .refused, text: "Wrong name or password")
+            throw SASLFailure(kind: .refused, text: "Wrong name or password")
         }
         return Array("v=\(Base64.text(sign(credentials.serverKey)))".utf8)
     }
 
     // MARK: Pieces
 
-    private static let malformed = Failure(kind: .malformed, text: "That is no SCRAM message")
+    private static let malformed = SASLFailure(kind: .malformed, text: "That is no SCRAM message")
 
-    private static func fields(_ message: [UInt8]) throws(Failure) -> [ArraySlice<UInt8>] {
+    private static func fields(_ message: [UInt8]) throws(SASLFailure) -> [ArraySlice<UInt8>] {
         guard message.count <= longestMessage, !message.contains(0),
             String(validating: message, as: UTF8.self) != nil
         else { throw malformed }

@@ -60,40 +60,40 @@ import Testing
             #expect(try exchange.last(answer).starts(with: Array("v=".utf8)))
         }
         let wrong = try Self.answer(to: challenge, first: message, binding: binding, password: "pencils")
-        #expect(throws: SCRAMExchange.Failure(kind: .refused, text: "Wrong name or password")) {
+        #expect(throws: SASLFailure(kind: .refused, text: "Wrong name or password")) {
             try exchange.last(wrong)
         }
     }
 
     @Test(arguments: [
-        ("", SCRAMExchange.Failure.Kind.malformed), ("n", .malformed), ("n,,", .malformed), ("n,,n=user", .malformed),
+        ("", SASLFailure.Kind.malformed), ("n", .malformed), ("n,,", .malformed), ("n,,n=user", .malformed),
         ("n,,n=,r=abc", .malformed), ("n,,n=user,r=", .malformed), ("n,,n=us=er,r=abc", .malformed),
         ("n,,n=user=2c,r=abc", .malformed), ("n,,n=user=,r=abc", .malformed), ("x,,n=user,r=abc", .malformed),
         ("n,b=user,n=user,r=abc", .malformed), ("n,a=,n=user,r=abc", .malformed), ("n,,r=abc,n=user", .malformed),
         ("n,,n=user,r=a\u{7F}c", .malformed), ("n,,n=us\u{0}er,r=abc", .malformed), ("n,,n=user,r=a b", .malformed),
         ("n,a=other,n=user,r=abc", .authorization), ("p=tls-unique,,n=user,r=abc", .unsupported),
         ("n,,m=x,n=user,r=abc", .unsupported), ("n,,n=user,r=" + String(repeating: "a", count: 5000), .malformed),
-    ]) func firstMessagesThatAreRefused(message: String, kind: SCRAMExchange.Failure.Kind) {
+    ]) func firstMessagesThatAreRefused(message: String, kind: SASLFailure.Kind) {
         var exchange = SCRAMExchange()
         #expect {
             try exchange.first(Array(message.utf8), serverNonce: "xyz")
-        } throws: { ($0 as? SCRAMExchange.Failure)?.kind == kind }
+        } throws: { ($0 as? SASLFailure)?.kind == kind }
     }
 
     @Test func bytesThatAreNoText() {
         var exchange = SCRAMExchange()
-        #expect(throws: SCRAMExchange.Failure.self) {
+        #expect(throws: SASLFailure.self) {
             try exchange.first(Array("n,,n=".utf8) + [0xFF] + Array(",r=abc".utf8), serverNonce: "x")
         }
     }
 
     @Test(arguments: [
         // Another header, another nonce, a proof of another password.
-        (("c=biws", "c=eSws"), SCRAMExchange.Failure.Kind.refused), (("r=rOpr", "r=rOpx"), .refused),
+        (("c=biws", "c=eSws"), SASLFailure.Kind.refused), (("r=rOpr", "r=rOpx"), .refused),
         (("p=dHzb", "p=dHzc"), .refused), (("k0,", "k1,"), .refused), (("c=biws,", "c=biws,x=y,"), .malformed),
         (("c=biws,", ""), .malformed), (("c=biws", "c="), .malformed), (("c=biws", "c=!"), .malformed),
         (("dHzbZapWIk4jUhN+Ute9ytag9zjfMHgsqmmiz7AndVQ=", "dHzb"), .malformed), (("p=dHzb", "q=dHzb"), .malformed),
-    ]) func lastMessagesThatAreRefused(change: (String, String), kind: SCRAMExchange.Failure.Kind) throws {
+    ]) func lastMessagesThatAreRefused(change: (String, String), kind: SASLFailure.Kind) throws {
         var exchange = SCRAMExchange()
         _ = try exchange.first(Array(Self.first.utf8), serverNonce: Self.serverNonce)
         _ = exchange.challenge(try Self.credentials())
@@ -101,11 +101,11 @@ import Testing
         #expect(message != Self.last)
         #expect {
             try exchange.last(Array(message.utf8))
-        } throws: { ($0 as? SCRAMExchange.Failure)?.kind == kind }
+        } throws: { ($0 as? SASLFailure)?.kind == kind }
     }
 
     @Test func aLastMessageWithoutAFirst() {
-        #expect(throws: SCRAMExchange.Failure.self) { try SCRAMExchange().last(Array(Self.last.utf8)) }
+        #expect(throws: SASLFailure.self) { try SCRAMExchange().last(Array(Self.last.utf8)) }
     }
 
     @Test func hashesOfOtherLengths() throws {

@@ -1,0 +1,29 @@
+/// The SASL mechanisms that the server offers.
+enum SASLMechanism: String, Sendable, CaseIterable {
+    /// RFC 4616.
+    case plain = "PLAIN"
+    /// draft-murchison-sasl-login: never a standard, but the only one of many old programs.
+    case login = "LOGIN"
+    /// RFC 7677; without channel binding.
+    case scramSHA256 = "SCRAM-SHA-256"
+
+    /// The order of preference: a password that is not sent cannot be stolen on the way.
+    static let preferred: [SASLMechanism] = [.scramSHA256, .plain, .login]
+}
+
+/// Why a client's message is refused. Texts hold nothing of the client's.
+struct SASLFailure: Error, Sendable, Equatable {
+    enum Kind: Sendable {
+        /// The message is not of the mechanism's form.
+        case malformed
+        /// The client wants what is not offered.
+        case unsupported
+        /// The client wants another's identity.
+        case authorization
+        /// The name or the proof is wrong.
+        case refused
+    }
+
+    var kind: Kind
+    var text: String
+}

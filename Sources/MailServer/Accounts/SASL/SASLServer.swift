@@ -1,0 +1,158 @@
+/// The server's side of one SASL exchange, for every protocol: the client's messages in, the next step out. RFC 4422.
+///
+/// A value without socket or clock. The protocol owns the form on the wire: base64, the initial response, giving up
+/// with `*`. Behind a decision or a failure the exchange is over, and every further message is refused.
+struct SASLServer: Sendable {
+    /// The session's part of the exchange, in answer to a message.
+    enum Step: Sendable, Equatable {
+        /// Send this, and read the client's next message.
+        case challenge([UInt8])
+        /// Look up the user's credentials for ``found(_:)``.
+        case lookUp(user: String)
+        /// Decide the login; the exchange is over.
+        case decide(LoginAttempt)
+        /// Refuse the login; the exchange is over.
+        case failed(SASLFailure)
+    }
+
+    /// The octets that PLAIN and LOGIN take as a name or password.
+    enum Credentials: Sendable {
+        /// Any: those that are no text are wrong ones.
+        case octets
+        /// UTF-8 without NUL, and a name that is not empty: all else is malformed.
+        case text
+    }
+
+    private enum State: Sendable {
+        case plain
+        case loginUser
+        case loginPassword(user: [UInt8])
+        case scramFirst
+        case scramLookup(user: String, SCRAMExchange)
+        case scramProof(user: String, SCRAMExchange)
+        /// The server's own proof is sent; the client takes note of it with an empty message.
+        case scramEnd(user: String)
+        case over
+    }
+
+    private var state: State
+    private let credentials: Credentials
+    private let nonce: String
+
+    /// - Parameter nonce: the server's half of a SCRAM nonce; random for every exchange, printable ASCII without a comma.
+    init(_ mechanism: SASLMechanism, credentials: Credentials, nonce: String) {
+        state =
+            switch mechanism {
+            case .plain: .plain
+            case .login: .loginUser
+            case .scramSHA256: .scramFirst
+            }
+        self.credentials = credentials
+        self.nonce = nonce
+    }
+
+    /// Begins the exchange.
+    /// - Parameter initialResponse: the message that came with the command, which may be empty; nil when none did.
+    mutating func begin(_ initialResponse: [UInt8]?) -> Step {
+        if let initialResponse { return receive(initialResponse) }
+        if case .loginUser = state { return .challenge(Array("Username:".utf8)) }
+        return .challenge([])
+    }
+
+    /// Takes the client's next message.
+    mutating func receive(_ message: [UInt8]) -> Step {
+        let state = state
+        self.state = .over
+        do throws(SASLFailure) {
+            switch state {
+            case .plain: return .decide(try plain(message))
+            case .loginUser:
+                try require(name: message)
+                self.state = .loginPassword(user: message)
+                return .challenge(Array("Password:".utf8))
+            case .loginPassword(let user):
+                try require(text: message)
+                return .decide(try attempt(user, message))
+            case .scramFirst: return try beginSCRAM(message)
+            case .scramProof(let user, let exchange): return try judge(message, of: user, exchange)
+            case .scramEnd(let user):
+                guard message.isEmpty else { throw Self.over }
+                return .decide(.proof(user: user, isRight: true))
+            case .scramLookup, .over: throw Self.over
+            }
+        } catch {
+            return .failed(error)
+        }
+    }
+
+    /// Takes the credentials that ``Step/lookUp(user:)`` asked for.
+    mutating func found(_ credentials: SCRAMCredentials) -> Step {
+        guard case .scramLookup(let user, var exchange) = state else {
+            state = .over
+            return .failed(Self.over)
+        }
+        let challenge = exchange.challenge(credentials)
+        state = .scramProof(user: user, exchange)
+        return .challenge(challenge)
+    }
+
+    // MARK: passwords
+
+    /// `authzid NUL authcid NUL password`; nobody may act for another, so the first is empty or the second once more.
+    private func plain(_ message: [UInt8]) throws(SASLFailure) -> LoginAttempt {
+        let parts = message.split(separator: 0, omittingEmptySubsequences: false).map { Array($0) }
+        guard parts.count == 3 else { throw SASLFailure(kind: .malformed, text: "That is no PLAIN response") }
+        let (actor, user, password) = (parts[0], parts[1], parts[2])
+        try require(text: actor)
+        try require(name: user)
+        try require(text: password)
+        guard actor.isEmpty || actor == user else {
+            throw SASLFailure(kind: .authorization, text: "No acting for others")
+        }
+        return try attempt(user, password)
+    }
+
+    private func attempt(_ user: [UInt8], _ password: [UInt8]) throws(SASLFailure) -> LoginAttempt {
+        guard let user = LoginAttempt.name(user) else {
+            throw SASLFailure(kind: .refused, text: "Wrong name or password")
+        }
+        return .password(user: user, password)
+    }
+
+    private func require(text: [UInt8]) throws(SASLFailure) {
+        guard credentials == .octets || LoginAttempt.name(text) != nil else {
+            throw SASLFailure(kind: .malformed, text: "That is no text")
+        }
+    }
+
+    private func require(name: [UInt8]) throws(SASLFailure) {
+        try require(text: name)
+        guard credentials == .octets || !name.isEmpty else {
+            throw SASLFailure(kind: .malformed, text: "A name is missing")
+        }
+    }
+
+    // MARK: SCRAM
+
+    private mutating func beginSCRAM(_ message: [UInt8]) throws(SASLFailure) -> Step {
+        var exchange = SCRAMExchange()
+        let user = try exchange.first(message, serverNonce: nonce)
+        state = .scramLookup(user: user, exchange)
+        return .lookUp(user: user)
+    }
+
+    private mutating func judge(
+        _ message: [UInt8], of user: String, _ exchange: SCRAMExchange
+    ) throws(SASLFailure) -> Step {
+        do throws(SASLFailure) {
+            let proof = try exchange.last(message)
+            state = .scramEnd(user: user)
+            return .challenge(proof)
+        } catch {
+            guard error.kind == .refused else { throw error }
+            return .decide(.proof(user: user, isRight: false))
+        }
+    }
+
+    private static let over = SASLFailure(kind: .malformed, text: "The exchange is over")
+}

@@ -1,0 +1,193 @@
+import NIOConcurrencyHelpers
+import ShardFS
+import TestSupport
+import Testing
+
+@testable import MailServer
+
+private let alice = try! AccountAddress(login: "alice@example.com")
+
+/// A store with alice (password "secret", one round), pools, and a clock that the test moves.
+private final class Fixture: Sendable {
+    let directory: TemporaryDirectory
+    let store: AccountStore<LocalAccountFiles>
+    let filePool = BlockingPool(threads: 1, maximumWaiting: 100)
+    let passwordPool = BlockingPool(threads: 1, maximumWaiting: 100)
+    let time = NIOLockedValueBox<Int64>(0)
+    let lines = NIOLockedValueBox<[String]>([])
+    let service: LoginService<LocalAccountFiles>
+
+    init(failures: Int = 100) throws {
+        directory = TemporaryDirectory()
+        store = AccountStore(
+            mailRoot: directory.path, files: LocalAccountFiles(), mailboxes: RecordingProvisioning(), now: { 0 })
+        var configuration = Configuration()
+        configuration.rateLimit.authFailureLimit = failures
+        configuration.rateLimit.authFailureLockout = 900
+        let now: @Sendable () -> Int64 = { [time] in time.withLockedValue { $0 } }
+        let log = LogOutput(configuration) { [lines] line in lines.withLockedValue { $0.append(line) } }
+        service = LoginService(
+            accounts: store, filePool: filePool, passwordPool: passwordPool,
+            limits: ConnectionLimits(configuration, now: now), logger: log.logger("login"),
+            settings: LoginSettings(defaultDomain: nil), decoyIterations: 1, decoySecret: [1], now: now)
+        try store.createDomain("example.com")
+        try store.create(alice, password: Array("secret".utf8), iterations: 1)
+    }
+
+    func login(_ name: String, _ password: String, from client: String = "192.0.2.7") async -> LoginOutcome {
+        await service.decide(.password(user: name, Array(password.utf8)), from: client)
+    }
+
+    func proof(of name: String, isRight: Bool = true, from client: String = "192.0.2.7") async -> LoginOutcome {
+        await service.decide(.proof(user: name, isRight: isRight), from: client)
+    }
+
+    func credentials(_ name: String) async -> SCRAMCredentials? {
+        if case .credentials(let found) = await service.scramCredentials(of: name, from: "192.0.2.7") {
+            found
+        } else {
+            nil
+        }
+    }
+
+    func shutdown() async {
+        await filePool.shutdown()
+        await passwordPool.shutdown()
+    }
+}
+
+@Suite struct LoginServiceTests {
+    @Test func rightAndWrongPasswords() async throws {
+        let f = try Fixture()
+        #expect(await f.login("Alice@Example.com", "secret") == .accepted(try f.store.load(alice)))
+        #expect(await f.login("alice@example.com", "Secret") == .refused)
+        #expect(await f.login("bob@example.com", "secret") == .refused)
+        #expect(await f.login("alice", "secret") == .refused)
+        #expect(await f.login("../../etc/passwd", "secret") == .refused)
+        #expect(await f.login("alice@example.com", "") == .refused)
+        await f.shutdown()
+    }
+
+    @Test func aNameWithoutADomain() async throws {
+        let f = try Fixture()
+        #expect(await f.login("alice", "secret") == .refused)
+        #expect(await f.proof(of: "alice") == .refused)
+        let unknown = await f.credentials("bob@example.com")
+        #expect(await f.credentials("bob") != unknown)
+        f.service.update(LoginSettings(defaultDomain: "example.com"))
+        #expect(await f.login("alice", "secret") == .accepted(try f.store.load(alice)))
+        #expect(await f.proof(of: "alice") == .accepted(try f.store.load(alice)))
+        #expect(await f.credentials("bob") == unknown && unknown != nil)
+        f.service.update(LoginSettings(defaultDomain: "example.org"))
+        #expect(await f.login("alice", "secret") == .refused)
+        await f.shutdown()
+    }
+
+    @Test func whatSCRAMProofsAreJudgedBy() async throws {
+        let f = try Fixture()
+        #expect(await f.credentials("Alice@example.com") == SCRAMCredentials(try f.store.load(alice).password))
+        // A name that nobody has looks like one, and always the same, however it is written.
+        let unknown = await f.credentials("bob@example.com")
+        #expect(unknown?.salt.count == 16 && unknown?.iterations == 1)
+        #expect(await f.credentials("BOB@example.com") == unknown)
+        #expect(await f.credentials("carol@example.com") != unknown && unknown != nil)
+        #expect(await f.credentials("../../etc/passwd") != nil)
+        // A hash too short for SCRAM looks like no account.
+        try f.store.update(alice) { $0.password = PasswordHash(hash: Array(1...16), salt: [1], iterations: 1) }
+        #expect(await f.credentials("alice@example.com")?.salt.count == 16)
+
+        #expect(await f.proof(of: "Alice@example.com") == .accepted(try f.store.load(alice)))
+        #expect(await f.proof(of: "Alice@example.com", isRight: false) == .refused)
+        #expect(await f.proof(of: "bob@example.com") == .refused)
+        try f.store.setEnabled(alice, false)
+        #expect(await f.proof(of: "alice@example.com") == .disabled)
+        await f.shutdown()
+    }
+
+    @Test func failuresLockAnAddressOut() async throws {
+        let f = try Fixture(failures: 3)
+        #expect(await f.login("alice@example.com", "wrong") == .refused)
+        #expect(await f.proof(of: "alice@example.com", isRight: false) == .refused)
+        // Neither of these counts.
+        #expect(await f.login("alice@example.com", "secret") == .accepted(try f.store.load(alice)))
+        #expect(await f.credentials("alice@example.com") != nil)
+        #expect(f.lines.withLockedValue { $0 }.isEmpty)
+        #expect(await f.proof(of: "bob@example.com") == .refused)
+        let lines = f.lines.withLockedValue { $0 }
+        #expect(lines.count == 1)
+        #expect(lines.first?.hasSuffix("locked out after too many failures client=192.0.2.7\n") == true)
+
+        #expect(await f.login("alice@example.com", "secret") == .lockedOut)
+        #expect(await f.proof(of: "alice@example.com") == .lockedOut)
+        #expect(await f.service.scramCredentials(of: "alice@example.com", from: "192.0.2.7") == .lockedOut)
+        #expect(await f.login("alice@example.com", "secret", from: "192.0.2.8") == .accepted(try f.store.load(alice)))
+        f.time.withLockedValue { $0 = 900_000_000_000 }
+        #expect(await f.login("alice@example.com", "secret") == .accepted(try f.store.load(alice)))
+        await f.shutdown()
+    }
+
+    /// Nobody is locked out for a check that could not be made, or an account that the administrator disabled.
+    @Test func onlyFailuresCount() async throws {
+        let f = try Fixture(failures: 1)
+        try f.store.setEnabled(alice, false)
+        for _ in 1...3 { #expect(await f.login("alice@example.com", "secret") == .disabled) }
+        await f.passwordPool.shutdown()
+        for _ in 1...3 { #expect(await f.login("alice@example.com", "wrong") != .lockedOut) }
+        await f.filePool.shutdown()
+    }
+
+    @Test func aDisabledAccountIsRefusedAtOnceThoughItsPasswordIsRemembered() async throws {
+        let f = try Fixture()
+        #expect(await f.login("alice@example.com", "secret") == .accepted(try f.store.load(alice)))
+        try f.store.setEnabled(alice, false)
+        #expect(await f.login("alice@example.com", "secret") == .disabled)
+        #expect(await f.login("alice@example.com", "secret") == .disabled)
+        #expect(await f.login("alice@example.com", "wrong") == .refused)
+        await f.shutdown()
+    }
+
+    @Test func aChangedPasswordHoldsAtOnce() async throws {
+        let f = try Fixture()
+        #expect(await f.login("alice@example.com", "secret") != .refused)
+        try f.store.setPassword(alice, Array("other".utf8), iterations: 1)
+        #expect(await f.login("alice@example.com", "secret") == .refused)
+        #expect(await f.login("alice@example.com", "other") != .refused)
+        await f.shutdown()
+    }
+
+    @Test func aRememberedPasswordNeedsNoHashAndIsForgottenInTime() async throws {
+        let f = try Fixture()
+        #expect(await f.login("alice@example.com", "secret") != .refused)
+        await f.passwordPool.shutdown()
+        f.time.withLockedValue { $0 = 59_999_999_999 }
+        #expect(await f.login("alice@example.com", "secret") == .accepted(try f.store.load(alice)))
+        let closed = LoginOutcome.unavailable(reason: "password checks: the server is shutting down")
+        #expect(await f.login("alice@example.com", "wrong") == closed)
+        f.time.withLockedValue { $0 = 60_000_000_000 }
+        #expect(await f.login("alice@example.com", "secret") == closed)
+        await f.filePool.shutdown()
+    }
+
+    @Test func aDamagedFileIsNotAWrongPassword() async throws {
+        let f = try Fixture()
+        try f.store.files.publish([], at: f.store.directory(alice) + "/user.json", replacing: true)
+        guard case .unavailable(let reason) = await f.login("alice@example.com", "secret") else {
+            Issue.record("expected unavailable")
+            return
+        }
+        #expect(reason.contains("user.json of alice@example.com"))
+        await f.shutdown()
+    }
+
+    @Test func theCacheIsBounded() throws {
+        let cache = VerifiedCredentialCache(lifetime: 10, capacity: 3)
+        let stamp = FileStamp(inode: 1, size: 1, modified: 1)
+        for i in 0..<10 {
+            cache.insert(try AccountAddress(login: "u\(i)@example.com"), [1], stamp, now: 0)
+            #expect(cache.count <= 3)
+        }
+        #expect(cache.contains(try AccountAddress(login: "u9@example.com"), [1], stamp, now: 9))
+        #expect(!cache.contains(try AccountAddress(login: "u9@example.com"), [2], stamp, now: 9))
+        #expect(!cache.contains(try AccountAddress(login: "u9@example.com"), [1], stamp, now: 10))
+    }
+}

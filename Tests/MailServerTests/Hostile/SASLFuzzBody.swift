@@ -1,0 +1,1 @@
+../../../Fuzz/Sources/FuzzServer/SASLFuzzBody.swift

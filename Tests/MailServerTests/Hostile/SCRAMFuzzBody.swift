@@ -1,1 +1,0 @@
-../../../Fuzz/Sources/FuzzServer/SCRAMFuzzBody.swift
