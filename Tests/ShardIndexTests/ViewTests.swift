@@ -34,7 +34,7 @@ import Testing
             return (opened, try account.mailbox(name))
         }
         var expected: [MessageEntry] = []
-        for damage in [DamageTests.Damage?.none] + DamageTests.Damage.allCases.filter { $0 != .directoryInstead } {
+        for damage in [DamageTests.Damage?.none] + DamageTests.Damage.allCases.filter({ $0 != .directoryInstead }) {
             let index = scratch.index()
             let (opened, mailbox) = try open(index)
             scratch.storeID = opened.id

@@ -1,5 +1,4 @@
 import Logging
-import MIME
 public import NIOCore
 import ShardFS
 
@@ -77,12 +76,5 @@ private final class StoreIMAPBackend: IMAPBackend {
             environment.log.logger("imap").error("opening \(account.address): \(error)")
             return nil
         }
-    }
-}
-
-extension Configuration {
-    /// Bounds on what is taken from a message.
-    var parseLimits: ParseLimits {
-        ParseLimits(depth: limits.mimeDepth, parts: limits.mimeParts, headerBytes: limits.headerBytes)
     }
 }

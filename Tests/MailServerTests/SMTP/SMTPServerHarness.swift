@@ -1,3 +1,4 @@
+import Primitives
 import NIOCore
 import NIOPosix
 import Testing

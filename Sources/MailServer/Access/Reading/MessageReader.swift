@@ -145,3 +145,8 @@ struct MessageReader {
         try Int(file().size) > block.range.upperBound
     }
 }
+
+extension StoreError {
+    /// Messages never change; a file that a foreign hand cut short leaves a literal that cannot be filled.
+    static let shortMessage = StoreError(.damaged, "a message's file is shorter than it was")
+}

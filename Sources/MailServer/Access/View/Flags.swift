@@ -37,13 +37,6 @@ extension IMAPFlag {
     }
 }
 
-extension [IMAPFlag] {
-    /// - Throws: BAD for a flag that no client may store.
-    func checkStorable() throws(IMAPFailure) {
-        guard allSatisfy(\.isStorable) else { throw .bad("A flag of that name cannot be stored") }
-    }
-}
-
 extension Mailbox {
     /// The bits of a client's flag list; keywords that are new get a letter when `create`.
     ///

@@ -48,7 +48,7 @@ struct MailboxLister {
             if let items = wanted.status, let listing, listing.isSelectable, isSelected,
                 // A mailbox that cannot be opened has no STATUS; the listing goes on (RFC 5819 section 2).
                 let mailbox = try? mail.mailbox(listing.name),
-                let values = try? IMAPSession.statusValues(of: mailbox, items, appendLimit: appendLimit)
+                let values = try? mailbox.statusValues(items, appendLimit: appendLimit)
             {
                 answers.append(.mailboxStatus(mailbox: name, values))
             }

@@ -138,7 +138,7 @@ struct NotifyWatch: Sendable {
         mailboxes.values.sorted { $0.name < $1.name }.compactMap { watched in
             guard watched.mailbox !== selected else { return nil }
             let items = WatchedMailbox.firstItems(watched.events)
-            let values = try? IMAPSession.statusValues(of: watched.mailbox, items, appendLimit: appendLimit)
+            let values = try? watched.mailbox.statusValues(items, appendLimit: appendLimit)
             return values.map { .mailboxStatus(mailbox: watched.name, $0) }
         }
     }
@@ -188,7 +188,7 @@ struct NotifyWatch: Sendable {
                 mailboxes[name] = watched
                 guard var items else { continue }
                 if usesModSeq, !items.contains(.highestModSeq) { items.append(.highestModSeq) }
-                let values = try IMAPSession.statusValues(of: watched.mailbox, items, appendLimit: appendLimit)
+                let values = try watched.mailbox.statusValues(items, appendLimit: appendLimit)
                 responses.append(.mailboxStatus(mailbox: name, values))
             } catch {
                 // One that is gone, the tree will tell; what cannot be looked at now is when it changes again.

@@ -70,3 +70,10 @@ extension IMAPFailure {
             }
     }
 }
+
+extension [IMAPFlag] {
+    /// - Throws: BAD for a flag that no client may store.
+    func checkStorable() throws(IMAPFailure) {
+        guard allSatisfy(\.isStorable) else { throw .bad("A flag of that name cannot be stored") }
+    }
+}

@@ -9,7 +9,7 @@ extension IMAPSession {
         try prepareStatus(items)
         let limit = UInt64(configuration.maxLiteralSize)
         let values = try await blocking { () throws(StoreError) in
-            try Self.statusValues(of: mail.mailbox(MailboxName(mailbox)), items, appendLimit: limit)
+            try mail.mailbox(MailboxName(mailbox)).statusValues(items, appendLimit: limit)
         }
         respond(.mailboxStatus(mailbox: mailbox, values))
         return Completion("STATUS completed")
@@ -21,30 +21,6 @@ extension IMAPSession {
     func prepareStatus(_ items: [IMAPStatusItem]) throws(IMAPFailure) {
         if isRev2, items.contains(.recent) { throw .bad("There is no RECENT in IMAP4rev2") }
         if items.contains(.highestModSeq) { enableModSeq() }
-    }
-
-    /// Blocks.
-    static func statusValues(
-        of mailbox: Mailbox, _ items: [IMAPStatusItem], appendLimit: UInt64
-    ) throws(StoreError) -> [IMAPStatusValue] {
-        let snapshot = try mailbox.snapshot()
-        let totals = snapshot.messages.totals
-        let recent = snapshot.messages.count - snapshot.messages.count(below: snapshot.recentUID)
-        return items.map { item in
-            switch item {
-            case .messages: .number(item, UInt64(snapshot.messages.count))
-            case .recent: .number(item, UInt64(recent))
-            case .uidNext: .number(item, UInt64(snapshot.uidNext.rawValue))
-            case .uidValidity: .number(item, UInt64(snapshot.uidValidity))
-            case .unseen: .number(item, UInt64(totals.unseen))
-            case .deleted: .number(item, UInt64(totals.deleted))
-            case .size: .number(item, totals.octets)
-            case .deletedStorage: .number(item, totals.deletedOctets)
-            case .highestModSeq: .number(item, snapshot.highestModSeq)
-            case .appendLimit: .appendLimit(appendLimit)
-            case .mailboxID: .mailboxID(snapshot.mailboxID)
-            }
-        }
     }
 
     /// The one quota root of an account; its name is empty. An account without a limit has none: an answer must name at

@@ -1,3 +1,4 @@
+import Primitives
 import NIOConcurrencyHelpers
 import NIOCore
 import NIOPosix
@@ -45,7 +46,8 @@ import Testing
 
     @Test func plain() async throws {
         try await withServer { plain, _ in
-            #expect(try await run(plain) == [.start, .line("hello"), .line("ping"), .end])
+            let events = try await run(plain)
+            #expect(events == [.start, .line("hello"), .line("ping"), .end])
         }
     }
 
@@ -53,18 +55,16 @@ import Testing
         try await withServer { _, tls in
             let client = try trusted()
             for name in ["mail.example.com", "127.0.0.1", nil] {
-                #expect(
-                    try await run(tls, .implicit(client, serverName: name))
-                        == [.start, .secured, .line("hello"), .line("ping"), .end])
+                let events = try await run(tls, .implicit(client, serverName: name))
+                #expect(events == [.start, .secured, .line("hello"), .line("ping"), .end])
             }
         }
     }
 
     @Test func startTLS() async throws {
         try await withServer { plain, _ in
-            #expect(
-                try await run(plain, .onDemand(trusted(), serverName: "mail.example.com"))
-                    == [.start, .line("hello"), .line("go"), .secured, .line("ping"), .end])
+            let events = try await run(plain, .onDemand(trusted(), serverName: "mail.example.com"))
+            #expect(events == [.start, .line("hello"), .line("go"), .secured, .line("ping"), .end])
         }
     }
 
@@ -84,9 +84,8 @@ import Testing
     @Test func opportunisticTLSTakesAnyCertificate() async throws {
         try await withServer { plain, tls in
             let client = try TLSClient(.none)
-            #expect(
-                try await run(tls, .implicit(client, serverName: "mx.example.net"))
-                    == [.start, .secured, .line("hello"), .line("ping"), .end])
+            let events = try await run(tls, .implicit(client, serverName: "mx.example.net"))
+            #expect(events == [.start, .secured, .line("hello"), .line("ping"), .end])
         }
     }
 

@@ -84,7 +84,7 @@ import Testing
         handler.endWork()
         handler.advance()
         #expect(driver.received == "a" && reads.count == 2)
-        try channel.finish()
+        _ = try channel.finish()
     }
 
     @Test func nothingIsReadWhileTheClientTakesNothing() throws {
@@ -94,12 +94,12 @@ import Testing
         channel.isWritable = true
         channel.pipeline.fireChannelWritabilityChanged()
         #expect(reads.count == 2)
-        try channel.finish()
+        _ = try channel.finish()
     }
 
     @Test func theEndWaitsForWhatIsUnderWay() throws {
         handler.beginWork()
-        try channel.finish()
+        _ = try channel.finish()
         #expect(driver.ends == 0)
         handler.endWork()
         handler.advance()
@@ -116,7 +116,7 @@ import Testing
             depth -= 1
         }
         try receive("a")
-        try channel.finish()
+        _ = try channel.finish()
     }
 
     /// What the client sends behind the last answer is read and dropped until it closes or its time is over.
