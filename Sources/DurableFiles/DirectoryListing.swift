@@ -16,7 +16,7 @@ package enum DirectoryListing {
     ) throws(E) {
         let fd: Int32
         do throws(Errno) { fd = try system.openDirectory(directory, path) } catch {
-            throw failure(FileError(error, "open the directory \(String(cString: path))"))
+            throw failure(FileError(error, to: "open the directory \(String(cString: path))"))
         }
         defer { system.close(fd) }
         let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: bufferSize, alignment: 8)
@@ -27,7 +27,7 @@ package enum DirectoryListing {
                 // Removed since it was opened: nothing is in it.
                 return
             } catch {
-                throw failure(FileError(error, "list \(String(cString: path))"))
+                throw failure(FileError(error, to: "list \(String(cString: path))"))
             }
             if count == 0 { return }
             var at = 0

@@ -28,7 +28,7 @@ package struct FileError: Error, Hashable, Sendable, CustomStringConvertible {
     }
 
     /// Wraps a failed system call; `doing` completes "could not …".
-    package init(_ errno: Errno, _ doing: String) {
+    package init(_ errno: Errno, to doing: String) {
         let code: Code
         switch errno {
         case .noSpace, .quota: code = .noSpace
@@ -46,5 +46,5 @@ package struct FileError: Error, Hashable, Sendable, CustomStringConvertible {
 /// Runs a system call and names its purpose when it fails.
 @inline(__always)
 func doing<R>(_ what: @autoclosure () -> String, _ body: () throws(Errno) -> R) throws(FileError) -> R {
-    do { return try body() } catch { throw FileError(error, what()) }
+    do { return try body() } catch { throw FileError(error, to: what()) }
 }

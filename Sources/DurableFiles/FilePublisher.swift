@@ -51,7 +51,7 @@ package struct FilePublisher: Sendable {
         } catch .exists {
             throw FileError(.exists, "\(name) exists already", errno: .exists)
         } catch {
-            throw FileError(error, "put \(name) in place")
+            throw FileError(error, to: "put \(name) in place")
         }
     }
 

@@ -28,7 +28,7 @@ package struct LockFile: ~Copyable {
             // A directory that was removed is still open to us and takes no new names.
             throw FileError(.gone, "the directory of the lock \(name) was removed", errno: .notFound)
         } catch {
-            throw FileError(error, "open the lock \(name)")
+            throw FileError(error, to: "open the lock \(name)")
         }
         // From here on the descriptor is closed by deinit.
         let lock = LockFile(system: system, descriptor: descriptor)

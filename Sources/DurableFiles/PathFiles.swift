@@ -26,7 +26,7 @@ package struct PathFiles: Sendable {
         do throws(Errno) {
             return FileStamp(try system.status(Self.here, path))
         } catch .notFound { return nil } catch .notDirectory { return nil } catch {
-            throw FileError(error, "look at \(path)")
+            throw FileError(error, to: "look at \(path)")
         }
     }
 
@@ -56,7 +56,7 @@ package struct PathFiles: Sendable {
             throw FileError(.damaged, "\(path) is in the way: a directory should be there", errno: .exists)
         } catch {
             guard error == .notFound, parent != path, parent != "." else {
-                throw FileError(error, "make the directory \(path)")
+                throw FileError(error, to: "make the directory \(path)")
             }
             try makeDirectory(parent)
             return try makeDirectory(path)
@@ -135,7 +135,7 @@ package struct PathFiles: Sendable {
         do throws(Errno) {
             return try system.unlink(parent, name)
         } catch {
-            guard error == .isDirectory else { throw FileError(error, "delete a file") }
+            guard error == .isDirectory else { throw FileError(error, to: "delete a file") }
         }
         var names: [[CChar]] = []
         try DirectoryListing.forEach(system, parent, name, failure: { $0 }) { raw, _ throws(FileError) in

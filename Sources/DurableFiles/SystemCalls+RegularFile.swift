@@ -14,7 +14,7 @@ extension SystemCalls {
         } catch .notFound {
             return nil
         } catch {
-            throw FileError(error, "open \(name())")
+            throw FileError(error, to: "open \(name())")
         }
         do throws(FileError) {
             let status = try doing("look at \(name())") { () throws(Errno) in try self.status(fd) }

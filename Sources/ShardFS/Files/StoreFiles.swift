@@ -76,7 +76,7 @@ extension StoreError {
     }
 
     /// Wraps a failed system call; `doing` completes "could not …".
-    static func system(_ errno: Errno, _ doing: String) -> StoreError { StoreError(FileError(errno, doing)) }
+    static func system(_ errno: Errno, _ doing: String) -> StoreError { StoreError(FileError(errno, to: doing)) }
 }
 
 /// Runs a system call and names its purpose when it fails.

@@ -1,8 +1,8 @@
-import Primitives
 import FoundationEssentials
 import NIOConcurrencyHelpers
 import NIOCore
 import NIOPosix
+import Primitives
 import Testing
 
 @testable import MailServer

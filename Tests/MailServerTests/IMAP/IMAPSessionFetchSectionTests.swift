@@ -77,10 +77,11 @@ import Testing
         ("Subject: x\n", "{12}|Subject: x|", "{0}|", "{12}|Subject: x|", "{0}|"),
         ("Subject: x", "{10}|Subject: x", "{0}|", "{12}|Subject: x|", "{0}|"),
         ("Subject: x\n\n", "{14}|Subject: x||", "{0}|", "{14}|Subject: x||", "{2}||"),
-        // The first line that is no field begins the body.
-        ("Subject: x\nno field\n", "{12}|Subject: x|", "{10}|no field|", "{14}|Subject: x||", "{2}||"),
+        // A line that is no field is part of the header, and excluded by no name.
+        ("Subject: x\nno field\n", "{22}|Subject: x|no field|", "{0}|", "{12}|Subject: x|", "{10}|no field|"),
+        ("no field\nSubject: x\n\ny", "{24}|no field|Subject: x||", "{1}|y", "{14}|Subject: x||", "{12}|no field||"),
         ("\nbody", "{2}||", "{4}|body", "{2}||", "{2}||"),
-        ("body only", "{0}|", "{9}|body only", "{2}||", "{2}||"),
+        ("text only", "{9}|text only", "{0}|", "{0}|", "{11}|text only|"),
     ]) func withoutABlankLine(
         message: String, header: String, text: String, subject: String, rest: String
     ) async throws {

@@ -1,6 +1,6 @@
-import Primitives
 import NIOCore
 import NIOPosix
+import Primitives
 import Testing
 
 @testable import MailServer

@@ -1,6 +1,6 @@
 import DurableFiles
-import Primitives
 import Glibc
+import Primitives
 import TestSupport
 import Testing
 

@@ -1,7 +1,7 @@
-import Primitives
 import DurableFiles
 public import Logging
 import NIOConcurrencyHelpers
+import Primitives
 import ShardFS
 
 /// The reloadable settings of a ``LoginService``.

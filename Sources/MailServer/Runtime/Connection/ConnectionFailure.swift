@@ -19,6 +19,7 @@ enum ConnectionFailure: Error, Equatable, CustomStringConvertible {
         case let error as NIOSSLError: self = .tls(reason: "\(error)")
         case let error as NIOSSLExtraError: self = .tls(reason: "\(error)")
         case let error as BoringSSLError: self = .tls(reason: "\(error)")
+        case let error as TLSError: self = .tls(reason: "\(error)")
         default: self = .broken(reason: "\(error)")
         }
     }

@@ -1,8 +1,8 @@
-import Primitives
 import NIOConcurrencyHelpers
 import NIOCore
 import NIOPosix
 import NIOSSL
+import Primitives
 
 /// What ``ConnectionServer`` refuses to do.
 enum ConnectionServerError: Error, Hashable {

@@ -1,5 +1,7 @@
 import NIOCore
 public import NIOSSL
+import SwiftASN1
+import X509
 
 /// TLS on connections that this side opens: which certificates of other hosts are accepted.
 public final class TLSClient: Sendable {
@@ -13,12 +15,14 @@ public final class TLSClient: Sendable {
     }
 
     private let context: NIOSSLContext
+    private let verifiesNames: Bool
 
     /// Blocks while the system's authorities are read: never call it on an event loop, and keep the result.
     public init(_ verification: Verification) throws(TLSError) {
         var settings = TLSConfiguration.makeClientConfiguration()
         settings.minimumTLSVersion = .tlsv12
         settings.shutdownTimeout = .seconds(2)
+        verifiesNames = if case .none = verification { false } else { true }
         switch verification {
         case .systemRoots: settings.trustRoots = .default
         case .roots(let certificates): settings.trustRoots = .certificates(certificates)
@@ -36,6 +40,19 @@ public final class TLSClient: Sendable {
     ///   or for an IP address, it has to carry the address that is connected to.
     func handlers(serverName: String?) -> TLSHandlerProvider {
         let name = serverName.flatMap { HostName.isAddress($0) ? nil : $0 }
-        return { [context] in try NIOSSLClientHandler(context: context, serverHostname: name) }
+        guard let name, verifiesNames else {
+            return { [context] in try NIOSSLClientHandler(context: context, serverHostname: name) }
+        }
+        // NIOSSL is content with a certificate for the address that is connected to, whatever the name: whoever leads the
+        // name elsewhere can have one for the address there.
+        return { [context] in
+            try NIOSSLClientHandler._makeSSLClientHandler(context: context, serverHostname: name) { leaf, channel in
+                channel.eventLoop.makeCompletedFuture {
+                    guard try Certificate(derEncoded: leaf.toDERBytes()).names(name) else {
+                        throw TLSError(.mismatch, "the certificate of the server does not name \(name)")
+                    }
+                }
+            }
+        }
     }
 }

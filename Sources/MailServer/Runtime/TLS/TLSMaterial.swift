@@ -108,7 +108,7 @@ public struct TLSMaterial: Sendable {
         if certificate.notValidBefore > now {
             found.append("the certificate in \(paths.certificate) is not valid yet; look at this machine's clock")
         }
-        if !Self.names(certificate, hostname) {
+        if !certificate.names(hostname) {
             found.append("the certificate in \(paths.certificate) does not name \(hostname); clients will refuse it")
         }
         return found
@@ -122,15 +122,6 @@ public struct TLSMaterial: Sendable {
             return text
         }
         return "-----BEGIN CERTIFICATE-----" + body + end
-    }
-
-    private static func names(_ certificate: Certificate, _ hostname: String) -> Bool {
-        guard let names = try? certificate.extensions.subjectAlternativeNames else { return false }
-        let parent = hostname.firstIndex(of: ".").map { "*" + hostname[$0...] }
-        return names.contains { name in
-            guard case .dnsName(let pattern) = name else { return false }
-            return pattern.lowercased() == hostname || pattern.lowercased() == parent
-        }
     }
 
     private static func read(

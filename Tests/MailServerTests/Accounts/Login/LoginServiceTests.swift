@@ -26,7 +26,9 @@ private final class Fixture: Sendable {
         configuration.rateLimit.authFailureLimit = failures
         configuration.rateLimit.authFailureLockout = 900
         let now: @Sendable () -> Int64 = { [time] in time.withLockedValue { $0 } }
-        let log = LogOutput(LogOutput.Settings(configuration)) { [lines] line in lines.withLockedValue { $0.append(line) } }
+        let log = LogOutput(LogOutput.Settings(configuration)) { [lines] line in
+            lines.withLockedValue { $0.append(line) }
+        }
         service = LoginService(
             accounts: store, filePool: filePool, passwordPool: passwordPool,
             limits: ConnectionLimits(ConnectionLimits.Settings(configuration), now: now), logger: log.logger("login"),

@@ -1,8 +1,8 @@
-import Primitives
 import NIOConcurrencyHelpers
 import NIOCore
 import NIOPosix
 import NIOSSL
+import Primitives
 import Testing
 
 @testable import MailServer
@@ -74,7 +74,7 @@ import Testing
         try await withServer { plain, tls in
             for (client, name) in clients {
                 let implicit = try await run(tls, .implicit(client, serverName: name))
-                #expect(implicit == [.start, .failedTLS, .end], "\(implicit)")
+                #expect(implicit == [.start, .failedTLS, .end], "\(name): \(implicit)")
                 let later = try await run(plain, .onDemand(client, serverName: name))
                 #expect(later == [.start, .line("hello"), .line("go"), .failedTLS, .end], "\(later)")
             }

@@ -107,7 +107,7 @@ private func error(_ body: () throws -> Void) -> TLSError? {
         let cases: [(String, String, TLSError.Code, String)] = [
             (missing, key, .unreadable, "there is no certificate at \(missing)"),
             (certificate, missing, .unreadable, "there is no key at \(missing)"),
-            (f.directory.path, key, .unreadable, "could not read \(f.directory.path): Is a directory"),
+            (f.directory.path, key, .unreadable, "\(f.directory.path) is not a regular file"),
             (junk, key, .malformed, "\(junk) is no certificate in PEM form"),
             (certificate, junk, .malformed, "\(junk) is no private key in PEM form without a passphrase"),
             (
