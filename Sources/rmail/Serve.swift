@@ -23,7 +23,7 @@ struct Serve: AsyncParsableCommand {
         let (configuration, warnings) = try config.load(source)
         do throws(StartError) {
             try await MailServerApplication.run(
-                version: Version.text, source, configuration, warnings: warnings, services: Services.make)
+                version: Version.text, source, configuration, warnings: warnings)
         } catch {
             throw CommandFailure(error)
         }

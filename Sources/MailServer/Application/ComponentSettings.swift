@@ -1,12 +1,30 @@
-// The settings of each part of the server, taken from the configuration: the one place that knows both.
+import MIME
 
-extension LogOutput.Settings {
+// The settings of each component, taken from the configuration: the one place that knows both.
+
+extension NoSettings: ComponentSettings {
+    init(_ configuration: Configuration) { self.init() }
+}
+
+extension LogOutput.Settings: ComponentSettings {
     init(_ configuration: Configuration) {
         self.init(level: configuration.logLevel, format: configuration.logFormat)
     }
 }
 
-extension ConnectionLimits.Settings {
+extension ServerStore.Settings: ComponentSettings {
+    init(_ configuration: Configuration) { self.init(domains: configuration.domains) }
+}
+
+extension TLSMaterial.Settings: ComponentSettings {
+    init(_ configuration: Configuration) {
+        self.init(
+            hostname: configuration.hostname, certificateFile: configuration.tls.certFile,
+            keyFile: configuration.tls.keyFile, directory: configuration.mailRoot + "/tls")
+    }
+}
+
+extension ConnectionLimits.Settings: ComponentSettings {
     init(_ configuration: Configuration) {
         self.init(
             rates: configuration.rateLimit,
@@ -14,10 +32,37 @@ extension ConnectionLimits.Settings {
     }
 }
 
-extension TLSMaterial.Settings {
+extension LoginSettings: ComponentSettings {
+    init(_ configuration: Configuration) { self.init(defaultDomain: configuration.domains.first) }
+}
+
+extension LocalDelivery.Settings: ComponentSettings {
+    init(_ configuration: Configuration) {
+        self.init(postmasterDomain: configuration.domains.first, parseLimits: configuration.limits.parseLimits)
+    }
+}
+
+extension SMTPService.Settings: ComponentSettings {
     init(_ configuration: Configuration) {
         self.init(
-            hostname: configuration.hostname, certificateFile: configuration.tls.certFile,
-            keyFile: configuration.tls.keyFile, directory: configuration.mailRoot + "/tls")
+            hostname: configuration.hostname, smtp: configuration.smtp, maxLineLength: configuration.limits.smtpLine,
+            maxHeaderSize: configuration.limits.headerBytes,
+            maxLoginFailures: configuration.limits.loginFailuresPerConnection)
+    }
+}
+
+extension IMAPService.Settings: ComponentSettings {
+    init(_ configuration: Configuration) {
+        self.init(
+            hostname: configuration.hostname, imap: configuration.imap, maxLineLength: configuration.limits.imapLine,
+            maxLoginFailures: configuration.limits.loginFailuresPerConnection,
+            parseLimits: configuration.limits.parseLimits)
+    }
+}
+
+extension LimitSettings {
+    /// Bounds on what is taken from a message.
+    fileprivate var parseLimits: ParseLimits {
+        ParseLimits(depth: mimeDepth, parts: mimeParts, headerBytes: headerBytes)
     }
 }

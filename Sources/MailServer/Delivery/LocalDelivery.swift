@@ -1,33 +1,62 @@
-import Logging
+public import Logging
+public import MIME
+import NIOConcurrencyHelpers
 import NIOCore
 import Primitives
 public import SMTPCodec
-import ShardFS
+public import ShardFS
+public import ShardIndex
 
 /// Mail for the accounts of this host: the store and the accounts behind the SMTP server.
 ///
 /// Every local recipient of a message gets it as one step, before the client is told that it was accepted.
-public final class LocalDelivery: SMTPBackend {
-    private let environment: ServerEnvironment
+public final class LocalDelivery: SMTPBackend, UpdatableComponent {
+    /// The settings that a reload replaces.
+    public struct Settings: Sendable, Equatable {
+        /// The domain of `<postmaster>`; nil when there is none.
+        public var postmasterDomain: String?
+        /// Bounds on what the read cache takes from a message.
+        public var parseLimits: ParseLimits
+    }
+
+    public let logins: any LoginChecker
+    private let settings: NIOLockedValueBox<Settings>
+    private let store: Store
+    private let accounts: AccountStore
+    private let index: ShardIndex?
+    private let limits: ConnectionLimits
+    private let pool: BlockingPool
     private let logger: Logger
 
-    public init(_ environment: ServerEnvironment) {
-        self.environment = environment
-        logger = environment.log.logger("delivery")
+    /// - Parameters:
+    ///   - index: the read cache; nil when it is turned off.
+    ///   - pool: for calls of the engine.
+    public init(
+        _ settings: Settings, store: Store, accounts: AccountStore, index: ShardIndex?,
+        logins: any LoginChecker, limits: ConnectionLimits, pool: BlockingPool, logger: Logger
+    ) {
+        self.settings = NIOLockedValueBox(settings)
+        self.store = store
+        self.accounts = accounts
+        self.index = index
+        self.logins = logins
+        self.limits = limits
+        self.pool = pool
+        self.logger = logger
     }
+
+    /// Takes new settings; they hold for recipients and messages to come.
+    public func update(_ settings: Settings) { self.settings.withLockedValue { $0 = settings } }
 
     // MARK: judging
 
-    public var logins: any LoginChecker { environment.logins }
-
     public func recipient(_ path: SMTPForwardPath, in envelope: SMTPEnvelope) async -> SMTPRecipientVerdict {
-        if let remote = IPAddress(envelope.remoteAddress), case .refused = environment.limits.recipientAdded(remote) {
+        if let remote = IPAddress(envelope.remoteAddress), case .refused = limits.recipientAdded(remote) {
             return .rateLimited
         }
-        let environment = environment
         do {
-            return try await environment.filePool.run { () throws(DeliveryFailure) in
-                try Self.judge(path, size: envelope.parameters.size ?? 1, environment)
+            return try await pool.run { [self] () throws(DeliveryFailure) in
+                try judge(path, size: envelope.parameters.size ?? 1)
             }
         } catch {
             logger.error("recipient \(path): \(error)")
@@ -36,20 +65,18 @@ public final class LocalDelivery: SMTPBackend {
     }
 
     /// A size that the client declared counts (RFC 1870 section 6.1): who is refused here stops no other recipient.
-    private static func judge(
-        _ path: SMTPForwardPath, size: Int, _ environment: ServerEnvironment
-    ) throws(DeliveryFailure) -> SMTPRecipientVerdict {
+    private func judge(_ path: SMTPForwardPath, size: Int) throws(DeliveryFailure) -> SMTPRecipientVerdict {
         let (local, domain): (String, String)
         switch path {
-        case .postmaster: (local, domain) = ("postmaster", environment.configuration.domains.first ?? "")
+        case .postmaster: (local, domain) = ("postmaster", settings.withLockedValue { $0.postmasterDomain } ?? "")
         case .address(let address): (local, domain) = (address.accountName, address.domain)
         }
-        guard environment.accounts.domainExists(domain) else { return .relayNotPermitted }
+        guard accounts.domainExists(domain) else { return .relayNotPermitted }
         guard let address = try? AccountAddress(local: local, domain: domain) else { return .unknownUser }
         do {
-            guard let found = try environment.accounts.find(address) else { return .unknownUser }
+            guard let found = try accounts.find(address) else { return .unknownUser }
             guard found.account.enabled else { return .disabled }
-            let account = try environment.store.account(address)
+            let account = try store.account(address)
             guard try account.hasRoom(for: UInt64(max(size, 1))) else { return .overQuota }
             return .accepted(mailbox: address.description)
         } catch {
@@ -60,16 +87,15 @@ public final class LocalDelivery: SMTPBackend {
     // MARK: messages
 
     public func beginMessage(_ envelope: SMTPEnvelope) async throws(SMTPStoreFailure) -> any SMTPIncomingMessage {
-        if let remote = IPAddress(envelope.remoteAddress), case .refused = environment.limits.messageStarted(remote) {
+        if let remote = IPAddress(envelope.remoteAddress), case .refused = limits.messageStarted(remote) {
             throw .rateLimited
         }
         guard let first = envelope.recipients.first else { throw .unavailable }
-        let environment = environment
-        let limits = environment.index == nil ? nil : environment.configuration.parseLimits
+        let bounds = index == nil ? nil : settings.withLockedValue { $0.parseLimits }
         let content: IncomingContent
         do {
-            content = try await environment.filePool.run { () throws(DeliveryFailure) in
-                IncomingContent(try Self.inbox(of: first.mailbox, environment).stageMessage(), limits: limits)
+            content = try await pool.run { [self] () throws(DeliveryFailure) in
+                IncomingContent(try inbox(of: first.mailbox).stageMessage(), limits: bounds)
             }
         } catch {
             throw failure(error, "opening a message")
@@ -79,7 +105,7 @@ public final class LocalDelivery: SMTPBackend {
 
     fileprivate func append(_ bytes: ByteBuffer, to content: IncomingContent) async throws(SMTPStoreFailure) {
         do {
-            try await environment.filePool.run { () throws(DeliveryFailure) in
+            try await pool.run { () throws(DeliveryFailure) in
                 let result: Result<Void, StoreError> = bytes.withUnsafeReadableBytes { raw in
                     do throws(StoreError) { return .success(try content.write(raw)) } catch { return .failure(error) }
                 }
@@ -91,18 +117,17 @@ public final class LocalDelivery: SMTPBackend {
     }
 
     fileprivate func commit(_ content: IncomingContent, _ envelope: SMTPEnvelope) async throws(SMTPStoreFailure) {
-        let environment = environment
         let recipients = envelope.recipients.map(\.mailbox)
         do {
-            try await environment.filePool.run { () throws(DeliveryFailure) in
+            try await pool.run { [self] () throws(DeliveryFailure) in
                 do {
                     let message = try content.staged.finish()
-                    let inboxes = try recipients.map { try Self.inbox(of: $0, environment) }
+                    let inboxes = try recipients.map { try inbox(of: $0) }
                     let results = try Delivery.deliver(message, to: inboxes)
-                    let limits = environment.configuration.parseLimits
+                    let bounds = settings.withLockedValue { $0.parseLimits }
                     for (recipient, (inbox, result)) in zip(recipients, zip(inboxes, results)) {
-                        let index = environment.index(of: try AccountAddress(parsing: recipient))
-                        content.keepSummary(in: index, of: inbox, result, limits: limits)
+                        let index = index?.account(storeID: store.id, try AccountAddress(parsing: recipient))
+                        content.keepSummary(in: index, of: inbox, result, limits: bounds)
                     }
                 } catch { throw DeliveryFailure(error) }
             }
@@ -118,11 +143,9 @@ public final class LocalDelivery: SMTPBackend {
             ])
     }
 
-    private static func inbox(
-        of mailbox: String, _ environment: ServerEnvironment
-    ) throws(DeliveryFailure) -> Mailbox {
+    private func inbox(of mailbox: String) throws(DeliveryFailure) -> Mailbox {
         do {
-            let account = try environment.store.account(AccountAddress(parsing: mailbox))
+            let account = try store.account(AccountAddress(parsing: mailbox))
             do throws(StoreError) {
                 return try account.mailbox(.inbox)
             } catch {

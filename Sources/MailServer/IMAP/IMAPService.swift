@@ -1,80 +1,69 @@
-import Logging
+public import MIME
 public import NIOCore
-import ShardFS
 
 /// IMAP and IMAPS as the application runs them.
-public final class IMAPService: MailService {
+public final class IMAPService: ListeningComponent, UpdatableComponent {
+    public struct Settings: Sendable, Equatable {
+        /// The server's full name.
+        public var hostname: String
+        public var imap: IMAPSettings
+        /// Octets of a command line.
+        public var maxLineLength: Int
+        /// Failed logins after which a connection is closed.
+        public var maxLoginFailures: Int
+        /// Bounds on what is taken from a message.
+        public var parseLimits: ParseLimits
+    }
+
     private let server: IMAPServer
     private let version: String
+    private let offersTLS: Bool
     public let endpoints: [ListenerEndpoint]
 
-    public init(_ environment: ServerEnvironment) {
-        let configuration = environment.configuration
-        let tls = environment.tls
-        version = environment.version
+    /// - Parameters:
+    ///   - version: of the program, told by ID.
+    ///   - tls: nil when TLS is turned off.
+    ///   - pool: for calls of the engine.
+    public init(
+        _ settings: Settings, version: String, backend: any IMAPBackend, limits: ConnectionLimits,
+        tls: TLSCertificates?, pool: BlockingPool, group: any EventLoopGroup
+    ) {
+        self.version = version
+        offersTLS = tls != nil
         server = IMAPServer(
-            IMAPProtocol(backend: StoreIMAPBackend(environment), pool: environment.filePool),
-            settings: Self.settings(configuration, version, tls: tls != nil), limits: environment.limits,
-            tls: tls?.provider,
-            group: environment.group)
-        let imap = configuration.imap
+            IMAPProtocol(backend: backend, pool: pool), settings: settings.server(version, offersTLS: tls != nil),
+            limits: limits, tls: tls?.provider, group: group)
+        let imap = settings.imap
+        func endpoint(_ name: String, _ port: Port?, _ key: String) -> ListenerEndpoint? {
+            ListenerEndpoint(name, host: imap.host, hostKey: "imap.host", port: port, portKey: key)
+        }
         endpoints = [
-            ListenerEndpoint("imap", host: imap.host, hostKey: "imap.host", port: imap.port, portKey: "imap.port"),
-            tls == nil
-                ? nil
-                : ListenerEndpoint(
-                    "imaps", host: imap.host, hostKey: "imap.host", port: imap.imapsPort, portKey: "imap.imaps_port"),
+            endpoint("imap", imap.port, "imap.port"),
+            tls == nil ? nil : endpoint("imaps", imap.imapsPort, "imap.imaps_port"),
         ].compactMap { $0 }
     }
 
-    private static func settings(
-        _ configuration: Configuration, _ version: String, tls: Bool
-    ) -> IMAPServerConfiguration {
-        var session = IMAPSessionConfiguration(hostname: configuration.hostname, offersTLS: tls)
-        session.version = version
-        session.suppressedCapabilities = CapabilityNames(configuration.imap.suppressCapabilities)
-        session.maxLiteralSize = configuration.imap.maxLiteralSize
-        session.maxLineLength = configuration.limits.imapLine
-        session.maxLoginFailures = configuration.limits.loginFailuresPerConnection
-        session.parseLimits = configuration.parseLimits
-        var settings = IMAPServerConfiguration(session: session)
-        settings.idleTimeout = .seconds(Int64(configuration.imap.idleTimeout))
-        return settings
-    }
-
     public func listen(_ endpoint: ListenerEndpoint) async throws -> SocketAddress {
-        try await server.listen(
-            host: endpoint.host, port: Int(endpoint.port), role: endpoint.name == "imaps" ? .imaps : .imap)
+        let role: IMAPRole = endpoint.name == "imaps" ? .imaps : .imap
+        return try await server.listen(host: endpoint.host, port: Int(endpoint.port), role: role)
     }
 
-    public func reload(_ configuration: Configuration) {
-        server.update(Self.settings(configuration, version, tls: configuration.tls.enabled))
-    }
+    public func update(_ settings: Settings) { server.update(settings.server(version, offersTLS: offersTLS)) }
 
     public func shutdown(grace: TimeAmount) async { await server.shutdown(grace: grace) }
 }
 
-/// The accounts of this host behind the IMAP server.
-private final class StoreIMAPBackend: IMAPBackend {
-    private let environment: ServerEnvironment
-
-    init(_ environment: ServerEnvironment) { self.environment = environment }
-
-    var logins: any LoginChecker { environment.logins }
-
-    func open(_ account: UserAccount) async -> IMAPAccount? {
-        let environment = environment
-        do {
-            let mail = try await environment.filePool.run { () throws(StoreError) in
-                try environment.store.account(account.address)
-            }
-            var result = IMAPAccount(address: account.address, mail: mail)
-            result.index = environment.index(of: account.address)
-            result.suppressedCapabilities = CapabilityNames(account.suppressCapabilities)
-            return result
-        } catch {
-            environment.log.logger("imap").error("opening \(account.address): \(error)")
-            return nil
-        }
+extension IMAPService.Settings {
+    fileprivate func server(_ version: String, offersTLS: Bool) -> IMAPServerConfiguration {
+        var session = IMAPSessionConfiguration(hostname: hostname, offersTLS: offersTLS)
+        session.version = version
+        session.suppressedCapabilities = CapabilityNames(imap.suppressCapabilities)
+        session.maxLiteralSize = imap.maxLiteralSize
+        session.maxLineLength = maxLineLength
+        session.maxLoginFailures = maxLoginFailures
+        session.parseLimits = parseLimits
+        var server = IMAPServerConfiguration(session: session)
+        server.idleTimeout = .seconds(Int64(imap.idleTimeout))
+        return server
     }
 }

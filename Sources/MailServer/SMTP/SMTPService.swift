@@ -1,17 +1,33 @@
 public import NIOCore
 
 /// SMTP, submission and SMTPS as the application runs them.
-public final class SMTPService: MailService {
+public final class SMTPService: ListeningComponent, UpdatableComponent {
+    public struct Settings: Sendable, Equatable {
+        /// The server's full name.
+        public var hostname: String
+        public var smtp: SMTPSettings
+        /// Octets of a command line.
+        public var maxLineLength: Int
+        /// Octets of a message's header.
+        public var maxHeaderSize: Int
+        /// Failed logins after which a connection is closed.
+        public var maxLoginFailures: Int
+    }
+
     private let server: SMTPServer
+    private let offersTLS: Bool
     public let endpoints: [ListenerEndpoint]
 
-    public init(_ environment: ServerEnvironment) {
-        let configuration = environment.configuration
-        let tls = environment.tls
+    /// - Parameter tls: nil when TLS is turned off.
+    public init(
+        _ settings: Settings, backend: any SMTPBackend, limits: ConnectionLimits, tls: TLSCertificates?,
+        group: any EventLoopGroup
+    ) {
+        offersTLS = tls != nil
         server = SMTPServer(
-            SMTPProtocol(backend: LocalDelivery(environment)), settings: Self.settings(configuration, tls: tls != nil),
-            limits: environment.limits, tls: tls?.provider, group: environment.group)
-        let smtp = configuration.smtp
+            SMTPProtocol(backend: backend), settings: settings.server(offersTLS: tls != nil), limits: limits,
+            tls: tls?.provider, group: group)
+        let smtp = settings.smtp
         func endpoint(_ name: String, _ port: Port?, _ key: String) -> ListenerEndpoint? {
             ListenerEndpoint(name, host: smtp.host, hostKey: "smtp.host", port: port, portKey: key)
         }
@@ -20,18 +36,6 @@ public final class SMTPService: MailService {
             endpoint("submission", smtp.submissionPort, "smtp.submission_port"),
             tls == nil ? nil : endpoint("smtps", smtp.smtpsPort, "smtp.smtps_port"),
         ].compactMap { $0 }
-    }
-
-    private static func settings(_ configuration: Configuration, tls: Bool) -> SMTPServerConfiguration {
-        var session = SMTPSessionConfiguration(hostname: configuration.hostname, offersTLS: tls)
-        session.maxMessageSize = configuration.smtp.maxMessageSize
-        session.maxRecipients = configuration.smtp.maxRecipients
-        session.maxMessages = configuration.smtp.maxMessagesPerConnection
-        session.maxHeaderSize = configuration.limits.headerBytes
-        session.maxLoginFailures = configuration.limits.loginFailuresPerConnection
-        var settings = SMTPServerConfiguration(session: session)
-        settings.maxLineLength = configuration.limits.smtpLine
-        return settings
     }
 
     public func listen(_ endpoint: ListenerEndpoint) async throws -> SocketAddress {
@@ -44,9 +48,21 @@ public final class SMTPService: MailService {
         return try await server.listen(host: endpoint.host, port: Int(endpoint.port), role: role)
     }
 
-    public func reload(_ configuration: Configuration) {
-        server.update(Self.settings(configuration, tls: configuration.tls.enabled))
-    }
+    public func update(_ settings: Settings) { server.update(settings.server(offersTLS: offersTLS)) }
 
     public func shutdown(grace: TimeAmount) async { await server.shutdown(grace: grace) }
+}
+
+extension SMTPService.Settings {
+    fileprivate func server(offersTLS: Bool) -> SMTPServerConfiguration {
+        var session = SMTPSessionConfiguration(hostname: hostname, offersTLS: offersTLS)
+        session.maxMessageSize = smtp.maxMessageSize
+        session.maxRecipients = smtp.maxRecipients
+        session.maxMessages = smtp.maxMessagesPerConnection
+        session.maxHeaderSize = maxHeaderSize
+        session.maxLoginFailures = maxLoginFailures
+        var server = SMTPServerConfiguration(session: session)
+        server.maxLineLength = maxLineLength
+        return server
+    }
 }

@@ -14,7 +14,7 @@ import Testing
     /// Listens on loopback, without TLS, over a store with alice.
     private final class Fixture: Sendable {
         let directory: TemporaryDirectory
-        let environment: ServerEnvironment
+        let access: StoreAccess
         let service: IMAPService
         let port: Int
         private let passwordPool = BlockingPool(threads: 1, maximumWaiting: 100)
@@ -31,17 +31,18 @@ import Testing
             let (access, _) = try StoreAccess.open(configuration, now: { 0 })
             try access.accounts.create(
                 AccountAddress(login: "alice@example.com"), password: Array("se,cr=et".utf8), iterations: 4096)
+            self.access = access
             let limits = ConnectionLimits(ConnectionLimits.Settings(configuration), now: Clocks.monotonic)
-            let log = LogOutput(LogOutput.Settings(configuration)) { _ in }
-            environment = ServerEnvironment(
-                version: "1.2.3", configuration: configuration, store: access.store, accounts: access.accounts,
-                logins: LoginService(
-                    accounts: access.accounts, filePool: IMAPTestMail.pool, passwordPool: passwordPool, limits: limits,
-                    logger: log.logger("login"), settings: LoginSettings(defaultDomain: configuration.domains.first),
-                    decoyIterations: 4096, decoySecret: try StoreAccess.loginSecret(configuration), now: { 0 }),
-                limits: limits, index: nil, tls: nil, filePool: IMAPTestMail.pool,
-                group: MultiThreadedEventLoopGroup.singleton, log: log)
-            service = IMAPService(environment)
+            let logger = LogOutput(LogOutput.Settings()) { _ in }.logger("test")
+            let logins = LoginService(
+                accounts: access.accounts, filePool: IMAPTestMail.pool, passwordPool: passwordPool, limits: limits,
+                logger: logger, settings: LoginSettings(configuration), decoyIterations: 4096,
+                decoySecret: try StoreAccess.loginSecret(configuration), now: { 0 })
+            service = IMAPService(
+                IMAPService.Settings(configuration), version: "1.2.3",
+                backend: StoreIMAPBackend(
+                    logins: logins, store: access.store, index: nil, pool: IMAPTestMail.pool, logger: logger),
+                limits: limits, tls: nil, pool: IMAPTestMail.pool, group: MultiThreadedEventLoopGroup.singleton)
             port = try await service.listen(#require(service.endpoints.first)).port ?? 0
         }
 
@@ -81,7 +82,7 @@ import Testing
 
         func finish() async throws {
             await service.shutdown(grace: .seconds(60))
-            try environment.store.close()
+            try access.store.close()
             await passwordPool.shutdown()
         }
     }
@@ -176,9 +177,9 @@ import Testing
             imap.logout()
             """)
         // What was written by hand is kept.
-        try f.environment.accounts.setEnabled(AccountAddress(login: "alice@example.com"), true)
+        try f.access.accounts.setEnabled(AccountAddress(login: "alice@example.com"), true)
         #expect(
-            try f.environment.accounts.load(AccountAddress(login: "alice@example.com")).suppressCapabilities == ["Idle"]
+            try f.access.accounts.load(AccountAddress(login: "alice@example.com")).suppressCapabilities == ["Idle"]
         )
         try await f.finish()
     }

@@ -16,7 +16,9 @@ public struct LoginSettings: Sendable, Equatable {
 ///
 /// An address with too many failures is locked out before its password is looked at, by whatever protocol and mechanism
 /// it comes.
-public final class LoginService: LoginChecker {
+public final class LoginService: LoginChecker, UpdatableComponent {
+    public typealias Settings = LoginSettings
+
     private let accounts: AccountStore
     private let filePool: BlockingPool
     private let passwordPool: BlockingPool

@@ -4,7 +4,7 @@ public import Primitives
 /// The limits that all clients of the process share: connections per service and per address, and rates per address.
 ///
 /// A connection is admitted here alone: its server asks for a ticket and keeps it for as long as the connection lives.
-public final class ConnectionLimits: Sendable {
+public final class ConnectionLimits: UpdatableComponent {
     /// The limits in force; a reload replaces them.
     public struct Settings: Sendable, Equatable {
         /// Limits per client address.

@@ -6,7 +6,7 @@ import ShardFS
 
 /// Where log lines go and which: one line each on standard error, as text or JSON. Level and form can be changed
 /// while loggers are in use.
-public final class LogOutput: Sendable {
+public final class LogOutput: UpdatableComponent {
     /// Which lines are written, and how; a reload replaces them.
     public struct Settings: Sendable, Equatable {
         public var level: LogLevel

@@ -1,5 +1,5 @@
 import NIOConcurrencyHelpers
-import NIOCore
+public import NIOCore
 import NIOPosix
 
 /// Why a pool gave no result.
@@ -186,4 +186,8 @@ public final class BlockingPool: Sendable {
         }
         job?.abandon(.cancelled)
     }
+}
+
+extension BlockingPool: ServerComponent {
+    public func shutdown(grace: TimeAmount) async { await shutdown() }
 }

@@ -131,13 +131,14 @@ private func error(_ body: () throws -> Void) -> TLSError? {
         #expect(error { _ = try f.load() }?.code == .unwritable)
     }
 
-    @Test func aReloadSwapsTheContext() throws {
+    @Test func aReloadSwapsTheContext() async throws {
         let f = try Fixture()
-        let first = try f.load().makeContext()
-        let holder = TLSContextHolder(first)
-        #expect(holder.current === first)
-        let second = try f.load().makeContext()
-        holder.replace(second)
-        #expect(holder.current === second)
+        _ = try f.load()
+        let certificates = try await TLSCertificates(f.settings, pool: IMAPTestMail.pool, logger: quiet, now: { now })
+        let first = try certificates.provider()
+        let apply = try await certificates.reload(f.settings)
+        #expect(try certificates.provider() === first)
+        await apply()
+        #expect(try certificates.provider() !== first)
     }
 }

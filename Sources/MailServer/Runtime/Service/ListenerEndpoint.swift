@@ -1,3 +1,4 @@
+public import Logging
 public import NIOCore
 
 /// An address on which a service listens.
@@ -22,33 +23,30 @@ public struct ListenerEndpoint: Sendable, Equatable {
     }
 
     /// `0.0.0.0:25`, `[::]:25`.
-    var address: String { host.contains(":") ? "[\(host)]:\(port)" : "\(host):\(port)" }
+    var address: String { address(port: Int(port)) }
+
+    fileprivate func address(port: Int) -> String { host.contains(":") ? "[\(host)]:\(port)" : "\(host):\(port)" }
 }
 
-/// A protocol's server, as the application starts, reloads and stops it.
-public protocol MailService: Sendable {
+/// A component with listeners.
+public protocol ListeningComponent: ServerComponent {
     /// The listeners to open, those that are off left out.
     var endpoints: [ListenerEndpoint] { get }
 
     /// Opens one of `endpoints`.
     /// - Throws: what the bind failed with.
     func listen(_ endpoint: ListenerEndpoint) async throws -> SocketAddress
-
-    /// Takes new settings for what comes; must not block.
-    func reload(_ configuration: Configuration)
-
-    /// Stops listening, lets work under way end for at most `grace`, and returns when no connection is left.
-    func shutdown(grace: TimeAmount) async
 }
 
-/// Why the server did not start or stopped: one plain sentence that says what to do.
-public struct StartError: Error, Sendable, CustomStringConvertible {
-    public let description: String
-    /// The configuration is to blame.
-    public let isConfiguration: Bool
-
-    public init(_ description: String, isConfiguration: Bool = false) {
-        self.description = description
-        self.isConfiguration = isConfiguration
+extension ListeningComponent {
+    public func start(_ logger: Logger) async throws(StartError) {
+        for endpoint in endpoints {
+            do {
+                let port = try await listen(endpoint).port
+                logger.info("listening \(endpoint.name) \(endpoint.address(port: port ?? Int(endpoint.port)))")
+            } catch {
+                throw BindFailure.describe(error, endpoint)
+            }
+        }
     }
 }

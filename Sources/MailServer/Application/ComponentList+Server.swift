@@ -1,0 +1,65 @@
+import NIOCore
+import NIOPosix
+import Primitives
+
+extension ComponentList {
+    /// Password checks that may wait; more are told to try again.
+    private static let waitingPasswords = 128
+
+    /// Makes the components of a mail server, each with its dependencies. Nothing listens yet.
+    /// - Returns: the pool for blocking file work.
+    mutating func assemble(
+        version: String, _ configuration: Configuration, _ log: LogOutput
+    ) async throws(StartError) -> BlockingPool {
+        let cores = NIOCore.System.coreCount
+        add(log)
+        let eventLoops = add(EventLoops(threads: cores)).group
+        let pool = add(
+            BlockingPool(threads: configuration.storage.threads ?? max(4, 2 * cores), maximumWaiting: 100_000))
+        let passwordPool = add(BlockingPool(threads: max(1, cores - 1), maximumWaiting: Self.waitingPasswords))
+
+        let storage = add(try await ServerStore(configuration, pool: pool, log: log))
+        let tls: TLSCertificates? =
+            configuration.tls.enabled
+            ? add(
+                try await TLSCertificates(
+                    TLSCertificates.Settings(configuration), pool: pool, logger: log.logger("rmail"),
+                    now: Clocks.wall))
+            : nil
+        let limits = add(ConnectionLimits(ConnectionLimits.Settings(configuration), now: Clocks.monotonic))
+        let secret = try await pool.runStart { () throws(StartError) in try StoreAccess.loginSecret(configuration) }
+        let logins = add(
+            LoginService(
+                accounts: storage.accounts, filePool: pool, passwordPool: passwordPool, limits: limits,
+                logger: log.logger("login"), settings: LoginSettings(configuration), decoySecret: secret,
+                now: Clocks.monotonic))
+
+        let delivery = add(
+            LocalDelivery(
+                LocalDelivery.Settings(configuration), store: storage.store, accounts: storage.accounts,
+                index: storage.index, logins: logins, limits: limits, pool: pool, logger: log.logger("delivery")))
+        add(
+            SMTPService(
+                SMTPService.Settings(configuration), backend: delivery, limits: limits, tls: tls, group: eventLoops))
+        add(
+            IMAPService(
+                IMAPService.Settings(configuration), version: version,
+                backend: StoreIMAPBackend(
+                    logins: logins, store: storage.store, index: storage.index, pool: pool, logger: log.logger("imap")),
+                limits: limits, tls: tls, pool: pool, group: eventLoops))
+        add(Maintenance(store: storage.store, pool: pool, logger: log.logger("maintenance")))
+        return pool
+    }
+}
+
+/// The threads of all sockets.
+struct EventLoops: ServerComponent {
+    let group: MultiThreadedEventLoopGroup
+
+    init(threads: Int) { group = MultiThreadedEventLoopGroup(numberOfThreads: threads) }
+
+    func shutdown(grace: TimeAmount) async {
+        // Every channel is closed; a failure here would change nothing.
+        try? await group.shutdownGracefully()
+    }
+}

@@ -1,0 +1,94 @@
+import DurableFiles
+import Logging
+import NIOConcurrencyHelpers
+import NIOCore
+
+/// A server with all its components: starts in order, takes a new configuration whole or not at all, stops in reverse.
+final class RunningServer: Sendable {
+    /// Time that sessions have to finish what they are at when the server stops.
+    static let grace = TimeAmount.seconds(10)
+
+    private let source: ConfigurationSource
+    /// The configuration in force, against which a new one is compared.
+    private let configuration: NIOLockedValueBox<Configuration>
+    let components: ComponentList
+    private let tasks: [Task<Void, Never>]
+    private let pool: BlockingPool
+    private let logger: Logger
+
+    private init(
+        _ source: ConfigurationSource, _ configuration: Configuration, _ components: ComponentList,
+        _ pool: BlockingPool, _ logger: Logger
+    ) {
+        self.source = source
+        self.configuration = NIOLockedValueBox(configuration)
+        self.components = components
+        self.pool = pool
+        self.logger = logger
+        tasks = components.run()
+    }
+
+    /// Starts every component; returns when clients are served.
+    /// - Parameters:
+    ///   - version: of the program, for clients that ask.
+    ///   - configuration: read from `source`, resolved.
+    ///   - warnings: oddities of the configuration.
+    ///   - writeLog: takes the lines of the log; standard error by default.
+    /// - Throws: one sentence on what kept the server from starting; nothing of it is left then.
+    static func start(
+        version: String, _ source: ConfigurationSource, _ configuration: Configuration, warnings: [String] = [],
+        writeLog: (@Sendable (String) -> Void)? = nil
+    ) async throws(StartError) -> RunningServer {
+        let log = LogOutput(LogOutput.Settings(configuration), write: writeLog)
+        let logger = log.logger("rmail")
+        for warning in warnings { logger.warning("\(warning)") }
+        var components = ComponentList()
+        do throws(StartError) {
+            let pool = try await components.assemble(version: version, configuration, log)
+            try await components.start(logger)
+            logger.info("ready")
+            return RunningServer(source, configuration, components, pool, logger)
+        } catch {
+            await components.shutdown([], grace: grace)
+            throw error
+        }
+    }
+
+    /// Reads the configuration and the certificate again: checked first, refused whole if wrong. Listeners and sessions
+    /// stay.
+    func reload() async {
+        do throws(StartError) {
+            let old = configuration.withLockedValue { $0 }
+            let (new, warnings) = try await pool.runStart { [source] () throws(StartError) in
+                do throws(ConfigurationError) {
+                    return try source.load(PathFiles())
+                } catch {
+                    throw StartError(error.problems.map(\.description).joined(separator: "; "), isConfiguration: true)
+                }
+            }
+            for warning in warnings { logger.warning("\(warning)") }
+            let change = ConfigurationChange(from: old, to: new)
+            let effective = ConfigurationChange.applicable(new, over: old)
+            try await components.reload(effective)
+            configuration.withLockedValue { $0 = effective }
+            logger.info(
+                "configuration reloaded",
+                metadata: change.applied.isEmpty ? [:] : ["changed": "\(change.applied.joined(separator: ", "))"])
+            logger.debug(
+                "new settings",
+                metadata: ["for": "\(components.concerned(from: old, to: effective).joined(separator: ", "))"])
+            if !change.needRestart.isEmpty {
+                logger.warning("these settings need a restart: \(change.needRestart.joined(separator: ", "))")
+            }
+        } catch {
+            logger.error("the configuration was not reloaded, the old one stays: \(error)")
+        }
+    }
+
+    /// Ends all sessions and closes the store.
+    func stop() async {
+        logger.info("stopping")
+        await components.shutdown(tasks, grace: Self.grace)
+        logger.info("stopped")
+    }
+}

@@ -1,0 +1,36 @@
+import Logging
+import ShardFS
+import ShardIndex
+
+/// The accounts of this host behind the IMAP server.
+final class StoreIMAPBackend: IMAPBackend {
+    let logins: any LoginChecker
+    private let store: Store
+    private let index: ShardIndex?
+    private let pool: BlockingPool
+    private let logger: Logger
+
+    /// - Parameters:
+    ///   - index: the read cache; nil when it is turned off.
+    ///   - pool: for calls of the engine.
+    init(logins: any LoginChecker, store: Store, index: ShardIndex?, pool: BlockingPool, logger: Logger) {
+        self.logins = logins
+        self.store = store
+        self.index = index
+        self.pool = pool
+        self.logger = logger
+    }
+
+    func open(_ account: UserAccount) async -> IMAPAccount? {
+        do {
+            let mail = try await pool.run { [store] () throws(StoreError) in try store.account(account.address) }
+            var result = IMAPAccount(address: account.address, mail: mail)
+            result.index = index?.account(storeID: store.id, account.address)
+            result.suppressedCapabilities = CapabilityNames(account.suppressCapabilities)
+            return result
+        } catch {
+            logger.error("opening \(account.address): \(error)")
+            return nil
+        }
+    }
+}

@@ -1,0 +1,51 @@
+import DurableFiles
+public import Logging
+import NIOConcurrencyHelpers
+import NIOSSL
+
+/// The server's TLS: the certificate of the moment, which a reload reads again. Open connections keep the old one.
+public final class TLSCertificates: ServerComponent {
+    public typealias Settings = TLSMaterial.Settings
+
+    private let pool: BlockingPool
+    private let logger: Logger
+    /// Seconds since 1970 UTC.
+    private let now: @Sendable () -> Int64
+    private let context: NIOLockedValueBox<NIOSSLContext>
+
+    /// Reads the certificate; makes a self-signed one first where none is configured and none is there.
+    /// - Parameter pool: reads the files.
+    public init(
+        _ settings: Settings, pool: BlockingPool, logger: Logger, now: @escaping @Sendable () -> Int64
+    ) async throws(StartError) {
+        self.pool = pool
+        self.logger = logger
+        self.now = now
+        context = NIOLockedValueBox(try await Self.load(settings, pool, logger, now))
+    }
+
+    public func reload(_ settings: Settings) async throws(StartError) -> ReloadAction {
+        let new = try await Self.load(settings, pool, logger, now)
+        return { [context] in context.withLockedValue { $0 = new } }
+    }
+
+    /// The context of the moment, asked for each handshake.
+    var provider: TLSProvider { { [context] in context.withLockedValue { $0 } } }
+
+    private static func load(
+        _ settings: Settings, _ pool: BlockingPool, _ logger: Logger, _ now: @escaping @Sendable () -> Int64
+    ) async throws(StartError) -> NIOSSLContext {
+        try await pool.runStart { () throws(StartError) in
+            do throws(TLSError) {
+                let material = try TLSMaterial.load(settings, PathFiles(), logger: logger, now: now())
+                let context = try material.makeContext()
+                for warning in material.warnings(hostname: settings.hostname, now: now()) {
+                    logger.warning("\(warning)")
+                }
+                return context
+            } catch {
+                throw StartError("TLS: \(error)", isConfiguration: settings.certificateFile != nil)
+            }
+        }
+    }
+}
