@@ -67,7 +67,7 @@ public final class Store: Sendable {
 
     let system: SystemCalls
     let options: StoreOptions
-    private let directory: Int32
+    let directory: Int32
     private let bootID: String
     private let tokens = TokenSource()
 
@@ -202,7 +202,7 @@ public final class Store: Sendable {
 
     /// Makes an account's directories, durably, when they are missing. Mailboxes are made by `Account`.
     public func createAccount(_ address: AccountAddress) throws(StoreError) -> Account {
-        if options.readOnly { throw StoreError(.readOnly, "the store was opened for reading only") }
+        try checkWritable()
         var path = ""
         for component in ["domains", address.domain, "users", address.local] {
             let parent = path.isEmpty ? "." : path
@@ -216,6 +216,10 @@ public final class Store: Sendable {
             try doing("sync \(parent)") { () throws(Errno) in try system.sync(fd) }
         }
         return try account(address)
+    }
+
+    func checkWritable() throws(StoreError) {
+        if options.readOnly { throw StoreError(.readOnly, "the store was opened for reading only") }
     }
 
     /// Every account that has a directory, in order of domain and name.

@@ -2,31 +2,19 @@ import DurableFiles
 import Glibc
 
 extension Account {
-    /// Seconds after which a temporary name belongs to nobody: no operation takes a day and a half.
-    static let leftoverAge: Int64 = 36 * 3600
-
     /// Removes temporary names that writers left when they were killed; how many.
     @discardableResult
     func sweepLeftovers() throws(StoreError) -> Int {
         var count = try sweep(".") { $0.hasPrefix(".") && $0.hasSuffix(".tmp") }
         for path in try context.mailboxPaths() {
-            count += try sweep(path) { $0.hasPrefix(".") && $0.hasSuffix(".tmp") && $0 != Mailbox.temporaryDirectory }
-            count += try sweep("\(path)/\(Mailbox.temporaryDirectory)") { _ in true }
+            count += try sweep(path) { $0.hasPrefix(".") && $0.hasSuffix(".tmp") && $0 != StagingArea.directoryName }
+            count += try sweep("\(path)/\(StagingArea.directoryName)") { _ in true }
         }
         return count
     }
 
     private func sweep(_ directory: String, _ isTemporary: (String) -> Bool) throws(StoreError) -> Int {
-        var count = 0
-        for name in try context.files.names(context.directory, directory) where isTemporary(name) {
-            let path = "\(directory)/\(name)"
-            // What went meanwhile is no loss.
-            guard let status = try? context.system.status(context.directory, path), status.isRegularFile,
-                status.modified / 1_000_000_000 < context.now - Self.leftoverAge
-            else { continue }
-            if (try? context.system.unlink(context.directory, path)) != nil { count += 1 }
-        }
-        return count
+        try Leftovers.sweep(context.system, context.directory, directory, now: context.now, isTemporary)
     }
 
     /// Removes for good the oldest expunged messages while those that wait are larger than the quota itself; how many.

@@ -193,7 +193,7 @@ extension AccountContext {
     /// Whether a directory has nothing that anybody could miss.
     private func isShell(_ path: String) throws(StoreError) -> Bool {
         for name in try system.files.names(directory, path) where !Self.fixtures.contains(name) {
-            if name == Mailbox.temporaryDirectory { continue }
+            if name == StagingArea.directoryName { continue }
             guard name == Self.below, try !hasBelow(path) else { return false }
         }
         return true

@@ -36,7 +36,7 @@ struct MailboxCheck {
 
     private static let files: Set<String> = [
         MailboxStatus.fileName, LogFile.fileName, MailboxLocks.gateName, MailboxLocks.lockName,
-        Mailbox.statusLockName, Mailbox.temporaryDirectory, ExpungedName.directory, "mailboxes",
+        Mailbox.statusLockName, StagingArea.directoryName, ExpungedName.directory, "mailboxes",
     ]
 
     init(check: StoreCheck, system: SystemCalls, directory: Int32, path: String) {
@@ -91,10 +91,7 @@ struct MailboxCheck {
                 report.add(.foreignName, "\(path)/\(name)", "the layout has no such name; it is left alone")
             }
         }
-        for name in try system.files.names(directory, Mailbox.temporaryDirectory) {
-            report.add(
-                .leftover, "\(path)/\(Mailbox.temporaryDirectory)/\(name)", "a message that never came to be")
-        }
+        try check.checkStaging(directory, path, &report)
     }
 
     private mutating func readShard(

@@ -32,8 +32,11 @@ public struct StoreCheck: Sendable {
         let directory = try openRoot()
         defer { system.close(directory) }
         checkFormat(directory, &report)
-        try checkNames(
-            directory, ".", ["domains", "tls", "queue", "snapshots", Store.formatName, "token_secret"], &report)
+        let known: Set = [
+            "domains", "tls", "queue", "snapshots", Store.formatName, "token_secret", StagingArea.directoryName,
+        ]
+        try checkNames(directory, ".", known, &report)
+        try checkStaging(directory, ".", &report)
         for domain in try system.files.names(directory, "domains").sorted() {
             let path = "domains/\(domain)"
             guard (try? AccountAddress.domain(domain)) == domain else {
@@ -136,6 +139,14 @@ public struct StoreCheck: Sendable {
             } else {
                 report.add(.foreignName, at, "the layout has no such name; it is left alone")
             }
+        }
+    }
+
+    /// Reports the messages in a staging directory that never came to be. `directory` is at `path`.
+    func checkStaging(_ directory: Int32, _ path: String, _ report: inout CheckReport) throws(StoreError) {
+        let staging = path == "." ? StagingArea.directoryName : "\(path)/\(StagingArea.directoryName)"
+        for name in try system.files.names(directory, StagingArea.directoryName) {
+            report.add(.leftover, "\(staging)/\(name)", "a message that never came to be")
         }
     }
 

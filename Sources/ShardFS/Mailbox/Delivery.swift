@@ -2,25 +2,51 @@ import DurableFiles
 
 /// One message into several mailboxes as one step.
 public enum Delivery {
+    /// A mailbox that a message goes to, and the flags that it has there.
+    public struct Target: Sendable {
+        public var mailbox: Mailbox
+        public var flags: MessageFlags
+
+        public init(_ mailbox: Mailbox, flags: MessageFlags = []) {
+            self.mailbox = mailbox
+            self.flags = flags
+        }
+    }
+
     /// Gives a finished message a name in each mailbox: one write of the bytes, a link for each. All or none: when it
     /// returns, every mailbox has the message durably; when it throws, none shows it.
     ///
     /// One limit: a process that is killed between the done records of two mailboxes leaves the message in the first
     /// alone; nobody was told that it was accepted, so the sender tries again.
-    /// - Returns: the results in the order of `mailboxes`; a mailbox named twice gets the message once.
+    /// - Returns: the results in the order of `targets`; a mailbox named twice gets the message once, with the flags of
+    ///   its first target.
     /// - Throws: as `Mailbox.append`; `overQuota` names the account.
+    public static func deliver(_ message: FinishedMessage, to targets: [Target]) throws(StoreError) -> [AppendResult] {
+        // A message that was staged in the store has prepared no account's quota yet.
+        for target in targets { try target.mailbox.context.prepareQuota() }
+        if targets.count == 1 { return [try targets[0].mailbox.append(message, flags: targets[0].flags)] }
+        var byID: [String: Target] = [:]
+        for target in targets where byID[target.mailbox.id] == nil { byID[target.mailbox.id] = target }
+        return try deliver(message, byID.values.sorted { $0.mailbox.id < $1.mailbox.id }, as: targets)
+    }
+
+    /// As `deliver(_:to:)`, with the same flags in every mailbox.
     public static func deliver(
         _ message: FinishedMessage, to mailboxes: [Mailbox], flags: MessageFlags = []
     ) throws(StoreError) -> [AppendResult] {
-        if mailboxes.count == 1 { return [try mailboxes[0].append(message, flags: flags)] }
-        var byID: [String: Mailbox] = [:]
-        for mailbox in mailboxes { byID[mailbox.id] = mailbox }
-        let targets = byID.values.sorted { $0.id < $1.id }
+        try deliver(message, to: mailboxes.map { Target($0, flags: flags) })
+    }
+
+    private static func deliver(
+        _ message: FinishedMessage, _ deliveries: [Target], as asked: [Target]
+    ) throws(StoreError) -> [AppendResult] {
+        for delivery in deliveries { try delivery.mailbox.checkFlags(delivery.flags) }
+        let targets = deliveries.map(\.mailbox)
         while true {
             var takeBack: [(Mailbox, UID)] = []
             let outcome: Attempt
             do throws(StoreError) {
-                outcome = try attempt(message, targets, flags, &takeBack)
+                outcome = try attempt(message, deliveries, &takeBack)
             } catch {
                 for (mailbox, uid) in takeBack {
                     _ = try? mailbox.expunge([uid], onlyDeleted: false, durable: false)
@@ -30,7 +56,7 @@ public enum Delivery {
             switch outcome {
             case .done(let results, let logs):
                 try settle(targets, results, logs)
-                return mailboxes.map { results[$0.id]! }
+                return asked.map { results[$0.mailbox.id]! }
             case .raise(let mailbox): try mailbox.raiseCeilings(uids: 1, records: 4, always: true)
             case .recount(let mailbox): try mailbox.context.recountQuota()
             case .overQuota(let mailbox):
@@ -48,16 +74,18 @@ public enum Delivery {
     }
 
     private static func attempt(
-        _ message: FinishedMessage, _ targets: [Mailbox], _ flags: MessageFlags, _ takeBack: inout [(Mailbox, UID)]
+        _ message: FinishedMessage, _ deliveries: [Target], _ takeBack: inout [(Mailbox, UID)]
     ) throws(StoreError) -> Attempt {
-        try AccountContext.lockedAll(targets[...]) { () throws(StoreError) -> Attempt in
+        let targets = deliveries.map(\.mailbox)
+        return try AccountContext.lockedAll(targets[...]) { () throws(StoreError) -> Attempt in
             for mailbox in targets where !mailbox.hasRoom(uids: 1, records: 4) { return .raise(mailbox) }
             var writers: [SetWriter] = []
             var results: [String: AppendResult] = [:]
             do throws(StoreError) {
                 // All reservations first: bytes that were linked and unlinked again cannot be linked once more.
-                for mailbox in targets {
-                    let member = SetMember(message, flags: flags, time: mailbox.context.now)
+                for delivery in deliveries {
+                    let mailbox = delivery.mailbox
+                    let member = SetMember(message, flags: delivery.flags, time: mailbox.context.now)
                     var writer = SetWriter(mailbox: mailbox)
                     if let refused = try writer.prepare([member]) {
                         for writer in writers { writer.rollBack() }

@@ -152,12 +152,16 @@ public final class StagedMessage: Sendable {
 
     /// Gives the message a name.
     func link(_ directory: Int32, _ name: UnsafePointer<CChar>) throws(Errno) {
-        if !canLink {
+        guard canLink else { return try copy(directory, name) }
+        do throws(Errno) {
+            if let temporaryName, let temporaryDirectory {
+                try system.link(temporaryDirectory, temporaryName, directory, name)
+            } else {
+                try system.linkUnnamed(descriptor, directory, name)
+            }
+        } catch .crossDevice {
+            // An account may be mounted from another file system than the store.
             try copy(directory, name)
-        } else if let temporaryName, let temporaryDirectory {
-            try system.link(temporaryDirectory, temporaryName, directory, name)
-        } else {
-            try system.linkUnnamed(descriptor, directory, name)
         }
     }
 }
@@ -212,45 +216,5 @@ extension ContentDigest {
             (0..<8).reduce(0) { $0 | UInt64(bytes[start + $1]) << UInt64(8 * $1) }
         }
         self.init(high: word(0), low: word(8))
-    }
-}
-
-extension Mailbox {
-    static let temporaryDirectory = ".tmp"
-
-    /// A place to write a message to, in the file system of this mailbox. It may be appended here or in any mailbox
-    /// of the store, and to several.
-    public func stage() throws(StoreError) -> StagedMessage {
-        try checkWritable()
-        try context.prepareQuota()
-        return try stagingFile()
-    }
-
-    /// As `stage`, for one who may hold locks.
-    func stagingFile() throws(StoreError) -> StagedMessage {
-        if context.can(.unnamedFiles) {
-            let fd = try doing("make a file without a name") { () throws(Errno) in
-                try system.openUnnamed(directory)
-            }
-            return StagedMessage(
-                system: system, descriptor: fd, temporaryDirectory: nil, temporaryName: nil,
-                durability: options.durability, canLink: context.can(.hardLinks))
-        }
-        do { try system.makeDirectory(directory, Self.temporaryDirectory) } catch .exists {} catch {
-            throw StoreError.system(error, "make \(Self.temporaryDirectory)")
-        }
-        let at = try doing("open \(Self.temporaryDirectory)") { () throws(Errno) in
-            try system.openDirectory(directory, Self.temporaryDirectory)
-        }
-        let name = "\(SystemCalls.processID).\(Hex.encode(SystemCalls.random(UInt64.self)))"
-        do {
-            let fd = try system.open(at, name, O_RDWR | O_CREAT | O_EXCL)
-            return StagedMessage(
-                system: system, descriptor: fd, temporaryDirectory: at, temporaryName: name,
-                durability: options.durability, canLink: context.can(.hardLinks))
-        } catch {
-            system.close(at)
-            throw StoreError.system(error, "make a staging file")
-        }
     }
 }

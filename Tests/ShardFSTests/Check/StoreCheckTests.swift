@@ -71,6 +71,10 @@ import Testing
             try $0.makeDirectory(".tmp")
             try $0.write("x", to: ".tmp/1.2")
         },
+        Damage(.leftover, "a message staged in the store") {
+            try $0.makeDirectory("../../../../../../.tmp")
+            try $0.write("x", to: "../../../../../../.tmp/1.2")
+        },
         Damage(.leftover, "a mailbox on its way") { try $0.makeDirectory("../.new.12") },
         Damage(.unknownFlag, "no letter of ours") {
             try $0.rename("0000/00000004_.eml", "0000/00000004_Z.eml")

@@ -99,6 +99,13 @@ extension CapabilityTests {
         #expect(world[Place.inbox.key]?.listing == "1: 4:")
         #expect(world[Place.bob.key]?.messages[6]?.text == CutRun.text(3))
         #expect(world[Place.bob.key]?.messages[6]?.date == 1_600_000_003)
+        let staged = try store.stage()
+        try staged.write(Array("staged in the store".utf8))
+        #expect(try Delivery.deliver(staged.finish(), to: [inbox, other]).count == 2)
+        #expect(
+            try [inbox, other].map { try $0.text($0.snapshot().messages.last!.uid) }.allSatisfy {
+                $0 == "staged in the store"
+            })
         #expect(try AtRest(store: store, places: [.inbox, .bob]).violations() == [])
     }
 }

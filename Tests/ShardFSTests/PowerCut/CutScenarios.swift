@@ -9,7 +9,7 @@ import Testing
 enum CutRun: String, CaseIterable, Sendable, CustomTestStringConvertible {
     case firstAppend, append, set, flags, flagsFull, expunge, copy, move, moveAcrossAccounts, createMailbox, compaction
     case recovery, undelete, ceilings, cleanClose, withoutUnnamedFiles, rename, delete, deleteWithChild, deliver
-    case setBesideCompaction
+    case setBesideCompaction, deliverFromStore, deliverFromStoreWithoutUnnamedFiles
 
     var testDescription: String { rawValue }
 
@@ -54,6 +54,21 @@ enum CutRun: String, CaseIterable, Sendable, CustomTestStringConvertible {
         try numbers.map { (try mailbox.finished(text($0), date: 1_600_000_000 + Int64($0)), $0 % 2 == 0 ? .seen : []) }
     }
 
+    /// A message staged in the store, for nobody yet, then for two accounts, with flags in one of them.
+    private static func deliverFromStore(without: Set<Capability> = []) throws -> CutScenario {
+        let s = try CutScenario([.inbox, .bob], without: without) { try store($0, $1, next: 999) }
+        for n in 1...2 {
+            try s.step("deliver \(n)", .set) {
+                let staged = try $0.store.stage()
+                try staged.write(Array(text(n).utf8))
+                let message = try staged.finish(internalDate: 1_600_000_000 + Int64(n))
+                _ = try Delivery.deliver(
+                    message, to: [.init($0.mailbox()), .init($0.mailbox(.bob), flags: [.seen, .flagged])])
+            }
+        }
+        return s
+    }
+
     func record() throws -> CutScenario {
         switch self {
         case .firstAppend: return try Self.firstAppend()
@@ -95,6 +110,8 @@ enum CutRun: String, CaseIterable, Sendable, CustomTestStringConvertible {
                 }
             }
             return s
+        case .deliverFromStore: return try Self.deliverFromStore()
+        case .deliverFromStoreWithoutUnnamedFiles: return try Self.deliverFromStore(without: [.unnamedFiles])
         case .setBesideCompaction:
             let s = try CutScenario { try Self.store($0, $1, messages: 2) }
             try s.step("set", .set) {

@@ -74,6 +74,14 @@ import Testing
             names.has(node) { $0 == "mailboxes" || $0 == ".deleted" }
         },
         Mutation(.deliver, "the fdatasync of the logs") { node, names, _ in names.isLog(node) },
+        Mutation(.deliverFromStore, "the fsync of the message") { node, names, _ in names.isMessage(node) },
+        Mutation(.deliverFromStore, "the fdatasync of the logs") { node, names, _ in names.isLog(node) },
+        Mutation(.deliverFromStoreWithoutUnnamedFiles, "the fsync of the message") { node, names, _ in
+            names.isMessage(node)
+        },
+        Mutation(.deliverFromStoreWithoutUnnamedFiles, "the fsync of the shards") { node, names, _ in
+            names.isShard(node)
+        },
         Mutation(.ceilings, "the fsync of status.json") { node, names, _ in names.isStatus(node) },
         Mutation(.ceilings, "the fsync after status.json's rename") { _, _, previous in
             if case .rename(_, _, _, MailboxStatus.fileName, _, _)? = previous { true } else { false }

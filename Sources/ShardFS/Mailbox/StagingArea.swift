@@ -1,0 +1,70 @@
+import DurableFiles
+import Glibc
+import Primitives
+
+/// A directory in whose file system messages are written before they have a name.
+struct StagingArea {
+    /// The directory of temporary names, where there are no files without a name.
+    static let directoryName = ".tmp"
+
+    let system: SystemCalls
+    let directory: Int32
+    let capabilities: Set<Capability>
+    let durability: StoreOptions.Durability
+
+    func makeMessage() throws(StoreError) -> StagedMessage {
+        if capabilities.contains(.unnamedFiles) {
+            let fd = try doing("make a file without a name") { () throws(Errno) in
+                try system.openUnnamed(directory)
+            }
+            return message(fd)
+        }
+        do { try system.makeDirectory(directory, Self.directoryName) } catch .exists {} catch {
+            throw StoreError.system(error, "make \(Self.directoryName)")
+        }
+        let at = try doing("open \(Self.directoryName)") { () throws(Errno) in
+            try system.openDirectory(directory, Self.directoryName)
+        }
+        let name = "\(SystemCalls.processID).\(Hex.encode(SystemCalls.random(UInt64.self)))"
+        do {
+            return message(try system.open(at, name, O_RDWR | O_CREAT | O_EXCL), in: at, name)
+        } catch {
+            system.close(at)
+            throw StoreError.system(error, "make a staging file")
+        }
+    }
+
+    private func message(_ fd: Int32, in temporaryDirectory: Int32? = nil, _ name: String? = nil) -> StagedMessage {
+        StagedMessage(
+            system: system, descriptor: fd, temporaryDirectory: temporaryDirectory, temporaryName: name,
+            durability: durability, canLink: capabilities.contains(.hardLinks))
+    }
+}
+
+extension Mailbox {
+    /// A place to write a message to, in the file system of this mailbox. It may be appended here or in any mailbox
+    /// of the store, and to several.
+    public func stage() throws(StoreError) -> StagedMessage {
+        try checkWritable()
+        try context.prepareQuota()
+        return try stagingFile()
+    }
+
+    /// As `stage`, for callers that may hold locks.
+    func stagingFile() throws(StoreError) -> StagedMessage {
+        try StagingArea(
+            system: system, directory: directory, capabilities: context.capabilities, durability: options.durability
+        ).makeMessage()
+    }
+}
+
+extension Store {
+    /// A place to write a message to while it is not known which mailboxes it goes to, if any. It may be appended to
+    /// any mailbox of the store, and to several.
+    public func stage() throws(StoreError) -> StagedMessage {
+        try checkWritable()
+        return try StagingArea(
+            system: system, directory: directory, capabilities: capabilities, durability: options.durability
+        ).makeMessage()
+    }
+}
