@@ -36,11 +36,13 @@ extension ComponentList {
 
         let delivery = add(
             LocalDelivery(
-                LocalDelivery.Settings(configuration), store: storage.store, accounts: storage.accounts,
-                index: storage.index, logins: logins, limits: limits, pool: pool, logger: log.logger("delivery")))
+                LocalDelivery.Settings(configuration), store: storage.store,
+                router: LocalRouter(accounts: storage.accounts), checks: [OwnSenderCheck()], index: storage.index,
+                limits: limits, pool: pool, logger: log.logger("delivery")))
         add(
             SMTPService(
-                SMTPService.Settings(configuration), backend: delivery, limits: limits, tls: tls, group: eventLoops))
+                SMTPService.Settings(configuration), backend: LocalSMTPBackend(logins: logins, delivery: delivery),
+                limits: limits, tls: tls, group: eventLoops))
         add(
             IMAPService(
                 IMAPService.Settings(configuration), version: version,

@@ -20,6 +20,11 @@ struct Maintenance: ServerComponent {
 
     private func once() async {
         do {
+            try await pool.run { [store] () throws(StoreError) in try store.maintain() }
+        } catch {
+            logger.warning("\(error)")
+        }
+        do {
             let addresses = try await pool.run { [store] () throws(StoreError) in try store.accounts() }
             for address in addresses where !Task.isCancelled {
                 do {

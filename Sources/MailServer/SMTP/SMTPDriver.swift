@@ -14,6 +14,7 @@ final class SMTPDriver: ConnectionDriver {
     private var decoder: SMTPFrameDecoder
     private var actions: ArraySlice<SMTPSessionAction> = []
     private var replies = ByteBuffer()
+    private var transaction: (any SMTPTransaction)?
     private var message: (any SMTPIncomingMessage)?
     let idleTimeout: TimeAmount
 
@@ -106,22 +107,25 @@ final class SMTPDriver: ConnectionDriver {
         case .findSCRAMCredentials(let user):
             let (logins, remoteAddress) = (backend.logins, remoteAddress)
             work(on: connection) { .scramCredentials(await logins.scramCredentials(of: user, from: remoteAddress)) }
+        case .beginTransaction(let envelope):
+            beginTransaction(envelope, on: connection)
         case .checkRecipient(let path, let envelope):
-            let backend = backend
-            work(on: connection) { .recipient(await backend.recipient(path, in: envelope)) }
+            guard let transaction else { return complete(.recipient(.failure(.cannotCheckRecipient))) }
+            work(on: connection) {
+                .recipient(
+                    await Self.result { () throws(Refusal) in try await transaction.recipient(path, in: envelope) })
+            }
         case .beginMessage(let envelope):
             beginMessage(envelope, on: connection)
         case .append(let bytes):
-            guard let message else { return complete(.appended(.unavailable)) }
+            guard let message else { return complete(.appended(.cannotStore)) }
             work(on: connection) {
-                .appended(await Self.failure { () throws(SMTPStoreFailure) in try await message.append(bytes) })
+                .appended(await Self.result { () throws(Refusal) in try await message.append(bytes) }.refusal)
             }
         case .commit(let envelope):
-            guard let message else { return complete(.committed(.unavailable)) }
+            guard let message else { return complete(.committed([.refused(.cannotStore)])) }
             self.message = nil
-            work(on: connection) {
-                .committed(await Self.failure { () throws(SMTPStoreFailure) in try await message.commit(envelope) })
-            }
+            work(on: connection) { .committed(await message.commit(envelope)) }
         case .discardMessage:
             discardMessage(on: connection)
         }
@@ -132,14 +136,20 @@ final class SMTPDriver: ConnectionDriver {
         return connection.prepareTLS() ? .ready : .unavailable
     }
 
-    private func beginMessage(_ envelope: SMTPEnvelope, on connection: ConnectionHandler) {
+    private func beginTransaction(_ envelope: SMTPEnvelope, on connection: ConnectionHandler) {
         let backend = backend
-        run(on: connection) { () async -> Result<any SMTPIncomingMessage, SMTPStoreFailure> in
-            do throws(SMTPStoreFailure) {
-                return .success(try await backend.beginMessage(envelope))
-            } catch {
-                return .failure(error)
-            }
+        run(on: connection) {
+            await Self.result { () throws(Refusal) in try await backend.begin(envelope) }
+        } then: { driver, result in
+            driver.transaction = try? result.get()
+            driver.complete(.transactionBegun(result.refusal))
+        }
+    }
+
+    private func beginMessage(_ envelope: SMTPEnvelope, on connection: ConnectionHandler) {
+        guard let transaction else { return complete(.messageBegun(.failure(.cannotStore))) }
+        run(on: connection) {
+            await Self.result { () throws(Refusal) in try await transaction.beginMessage(envelope) }
         } then: { driver, result in
             driver.message = try? result.get()
             driver.complete(.messageBegun(result.map { _ in .now() }))
@@ -155,15 +165,10 @@ final class SMTPDriver: ConnectionDriver {
         }
     }
 
-    private static func failure(
-        of work: () async throws(SMTPStoreFailure) -> Void
-    ) async -> SMTPStoreFailure? {
-        do throws(SMTPStoreFailure) {
-            try await work()
-            return nil
-        } catch {
-            return error
-        }
+    private static func result<Value>(
+        of work: () async throws(Refusal) -> Value
+    ) async -> Result<Value, Refusal> {
+        do throws(Refusal) { return .success(try await work()) } catch { return .failure(error) }
     }
 
     /// Lets the backend work and hands the outcome to the session.
@@ -192,5 +197,12 @@ final class SMTPDriver: ConnectionDriver {
                 connection.advance()
             }
         }
+    }
+}
+
+extension Result where Failure == Refusal {
+    fileprivate var refusal: Refusal? {
+        guard case .failure(let refusal) = self else { return nil }
+        return refusal
     }
 }

@@ -56,7 +56,6 @@ extension SMTPReply {
     static let authRequired = SMTPReply(530, .init(5, 7, 0), "Authentication required")
     static let tlsRequired = SMTPReply(530, .init(5, 7, 0), "Send STARTTLS first")
 
-    static let notYourAddress = SMTPReply(553, .init(5, 7, 1), "The sender address is not one of yours")
     static let notYourFrom = SMTPReply(553, .init(5, 7, 1), "The From field holds an address that is not yours")
     static let tooLarge = SMTPReply(552, .init(5, 3, 4), "Message is too large")
     static let headerTooLarge = SMTPReply(554, .init(5, 6, 0), "The header of the message is too large")
@@ -73,26 +72,12 @@ extension SMTPReply {
         return SMTPReply(554, .init(5, 6, 0), text)
     }
 
-    /// The reply to a recipient that is not accepted.
-    init?(_ verdict: SMTPRecipientVerdict) {
-        switch verdict {
-        case .accepted: return nil
-        case .unknownUser: self.init(550, .init(5, 1, 1), "No such user here")
-        case .disabled: self.init(550, .init(5, 2, 1), "The mailbox is disabled")
-        case .overQuota: self.init(452, .init(4, 2, 2), "The mailbox is full")
-        case .relayNotPermitted: self.init(550, .init(5, 7, 1), "Relay not permitted")
-        case .rateLimited: self.init(450, .init(4, 7, 1), "Too many recipients, try again later")
-        case .unavailable: self.init(451, .init(4, 3, 0), "The recipient cannot be checked for the moment")
+    /// The one reply to a message for several recipients: it is accepted for all of them, or refused.
+    init(_ outcomes: [RecipientOutcome]) {
+        for case .refused(let refusal) in outcomes {
+            self = refusal.reply
+            return
         }
-    }
-
-    /// The reply to a message that could not be stored.
-    init(_ failure: SMTPStoreFailure) {
-        switch failure {
-        case .overQuota: self.init(452, .init(4, 2, 2), "A recipient's mailbox is full")
-        case .noSpace: self.init(452, .init(4, 3, 1), "Not enough storage")
-        case .rateLimited: self.init(451, .init(4, 7, 1), "Too many messages, try again later")
-        case .unavailable: self.init(451, .init(4, 3, 0), "The message cannot be stored for the moment")
-        }
+        self = .accepted
     }
 }

@@ -88,15 +88,15 @@ extension SMTPSession {
     }
 
     mutating func completeMessageBegin(
-        _ result: Result<SMTPMessageStamp, SMTPStoreFailure>, _ envelope: SMTPEnvelope, chunkSize: Int?
+        _ result: Result<SMTPMessageStamp, Refusal>, _ envelope: SMTPEnvelope, chunkSize: Int?
     ) -> [SMTPSessionAction] {
         switch (result, chunkSize) {
-        case (.failure(let failure), .some):
-            state = .droppingChunk(SMTPReply(failure), nil)
+        case (.failure(let refusal), .some):
+            state = .droppingChunk(refusal.reply, nil)
             return []
-        case (.failure(let failure), nil):
+        case (.failure(let refusal), nil):
             state = .idle
-            return [.reply(SMTPReply(failure)), .directive(.readCommands)]
+            return [.reply(refusal.reply), .directive(.readCommands)]
         case (.success(let stamp), .some(let size)):
             var content = newContent(envelope, stamp, .chunks(SMTPContentCheck(), size: size))
             let discard = content.announce(size, maxMessageSize: configuration.maxMessageSize)
@@ -175,10 +175,10 @@ extension SMTPSession {
     }
 
     mutating func completeAppend(
-        _ failure: SMTPStoreFailure?, _ envelope: SMTPEnvelope, _ content: SMTPSessionContent
+        _ refusal: Refusal?, _ envelope: SMTPEnvelope, _ content: SMTPSessionContent
     ) -> [SMTPSessionAction] {
         var content = content
-        let discard = failure.map { content.fail(SMTPReply($0)) } ?? []
+        let discard = refusal.map { content.fail($0.reply) } ?? []
         state = .content(envelope, content)
         return discard
     }
@@ -236,9 +236,9 @@ extension SMTPSession {
         return [.append(content.trace)]
     }
 
-    mutating func completeLastAppend(_ failure: SMTPStoreFailure?, _ envelope: SMTPEnvelope) -> [SMTPSessionAction] {
-        guard let failure else { return commit(envelope) }
-        return endTransaction() + [.reply(SMTPReply(failure))]
+    mutating func completeLastAppend(_ refusal: Refusal?, _ envelope: SMTPEnvelope) -> [SMTPSessionAction] {
+        guard let refusal else { return commit(envelope) }
+        return endTransaction() + [.reply(refusal.reply)]
     }
 
     private mutating func commit(_ envelope: SMTPEnvelope) -> [SMTPSessionAction] {
@@ -247,11 +247,12 @@ extension SMTPSession {
     }
 
     /// The driver's message is gone with the commit, whatever its outcome.
-    mutating func completeCommit(_ failure: SMTPStoreFailure?) -> [SMTPSessionAction] {
+    mutating func completeCommit(_ outcomes: [RecipientOutcome]) -> [SMTPSessionAction] {
         state = .idle
-        if let failure { return [.reply(SMTPReply(failure))] }
-        messageCount += 1
-        errorCount = 0
-        return [.reply(.accepted)]
+        if outcomes.contains(.delivered) {
+            messageCount += 1
+            errorCount = 0
+        }
+        return [.reply(SMTPReply(outcomes))]
     }
 }

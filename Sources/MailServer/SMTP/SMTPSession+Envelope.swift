@@ -10,10 +10,17 @@ extension SMTPSession {
             return refuse(isAuthHidden ? .tlsRequired : .authRequired)
         }
         if let reply = refusal(of: sender, parameters) { return refuse(reply) }
-        state = .envelope(
-            SMTPEnvelope(
-                sender: sender, recipients: [], parameters: parameters, user: user, remoteAddress: remoteAddress,
-                clientName: hello.name, role: role))
+        let envelope = SMTPEnvelope(
+            sender: sender, parameters: parameters, user: user, remoteAddress: remoteAddress, clientName: hello.name)
+        state = .waiting(.transaction(envelope))
+        return [.beginTransaction(envelope)]
+    }
+
+    mutating func completeTransactionBegin(_ refusal: Refusal?, _ envelope: SMTPEnvelope) -> [SMTPSessionAction] {
+        state = .idle
+        if let refusal { return refuse(refusal.reply) }
+        if let size = envelope.parameters.size, size > configuration.maxMessageSize { return refuse(.tooLarge) }
+        state = .envelope(envelope)
         return [.reply(.senderOK)]
     }
 
@@ -23,10 +30,6 @@ extension SMTPSession {
             !parameters.requireTLS
         else { return .unknownParameter }
         if let address = sender.address, !address.isASCII, !parameters.smtpUTF8 { return .needsSMTPUTF8 }
-        if let user {
-            guard let address = sender.address, user.owns(address) else { return .notYourAddress }
-        }
-        if let size = parameters.size, size > configuration.maxMessageSize { return .tooLarge }
         return nil
     }
 
@@ -39,26 +42,25 @@ extension SMTPSession {
         if case .address(let address) = path, !address.isASCII, !envelope.parameters.smtpUTF8 {
             return refuse(.needsSMTPUTF8)
         }
-        guard envelope.acceptedCount < configuration.maxRecipients else { return [.reply(.tooManyRecipients)] }
+        guard envelope.recipients.count < configuration.maxRecipients else { return [.reply(.tooManyRecipients)] }
         state = .waiting(.recipient(path, envelope))
         return [.checkRecipient(path, envelope)]
     }
 
     mutating func completeRecipient(
-        _ verdict: SMTPRecipientVerdict, _ path: SMTPForwardPath, _ envelope: SMTPEnvelope
+        _ result: Result<[Destination], Refusal>, _ path: SMTPForwardPath, _ envelope: SMTPEnvelope
     ) -> [SMTPSessionAction] {
-        if case .accepted(let mailbox) = verdict {
-            var envelope = envelope
-            envelope.accept(path, mailbox: mailbox)
+        var envelope = envelope
+        switch result {
+        case .success(let destinations):
+            envelope.recipients.append(SMTPRecipient(path: path, destinations: destinations))
             state = .envelope(envelope)
             return [.reply(.recipientOK)]
+        case .failure(let refusal):
+            state = .envelope(envelope)
+            refusedRecipientCount += 1
+            let ending = refusedRecipientCount < configuration.maxRefusedRecipients ? [] : end(with: .tooManyErrors)
+            return [.reply(refusal.reply)] + ending
         }
-        state = .envelope(envelope)
-        refusedRecipientCount += 1
-        let actions = SMTPReply(verdict).map { [SMTPSessionAction.reply($0)] } ?? []
-        guard refusedRecipientCount < configuration.maxRefusedRecipients else {
-            return actions + end(with: .tooManyErrors)
-        }
-        return actions
     }
 }

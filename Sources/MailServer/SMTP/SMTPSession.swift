@@ -32,6 +32,7 @@ struct SMTPSession {
         case tls
         case authentication
         case scramCredentials(SASLServer)
+        case transaction(SMTPEnvelope)
         case recipient(SMTPForwardPath, SMTPEnvelope)
         /// The size is that of the chunk that follows, for BDAT.
         case messageBegin(SMTPEnvelope, chunkSize: Int?)
@@ -91,14 +92,16 @@ struct SMTPSession {
         case (.authenticated(let outcome), .authentication): actions = completeAuthentication(outcome)
         case (.scramCredentials(let found), .scramCredentials(let server)):
             actions = completeSCRAMLookup(found, server)
-        case (.recipient(let verdict), .recipient(let path, let envelope)):
-            actions = completeRecipient(verdict, path, envelope)
+        case (.transactionBegun(let refusal), .transaction(let envelope)):
+            actions = completeTransactionBegin(refusal, envelope)
+        case (.recipient(let result), .recipient(let path, let envelope)):
+            actions = completeRecipient(result, path, envelope)
         case (.messageBegun(let result), .messageBegin(let envelope, let chunkSize)):
             actions = completeMessageBegin(result, envelope, chunkSize: chunkSize)
         case (.appended(let failure), .append(let envelope, let content)):
             actions = completeAppend(failure, envelope, content)
         case (.appended(let failure), .lastAppend(let envelope)): actions = completeLastAppend(failure, envelope)
-        case (.committed(let failure), .commit): actions = completeCommit(failure)
+        case (.committed(let outcomes), .commit): actions = completeCommit(outcomes)
         default: return []
         }
         return finished(actions)

@@ -1,5 +1,5 @@
 import NIOCore
-public import SMTPCodec
+import SMTPCodec
 
 /// Which of the three listeners a client came to.
 public enum SMTPRole: Hashable, Sendable, CaseIterable {
@@ -46,81 +46,6 @@ public struct SMTPSessionConfiguration: Sendable {
     }
 }
 
-/// A user who has authenticated.
-public struct SMTPUser: Hashable, Sendable {
-    /// The addresses the user may send from, without regard to the case and the detail of the local part.
-    public var addresses: [SMTPAddress]
-
-    public init(addresses: [SMTPAddress]) {
-        self.addresses = addresses
-    }
-
-    /// True when mail from `address` is this user's own.
-    public func owns(_ address: SMTPAddress) -> Bool {
-        addresses.contains { $0.domain == address.domain && $0.accountName == address.accountName }
-    }
-}
-
-/// One accepted recipient.
-public struct SMTPRecipient: Hashable, Sendable {
-    public var path: SMTPForwardPath
-    /// What ``SMTPRecipientVerdict/accepted(mailbox:)`` named; unique among the recipients of an envelope.
-    public var mailbox: String
-}
-
-/// Everything about a message that is not its content.
-public struct SMTPEnvelope: Hashable, Sendable {
-    public var sender: SMTPReversePath
-    /// The accepted recipients; several addresses of one mailbox are one recipient.
-    public var recipients: [SMTPRecipient]
-    public var parameters: SMTPMailParameters
-    /// The authenticated user, if there is one.
-    public var user: SMTPUser?
-    /// The client's IP address as text, without brackets.
-    public var remoteAddress: String
-    /// What the client called itself in EHLO or HELO.
-    public var clientName: String
-    public var role: SMTPRole
-    /// Commands whose recipient was accepted, those included that named a mailbox again.
-    var acceptedCount = 0
-
-    mutating func accept(_ path: SMTPForwardPath, mailbox: String) {
-        acceptedCount += 1
-        guard !recipients.contains(where: { $0.mailbox == mailbox }) else { return }
-        recipients.append(SMTPRecipient(path: path, mailbox: mailbox))
-    }
-}
-
-/// The answer to a recipient.
-public enum SMTPRecipientVerdict: Hashable, Sendable {
-    /// `mailbox` is a key of the caller's choice by which duplicates are told: a mailbox gets a message once.
-    case accepted(mailbox: String)
-    /// The domain is local, the user is not: 550 5.1.1.
-    case unknownUser
-    /// 550 5.2.1.
-    case disabled
-    /// 452 4.2.2.
-    case overQuota
-    /// An address elsewhere: 550 5.7.1.
-    case relayNotPermitted
-    /// Too many recipients from this client: 450 4.7.1.
-    case rateLimited
-    /// 451 4.3.0.
-    case unavailable
-}
-
-/// Why a message could not be taken.
-public enum SMTPStoreFailure: Error, Hashable, Sendable {
-    /// A recipient's quota: 452 4.2.2.
-    case overQuota
-    /// No space: 452 4.3.1.
-    case noSpace
-    /// Too many messages from this client: 451 4.7.1.
-    case rateLimited
-    /// Anything else that may pass: 451 4.3.0.
-    case unavailable
-}
-
 /// What a session asks of its driver. The actions of one answer are done in order; the ones marked *completes* stand
 /// last, and nothing else is handed to the session before their completion.
 enum SMTPSessionAction: Hashable, Sendable {
@@ -139,6 +64,8 @@ enum SMTPSessionAction: Hashable, Sendable {
     case authenticate(LoginAttempt)
     /// Completes with ``SMTPSessionCompletion/scramCredentials(_:)``.
     case findSCRAMCredentials(user: String)
+    /// Completes with ``SMTPSessionCompletion/transactionBegun(_:)``.
+    case beginTransaction(SMTPEnvelope)
     /// Completes with ``SMTPSessionCompletion/recipient(_:)``.
     case checkRecipient(SMTPForwardPath, SMTPEnvelope)
     /// Completes with ``SMTPSessionCompletion/messageBegun(_:)``.
@@ -170,8 +97,9 @@ enum SMTPSessionCompletion: Sendable {
     case tlsPrepared(SMTPTLSReadiness)
     case authenticated(LoginOutcome)
     case scramCredentials(SCRAMLookup)
-    case recipient(SMTPRecipientVerdict)
-    case messageBegun(Result<SMTPMessageStamp, SMTPStoreFailure>)
-    case appended(SMTPStoreFailure?)
-    case committed(SMTPStoreFailure?)
+    case transactionBegun(Refusal?)
+    case recipient(Result<[Destination], Refusal>)
+    case messageBegun(Result<SMTPMessageStamp, Refusal>)
+    case appended(Refusal?)
+    case committed([RecipientOutcome])
 }

@@ -16,7 +16,10 @@ struct SMTPTrace {
         var text = "Return-Path: \(envelope.sender)\r\n"
         text += "Received: from \(Self.token(envelope.clientName)) (\(addressLiteral))\r\n"
         text += "\tby \(Self.token(hostname)) with \(transmission) id \(Self.token(stamp.id))"
-        if envelope.recipients.count == 1, let recipient = envelope.recipients.first {
+        // Named only when nobody learns of another by it: all recipients are the same mailbox.
+        if let recipient = envelope.recipients.first,
+            envelope.recipients.allSatisfy({ $0.destinations == recipient.destinations })
+        {
             text += "\r\n\tfor \(recipient.path)"
         }
         text += ";\r\n\t\(stamp.date)\r\n"

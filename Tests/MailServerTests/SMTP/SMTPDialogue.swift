@@ -1,5 +1,6 @@
 import NIOCore
 import SMTPCodec
+import ShardFS
 
 @testable import MailServer
 
@@ -19,9 +20,9 @@ struct SMTPDialogue {
     var isClosed = false
     var tlsStarts = 0
     /// What the next step of storing fails with, by step.
-    var beginFailure: SMTPStoreFailure?
-    var appendFailure: SMTPStoreFailure?
-    var commitFailure: SMTPStoreFailure?
+    var beginFailure: Refusal?
+    var appendFailure: Refusal?
+    var commitFailure: Refusal?
     var authentication: LoginOutcome?
     var isTLSUnavailable = false
     /// Octets that every piece of the input has at most.
@@ -95,7 +96,8 @@ struct SMTPDialogue {
             return .authenticated(authentication ?? TestLogins(password: "secret").outcome(of: attempt))
         case .findSCRAMCredentials(let user):
             return .scramCredentials(SCRAMTestUsers.credentials(of: user, password: "secret"))
-        case .checkRecipient(let path, _): return .recipient(Self.verdict(path))
+        case .beginTransaction(let envelope): return .transactionBegun(Self.refusal(of: envelope))
+        case .checkRecipient(let path, _): return .recipient(Self.destinations(of: path))
         case .beginMessage:
             if let beginFailure { return .messageBegun(.failure(beginFailure)) }
             openMessage = ByteBuffer()
@@ -106,25 +108,34 @@ struct SMTPDialogue {
         case .commit(let envelope):
             let content = openMessage.map { String(buffer: $0) }
             openMessage = nil
-            guard commitFailure == nil, let content else { return .committed(commitFailure ?? .unavailable) }
+            guard commitFailure == nil, let content else {
+                return .committed(envelope.recipients.map { _ in .refused(commitFailure ?? .cannotStore) })
+            }
             stored.append(Stored(envelope: envelope, content: content))
-            return .committed(nil)
+            return .committed(envelope.recipients.map { _ in .delivered })
         }
         return nil
     }
 
-    static func verdict(_ path: SMTPForwardPath) -> SMTPRecipientVerdict {
-        guard case .address(let address) = path else { return .accepted(mailbox: "postmaster") }
-        guard address.domain == "example.com" else { return .relayNotPermitted }
+    static func refusal(of envelope: SMTPEnvelope) -> Refusal? {
+        guard case .refused(let refusal) = OwnSenderCheck.verdict(envelope) else { return nil }
+        return refusal
+    }
+
+    static func destinations(of path: SMTPForwardPath) -> Result<[Destination], Refusal> {
+        guard case .address(let address) = path else { return .success([inbox("postmaster")]) }
+        guard address.domain == "example.com" else { return .failure(.relayNotPermitted) }
         switch address.accountName {
-        case "alice", "bob": return .accepted(mailbox: address.accountName)
-        case "carol": return .disabled
-        case "dave": return .overQuota
-        case "later": return .unavailable
-        case "often": return .rateLimited
-        default: return .unknownUser
+        case "alice", "bob": return .success([inbox(address.accountName)])
+        case "carol": return .failure(.disabled)
+        case "dave": return .failure(.mailboxFull)
+        case "later": return .failure(.cannotCheckRecipient)
+        case "often": return .failure(.tooManyRecipients)
+        default: return .failure(.unknownUser)
         }
     }
+
+    static func inbox(_ user: String) -> Destination { .local(DeliveryFixture.address(user), .inbox, []) }
 }
 
 extension SMTPDialogue {

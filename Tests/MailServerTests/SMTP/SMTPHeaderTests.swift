@@ -108,8 +108,8 @@ import Testing
         var parameters = SMTPMailParameters()
         parameters.smtpUTF8 = isUTF8
         let envelope = SMTPEnvelope(
-            sender: .null, recipients: [], parameters: parameters, user: isUser ? SMTPUser(addresses: []) : nil,
-            remoteAddress: "2001:db8::1", clientName: "evil)\u{E4}\"name", role: .mx)
+            sender: .null, parameters: parameters, user: isUser ? SMTPUser(addresses: []) : nil,
+            remoteAddress: "2001:db8::1", clientName: "evil)\u{E4}\"name")
         let trace = SMTPTrace(
             envelope: envelope, hostname: "h", isExtended: isExtended, isTLS: isTLS, stamp: .init(id: "i", date: "D"))
         #expect(

@@ -1,7 +1,8 @@
-import MailServer
 import NIOConcurrencyHelpers
 import NIOCore
 import SMTPCodec
+
+@testable import MailServer
 
 /// A mail host in memory with the accounts of ``SMTPDialogue``.
 final class SMTPMemoryBackend: SMTPBackend {
@@ -48,13 +49,22 @@ final class SMTPMemoryBackend: SMTPBackend {
 
     let logins: any LoginChecker = TestLogins(password: "password")
 
-    func recipient(_ path: SMTPForwardPath, in envelope: SMTPEnvelope) async -> SMTPRecipientVerdict {
-        SMTPDialogue.verdict(path)
+    func begin(_ envelope: SMTPEnvelope) async throws(Refusal) -> any SMTPTransaction {
+        if let refusal = SMTPDialogue.refusal(of: envelope) { throw refusal }
+        return Transaction(backend: self)
     }
 
-    func beginMessage(_ envelope: SMTPEnvelope) async throws(SMTPStoreFailure) -> any SMTPIncomingMessage {
-        state.withLockedValue { $0.openMessages += 1 }
-        return Message(backend: self)
+    private struct Transaction: SMTPTransaction {
+        let backend: SMTPMemoryBackend
+
+        func recipient(_ path: SMTPForwardPath, in envelope: SMTPEnvelope) async throws(Refusal) -> [Destination] {
+            try SMTPDialogue.destinations(of: path).get()
+        }
+
+        func beginMessage(_ envelope: SMTPEnvelope) async throws(Refusal) -> any SMTPIncomingMessage {
+            backend.state.withLockedValue { $0.openMessages += 1 }
+            return Message(backend: backend)
+        }
     }
 
     private func passGate() async {
@@ -76,17 +86,18 @@ final class SMTPMemoryBackend: SMTPBackend {
 
         init(backend: SMTPMemoryBackend) { self.backend = backend }
 
-        func append(_ bytes: ByteBuffer) async throws(SMTPStoreFailure) {
+        func append(_ bytes: ByteBuffer) async throws(Refusal) {
             await backend.passGate()
             _ = content.withLockedValue { $0.writeImmutableBuffer(bytes) }
         }
 
-        func commit(_ envelope: SMTPEnvelope) async throws(SMTPStoreFailure) {
+        func commit(_ envelope: SMTPEnvelope) async -> [RecipientOutcome] {
             let content = content.withLockedValue { $0 }
             backend.state.withLockedValue { state in
                 state.deliveries.append(Delivery(envelope: envelope, content: content))
                 state.openMessages -= 1
             }
+            return envelope.recipients.map { _ in .delivered }
         }
 
         func discard() async {

@@ -41,7 +41,6 @@ import Testing
             s = smtplib.SMTP_SSL(HOST, SMTPS, timeout=120, context=ssl.create_default_context(cafile=CAFILE))
             \(Self.login)
             """)
-        #expect(harness.backend.deliveries.first?.envelope.role == .smtps)
         #expect(
             harness.backend.deliveries.first?.envelope.user?.addresses == [
                 try #require(SMTPAddress("alice@example.com"))

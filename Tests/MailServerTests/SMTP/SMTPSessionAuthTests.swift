@@ -99,6 +99,14 @@ import Testing
         #expect(dialogue.codes("MAIL FROM:\(sender)") == [expected])
     }
 
+    /// Whose address it is counts before its size.
+    @Test func aForeignSenderIsRefusedForWhatItIs() {
+        var dialogue = SMTPDialogue.loggedIn { $0.maxMessageSize = 100 }
+        #expect(
+            dialogue.codes("MAIL FROM:<bob@example.com> SIZE=101", "MAIL FROM:<alice@example.com> SIZE=101")
+                == ["553 5.7.1", "552 5.3.4"])
+    }
+
     @Test(arguments: [
         ("From: Alice <alice@example.com>\r\n", "250 2.0.0"),
         ("from : alice@example.com\r\n", "250 2.0.0"),

@@ -123,9 +123,9 @@ import Testing
     // MARK: - The store fails
 
     @Test(arguments: [
-        (SMTPStoreFailure.overQuota, "452 4.2.2"), (.noSpace, "452 4.3.1"), (.unavailable, "451 4.3.0"),
-        (.rateLimited, "451 4.7.1"),
-    ]) func storeFailures(failure: SMTPStoreFailure, expected: String) {
+        (Refusal.aMailboxFull, "452 4.2.2"), (.noSpace, "452 4.3.1"), (.cannotStore, "451 4.3.0"),
+        (.tooManyMessages, "451 4.7.1"),
+    ]) func storeFailures(failure: Refusal, expected: String) {
         var begin = open()
         begin.beginFailure = failure
         #expect(begin.codes("DATA", "NOOP") == [expected, "250 2.0.0"])

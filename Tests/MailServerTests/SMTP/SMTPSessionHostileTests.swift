@@ -61,11 +61,12 @@ import Testing
 
     @Test func completionsThatDoNotFitAreIgnored() {
         var dialogue = SMTPDialogue()
-        #expect(dialogue.session.complete(.committed(nil)).isEmpty)
+        #expect(dialogue.session.complete(.committed([.delivered])).isEmpty)
         _ = dialogue.send("EHLO a\r\nMAIL FROM:<a@b>\r\n")
         guard let path = SMTPAddress("alice@example.com") else { return #expect(Bool(false)) }
         #expect(dialogue.session.handle(.command(.rcpt(.address(path), .init()))).count == 1)
-        #expect(dialogue.session.complete(.committed(nil)).isEmpty)
-        #expect(dialogue.session.complete(.recipient(.accepted(mailbox: "alice"))) == [.reply(.recipientOK)])
+        #expect(dialogue.session.complete(.committed([.delivered])).isEmpty)
+        #expect(
+            dialogue.session.complete(.recipient(.success([SMTPDialogue.inbox("alice")]))) == [.reply(.recipientOK)])
     }
 }

@@ -49,7 +49,7 @@ import Testing
         #expect(dialogue.send("QUIT\r\n") == "221 2.0.0 mail.example.com closing connection\r\n")
         #expect(dialogue.isClosed)
         let stored = try #require(dialogue.stored.first)
-        #expect(stored.envelope.recipients.map(\.mailbox) == ["alice"])
+        #expect(stored.envelope.destinations == [SMTPDialogue.inbox("alice")])
         #expect(
             stored.content == """
                 Return-Path: <sender@external.com>\r
@@ -130,8 +130,16 @@ import Testing
             "EHLO a", "MAIL FROM:<a@b>", "RCPT TO:<alice@example.com>", "RCPT TO:<ALICE+x@example.com>",
             "RCPT TO:<bob@example.com>", "DATA", ".")
         let stored = try #require(dialogue.stored.first)
-        #expect(stored.envelope.recipients.map(\.mailbox) == ["alice", "bob"])
+        #expect(stored.envelope.recipients.count == 3)
+        #expect(stored.envelope.destinations == [SMTPDialogue.inbox("alice"), SMTPDialogue.inbox("bob")])
         #expect(!stored.content.contains("for <"))
+    }
+
+    @Test func theTraceNamesARecipientWhenAllAreOneMailbox() throws {
+        var dialogue = SMTPDialogue()
+        _ = dialogue.codes(
+            "EHLO a", "MAIL FROM:<a@b>", "RCPT TO:<alice@example.com>", "RCPT TO:<ALICE+x@example.com>", "DATA", ".")
+        #expect(try #require(dialogue.stored.first).content.contains("\tfor <alice@example.com>;"))
     }
 
     @Test func limitsOfATransactionAndAConnection() {

@@ -76,11 +76,4 @@ extension IncomingContent {
         guard !piece.isEmpty else { throw .shortMessage }
         return piece
     }
-
-    private func write(_ bytes: [UInt8]) throws(StoreError) {
-        let result: Result<Void, StoreError> = bytes.withUnsafeBytes { bytes in
-            do throws(StoreError) { return .success(try write(bytes)) } catch { return .failure(error) }
-        }
-        try result.get()
-    }
 }

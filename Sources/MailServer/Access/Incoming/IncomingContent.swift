@@ -31,6 +31,13 @@ final class IncomingContent: Sendable {
         }
     }
 
+    func write(_ bytes: [UInt8]) throws(StoreError) {
+        let result: Result<Void, StoreError> = bytes.withUnsafeBytes { bytes in
+            do throws(StoreError) { return .success(try write(bytes)) } catch { return .failure(error) }
+        }
+        try result.get()
+    }
+
     /// Hands the summary to the read cache, now that the message has been published.
     func keepSummary(in index: AccountIndex?, of mailbox: Mailbox, _ result: AppendResult, limits: ParseLimits) {
         guard let index, let summary = summary() else { return }

@@ -1,0 +1,192 @@
+import Logging
+import NIOCore
+import ShardFS
+import ShardIndex
+
+/// A message that can be delivered, and the content whose summary the read cache gets.
+private struct FinishedContent {
+    let content: IncomingContent
+    let message: FinishedMessage
+
+    /// Makes the content durable.
+    init(_ content: IncomingContent) throws(StoreError) {
+        self.content = content
+        message = try content.staged.finish()
+    }
+}
+
+/// A message on its way in, staged in the store: nothing of it has a name until it is delivered. One call at a time.
+final class InboundMessage: Sendable {
+    /// How the recipients of one message depend on each other.
+    enum Atomicity {
+        /// Everybody gets it or nobody: SMTP has one reply for all.
+        case allOrNone
+        /// Each recipient by itself: LMTP has a reply for each.
+        case each
+    }
+
+    private static let pieceSize = 1 << 18
+
+    private let delivery: LocalDelivery
+    private let settings: LocalDelivery.Settings
+    private let checks: [any TransactionCheck]
+    private let changes: MessageChanges
+    private let content: IncomingContent
+
+    init(
+        delivery: LocalDelivery, settings: LocalDelivery.Settings, checks: [any TransactionCheck],
+        changes: MessageChanges, content: IncomingContent
+    ) {
+        self.delivery = delivery
+        self.settings = settings
+        self.checks = checks
+        self.changes = changes
+        self.content = content
+    }
+
+    /// A place for a message that may turn out to be for anybody. Blocks.
+    static func stage(
+        in delivery: LocalDelivery, _ settings: LocalDelivery.Settings
+    ) throws(DeliveryError) -> IncomingContent {
+        try storing { () throws(StoreError) in
+            IncomingContent(try delivery.store.stage(), limits: delivery.index == nil ? nil : settings.parseLimits)
+        }
+    }
+
+    func append(_ bytes: ByteBuffer) async throws(Refusal) {
+        let content = content
+        do {
+            try await delivery.pool.run { () throws(DeliveryError) in
+                let result: Result<Void, StoreError> = bytes.withUnsafeReadableBytes { raw in
+                    do throws(StoreError) { return .success(try content.write(raw)) } catch { return .failure(error) }
+                }
+                try storing { () throws(StoreError) in try result.get() }
+            }
+        } catch {
+            throw delivery.refusal(for: error, "writing a message")
+        }
+    }
+
+    /// Checks the message and delivers it.
+    /// - Returns: The outcome for each recipient of the envelope, in its order. What was delivered is durable.
+    func deliver(_ envelope: SMTPEnvelope, _ atomicity: Atomicity) async -> [RecipientOutcome] {
+        @Sendable func all(_ outcome: RecipientOutcome) -> [RecipientOutcome] {
+            envelope.recipients.map { _ in outcome }
+        }
+        var changes = changes
+        let staged = StagedContent(staged: content.staged, pool: delivery.pool)
+        for check in checks {
+            switch await check.content(staged, envelope) {
+            case .accepted(let more): changes.add(more)
+            case .refused(let refusal): return all(.refused(refusal))
+            }
+        }
+        let (delivery, settings, content, final) = (delivery, settings, content, changes)
+        let recipients = envelope.recipients.map { final.redirected($0.destinations) }
+        do {
+            return try await delivery.pool.run { () throws(DeliveryError) in
+                let finished = try Self.finish(content, fields: final.fields, delivery, settings)
+                do throws(DeliveryError) {
+                    try Self.deliver(finished, to: recipients.joined().unique(), delivery, settings)
+                    delivery.noteDelivery(of: envelope, to: recipients.joined().unique(), size: finished.message.size)
+                    return all(.delivered)
+                } catch {
+                    guard atomicity == .each, recipients.count > 1 else { throw error }
+                    return Self.deliverEach(finished, to: recipients, envelope, delivery, settings)
+                }
+            }
+        } catch {
+            return all(.refused(delivery.refusal(for: error, "delivering to \(Self.names(recipients.joined()))")))
+        }
+    }
+
+    // MARK: - On a thread of the pool
+
+    /// The message with `fields` in front, durable; a content that has fields to be added is copied once behind them.
+    private static func finish(
+        _ content: IncomingContent, fields: [String], _ delivery: LocalDelivery, _ settings: LocalDelivery.Settings
+    ) throws(DeliveryError) -> FinishedContent {
+        guard !fields.isEmpty else {
+            return try storing { () throws(StoreError) in try FinishedContent(content) }
+        }
+        let copy = try stage(in: delivery, settings)
+        return try storing { () throws(StoreError) in
+            try copy.write(Array(fields.joined().utf8))
+            var offset: UInt64 = 0
+            while offset < content.staged.size {
+                let piece = try content.staged.read(at: offset, count: pieceSize)
+                guard !piece.isEmpty else { throw .shortMessage }
+                try copy.write(piece)
+                offset += UInt64(piece.count)
+            }
+            return try FinishedContent(copy)
+        }
+    }
+
+    /// One recipient after the other, each in all of its places or in none; a place that several lead to gets it once.
+    private static func deliverEach(
+        _ finished: FinishedContent, to recipients: [[Destination]], _ envelope: SMTPEnvelope,
+        _ delivery: LocalDelivery, _ settings: LocalDelivery.Settings
+    ) -> [RecipientOutcome] {
+        var done: [Destination] = []
+        return recipients.map { destinations in
+            // What is delivered stands first, so that it is the first mention.
+            let left = Array((done + destinations).unique().dropFirst(done.count))
+            do throws(DeliveryError) {
+                if !left.isEmpty { try deliver(finished, to: left, delivery, settings) }
+            } catch {
+                let refusal = delivery.refusal(for: .work(error), "delivering to \(names(left))")
+                return .refused(refusal == .aMailboxFull ? .mailboxFull : refusal)
+            }
+            done += left
+            delivery.noteDelivery(of: envelope, to: left, size: finished.message.size)
+            return .delivered
+        }
+    }
+
+    /// Links the message into every mailbox as one step.
+    private static func deliver(
+        _ finished: FinishedContent, to destinations: [Destination], _ delivery: LocalDelivery,
+        _ settings: LocalDelivery.Settings
+    ) throws(DeliveryError) {
+        try storing { () throws(StoreError) in
+            var targets: [(account: AccountAddress, target: Delivery.Target)] = []
+            for case .local(let account, let name, let flags) in destinations {
+                targets.append((account, .init(try delivery.mailbox(name, of: account), flags: flags)))
+            }
+            let results = try Delivery.deliver(finished.message, to: targets.map(\.target))
+            for ((account, target), result) in zip(targets, results) {
+                let index = delivery.index?.account(storeID: delivery.store.id, account)
+                finished.content.keepSummary(in: index, of: target.mailbox, result, limits: settings.parseLimits)
+            }
+        }
+    }
+
+    private static func names(_ destinations: some Sequence<Destination>) -> String {
+        destinations.unique().map(\.description).joined(separator: ", ")
+    }
+}
+
+extension LocalDelivery {
+    /// A mailbox of an account, made when it is missing: an account of the old program, or one made by hand, may lack
+    /// its INBOX.
+    fileprivate func mailbox(_ name: MailboxName, of address: AccountAddress) throws(StoreError) -> Mailbox {
+        let account = try store.account(address)
+        do throws(StoreError) {
+            return try account.mailbox(name)
+        } catch {
+            guard error.code == .notFound else { throw error }
+            try account.create(name)
+            return try account.mailbox(name)
+        }
+    }
+
+    fileprivate func noteDelivery(of envelope: SMTPEnvelope, to destinations: [Destination], size: UInt32) {
+        logger.info(
+            "delivered",
+            metadata: [
+                "from": "\(envelope.sender)", "to": "\(destinations.map(\.description).joined(separator: " "))",
+                "size": "\(size)", "client": "\(envelope.remoteAddress)",
+            ])
+    }
+}

@@ -1,0 +1,79 @@
+import Logging
+import Primitives
+import SMTPCodec
+import ShardFS
+
+/// One transaction, from MAIL to the message: judges recipients and opens the message. One call at a time.
+final class InboundTransaction: Sendable {
+    private let delivery: LocalDelivery
+    private let settings: LocalDelivery.Settings
+    private let checks: [any TransactionCheck]
+    /// The changes that the checks of the sender ask for.
+    private let changes: MessageChanges
+
+    init(
+        delivery: LocalDelivery, settings: LocalDelivery.Settings, checks: [any TransactionCheck],
+        changes: MessageChanges
+    ) {
+        self.delivery = delivery
+        self.settings = settings
+        self.checks = checks
+        self.changes = changes
+    }
+
+    /// The places that mail for a recipient goes to.
+    ///
+    /// A size that the client declared counts (RFC 1870 section 6.1): who is refused here stops no other recipient.
+    func recipient(
+        _ path: SMTPForwardPath, in envelope: SMTPEnvelope
+    ) async throws(Refusal) -> [Destination] {
+        let (delivery, settings) = (delivery, settings)
+        if let remote = IPAddress(envelope.remoteAddress), case .refused = delivery.limits.recipientAdded(remote) {
+            throw .tooManyRecipients
+        }
+        let size = UInt64(max(envelope.parameters.size ?? 1, 1))
+        do {
+            return try await delivery.pool.run { () throws(DeliveryError) in
+                guard let address = Self.address(of: path, settings) else { throw .refused(.relayNotPermitted) }
+                let destinations = try delivery.router.destinations(of: address)
+                for destination in destinations {
+                    // Nothing here carries mail elsewhere.
+                    guard case .local(let account, _, _) = destination else { throw .refused(.relayNotPermitted) }
+                    guard
+                        try storing({ () throws(StoreError) in try delivery.store.account(account).hasRoom(for: size) })
+                    else { throw .refused(.mailboxFull) }
+                }
+                return destinations
+            }
+        } catch {
+            if case .work(.refused(let refusal)) = error { throw refusal }
+            delivery.logger.error("recipient \(path): \(error)")
+            throw .cannotCheckRecipient
+        }
+    }
+
+    private static func address(of path: SMTPForwardPath, _ settings: LocalDelivery.Settings) -> SMTPAddress? {
+        switch path {
+        case .postmaster: settings.postmasterDomain.flatMap { SMTPAddress("postmaster@\($0)") }
+        case .address(let address): address
+        }
+    }
+
+    /// Opens the message; at least one recipient was accepted.
+    func beginMessage(_ envelope: SMTPEnvelope) async throws(Refusal) -> InboundMessage {
+        let (delivery, settings) = (delivery, settings)
+        if let remote = IPAddress(envelope.remoteAddress), case .refused = delivery.limits.messageStarted(remote) {
+            throw .tooManyMessages
+        }
+        let content: IncomingContent
+        do {
+            content = try await delivery.pool.run { () throws(DeliveryError) in
+                try InboundMessage.stage(in: delivery, settings)
+            }
+        } catch {
+            throw delivery.refusal(for: error, "opening a message")
+        }
+        return InboundMessage(
+            delivery: delivery, settings: settings, checks: checks, changes: changes, content: content)
+    }
+}

@@ -1,0 +1,44 @@
+import NIOCore
+import SMTPCodec
+
+/// The accounts of this host behind the SMTP server: logins, and mail through the local delivery.
+final class LocalSMTPBackend: SMTPBackend {
+    let logins: any LoginChecker
+    private let delivery: LocalDelivery
+
+    init(logins: any LoginChecker, delivery: LocalDelivery) {
+        self.logins = logins
+        self.delivery = delivery
+    }
+
+    func begin(_ envelope: SMTPEnvelope) async throws(Refusal) -> any SMTPTransaction {
+        LocalSMTPTransaction(transaction: try await delivery.begin(envelope))
+    }
+}
+
+/// A transaction of the local delivery as SMTP knows it.
+private struct LocalSMTPTransaction: SMTPTransaction {
+    let transaction: InboundTransaction
+
+    func recipient(_ path: SMTPForwardPath, in envelope: SMTPEnvelope) async throws(Refusal) -> [Destination] {
+        try await transaction.recipient(path, in: envelope)
+    }
+
+    func beginMessage(_ envelope: SMTPEnvelope) async throws(Refusal) -> any SMTPIncomingMessage {
+        LocalSMTPMessage(message: try await transaction.beginMessage(envelope))
+    }
+}
+
+private struct LocalSMTPMessage: SMTPIncomingMessage {
+    let message: InboundMessage
+
+    func append(_ bytes: ByteBuffer) async throws(Refusal) { try await message.append(bytes) }
+
+    /// SMTP has one reply for all recipients, so that a message refused for one must not be delivered to others.
+    func commit(_ envelope: SMTPEnvelope) async -> [RecipientOutcome] {
+        await message.deliver(envelope, .allOrNone)
+    }
+
+    /// The file goes with its last reference.
+    func discard() async {}
+}

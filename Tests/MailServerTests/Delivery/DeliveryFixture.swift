@@ -1,0 +1,116 @@
+import FoundationEssentials
+import Logging
+import MIME
+import NIOCore
+import SMTPCodec
+import ShardFS
+import TestSupport
+import Testing
+
+@testable import MailServer
+
+/// A store with alice and bob, and a delivery whose router is a table.
+final class DeliveryFixture: Sendable {
+    /// For all tests; it lives as long as they do.
+    static let pool = BlockingPool(threads: 2, maximumWaiting: 1000)
+
+    private struct TableRouter: RecipientRouter {
+        let table: [String: [Destination]]
+
+        func destinations(of address: SMTPAddress) throws(DeliveryError) -> [Destination] {
+            guard let found = table[address.description] else { throw .refused(.unknownUser) }
+            return found
+        }
+    }
+
+    private let directory = TemporaryDirectory(inMemory: true)
+    let store: Store
+    let delivery: LocalDelivery
+
+    static let alice = Destination.local(address("alice"), .inbox, [])
+    static let bob = Destination.local(address("bob"), .inbox, .flagged)
+
+    /// - Parameter aliases: what the table has beside `alice@example.com` and `bob@example.com`.
+    init(checks: [any MailCheck] = [], aliases: [String: [Destination]] = [:]) throws {
+        var options = StoreOptions()
+        options.durability = .none
+        store = try Store.open("\(directory.path)/store", options: options)
+        for user in ["alice", "bob"] { try store.createAccount(Self.address(user)).create(.inbox) }
+        let users = ["alice@example.com": [Self.alice], "bob@example.com": [Self.bob]]
+        var logger = Logger(label: "delivery")
+        logger.logLevel = .critical
+        delivery = LocalDelivery(
+            LocalDelivery.Settings(postmasterDomain: "example.com", parseLimits: .init()), store: store,
+            router: TableRouter(table: users.merging(aliases) { $1 }), checks: checks, index: nil,
+            limits: ConnectionLimits(ConnectionLimits.Settings(), now: { 0 }), pool: Self.pool, logger: logger)
+    }
+
+    static func address(_ user: String) -> AccountAddress {
+        try! AccountAddress(local: user, domain: "example.com")
+    }
+
+    static func envelope(from sender: String = "sender@example.net", user: SMTPUser? = nil) throws -> SMTPEnvelope {
+        SMTPEnvelope(
+            sender: .address(try #require(SMTPAddress(sender))), user: user, remoteAddress: "192.0.2.7",
+            clientName: "client.example.net")
+    }
+
+    /// Runs a transaction up to its accepted recipients.
+    func accept(
+        _ recipients: [String], size: Int? = nil
+    ) async throws -> (transaction: InboundTransaction, envelope: SMTPEnvelope) {
+        var envelope = try Self.envelope()
+        envelope.parameters.size = size
+        let transaction = try await delivery.begin(envelope)
+        for recipient in recipients {
+            let path = SMTPForwardPath.address(try #require(SMTPAddress(recipient)))
+            let destinations = try await transaction.recipient(path, in: envelope)
+            envelope.recipients.append(SMTPRecipient(path: path, destinations: destinations))
+        }
+        return (transaction, envelope)
+    }
+
+    /// Sends a message; `before` runs when all of its bytes are there.
+    func send(
+        _ text: String, to recipients: [String], _ atomicity: InboundMessage.Atomicity = .allOrNone,
+        before: () throws -> Void = {}
+    ) async throws -> [RecipientOutcome] {
+        let (transaction, envelope) = try await accept(recipients)
+        let message = try await transaction.beginMessage(envelope)
+        try await message.append(ByteBuffer(string: text))
+        try before()
+        return await message.deliver(envelope, atomicity)
+    }
+
+    /// `flags text` of every message in a mailbox; nil when there is no such mailbox.
+    func messages(of user: String, in name: String = "INBOX") throws -> [String]? {
+        let account = try store.account(Self.address(user))
+        guard let mailbox = try? account.mailbox(MailboxName(name)) else { return nil }
+        var found: [String] = []
+        try mailbox.snapshot().messages.forEach {
+            let text = String(decoding: try mailbox.open($0.uid).read(), as: UTF8.self)
+            found.append("\($0.flags.letters) \(text)")
+        }
+        return found
+    }
+
+    /// Leaves a user room for one message, and takes it.
+    func fill(_ user: String) throws {
+        try limit(user, messages: 1)
+        let mailbox = try store.account(Self.address(user)).mailbox(.inbox)
+        _ = try mailbox.append(bytes: Array("full".utf8))
+    }
+
+    func limit(_ user: String, messages: Int) throws {
+        let path = "\(store.root)/domains/example.com/users/\(user)/user.json"
+        try Data(#"{"quota_messages": \#(messages)}"#.utf8).write(to: URL(filePath: path))
+    }
+
+    /// The store is sound, and nothing is left in it of what was not delivered.
+    func check(sourceLocation: SourceLocation = #_sourceLocation) throws {
+        let report = try StoreCheck(root: store.root).run()
+        #expect(report.errors == [], sourceLocation: sourceLocation)
+        let left = report.findings.filter { $0.code == .leftover || $0.code == .foreignName }
+        #expect(left == [], sourceLocation: sourceLocation)
+    }
+}

@@ -1,0 +1,101 @@
+import NIOConcurrencyHelpers
+import NIOCore
+import SMTPCodec
+import ShardFS
+import Testing
+
+@testable import MailServer
+
+@Suite struct MailCheckTests {
+    /// Answers as it was told to.
+    private struct FixedCheck: MailCheck, TransactionCheck {
+        var senderVerdict = CheckVerdict.accept
+        var contentVerdict = CheckVerdict.accept
+
+        func begin() -> any TransactionCheck { self }
+        func sender(_ envelope: SMTPEnvelope) async -> CheckVerdict { senderVerdict }
+        func content(_ content: StagedContent, _ envelope: SMTPEnvelope) async -> CheckVerdict { contentVerdict }
+    }
+
+    /// Keeps what it learned of the sender, and writes it into the message with the last bytes of the content.
+    private struct RememberingCheck: MailCheck {
+        final class Transaction: TransactionCheck {
+            private let seen = NIOLockedValueBox("")
+
+            func sender(_ envelope: SMTPEnvelope) async -> CheckVerdict {
+                seen.withLockedValue { $0 = "\(envelope.sender)" }
+                return .accept
+            }
+
+            func content(_ content: StagedContent, _ envelope: SMTPEnvelope) async -> CheckVerdict {
+                let end = try? await content.read(at: content.size - 3, count: 100)
+                let text = String(decoding: end ?? [], as: UTF8.self)
+                return .accepted(MessageChanges(fields: ["X-Seen: \(seen.withLockedValue { $0 }) \(text)\r\n"]))
+            }
+        }
+
+        func begin() -> any TransactionCheck { Transaction() }
+    }
+
+    /// Has no opinion.
+    private struct SilentCheck: MailCheck, TransactionCheck {
+        func begin() -> any TransactionCheck { self }
+    }
+
+    private static let later = Refusal(451, subject: 7, detail: 24, "SPF cannot be checked for the moment")
+    private static let never = Refusal(550, subject: 7, detail: 1, "Spam")
+
+    @Test(arguments: [later, never]) func aSenderIsRefused(refusal: Refusal) async throws {
+        let f = try DeliveryFixture(checks: [SilentCheck(), FixedCheck(senderVerdict: .refused(refusal))])
+        await #expect(throws: refusal) { try await f.accept([]) }
+        #expect(refusal.isTemporary == (refusal.code == 451))
+    }
+
+    @Test(arguments: [InboundMessage.Atomicity.allOrNone, .each])
+    func aContentIsRefusedForEverybody(atomicity: InboundMessage.Atomicity) async throws {
+        let f = try DeliveryFixture(checks: [FixedCheck(contentVerdict: .refused(Self.never)), SilentCheck()])
+        let outcomes = try await f.send("text", to: ["alice@example.com", "bob@example.com"], atomicity)
+        #expect(outcomes == [.refused(Self.never), .refused(Self.never)])
+        #expect(try f.messages(of: "alice") == [])
+        #expect(try f.messages(of: "bob") == [])
+        try f.check()
+    }
+
+    @Test func changesAreMadeBeforeTheMessageIsVisible() async throws {
+        let junk = MessageChanges.Redirection(to: try MailboxName("Junk"), flags: .seen)
+        let f = try DeliveryFixture(checks: [
+            FixedCheck(
+                senderVerdict: .accepted(MessageChanges(fields: ["First: 1\r\n"])),
+                contentVerdict: .accepted(MessageChanges(fields: ["Second: 2\r\n"], redirection: junk))),
+            FixedCheck(contentVerdict: .accepted(MessageChanges(fields: ["Third: 3\r\n"]))),
+        ])
+        let body = String(repeating: "0123456789", count: 60_000)
+        #expect(try await f.send(body, to: ["alice@example.com", "bob@example.com"]) == [.delivered, .delivered])
+        let text = "Third: 3\r\nSecond: 2\r\nFirst: 1\r\n" + body
+        #expect(try f.messages(of: "alice", in: "Junk") == ["S \(text)"])
+        #expect(try f.messages(of: "bob", in: "Junk") == ["FS \(text)"])
+        #expect(try f.messages(of: "alice") == [])
+        #expect(try f.messages(of: "bob") == [])
+        try f.check()
+    }
+
+    @Test func aCheckHasAStateForEachTransaction() async throws {
+        let f = try DeliveryFixture(checks: [RememberingCheck()])
+        #expect(try await f.send("the end", to: ["alice@example.com"]) == [.delivered])
+        #expect(try f.messages(of: "alice") == [" X-Seen: <sender@example.net> end\r\nthe end"])
+    }
+
+    @Test func usersSendFromTheirOwnAddresses() async throws {
+        let alice = SMTPUser(addresses: [try #require(SMTPAddress("alice@example.com"))])
+        for (sender, user, isOwn) in [
+            ("alice@example.com", alice, true), ("Alice+x@example.com", alice, true),
+            ("bob@example.com", alice, false), ("bob@example.com", nil, true),
+        ] {
+            let verdict = OwnSenderCheck.verdict(try DeliveryFixture.envelope(from: sender, user: user))
+            #expect(verdict == (isOwn ? .accept : .refused(.notYourAddress)), "\(sender)")
+        }
+        var envelope = try DeliveryFixture.envelope(user: alice)
+        envelope.sender = .null
+        #expect(OwnSenderCheck.verdict(envelope) == .refused(.notYourAddress))
+    }
+}
