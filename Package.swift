@@ -16,6 +16,20 @@ func server(_ name: String, _ package: String) -> Target.Dependency {
 
 func nio(_ name: String) -> Target.Dependency { server(name, "swift-nio") }
 
+/// A folder of Sources/MailServer.
+func room(_ name: String, _ folder: String, _ dependencies: [Target.Dependency]) -> Target {
+    .target(
+        name: name,
+        dependencies: ["Primitives", "DurableFiles", nio("NIOCore"), nio("NIOConcurrencyHelpers")] + dependencies,
+        path: "Sources/MailServer/\(folder)", swiftSettings: settings)
+}
+
+/// The rooms, all of them.
+let rooms = [
+    "ServerConfiguration", "ServerRuntime", "MailAccounts", "MailAccess", "MailSMTP", "MailDelivery", "MailIMAP",
+    "MailServer",
+]
+
 let package = Package(
     name: "rmail",
     products: [
@@ -24,7 +38,7 @@ let package = Package(
         // For the nested packages Benchmarks and Fuzz.
         .library(name: "Codecs", targets: ["Primitives", "IMAPCodec", "SMTPCodec", "MIME"]),
         .library(name: "TestSupport", targets: ["TestSupport"]),
-        .library(name: "Server", targets: ["MailServer", "ShardIndex"]),
+        .library(name: "Server", targets: rooms + ["ShardIndex"]),
     ],
     traits: [
         .default(enabledTraits: ["Server"]),
@@ -70,23 +84,59 @@ let package = Package(
             name: "SMTPCodec", dependencies: ["Primitives", nio("NIOCore")], path: "Sources/MailServer/SMTPCodec",
             swiftSettings: settings),
 
-        .target(
-            name: "MailServer",
-            dependencies: [
-                "ShardFS", "ShardIndex", "DurableFiles", "Primitives", "MIME", "IMAPCodec", "SMTPCodec", "CZlib",
-                nio("NIOCore"), nio("NIOPosix"), nio("NIOTLS"), nio("NIOConcurrencyHelpers"),
+        // The rooms of the server: each imports those above it, and none of its own row.
+        room("ServerConfiguration", "Configuration", ["ShardFS"]),
+        room(
+            "ServerRuntime", "Runtime",
+            [
+                "ServerConfiguration", "CZlib", nio("NIOPosix"), nio("NIOTLS"),
                 server("NIOSSL", "swift-nio-ssl"),
                 server("Crypto", "swift-crypto"),
                 server("CryptoExtras", "swift-crypto"),
                 server("X509", "swift-certificates"),
                 server("SwiftASN1", "swift-asn1"),
                 server("Logging", "swift-log"),
-            ],
-            exclude: ["IMAPCodec", "SMTPCodec"], swiftSettings: settings),
+            ]),
+        room(
+            "MailAccounts", "Accounts",
+            [
+                "ServerRuntime", "ShardFS",
+                server("Crypto", "swift-crypto"),
+                server("CryptoExtras", "swift-crypto"),
+                server("Logging", "swift-log"),
+            ]),
+        room("MailAccess", "Access", ["ShardFS", "ShardIndex", "MIME", "IMAPCodec"]),
+        room(
+            "MailDelivery", "Delivery",
+            [
+                "MailAccess", "MailAccounts", "ServerRuntime", "SMTPCodec", "MIME", "ShardFS", "ShardIndex",
+                server("Logging", "swift-log"),
+            ]),
+        room(
+            "MailSMTP", "SMTP",
+            [
+                "MailDelivery", "MailAccounts", "ServerRuntime", "ServerConfiguration", "SMTPCodec", "MIME", "ShardFS",
+                server("Logging", "swift-log"),
+            ]),
+        room(
+            "MailIMAP", "IMAP",
+            [
+                "MailAccess", "MailAccounts", "ServerRuntime", "ServerConfiguration", "IMAPCodec", "MIME", "ShardFS",
+                "ShardIndex",
+                server("Logging", "swift-log"),
+            ]),
+        room(
+            "MailServer", "Application",
+            [
+                "MailIMAP", "MailSMTP", "MailDelivery", "MailAccess", "MailAccounts", "ServerRuntime",
+                "ServerConfiguration", "MIME", "ShardFS", "ShardIndex", nio("NIOPosix"),
+                server("Logging", "swift-log"),
+            ]),
         .executableTarget(
             name: "rmail",
             dependencies: [
-                "MailServer", "ShardFS", "ShardIndex", "DurableFiles", "Primitives",
+                "MailServer", "MailAccounts", "ServerRuntime", "ServerConfiguration", "ShardFS", "ShardIndex",
+                "DurableFiles", "Primitives",
                 server("ArgumentParser", "swift-argument-parser"),
             ], swiftSettings: settings),
         // What tests of several modules need; it knows none of them.
@@ -120,8 +170,8 @@ let package = Package(
             name: "SMTPCodecTests", dependencies: ["SMTPCodec", "TestSupport", nio("NIOCore")], swiftSettings: settings),
         .testTarget(
             name: "MailServerTests",
-            dependencies: [
-                "MailServer", "ShardFS", "ShardIndex", "DurableFiles", "Primitives", "IMAPCodec", "SMTPCodec",
+            dependencies: rooms.map { .init(stringLiteral: $0) } + [
+                "ShardFS", "ShardIndex", "DurableFiles", "Primitives", "MIME", "IMAPCodec", "SMTPCodec",
                 "TestSupport",
                 nio("NIOCore"),
                 nio("NIOPosix"), nio("NIOEmbedded"), nio("NIOConcurrencyHelpers"),

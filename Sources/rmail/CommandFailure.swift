@@ -1,4 +1,7 @@
+import MailAccounts
 import MailServer
+import ServerConfiguration
+import ServerRuntime
 
 /// Ends a command: one plain sentence and an exit status.
 struct CommandFailure: Error, CustomStringConvertible {

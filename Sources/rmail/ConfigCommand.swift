@@ -2,6 +2,7 @@ import ArgumentParser
 import DurableFiles
 import MailServer
 import Primitives
+import ServerConfiguration
 import ShardFS
 
 struct ConfigCommand: ParsableCommand {

@@ -1,7 +1,10 @@
 import ArgumentParser
 import DurableFiles
 import Glibc
+import MailAccounts
 import MailServer
+import ServerConfiguration
+import ServerRuntime
 import ShardFS
 
 /// `-c, --config`, and what a command opens with it.

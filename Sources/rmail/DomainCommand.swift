@@ -1,4 +1,5 @@
 import ArgumentParser
+import MailAccounts
 import MailServer
 import Primitives
 import ShardFS

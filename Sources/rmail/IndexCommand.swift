@@ -1,6 +1,8 @@
 import ArgumentParser
 import MailServer
 import Primitives
+import ServerConfiguration
+import ServerRuntime
 import ShardFS
 import ShardIndex
 

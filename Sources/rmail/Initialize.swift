@@ -1,6 +1,7 @@
 import ArgumentParser
 import DurableFiles
 import MailServer
+import ServerConfiguration
 import ShardFS
 
 struct Initialize: ParsableCommand {

@@ -1,6 +1,8 @@
 import ArgumentParser
 import DurableFiles
 import MailServer
+import ServerConfiguration
+import ServerRuntime
 
 struct Serve: AsyncParsableCommand {
     static let configuration = CommandConfiguration(

@@ -1,7 +1,7 @@
 import Crypto
 import Primitives
 
-@testable import MailServer
+@testable import MailAccounts
 
 /// The lines are a client's messages, taken by every mechanism; and then as `checkSCRAM` has them.
 func checkSASL(_ bytes: [UInt8]) {

@@ -4,7 +4,10 @@ import MIME
 import NIOCore
 import ShardFS
 
-@testable import MailServer
+@testable import MailAccess
+@testable import MailIMAP
+@testable import MailSMTP
+@testable import ServerRuntime
 @testable import ShardIndex
 
 // What the fuzz target runs on each input. The server's tests run it too, on the seed corpus.

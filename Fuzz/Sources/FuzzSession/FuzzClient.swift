@@ -2,7 +2,7 @@ import IMAPCodec
 import NIOConcurrencyHelpers
 import NIOCore
 
-@testable import MailServer
+@testable import MailIMAP
 
 /// A session without a socket, logged in and with INBOX selected, and what its client would make of the answers.
 final class FuzzClient {

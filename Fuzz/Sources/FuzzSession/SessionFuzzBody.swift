@@ -5,7 +5,9 @@ import NIOPosix
 import ShardFS
 import ShardIndex
 
-@testable import MailServer
+@testable import MailAccounts
+@testable import MailIMAP
+@testable import ServerRuntime
 
 // What the fuzz target runs on each input. The server's tests run it too, on the seed corpus.
 

@@ -1,12 +1,12 @@
-public import ShardFS
+package import ShardFS
 
 extension AccountAddress: Comparable {
     /// By domain, then by name.
-    public static func < (a: Self, b: Self) -> Bool { (a.domain, a.local) < (b.domain, b.local) }
+    package static func < (a: Self, b: Self) -> Bool { (a.domain, a.local) < (b.domain, b.local) }
 
     /// Reads what a person typed: `user@domain`.
     /// - Throws: `invalidAddress`.
-    public init(login text: String) throws(AccountError) {
+    package init(login text: String) throws(AccountError) {
         do {
             try self.init(parsing: text)
         } catch {

@@ -1,8 +1,8 @@
-import DurableFiles
+package import DurableFiles
 
 /// What went wrong with an account or a domain. Two errors are equal when their codes are.
-public struct AccountError: Error, Sendable, Equatable, CustomStringConvertible {
-    public enum Code: Sendable {
+package struct AccountError: Error, Sendable, Equatable, CustomStringConvertible {
+    package enum Code: Sendable {
         /// No such domain or account.
         case notFound
         /// The name is taken.
@@ -19,16 +19,16 @@ public struct AccountError: Error, Sendable, Equatable, CustomStringConvertible 
         case files
     }
 
-    public let code: Code
+    package let code: Code
     /// One plain sentence.
-    public let description: String
+    package let description: String
 
-    public init(_ code: Code, _ description: String) {
+    package init(_ code: Code, _ description: String) {
         self.code = code
         self.description = description
     }
 
-    init(_ error: FileError) { self.init(.files, error.description) }
+    package init(_ error: FileError) { self.init(.files, error.description) }
 
-    public static func == (a: Self, b: Self) -> Bool { a.code == b.code }
+    package static func == (a: Self, b: Self) -> Bool { a.code == b.code }
 }

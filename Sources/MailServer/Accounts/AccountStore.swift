@@ -1,9 +1,9 @@
 package import DurableFiles
 import Primitives
-public import ShardFS
+package import ShardFS
 
 /// Makes an account's mailboxes; the storage engine does it.
-public protocol MailboxProvisioning: Sendable {
+package protocol MailboxProvisioning: Sendable {
     /// INBOX and the special-use mailboxes, in an account directory that is not yet visible as an account.
     func makeDefaultMailboxes(for address: AccountAddress) throws(AccountError)
 
@@ -13,8 +13,8 @@ public protocol MailboxProvisioning: Sendable {
 
 /// The accounts and domains of a store, as files: nothing is kept in memory, so a change by another process or by
 /// hand holds at once. Every method blocks: never call one on an event loop.
-public struct AccountStore: Sendable {
-    public let mailRoot: String
+package struct AccountStore: Sendable {
+    package let mailRoot: String
     package let files: PathFiles
     private let mailboxes: any MailboxProvisioning
     /// Seconds since 1970 UTC.
@@ -33,7 +33,7 @@ public struct AccountStore: Sendable {
     // MARK: domains
 
     /// Names of the domains that exist: those with a domain.json. Sorted.
-    public func domains() throws(AccountError) -> [String] {
+    package func domains() throws(AccountError) -> [String] {
         try inFiles { () throws(FileError) in
             try files.directories(in: mailRoot + "/domains").filter { name in
                 (try? AccountAddress.domain(name)) == name && files.exists(domainFile(name))
@@ -41,12 +41,12 @@ public struct AccountStore: Sendable {
         }
     }
 
-    public func domainExists(_ domain: String) -> Bool {
+    package func domainExists(_ domain: String) -> Bool {
         (try? AccountAddress.domain(domain)).map { files.exists(domainFile($0)) } ?? false
     }
 
     /// - Throws: `exists`, `invalidAddress`, `files`.
-    public func createDomain(_ name: String) throws(AccountError) {
+    package func createDomain(_ name: String) throws(AccountError) {
         let domain = try normalizedDomain(name)
         let document = JSONValue.object(["domain": .string(domain), "created_at": .string(Timestamp.iso8601(now()))])
         guard let bytes = try? document.serialized() else { return }
@@ -62,7 +62,7 @@ public struct AccountStore: Sendable {
     /// Creates those of `domains` that do not exist.
     /// - Returns: The names created.
     @discardableResult
-    public func createMissingDomains(_ domains: [String]) throws(AccountError) -> [String] {
+    package func createMissingDomains(_ domains: [String]) throws(AccountError) -> [String] {
         var created: [String] = []
         for domain in domains where !domainExists(domain) {
             do {
@@ -78,7 +78,7 @@ public struct AccountStore: Sendable {
 
     /// Removes a domain without accounts.
     /// - Throws: `notFound`, `notEmpty`, `files`.
-    public func removeDomain(_ name: String) throws(AccountError) {
+    package func removeDomain(_ name: String) throws(AccountError) {
         let domain = try existingDomain(name)
         try files.withLock(in: domainDirectory(domain), failure: AccountError.init) { () throws(AccountError) in
             try inFiles { () throws(FileError) in
@@ -98,7 +98,7 @@ public struct AccountStore: Sendable {
     /// that was cut off is taken up by the next one.
     /// - Throws: `exists`, `notFound` for the domain, `invalidPassword`, `files`.
     @discardableResult
-    public func create(
+    package func create(
         _ address: AccountAddress, password: [UInt8], quotaMB: Int = UserAccount.usualQuotaMB,
         quotaMessages: Int = 0, admin: Bool = false, iterations: Int = PasswordHash.usualIterations
     ) throws(AccountError) -> UserAccount {
@@ -119,7 +119,7 @@ public struct AccountStore: Sendable {
         return account
     }
 
-    public func exists(_ address: AccountAddress) -> Bool { files.exists(userFile(address)) }
+    package func exists(_ address: AccountAddress) -> Bool { files.exists(userFile(address)) }
 
     /// The account and the state of its file at that moment; nil when there is none.
     /// - Throws: `damaged`, `files`.
@@ -132,13 +132,13 @@ public struct AccountStore: Sendable {
     }
 
     /// - Throws: `notFound`, `damaged`, `files`.
-    public func load(_ address: AccountAddress) throws(AccountError) -> UserAccount {
+    package func load(_ address: AccountAddress) throws(AccountError) -> UserAccount {
         guard let found = try find(address) else { throw Self.noAccount(address) }
         return found.account
     }
 
     /// Addresses of all accounts of one domain, or of all domains. Sorted.
-    public func list(domain: String? = nil) throws(AccountError) -> [AccountAddress] {
+    package func list(domain: String? = nil) throws(AccountError) -> [AccountAddress] {
         let domains = if let domain { [try existingDomain(domain)] } else { try self.domains() }
         var found: [AccountAddress] = []
         for domain in domains {
@@ -158,7 +158,7 @@ public struct AccountStore: Sendable {
     /// Reads, changes and replaces a user.json under the account's lock.
     /// - Throws: `notFound`, `damaged`, `files`, and what `change` throws; nothing is changed then.
     @discardableResult
-    public func update(
+    package func update(
         _ address: AccountAddress, _ change: (inout UserAccount) throws(AccountError) -> Void
     ) throws(AccountError) -> UserAccount {
         guard exists(address) else { throw Self.noAccount(address) }
@@ -174,7 +174,7 @@ public struct AccountStore: Sendable {
     }
 
     /// - Throws: as `update`, and `invalidPassword`.
-    public func setPassword(
+    package func setPassword(
         _ address: AccountAddress, _ password: [UInt8], iterations: Int = PasswordHash.usualIterations
     ) throws(AccountError) {
         // Hashed before the lock is taken: it is slow.
@@ -182,13 +182,13 @@ public struct AccountStore: Sendable {
         try update(address) { $0.password = hash }
     }
 
-    public func setEnabled(_ address: AccountAddress, _ enabled: Bool) throws(AccountError) {
+    package func setEnabled(_ address: AccountAddress, _ enabled: Bool) throws(AccountError) {
         try update(address) { $0.enabled = enabled }
     }
 
     /// Removes an account with all its mail.
     /// - Throws: `notFound`, `files`.
-    public func remove(_ address: AccountAddress) throws(AccountError) {
+    package func remove(_ address: AccountAddress) throws(AccountError) {
         guard exists(address) else { throw Self.noAccount(address) }
         try files.withLock(in: domainDirectory(address.domain), failure: AccountError.init) { () throws(AccountError) in
             try inFiles { () throws(FileError) in try files.removeTree(directory(address)) }
@@ -198,7 +198,7 @@ public struct AccountStore: Sendable {
 
     // MARK: paths
 
-    public func directory(_ address: AccountAddress) -> String {
+    package func directory(_ address: AccountAddress) -> String {
         usersDirectory(address.domain) + "/" + address.local
     }
 

@@ -2,19 +2,19 @@ import Crypto
 import CryptoExtras
 
 /// A password as user.json keeps it: PBKDF2 with HMAC-SHA256 (RFC 8018 section 5.2).
-public struct PasswordHash: Sendable, Equatable {
-    public static let usualIterations = 300_000
+package struct PasswordHash: Sendable, Equatable {
+    package static let usualIterations = 300_000
     /// A hand-edited file may not ask for more than this.
-    public static let largestIterations = 10_000_000
-    public static let usualLength = 32
-    public static let longestPassword = 1024
+    package static let largestIterations = 10_000_000
+    package static let usualLength = 32
+    package static let longestPassword = 1024
 
     /// 16 to 64 bytes.
-    public let hash: [UInt8]
-    public let salt: [UInt8]
-    public let iterations: Int
+    package let hash: [UInt8]
+    package let salt: [UInt8]
+    package let iterations: Int
 
-    public init(hash: [UInt8], salt: [UInt8], iterations: Int) {
+    package init(hash: [UInt8], salt: [UInt8], iterations: Int) {
         self.hash = hash
         self.salt = salt
         self.iterations = iterations
@@ -23,7 +23,7 @@ public struct PasswordHash: Sendable, Equatable {
     /// Hashes a new password. Takes about 50 ms of one core at the usual count.
     /// - Parameter salt: 16 random bytes.
     /// - Throws: `invalidPassword` for an empty password or one of more than 1024 bytes.
-    public init(
+    package init(
         password: [UInt8], salt: [UInt8] = SecureRandom.bytes(16), iterations: Int = usualIterations
     ) throws(AccountError) {
         guard !password.isEmpty else { throw AccountError(.invalidPassword, "a password must not be empty") }
@@ -40,7 +40,7 @@ public struct PasswordHash: Sendable, Equatable {
     }
 
     /// Whether `password` is the one. Takes the same time whether it is or not.
-    public func verifies(_ password: [UInt8]) -> Bool {
+    package func verifies(_ password: [UInt8]) -> Bool {
         guard password.count <= Self.longestPassword,
             let candidate = Self.derive(password, salt, iterations, hash.count)
         else { return false }
@@ -48,7 +48,7 @@ public struct PasswordHash: Sendable, Equatable {
     }
 
     /// Compares without telling by its duration where the two differ.
-    static func equalInConstantTime(_ a: [UInt8], _ b: [UInt8]) -> Bool {
+    package static func equalInConstantTime(_ a: [UInt8], _ b: [UInt8]) -> Bool {
         guard a.count == b.count else { return false }
         return zip(a, b).reduce(UInt8(0)) { $0 | ($1.0 ^ $1.1) } == 0
     }

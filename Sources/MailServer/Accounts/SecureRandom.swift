@@ -1,12 +1,12 @@
 /// Random bytes and passwords from the operating system's generator.
-public enum SecureRandom {
-    public static func bytes(_ count: Int) -> [UInt8] {
+package enum SecureRandom {
+    package static func bytes(_ count: Int) -> [UInt8] {
         var generator = SystemRandomNumberGenerator()
         return (0..<count).map { _ in UInt8.random(in: 0...255, using: &generator) }
     }
 
     /// A password to read aloud and type: four groups of five, 114 bits, without characters that look alike.
-    public static func password() -> String {
+    package static func password() -> String {
         let alphabet = Array("abcdefghijkmnpqrstuvwxyz23456789ABCDEFGHJKLMNPQRSTUVWXYZ")
         var generator = SystemRandomNumberGenerator()
         let groups = (0..<4).map { _ in

@@ -1,27 +1,27 @@
 import Primitives
-public import ShardFS
+package import ShardFS
 
 /// What user.json says about an account. Keys that nobody here knows are kept when it is written again.
-public struct UserAccount: Sendable, Equatable {
-    public static let usualQuotaMB = 1024
+package struct UserAccount: Sendable, Equatable {
+    package static let usualQuotaMB = 1024
 
-    public let address: AccountAddress
-    public var password: PasswordHash
+    package let address: AccountAddress
+    package var password: PasswordHash
     /// MiB; 0 is unlimited.
-    public var quotaMB: Int
+    package var quotaMB: Int
     /// The number of messages; 0 is unlimited.
-    public var quotaMessages: Int
+    package var quotaMessages: Int
     /// False refuses logins; mail is still accepted and kept.
-    public var enabled: Bool
+    package var enabled: Bool
     /// May manage users and aliases over the API.
-    public var admin: Bool
+    package var admin: Bool
     /// ISO 8601, UTC; as it was found in an old file; empty when the file has none.
-    public var createdAt: String
+    package var createdAt: String
     /// IMAP capabilities that are not told to this account's programs; set by hand, and kept as they are.
-    public let suppressCapabilities: [String]
+    package let suppressCapabilities: [String]
     private var document: [String: JSONValue]
 
-    public init(
+    package init(
         address: AccountAddress, password: PasswordHash, quotaMB: Int = usualQuotaMB, quotaMessages: Int = 0,
         enabled: Bool = true, admin: Bool = false, createdAt: String
     ) {
@@ -39,7 +39,7 @@ public struct UserAccount: Sendable, Equatable {
     /// Reads a user.json, generously: see `init(address:document:)`.
     /// - Parameter address: from the path; the file's own `username` and `domain` are not trusted.
     /// - Throws: `damaged`, naming the key.
-    public init(address: AccountAddress, json: [UInt8]) throws(AccountError) {
+    package init(address: AccountAddress, json: [UInt8]) throws(AccountError) {
         let value: JSONValue
         do {
             value = try JSONValue.parse(json, name: "user.json of \(address)")
@@ -103,11 +103,11 @@ public struct UserAccount: Sendable, Equatable {
     }
 
     /// Bytes of the largest quota fit a signed 64-bit number.
-    public static let largestQuotaMB = 8_796_093_022_207
-    public static let largestQuotaMessages = Int.max
+    package static let largestQuotaMB = 8_796_093_022_207
+    package static let largestQuotaMessages = Int.max
 
     /// The file's bytes: every known key in its exact form, unknown ones as they were.
-    public func json() throws(AccountError) -> [UInt8] {
+    package func json() throws(AccountError) -> [UInt8] {
         var result = document
         result["username"] = .string(address.local)
         result["domain"] = .string(address.domain)

@@ -1,13 +1,16 @@
+package import ServerConfiguration
+package import ServerRuntime
+
 /// The server as a process: SIGINT and SIGTERM stop it gracefully, SIGHUP reads the configuration and the certificate
 /// again.
-public enum MailServerApplication {
+package enum MailServerApplication {
     /// Runs until a signal stops it.
     /// - Parameters:
     ///   - version: of the program, for clients that ask.
     ///   - configuration: read from `source`, resolved.
     ///   - warnings: oddities of the configuration.
     /// - Throws: one sentence on what kept the server from starting.
-    public static func run(
+    package static func run(
         version: String, _ source: ConfigurationSource, _ configuration: Configuration, warnings: [String]
     ) async throws(StartError) {
         OpenFiles.raiseLimit()

@@ -1,6 +1,12 @@
+import MailAccounts
+import MailDelivery
+import MailIMAP
+import MailSMTP
 import NIOCore
 import NIOPosix
 import Primitives
+import ServerConfiguration
+import ServerRuntime
 
 extension ComponentList {
     /// Password checks that may wait; more are told to try again.

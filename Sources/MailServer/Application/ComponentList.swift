@@ -1,5 +1,7 @@
 import Logging
 import NIOCore
+import ServerConfiguration
+import ServerRuntime
 
 /// Settings of a component, as the configuration has them. There is no other way from one to the other, so a component
 /// gets from a reload what it got at the start.

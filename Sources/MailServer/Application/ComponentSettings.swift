@@ -1,4 +1,10 @@
 import MIME
+import MailAccounts
+import MailDelivery
+import MailIMAP
+import MailSMTP
+import ServerConfiguration
+import ServerRuntime
 
 // The settings of each component, taken from the configuration: the one place that knows both.
 

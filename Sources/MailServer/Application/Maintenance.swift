@@ -1,5 +1,6 @@
 import Logging
 import NIOCore
+import ServerRuntime
 import ShardFS
 
 /// The store's own chores: expunged messages and deleted mailboxes go when their retention ends.

@@ -2,6 +2,8 @@ import DurableFiles
 import Logging
 import NIOConcurrencyHelpers
 import NIOCore
+import ServerConfiguration
+import ServerRuntime
 
 /// A server with all its components: starts in order, takes a new configuration whole or not at all, stops in reverse.
 final class RunningServer: Sendable {

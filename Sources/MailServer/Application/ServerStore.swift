@@ -1,6 +1,9 @@
 import Logging
+import MailAccounts
 import NIOCore
 import Primitives
+import ServerConfiguration
+import ServerRuntime
 import ShardFS
 import ShardIndex
 

@@ -1,21 +1,24 @@
 import DurableFiles
+package import MailAccounts
 import Primitives
-public import ShardFS
-public import ShardIndex
+package import ServerConfiguration
+package import ServerRuntime
+package import ShardFS
+package import ShardIndex
 
 /// Opens the engine's store as a configuration says, for the server and for commands alike.
-public struct StoreAccess: Sendable {
-    public let store: Store
-    public let accounts: AccountStore
+package struct StoreAccess: Sendable {
+    package let store: Store
+    package let accounts: AccountStore
     /// nil when it is turned off, not asked for, or not safe here.
-    public let index: ShardIndex?
+    package let index: ShardIndex?
 
     /// Opens the store, made when it is missing, and makes missing domains. Blocks.
     /// - Parameters:
     ///   - configuration: resolved.
     ///   - indexLog: opens the read cache too, and is told what an operator may want to know of it.
     /// - Returns: The access, and the domains that were made.
-    public static func open(
+    package static func open(
         _ configuration: Configuration, now: @escaping @Sendable () -> Int64,
         indexLog: (@Sendable (String) -> Void)? = nil
     ) throws(StartError) -> (access: StoreAccess, madeDomains: [String]) {
@@ -64,7 +67,7 @@ public struct StoreAccess: Sendable {
     }
 
     /// The cache's options as a configuration says.
-    public static func indexOptions(_ configuration: Configuration) -> IndexOptions {
+    package static func indexOptions(_ configuration: Configuration) -> IndexOptions {
         var options = IndexOptions()
         options.maximumBytes = UInt64(max(1, configuration.index.maxSizeMB)) << 20
         // Four accounts at least.

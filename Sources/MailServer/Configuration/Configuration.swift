@@ -2,33 +2,33 @@
 ///
 /// `ConfigurationKey.all` maps every value to its key in config.json; what is not in that table cannot be set.
 /// Sizes are in bytes and times in seconds unless a name says otherwise.
-public struct Configuration: Sendable, Equatable {
+package struct Configuration: Sendable, Equatable {
     /// The server's full host name, for banners, `Received` fields and the certificate.
-    public var hostname = "mail.example.com"
+    package var hostname = "mail.example.com"
     /// The store's root directory. Absolute after reading.
-    public var mailRoot = "./mailstore"
+    package var mailRoot = "./mailstore"
     /// Domains that are made when missing, lower case. A domain exists where its domain.json does.
-    public var domains = ["example.com"]
-    public var logLevel = LogLevel.info
-    public var logFormat = LogFormat.text
-    public var smtp = SMTPSettings()
-    public var imap = IMAPSettings()
-    public var exchangeAPI = ExchangeAPISettings()
-    public var delivery = DeliverySettings()
-    public var tls = TLSSettings()
-    public var rateLimit = RateLimitSettings()
-    public var storage = StorageSettings()
-    public var index = IndexSettings()
-    public var limits = LimitSettings()
-    public var relay = RelaySettings()
-    public var lmtp = LMTPSettings()
-    public var metrics = MetricsSettings()
+    package var domains = ["example.com"]
+    package var logLevel = LogLevel.info
+    package var logFormat = LogFormat.text
+    package var smtp = SMTPSettings()
+    package var imap = IMAPSettings()
+    package var exchangeAPI = ExchangeAPISettings()
+    package var delivery = DeliverySettings()
+    package var tls = TLSSettings()
+    package var rateLimit = RateLimitSettings()
+    package var storage = StorageSettings()
+    package var index = IndexSettings()
+    package var limits = LimitSettings()
+    package var relay = RelaySettings()
+    package var lmtp = LMTPSettings()
+    package var metrics = MetricsSettings()
 
-    public init() {}
+    package init() {}
 }
 
 /// Names and meaning as in Python's logging module.
-public enum LogLevel: String, Sendable, CaseIterable {
+package enum LogLevel: String, Sendable, CaseIterable {
     case debug = "DEBUG"
     case info = "INFO"
     case warning = "WARNING"
@@ -36,139 +36,139 @@ public enum LogLevel: String, Sendable, CaseIterable {
     case critical = "CRITICAL"
 }
 
-public enum LogFormat: String, Sendable, CaseIterable {
+package enum LogFormat: String, Sendable, CaseIterable {
     case text
     /// One JSON object a line.
     case json
 }
 
 /// A listener's port: nil turns the listener off, 0 takes a free port.
-public typealias Port = UInt16
+package typealias Port = UInt16
 
-public struct SMTPSettings: Sendable, Equatable {
-    public var host = "0.0.0.0"
-    public var port: Port? = 25
-    public var submissionPort: Port? = 587
-    public var smtpsPort: Port? = 465
-    public var maxMessageSize = 52_428_800
-    public var maxRecipients = 50
-    public var maxConnections = 100
-    public var maxMessagesPerConnection = 50
+package struct SMTPSettings: Sendable, Equatable {
+    package var host = "0.0.0.0"
+    package var port: Port? = 25
+    package var submissionPort: Port? = 587
+    package var smtpsPort: Port? = 465
+    package var maxMessageSize = 52_428_800
+    package var maxRecipients = 50
+    package var maxConnections = 100
+    package var maxMessagesPerConnection = 50
 }
 
-public struct IMAPSettings: Sendable, Equatable {
-    public var host = "0.0.0.0"
-    public var port: Port? = 143
-    public var imapsPort: Port? = 993
-    public var maxConnections = 100
-    public var maxLiteralSize = 52_428_800
-    public var idleTimeout = 1800
+package struct IMAPSettings: Sendable, Equatable {
+    package var host = "0.0.0.0"
+    package var port: Port? = 143
+    package var imapsPort: Port? = 993
+    package var maxConnections = 100
+    package var maxLiteralSize = 52_428_800
+    package var idleTimeout = 1800
     /// Capabilities that are not told to clients.
-    public var suppressCapabilities: [String] = []
+    package var suppressCapabilities: [String] = []
 }
 
-public struct ExchangeAPISettings: Sendable, Equatable {
-    public var host = "0.0.0.0"
-    public var port: Port? = 9002
-    public var securePort: Port? = 9003
+package struct ExchangeAPISettings: Sendable, Equatable {
+    package var host = "0.0.0.0"
+    package var port: Port? = 9002
+    package var securePort: Port? = 9003
     /// HMAC key of the tokens; nil makes one and keeps it in `{mail_root}/token_secret`.
-    public var tokenSecret: String?
-    public var tokenLifetime = 3600
+    package var tokenSecret: String?
+    package var tokenLifetime = 3600
 }
 
-public struct DeliverySettings: Sendable, Equatable {
-    public var workers = 4
+package struct DeliverySettings: Sendable, Equatable {
+    package var workers = 4
 }
 
-public struct TLSSettings: Sendable, Equatable {
-    public var enabled = true
+package struct TLSSettings: Sendable, Equatable {
+    package var enabled = true
     /// PEM; nil takes the self-signed certificate in `{mail_root}/tls`.
-    public var certFile: String?
-    public var keyFile: String?
+    package var certFile: String?
+    package var keyFile: String?
 }
 
-public struct RateLimitSettings: Sendable, Equatable {
-    public var enabled = true
-    public var connectionRate = 20
-    public var connectionPeriod = 60
-    public var messageRate = 30
-    public var messagePeriod = 60
-    public var recipientRate = 100
-    public var recipientPeriod = 60
-    public var authFailureLimit = 5
-    public var authFailureLockout = 600
-    public var maxConcurrentPerIP = 10
-    public var maxConcurrentIMAPPerIP = 50
+package struct RateLimitSettings: Sendable, Equatable {
+    package var enabled = true
+    package var connectionRate = 20
+    package var connectionPeriod = 60
+    package var messageRate = 30
+    package var messagePeriod = 60
+    package var recipientRate = 100
+    package var recipientPeriod = 60
+    package var authFailureLimit = 5
+    package var authFailureLockout = 600
+    package var maxConcurrentPerIP = 10
+    package var maxConcurrentIMAPPerIP = 50
     /// Addresses, or networks as `10.0.0.0/8`, that no limit applies to.
-    public var whitelist = ["127.0.0.1", "::1"]
-    public var maxTrackedIPs = 10_000
-    public var cleanupInterval = 300
+    package var whitelist = ["127.0.0.1", "::1"]
+    package var maxTrackedIPs = 10_000
+    package var cleanupInterval = 300
 
-    public init() {}
+    package init() {}
 }
 
-public struct StorageSettings: Sendable, Equatable {
-    public enum Durability: String, Sendable, CaseIterable {
+package struct StorageSettings: Sendable, Equatable {
+    package enum Durability: String, Sendable, CaseIterable {
         case full, messages, none
     }
 
-    public var durability = Durability.messages
-    public var expungeRetentionHours = 24
+    package var durability = Durability.messages
+    package var expungeRetentionHours = 24
     /// Threads for blocking file work; nil is twice the cores, four at least.
-    public var threads: Int?
+    package var threads: Int?
     /// Node-local state. nil only until the configuration is resolved.
-    public var statePath: String?
+    package var statePath: String?
     /// This node's name among several machines; nil takes the random id kept in `statePath`.
-    public var node: String?
+    package var node: String?
     /// Several machines share the store; nil looks at the file system.
-    public var shared: Bool?
+    package var shared: Bool?
 }
 
-public struct IndexSettings: Sendable, Equatable {
-    public var enabled = true
+package struct IndexSettings: Sendable, Equatable {
+    package var enabled = true
     /// nil only until the configuration is resolved.
-    public var path: String?
-    public var maxSizeMB = 4096
+    package var path: String?
+    package var maxSizeMB = 4096
 }
 
-public struct LimitSettings: Sendable, Equatable {
-    public var lockWait = 10.0
-    public var lockWaiters = 64
-    public var imapLine = 65_536
-    public var smtpLine = 4096
-    public var headerBytes = 1_048_576
-    public var mimeDepth = 100
-    public var mimeParts = 10_000
-    public var connectionMemory = 1_048_576
-    public var loginFailuresPerConnection = 10
+package struct LimitSettings: Sendable, Equatable {
+    package var lockWait = 10.0
+    package var lockWaiters = 64
+    package var imapLine = 65_536
+    package var smtpLine = 4096
+    package var headerBytes = 1_048_576
+    package var mimeDepth = 100
+    package var mimeParts = 10_000
+    package var connectionMemory = 1_048_576
+    package var loginFailuresPerConnection = 10
 }
 
-public struct RelaySettings: Sendable, Equatable {
-    public enum SmarthostTLS: String, Sendable, CaseIterable {
+package struct RelaySettings: Sendable, Equatable {
+    package enum SmarthostTLS: String, Sendable, CaseIterable {
         case none, opportunistic, starttls, implicit
     }
 
-    public var enabled = true
-    public var smarthost: String?
-    public var smarthostPort: Port = 587
-    public var smarthostUsername: String?
-    public var smarthostPassword: String?
-    public var smarthostTLS = SmarthostTLS.starttls
-    public var port: Port = 25
-    public var retrySchedule = [60, 300, 900, 1800, 3600, 14_400, 28_800, 86_400]
-    public var workers = 8
-    public var maxPerDestination = 4
-    public var timeout = 60
+    package var enabled = true
+    package var smarthost: String?
+    package var smarthostPort: Port = 587
+    package var smarthostUsername: String?
+    package var smarthostPassword: String?
+    package var smarthostTLS = SmarthostTLS.starttls
+    package var port: Port = 25
+    package var retrySchedule = [60, 300, 900, 1800, 3600, 14_400, 28_800, 86_400]
+    package var workers = 8
+    package var maxPerDestination = 4
+    package var timeout = 60
     /// `address` or `address:port`; nil takes /etc/resolv.conf.
-    public var nameservers: [String]?
+    package var nameservers: [String]?
 }
 
-public struct LMTPSettings: Sendable, Equatable {
-    public var host = "127.0.0.1"
-    public var port: Port?
+package struct LMTPSettings: Sendable, Equatable {
+    package var host = "127.0.0.1"
+    package var port: Port?
 }
 
-public struct MetricsSettings: Sendable, Equatable {
-    public var host = "127.0.0.1"
-    public var port: Port?
+package struct MetricsSettings: Sendable, Equatable {
+    package var host = "127.0.0.1"
+    package var port: Port?
 }

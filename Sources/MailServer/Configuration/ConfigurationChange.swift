@@ -1,18 +1,18 @@
 /// What a reload would change.
-public struct ConfigurationChange: Sendable, Equatable {
+package struct ConfigurationChange: Sendable, Equatable {
     /// Keys whose new value holds from now on.
-    public let applied: [String]
+    package let applied: [String]
     /// Keys whose new value waits for a restart.
-    public let needRestart: [String]
+    package let needRestart: [String]
 
-    public init(from old: Configuration, to new: Configuration) {
+    package init(from old: Configuration, to new: Configuration) {
         let changed = ConfigurationKey.all.filter { $0.get(old) != $0.get(new) }
         applied = changed.filter { !$0.needsRestart }.map(\.path)
         needRestart = changed.filter(\.needsRestart).map(\.path)
     }
 
     /// `new`, but with the running values of all keys that wait for a restart.
-    public static func applicable(_ new: Configuration, over running: Configuration) -> Configuration {
+    package static func applicable(_ new: Configuration, over running: Configuration) -> Configuration {
         var merged = new
         for key in ConfigurationKey.all where key.needsRestart {
             // A value that the table wrote is one that it reads.

@@ -2,7 +2,7 @@ import Primitives
 
 extension Configuration {
     /// Settings that are right one by one and wrong together.
-    func contradictions() -> [ConfigurationProblem] {
+    package func contradictions() -> [ConfigurationProblem] {
         portClashes() + tlsPairs() + smarthostPairs() + statePlace()
     }
 

@@ -1,26 +1,26 @@
 /// One thing that is wrong with a configuration.
-public struct ConfigurationProblem: Sendable, Equatable, CustomStringConvertible {
+package struct ConfigurationProblem: Sendable, Equatable, CustomStringConvertible {
     /// The key's full path (`smtp.port`), or empty for the document as a whole.
-    public let key: String
+    package let key: String
     /// One plain sentence that names the key and what it wants.
-    public let description: String
+    package let description: String
 
-    public init(key: String, _ description: String) {
+    package init(key: String, _ description: String) {
         self.key = key
         self.description = description
     }
 }
 
 /// Everything that is wrong with a configuration, in the order of the key table.
-public struct ConfigurationError: Error, Sendable, Equatable, CustomStringConvertible {
+package struct ConfigurationError: Error, Sendable, Equatable, CustomStringConvertible {
     /// Never empty.
-    public let problems: [ConfigurationProblem]
+    package let problems: [ConfigurationProblem]
 
-    public init(_ problems: [ConfigurationProblem]) { self.problems = problems }
+    package init(_ problems: [ConfigurationProblem]) { self.problems = problems }
 
-    public init(key: String = "", _ description: String) {
+    package init(key: String = "", _ description: String) {
         problems = [ConfigurationProblem(key: key, description)]
     }
 
-    public var description: String { problems.map(\.description).joined(separator: "\n") }
+    package var description: String { problems.map(\.description).joined(separator: "\n") }
 }

@@ -1,22 +1,22 @@
-import Primitives
+package import Primitives
 import ShardFS
 
 /// One key of config.json: where its value lives, what it accepts, and whether a reload can change it.
-struct ConfigurationKey: Sendable {
+package struct ConfigurationKey: Sendable {
     /// Section and name, `smtp.port`; a top-level key has no dot.
-    let path: String
-    let wants: String
+    package let path: String
+    package let wants: String
     /// A change takes effect only after a restart.
-    let needsRestart: Bool
+    package let needsRestart: Bool
     /// Never shown in messages or logs.
-    let isSecret: Bool
+    package let isSecret: Bool
     /// False when the value is of the wrong type or out of range; nothing is changed then.
-    let set: @Sendable (inout Configuration, JSONValue) -> Bool
-    let get: @Sendable (Configuration) -> JSONValue
+    package let set: @Sendable (inout Configuration, JSONValue) -> Bool
+    package let get: @Sendable (Configuration) -> JSONValue
     /// The JSON value that an environment variable's text stands for.
-    let parse: @Sendable (String) -> JSONValue
+    package let parse: @Sendable (String) -> JSONValue
 
-    init<Value>(
+    package init<Value>(
         _ path: String, _ property: any WritableKeyPath<Configuration, Value> & Sendable,
         _ value: ConfigurationValue<Value>, restart: Bool = false, secret: Bool = false
     ) {
@@ -34,9 +34,9 @@ struct ConfigurationKey: Sendable {
     }
 
     /// The variable that overrides the key: `RMAIL_SMTP_PORT` for `smtp.port`.
-    var environmentName: String {
+    package var environmentName: String {
         Self.environmentPrefix + String(path.map { $0 == "." ? "_" : $0 }).uppercased()
     }
 
-    static let environmentPrefix = "RMAIL_"
+    package static let environmentPrefix = "RMAIL_"
 }

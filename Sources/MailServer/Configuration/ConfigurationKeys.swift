@@ -2,7 +2,7 @@ import Primitives
 
 extension ConfigurationKey {
     /// Every key there is, in the order in which a new config.json lists them.
-    static let all: [ConfigurationKey] =
+    package static let all: [ConfigurationKey] =
         general + smtp + imap + exchangeAPI + delivery + tls + rateLimit + storage + index + limits + relay + others
 
     private static let general = [
@@ -146,8 +146,8 @@ extension ConfigurationKey {
 }
 
 /// A name server as `relay.nameservers` writes it: `192.0.2.1`, `192.0.2.1:53`, `2001:db8::1` or `[2001:db8::1]:53`.
-enum NameserverAddress {
-    static func isValid(_ text: String) -> Bool {
+package enum NameserverAddress {
+    package static func isValid(_ text: String) -> Bool {
         if HostName.isAddress(text) { return true }
         guard let colon = text.lastIndex(of: ":"), let port = Port(text[text.index(after: colon)...]), port > 0 else {
             return false

@@ -1,4 +1,4 @@
-import Primitives
+package import Primitives
 import ShardFS
 
 extension Configuration {
@@ -11,7 +11,7 @@ extension Configuration {
     ///   - environment: all variables; only those that start with `RMAIL_` are looked at.
     /// - Returns: The configuration with paths as written, and sentences about what is odd but no error.
     /// - Throws: Every unknown key, wrong value and contradiction.
-    public static func read(
+    package static func read(
         _ document: [UInt8]?, name: String = "config.json", environment: [String: String] = [:]
     ) throws(ConfigurationError) -> (configuration: Configuration, warnings: [String]) {
         var reader = ConfigurationReader()
@@ -37,10 +37,10 @@ extension Configuration {
 }
 
 /// Collects values and problems from the sources of a configuration, one after the other.
-struct ConfigurationReader {
-    var configuration = Configuration()
-    var problems: [ConfigurationProblem] = []
-    var warnings: [String] = []
+package struct ConfigurationReader {
+    package var configuration = Configuration()
+    package var problems: [ConfigurationProblem] = []
+    package var warnings: [String] = []
 
     private static let keysByPath = Dictionary(uniqueKeysWithValues: ConfigurationKey.all.map { ($0.path, $0) })
     private static let sections = Set(
@@ -48,7 +48,7 @@ struct ConfigurationReader {
             key.path.firstIndex(of: ".").map { String(key.path[..<$0]) }
         })
 
-    mutating func apply(_ document: [String: JSONValue]) {
+    package mutating func apply(_ document: [String: JSONValue]) {
         var values: [String: JSONValue] = [:]
         for (name, value) in document.sorted(by: { $0.key < $1.key }) {
             if Self.sections.contains(name) {
@@ -70,7 +70,7 @@ struct ConfigurationReader {
         }
     }
 
-    mutating func apply(environment: [String: String]) {
+    package mutating func apply(environment: [String: String]) {
         let known = Dictionary(uniqueKeysWithValues: ConfigurationKey.all.map { ($0.environmentName, $0) })
         for (name, text) in environment.sorted(by: { $0.key < $1.key }) {
             guard name.hasPrefix(ConfigurationKey.environmentPrefix) else { continue }

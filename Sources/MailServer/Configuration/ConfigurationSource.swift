@@ -4,21 +4,21 @@ import Glibc
 import Primitives
 
 /// Where a configuration came from, so that it can be read again.
-public struct ConfigurationSource: Sendable {
+package struct ConfigurationSource: Sendable {
     /// The machine's part in resolving a configuration; values, so that tests can make their own.
-    public struct Surroundings: Sendable {
-        public var environment: [String: String]
-        public var workingDirectory: String
-        public var isRoot: Bool
+    package struct Surroundings: Sendable {
+        package var environment: [String: String]
+        package var workingDirectory: String
+        package var isRoot: Bool
 
-        public init(environment: [String: String], workingDirectory: String, isRoot: Bool) {
+        package init(environment: [String: String], workingDirectory: String, isRoot: Bool) {
             self.environment = environment
             self.workingDirectory = workingDirectory
             self.isRoot = isRoot
         }
 
         /// Those of this process.
-        public static func current() -> Surroundings {
+        package static func current() -> Surroundings {
             Surroundings(
                 environment: ProcessInfo.processInfo.environment,
                 workingDirectory: FileManager.default.currentDirectoryPath, isRoot: geteuid() == 0)
@@ -26,10 +26,10 @@ public struct ConfigurationSource: Sendable {
     }
 
     /// Absolute path of config.json.
-    public let path: String
-    public let surroundings: Surroundings
+    package let path: String
+    package let surroundings: Surroundings
 
-    public static let systemPath = "/etc/rmail/config.json"
+    package static let systemPath = "/etc/rmail/config.json"
 
     /// - Parameter path: the file to read; nil takes `./config.json` when it is there, else `/etc/rmail/config.json`
     ///   when that is, else `./config.json`.
@@ -68,7 +68,7 @@ public struct ConfigurationSource: Sendable {
 
 extension Configuration {
     /// Makes every path absolute and fills in those that depend on the machine.
-    public func resolved(base: String, surroundings: ConfigurationSource.Surroundings) -> Configuration {
+    package func resolved(base: String, surroundings: ConfigurationSource.Surroundings) -> Configuration {
         var result = self
         let base = PathText.absolute(base, base: surroundings.workingDirectory)
         let absolute = { (path: String) in PathText.absolute(path, base: base) }

@@ -1,10 +1,10 @@
-import Primitives
+package import Primitives
 import ShardFS
 
 /// Writes config.json: keys in the order of the key table, lists on one line, two spaces of indent.
-public enum ConfigurationText {
+package enum ConfigurationText {
     /// The whole document, every key with its value. Paths are written as they stand in `configuration`.
-    public static func document(_ configuration: Configuration) -> String {
+    package static func document(_ configuration: Configuration) -> String {
         var lines: [String] = []
         var section: String?
         var sectionLines: [String] = []
@@ -31,7 +31,7 @@ public enum ConfigurationText {
     }
 
     /// A value on one line.
-    static func line(_ value: JSONValue) -> String {
+    package static func line(_ value: JSONValue) -> String {
         switch value {
         case .null: "null"
         case .bool(let b): b ? "true" : "false"

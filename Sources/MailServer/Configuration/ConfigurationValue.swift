@@ -1,18 +1,18 @@
-import Primitives
+package import Primitives
 import ShardFS
 
 /// How one kind of setting reads and writes its value, and what it says it wants.
-struct ConfigurationValue<Value: Sendable>: Sendable {
+package struct ConfigurationValue<Value: Sendable>: Sendable {
     /// Completes "smtp.port wants …".
-    let wants: String
+    package let wants: String
     /// nil when the value is of the wrong type or out of range.
-    let read: @Sendable (JSONValue) -> Value?
-    let write: @Sendable (Value) -> JSONValue
+    package let read: @Sendable (JSONValue) -> Value?
+    package let write: @Sendable (Value) -> JSONValue
     /// The JSON value that an environment variable's text stands for.
-    let parse: @Sendable (String) -> JSONValue
+    package let parse: @Sendable (String) -> JSONValue
 
     /// `inner` with null (in the environment: empty) as one more value.
-    static func orNull<Inner>(_ inner: ConfigurationValue<Inner>, _ meaning: String) -> Self
+    package static func orNull<Inner>(_ inner: ConfigurationValue<Inner>, _ meaning: String) -> Self
     where Value == Inner? {
         Self(
             wants: "\(inner.wants), or null for \(meaning)",
@@ -26,7 +26,7 @@ struct ConfigurationValue<Value: Sendable>: Sendable {
 }
 
 extension ConfigurationValue where Value == Int {
-    static func integer(_ range: ClosedRange<Int>, _ unit: String = "") -> Self {
+    package static func integer(_ range: ClosedRange<Int>, _ unit: String = "") -> Self {
         let unit = unit.isEmpty ? "" : " of \(unit)"
         return Self(
             wants: "a whole number\(unit) from \(range.lowerBound) to \(range.upperBound)",
@@ -38,8 +38,8 @@ extension ConfigurationValue where Value == Int {
             parse: integerFromText)
     }
 
-    static let count = integer(1...1_000_000)
-    static let seconds = integer(1...31_536_000, "seconds")
+    package static let count = integer(1...1_000_000)
+    package static let seconds = integer(1...31_536_000, "seconds")
 }
 
 extension ConfigurationValue where Value == Port {
@@ -51,12 +51,12 @@ extension ConfigurationValue where Value == Port {
             parse: integerFromText)
     }
 
-    static let listenerPort = port(from: 0, "a port from 1 to 65535, 0 for a free one")
-    static let remotePort = port(from: 1, "a port from 1 to 65535")
+    package static let listenerPort = port(from: 0, "a port from 1 to 65535, 0 for a free one")
+    package static let remotePort = port(from: 1, "a port from 1 to 65535")
 }
 
 extension ConfigurationValue where Value == Double {
-    static func number(_ range: ClosedRange<Double>, _ unit: String) -> Self {
+    package static func number(_ range: ClosedRange<Double>, _ unit: String) -> Self {
         Self(
             wants: "a number of \(unit) from \(range.lowerBound) to \(range.upperBound)",
             read: { json in
@@ -77,7 +77,7 @@ extension ConfigurationValue where Value == Double {
 }
 
 extension ConfigurationValue where Value == Bool {
-    static let flag = Self(
+    package static let flag = Self(
         wants: "true or false",
         read: { $0.bool },
         write: { .bool($0) },
@@ -92,23 +92,25 @@ extension ConfigurationValue where Value == Bool {
 
 extension ConfigurationValue where Value == String {
     /// Text that `check` accepts, as it returns it.
-    static func text(_ wants: String, _ check: @escaping @Sendable (String) -> String?) -> Self {
+    package static func text(_ wants: String, _ check: @escaping @Sendable (String) -> String?) -> Self {
         Self(wants: wants, read: { $0.string.flatMap(check) }, write: { .string($0) }, parse: { .string($0) })
     }
 
-    static let path = text("the path of a file or directory") { value in
+    package static let path = text("the path of a file or directory") { value in
         value.isEmpty || value.utf8.contains(0) ? nil : value
     }
-    static let host = text("an IP address or host name to listen on") { HostName.isHostOrAddress($0) ? $0 : nil }
-    static let remoteHost = text("a host name or IP address") { HostName.isHostOrAddress($0) ? $0 : nil }
-    static let hostName = text("a full host name such as mail.example.com") { HostName.normalized($0) }
-    static let domain = text("a mail domain such as example.com") { try? AccountAddress.domain($0) }
-    static let secret = text("text of at least 16 characters") { $0.utf8.count >= 16 ? $0 : nil }
-    static let nonEmpty = text("text that is not empty") { $0.isEmpty ? nil : $0 }
-    static let capability = text("the name of an IMAP capability") { name in
+    package static let host = text("an IP address or host name to listen on") {
+        HostName.isHostOrAddress($0) ? $0 : nil
+    }
+    package static let remoteHost = text("a host name or IP address") { HostName.isHostOrAddress($0) ? $0 : nil }
+    package static let hostName = text("a full host name such as mail.example.com") { HostName.normalized($0) }
+    package static let domain = text("a mail domain such as example.com") { try? AccountAddress.domain($0) }
+    package static let secret = text("text of at least 16 characters") { $0.utf8.count >= 16 ? $0 : nil }
+    package static let nonEmpty = text("text that is not empty") { $0.isEmpty ? nil : $0 }
+    package static let capability = text("the name of an IMAP capability") { name in
         !name.isEmpty && name.utf8.allSatisfy { $0.isASCIILetterOrDigit || "=-+._".utf8.contains($0) } ? name : nil
     }
-    static let nodeName = text("a name of 1 to 64 letters, digits, '.', '-' or '_'") { name in
+    package static let nodeName = text("a name of 1 to 64 letters, digits, '.', '-' or '_'") { name in
         let fits = name.utf8.count <= 64 && !name.isEmpty
         return fits && name.utf8.allSatisfy { $0.isASCIILetterOrDigit || ".-_".utf8.contains($0) } ? name : nil
     }
@@ -116,7 +118,7 @@ extension ConfigurationValue where Value == String {
 
 extension ConfigurationValue {
     /// A list; in the environment comma-separated, spaces around a comma ignored.
-    static func list<Element>(
+    package static func list<Element>(
         of element: ConfigurationValue<Element>, _ wants: String, minimum: Int = 0
     ) -> Self where Value == [Element] {
         Self(
@@ -138,7 +140,7 @@ extension ConfigurationValue {
     }
 
     /// One of the raw values of an enumeration.
-    static func choice(ignoringCase: Bool = false) -> Self
+    package static func choice(ignoringCase: Bool = false) -> Self
     where Value: RawRepresentable & CaseIterable, Value.RawValue == String {
         let names = Value.allCases.map { "\"\($0.rawValue)\"" }
         return Self(

@@ -1,7 +1,7 @@
 /// The DNS records that a mail host of this configuration wants to be published, as zone-file lines.
-public enum DNSRecords {
+package enum DNSRecords {
     /// - Parameter configuration: ports that are off get no SRV record.
-    public static func lines(_ configuration: Configuration) -> [String] {
+    package static func lines(_ configuration: Configuration) -> [String] {
         let host = configuration.hostname + "."
         var lines = ["; replace 192.0.2.1 by this machine's public address", "\(host) IN A 192.0.2.1"]
         for domain in configuration.domains {

@@ -2,12 +2,12 @@ import Glibc
 import Primitives
 
 /// The syntax of host and domain names (RFC 1123 section 2.1, RFC 5321 section 4.1.2), and of addresses.
-public enum HostName {
+package enum HostName {
     /// The name in lower case without a trailing dot, or nil when it cannot be one.
     ///
     /// Labels of 1 to 63 ASCII letters, digits and hyphens, 253 bytes in all. An international name is written in
     /// its `xn--` form.
-    public static func normalized(_ name: String) -> String? {
+    package static func normalized(_ name: String) -> String? {
         var bytes = Array(name.utf8)
         if bytes.last == UInt8(ascii: ".") { bytes.removeLast() }
         guard !bytes.isEmpty, bytes.count <= 253 else { return nil }
@@ -20,13 +20,13 @@ public enum HostName {
     }
 
     /// Whether `text` is an IPv4 or IPv6 address in its usual form.
-    public static func isAddress(_ text: String) -> Bool { IPAddress(text) != nil }
+    package static func isAddress(_ text: String) -> Bool { IPAddress(text) != nil }
 
-    static func isHostOrAddress(_ text: String) -> Bool { isAddress(text) || normalized(text) != nil }
+    package static func isHostOrAddress(_ text: String) -> Bool { isAddress(text) || normalized(text) != nil }
 }
 
 extension UInt8 {
-    var isASCIILetterOrDigit: Bool {
+    package var isASCIILetterOrDigit: Bool {
         switch self {
         case UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
             UInt8(ascii: "a")...UInt8(ascii: "z"):
@@ -35,12 +35,12 @@ extension UInt8 {
         }
     }
 
-    var loweredASCII: UInt8 { (UInt8(ascii: "A")...UInt8(ascii: "Z")).contains(self) ? self | 0x20 : self }
+    package var loweredASCII: UInt8 { (UInt8(ascii: "A")...UInt8(ascii: "Z")).contains(self) ? self | 0x20 : self }
 }
 
 extension String {
     /// Without spaces, tabs and line ends at both ends.
-    func trimmingASCIISpace() -> String {
+    package func trimmingASCIISpace() -> String {
         let isSpace: (UInt8) -> Bool = { $0 == 0x20 || (0x09...0x0D).contains($0) }
         let view = utf8
         guard let first = view.firstIndex(where: { !isSpace($0) }), let last = view.lastIndex(where: { !isSpace($0) })

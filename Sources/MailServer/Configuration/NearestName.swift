@@ -1,7 +1,7 @@
 /// Finds the name that a mistyped one most likely meant.
-enum NearestName {
+package enum NearestName {
     /// The candidate with the smallest edit distance; nil when none is within a third of the name (2 at least).
-    static func find(_ name: String, in candidates: [String]) -> String? {
+    package static func find(_ name: String, in candidates: [String]) -> String? {
         var best: (name: String, distance: Int)?
         for candidate in candidates {
             let distance = editDistance(Array(name.utf8), Array(candidate.utf8))
@@ -12,7 +12,7 @@ enum NearestName {
     }
 
     /// Insertions, deletions, replacements and swaps of neighbours that turn `a` into `b` (optimal string alignment).
-    static func editDistance(_ a: [UInt8], _ b: [UInt8]) -> Int {
+    package static func editDistance(_ a: [UInt8], _ b: [UInt8]) -> Int {
         var beforePrevious: [Int] = []
         var previous = Array(0...b.count)
         for i in a.indices {

@@ -1,14 +1,19 @@
-import SMTPCodec
-import ShardFS
+package import MailAccess
+package import MailAccounts
+package import NIOCore
+package import Primitives
+package import SMTPCodec
+package import ServerRuntime
+package import ShardFS
 
 /// The reason why a piece of the delivery's work on files failed.
-enum DeliveryError: Error, CustomStringConvertible {
+package enum DeliveryError: Error, CustomStringConvertible {
     case accounts(AccountError)
     case store(StoreError)
     /// No failure: the answer to the client.
     case refused(Refusal)
 
-    var description: String {
+    package var description: String {
         switch self {
         case .accounts(let error): "\(error)"
         case .store(let error): "\(error)"
@@ -19,7 +24,7 @@ enum DeliveryError: Error, CustomStringConvertible {
 
 extension StoreError {
     /// The refusal of a message that met this error.
-    var refusal: Refusal {
+    package var refusal: Refusal {
         switch code {
         case .overQuota: .aMailboxFull
         case .noSpace: .noSpace
@@ -29,6 +34,6 @@ extension StoreError {
 }
 
 /// Runs calls of the engine whose errors are the delivery's.
-func storing<R>(_ body: () throws(StoreError) -> R) throws(DeliveryError) -> R {
+package func storing<R>(_ body: () throws(StoreError) -> R) throws(DeliveryError) -> R {
     do throws(StoreError) { return try body() } catch { throw .store(error) }
 }

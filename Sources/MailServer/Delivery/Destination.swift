@@ -1,8 +1,13 @@
-public import SMTPCodec
-public import ShardFS
+package import MailAccess
+package import MailAccounts
+package import NIOCore
+package import Primitives
+package import SMTPCodec
+package import ServerRuntime
+package import ShardFS
 
 /// A place that mail for a recipient goes to.
-public enum Destination: Hashable, Sendable {
+package enum Destination: Hashable, Sendable {
     /// A mailbox of an account of this host, and the system flags that the message has there.
     case local(AccountAddress, MailboxName, MessageFlags)
     /// An address elsewhere.
@@ -19,7 +24,7 @@ public enum Destination: Hashable, Sendable {
 
 extension Sequence<Destination> {
     /// Each place once, in the order of its first mention, with the flags that it has there.
-    func unique() -> [Destination] {
+    package func unique() -> [Destination] {
         var seen: Set<Destination> = []
         return filter { seen.insert($0.place).inserted }
     }
@@ -27,7 +32,7 @@ extension Sequence<Destination> {
 
 extension Destination: CustomStringConvertible {
     /// The address, with the mailbox where that is not INBOX.
-    public var description: String {
+    package var description: String {
         switch self {
         case .local(let account, .inbox, _): "\(account)"
         case .local(let account, let mailbox, _): "\(account)/\(mailbox)"

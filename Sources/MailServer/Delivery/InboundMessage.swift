@@ -1,7 +1,11 @@
-import Logging
-import NIOCore
-import ShardFS
-import ShardIndex
+package import Logging
+package import MailAccess
+package import MailAccounts
+package import NIOCore
+package import Primitives
+package import ServerRuntime
+package import ShardFS
+package import ShardIndex
 
 /// A message that can be delivered, and the content whose summary the read cache gets.
 private struct FinishedContent {
@@ -16,9 +20,9 @@ private struct FinishedContent {
 }
 
 /// A message on its way in, staged in the store: nothing of it has a name until it is delivered. One call at a time.
-final class InboundMessage: Sendable {
+package final class InboundMessage: Sendable {
     /// How the recipients of one message depend on each other.
-    enum Atomicity {
+    package enum Atomicity {
         /// Everybody gets it or nobody: SMTP has one reply for all.
         case allOrNone
         /// Each recipient by itself: LMTP has a reply for each.
@@ -33,7 +37,7 @@ final class InboundMessage: Sendable {
     private let changes: MessageChanges
     private let content: IncomingContent
 
-    init(
+    package init(
         delivery: LocalDelivery, settings: LocalDelivery.Settings, checks: [any TransactionCheck],
         changes: MessageChanges, content: IncomingContent
     ) {
@@ -45,7 +49,7 @@ final class InboundMessage: Sendable {
     }
 
     /// A place for a message that may turn out to be for anybody. Blocks.
-    static func stage(
+    package static func stage(
         in delivery: LocalDelivery, _ settings: LocalDelivery.Settings
     ) throws(DeliveryError) -> IncomingContent {
         try storing { () throws(StoreError) in
@@ -53,7 +57,7 @@ final class InboundMessage: Sendable {
         }
     }
 
-    func append(_ bytes: ByteBuffer) async throws(Refusal) {
+    package func append(_ bytes: ByteBuffer) async throws(Refusal) {
         let content = content
         do {
             try await delivery.pool.run { () throws(DeliveryError) in
@@ -69,7 +73,7 @@ final class InboundMessage: Sendable {
 
     /// Checks the message and delivers it.
     /// - Returns: The outcome for each recipient of the envelope, in its order. What was delivered is durable.
-    func deliver(_ envelope: SMTPEnvelope, _ atomicity: Atomicity) async -> [RecipientOutcome] {
+    package func deliver(_ envelope: SMTPEnvelope, _ atomicity: Atomicity) async -> [RecipientOutcome] {
         @Sendable func all(_ outcome: RecipientOutcome) -> [RecipientOutcome] {
             envelope.recipients.map { _ in outcome }
         }

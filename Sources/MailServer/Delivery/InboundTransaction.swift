@@ -1,17 +1,21 @@
-import Logging
-import Primitives
-import SMTPCodec
-import ShardFS
+package import Logging
+package import MailAccess
+package import MailAccounts
+package import NIOCore
+package import Primitives
+package import SMTPCodec
+package import ServerRuntime
+package import ShardFS
 
 /// One transaction, from MAIL to the message: judges recipients and opens the message. One call at a time.
-final class InboundTransaction: Sendable {
+package final class InboundTransaction: Sendable {
     private let delivery: LocalDelivery
     private let settings: LocalDelivery.Settings
     private let checks: [any TransactionCheck]
     /// The changes that the checks of the sender ask for.
     private let changes: MessageChanges
 
-    init(
+    package init(
         delivery: LocalDelivery, settings: LocalDelivery.Settings, checks: [any TransactionCheck],
         changes: MessageChanges
     ) {
@@ -24,7 +28,7 @@ final class InboundTransaction: Sendable {
     /// The places that mail for a recipient goes to.
     ///
     /// A size that the client declared counts (RFC 1870 section 6.1): who is refused here stops no other recipient.
-    func recipient(
+    package func recipient(
         _ path: SMTPForwardPath, in envelope: SMTPEnvelope
     ) async throws(Refusal) -> [Destination] {
         let (delivery, settings) = (delivery, settings)
@@ -60,7 +64,7 @@ final class InboundTransaction: Sendable {
     }
 
     /// Opens the message; at least one recipient was accepted.
-    func beginMessage(_ envelope: SMTPEnvelope) async throws(Refusal) -> InboundMessage {
+    package func beginMessage(_ envelope: SMTPEnvelope) async throws(Refusal) -> InboundMessage {
         let (delivery, settings) = (delivery, settings)
         if let remote = IPAddress(envelope.remoteAddress), case .refused = delivery.limits.messageStarted(remote) {
             throw .tooManyMessages

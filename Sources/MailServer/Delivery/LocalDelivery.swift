@@ -1,34 +1,44 @@
-import Logging
-import MIME
-import NIOConcurrencyHelpers
-import SMTPCodec
-import ShardFS
-import ShardIndex
+package import Logging
+package import MIME
+package import MailAccess
+package import MailAccounts
+package import NIOConcurrencyHelpers
+package import NIOCore
+package import Primitives
+package import SMTPCodec
+package import ServerRuntime
+package import ShardFS
+package import ShardIndex
 
 /// Mail for the accounts of this host.
 ///
 /// Every local recipient of a message gets it as one step, before the client is told that it was accepted.
-final class LocalDelivery: UpdatableComponent {
+package final class LocalDelivery: UpdatableComponent {
     /// The settings that a reload replaces; they hold for transactions that begin later.
-    struct Settings: Sendable, Equatable {
+    package struct Settings: Sendable, Equatable {
         /// The domain of `<postmaster>`; nil when there is none.
-        var postmasterDomain: String?
+        package var postmasterDomain: String?
         /// Bounds of the summaries that are made while messages come in.
-        var parseLimits: ParseLimits
+        package var parseLimits: ParseLimits
+
+        package init(postmasterDomain: String?, parseLimits: ParseLimits) {
+            self.postmasterDomain = postmasterDomain
+            self.parseLimits = parseLimits
+        }
     }
 
-    let store: Store
-    let router: any RecipientRouter
+    package let store: Store
+    package let router: any RecipientRouter
     /// In the order in which they are asked.
-    let checks: [any MailCheck]
+    package let checks: [any MailCheck]
     /// The read cache; nil when it is turned off.
-    let index: ShardIndex?
-    let limits: ConnectionLimits
-    let pool: BlockingPool
-    let logger: Logger
+    package let index: ShardIndex?
+    package let limits: ConnectionLimits
+    package let pool: BlockingPool
+    package let logger: Logger
     private let settings: NIOLockedValueBox<Settings>
 
-    init(
+    package init(
         _ settings: Settings, store: Store, router: any RecipientRouter, checks: [any MailCheck],
         index: ShardIndex?, limits: ConnectionLimits, pool: BlockingPool, logger: Logger
     ) {
@@ -42,10 +52,10 @@ final class LocalDelivery: UpdatableComponent {
         self.logger = logger
     }
 
-    func update(_ settings: Settings) { self.settings.withLockedValue { $0 = settings } }
+    package func update(_ settings: Settings) { self.settings.withLockedValue { $0 = settings } }
 
     /// Begins a transaction with its sender, whom every check accepts.
-    func begin(_ envelope: SMTPEnvelope) async throws(Refusal) -> InboundTransaction {
+    package func begin(_ envelope: SMTPEnvelope) async throws(Refusal) -> InboundTransaction {
         let checks = checks.map { $0.begin() }
         var changes = MessageChanges()
         for check in checks {
@@ -60,7 +70,7 @@ final class LocalDelivery: UpdatableComponent {
 
     /// Logs a failure.
     /// - Returns: the answer to the client.
-    func refusal(for error: PoolError<DeliveryError>, _ what: String) -> Refusal {
+    package func refusal(for error: PoolError<DeliveryError>, _ what: String) -> Refusal {
         if case .work(.refused(let refusal)) = error { return refusal }
         logger.warning("\(what): \(error)")
         guard case .work(.store(let failure)) = error else { return .cannotStore }

@@ -1,17 +1,22 @@
-import SMTPCodec
-public import ShardFS
+package import MailAccess
+package import MailAccounts
+package import NIOCore
+package import Primitives
+package import SMTPCodec
+package import ServerRuntime
+package import ShardFS
 
 /// A check of mail on its way in: of its sender at MAIL, and of its content at the end, before it is visible anywhere.
 ///
 /// SPF, DKIM, DMARC and milters are such checks; ``OwnSenderCheck`` is one. Checks run in the order of their list, off
 /// the event loops; the first refusal ends the transaction's step, and no later check is asked.
-public protocol MailCheck: Sendable {
+package protocol MailCheck: Sendable {
     /// The check of one transaction, which begins with MAIL. What it learns of the sender it may keep for the content.
     func begin() -> any TransactionCheck
 }
 
 /// A check of one transaction: its calls come one after the other. It accepts everything unless it says otherwise.
-public protocol TransactionCheck: Sendable {
+package protocol TransactionCheck: Sendable {
     /// Judges the sender; the envelope has no recipients yet.
     func sender(_ envelope: SMTPEnvelope) async -> CheckVerdict
 
@@ -20,29 +25,29 @@ public protocol TransactionCheck: Sendable {
 }
 
 extension TransactionCheck {
-    public func sender(_ envelope: SMTPEnvelope) async -> CheckVerdict { .accept }
-    public func content(_ content: StagedContent, _ envelope: SMTPEnvelope) async -> CheckVerdict { .accept }
+    package func sender(_ envelope: SMTPEnvelope) async -> CheckVerdict { .accept }
+    package func content(_ content: StagedContent, _ envelope: SMTPEnvelope) async -> CheckVerdict { .accept }
 }
 
 /// The answer of a check.
-public enum CheckVerdict: Hashable, Sendable {
+package enum CheckVerdict: Hashable, Sendable {
     /// Goes on, with changes to the message.
     case accepted(MessageChanges)
     case refused(Refusal)
 
     /// Goes on, with nothing changed.
-    public static let accept = CheckVerdict.accepted(MessageChanges())
+    package static let accept = CheckVerdict.accepted(MessageChanges())
 }
 
 /// The changes that checks make to a message.
-public struct MessageChanges: Hashable, Sendable {
+package struct MessageChanges: Hashable, Sendable {
     /// Another mailbox of every local account that the message goes to, made when it is missing.
-    public struct Redirection: Hashable, Sendable {
-        public var mailbox: MailboxName
+    package struct Redirection: Hashable, Sendable {
+        package var mailbox: MailboxName
         /// Added to the flags that the message has anyway.
-        public var flags: MessageFlags
+        package var flags: MessageFlags
 
-        public init(to mailbox: MailboxName, flags: MessageFlags = []) {
+        package init(to mailbox: MailboxName, flags: MessageFlags = []) {
             self.mailbox = mailbox
             self.flags = flags
         }
@@ -50,22 +55,22 @@ public struct MessageChanges: Hashable, Sendable {
 
     /// Header fields to be put in front of the message, the topmost first: folded where they are long, each with CRLF
     /// at its end.
-    public var fields: [String]
-    public var redirection: Redirection?
+    package var fields: [String]
+    package var redirection: Redirection?
 
-    public init(fields: [String] = [], redirection: Redirection? = nil) {
+    package init(fields: [String] = [], redirection: Redirection? = nil) {
         self.fields = fields
         self.redirection = redirection
     }
 
     /// Adds the changes of a later check, which stand above those of the ones before and count more.
-    mutating func add(_ later: MessageChanges) {
+    package mutating func add(_ later: MessageChanges) {
         fields = later.fields + fields
         redirection = later.redirection ?? redirection
     }
 
     /// The places that mail goes to after a redirection.
-    func redirected(_ destinations: [Destination]) -> [Destination] {
+    package func redirected(_ destinations: [Destination]) -> [Destination] {
         guard let redirection else { return destinations }
         return destinations.map { destination in
             guard case .local(let account, _, let flags) = destination else { return destination }
@@ -75,27 +80,29 @@ public struct MessageChanges: Hashable, Sendable {
 }
 
 /// The content of a message that has come in whole: trace fields first, lines ending in CRLF.
-public struct StagedContent: Sendable {
-    let staged: StagedMessage
-    let pool: BlockingPool
+package struct StagedContent: Sendable {
+    package let staged: StagedMessage
+    package let pool: BlockingPool
 
     /// Octets.
-    public var size: UInt64 { staged.size }
+    package var size: UInt64 { staged.size }
 
     /// At most `count` octets from `offset` on; fewer only at the end.
-    public func read(at offset: UInt64, count: Int) async throws(PoolError<StoreError>) -> [UInt8] {
+    package func read(at offset: UInt64, count: Int) async throws(PoolError<StoreError>) -> [UInt8] {
         let staged = staged
         return try await pool.run { () throws(StoreError) in try staged.read(at: offset, count: count) }
     }
 }
 
 /// The check that a user who has logged in sends from addresses of his own.
-struct OwnSenderCheck: MailCheck, TransactionCheck {
-    func begin() -> any TransactionCheck { self }
+package struct OwnSenderCheck: MailCheck, TransactionCheck {
+    package init() {}
 
-    func sender(_ envelope: SMTPEnvelope) async -> CheckVerdict { Self.verdict(envelope) }
+    package func begin() -> any TransactionCheck { self }
 
-    static func verdict(_ envelope: SMTPEnvelope) -> CheckVerdict {
+    package func sender(_ envelope: SMTPEnvelope) async -> CheckVerdict { Self.verdict(envelope) }
+
+    package static func verdict(_ envelope: SMTPEnvelope) -> CheckVerdict {
         guard let user = envelope.user else { return .accept }
         guard let address = envelope.sender.address, user.owns(address) else { return .refused(.notYourAddress) }
         return .accept

@@ -1,18 +1,25 @@
-import SMTPCodec
-import ShardFS
+package import MailAccess
+package import MailAccounts
+package import NIOCore
+package import Primitives
+package import SMTPCodec
+package import ServerRuntime
+package import ShardFS
 
 /// The resolution of addresses to the places that their mail goes to.
-protocol RecipientRouter: Sendable {
+package protocol RecipientRouter: Sendable {
     /// Every place of a recipient, at least one; several for an alias. Blocks: called on a thread of a pool.
     /// - Throws: `refused` for an address that gets no mail here, else what kept the router from telling.
     func destinations(of address: SMTPAddress) throws(DeliveryError) -> [Destination]
 }
 
 /// The accounts of this host: each address is the INBOX of the account of that name.
-struct LocalRouter: RecipientRouter {
-    let accounts: AccountStore
+package struct LocalRouter: RecipientRouter {
+    package let accounts: AccountStore
 
-    func destinations(of address: SMTPAddress) throws(DeliveryError) -> [Destination] {
+    package init(accounts: AccountStore) { self.accounts = accounts }
+
+    package func destinations(of address: SMTPAddress) throws(DeliveryError) -> [Destination] {
         guard accounts.domainExists(address.domain) else { throw .refused(.relayNotPermitted) }
         guard let account = try? AccountAddress(local: address.accountName, domain: address.domain) else {
             throw .refused(.unknownUser)

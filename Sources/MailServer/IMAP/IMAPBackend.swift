@@ -1,8 +1,9 @@
-public import ShardFS
-public import ShardIndex
+package import MailAccounts
+package import ShardFS
+package import ShardIndex
 
 /// The accounts behind an IMAP server. Calls come from many connections at once.
-public protocol IMAPBackend: Sendable {
+package protocol IMAPBackend: Sendable {
     var logins: any LoginChecker { get }
 
     /// Opens the mail of an account that has logged in; nil when that cannot be done now.
@@ -10,15 +11,15 @@ public protocol IMAPBackend: Sendable {
 }
 
 /// Whom a session belongs to.
-public struct IMAPAccount: Sendable {
-    public let address: AccountAddress
-    public let mail: Account
+package struct IMAPAccount: Sendable {
+    package let address: AccountAddress
+    package let mail: Account
     /// What was worked out about its messages before; nil without a read cache.
-    public var index: AccountIndex?
+    package var index: AccountIndex?
     /// Not told to this account's programs.
-    public var suppressedCapabilities = CapabilityNames([])
+    package var suppressedCapabilities = CapabilityNames([])
 
-    public init(address: AccountAddress, mail: Account) {
+    package init(address: AccountAddress, mail: Account) {
         self.address = address
         self.mail = mail
     }

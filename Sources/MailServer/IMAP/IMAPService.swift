@@ -1,30 +1,42 @@
-public import MIME
-public import NIOCore
+package import MIME
+package import NIOCore
+package import ServerConfiguration
+package import ServerRuntime
 
 /// IMAP and IMAPS as the application runs them.
-public final class IMAPService: ListeningComponent, UpdatableComponent {
-    public struct Settings: Sendable, Equatable {
+package final class IMAPService: ListeningComponent, UpdatableComponent {
+    package struct Settings: Sendable, Equatable {
         /// The server's full name.
-        public var hostname: String
-        public var imap: IMAPSettings
+        package var hostname: String
+        package var imap: IMAPSettings
         /// Octets of a command line.
-        public var maxLineLength: Int
+        package var maxLineLength: Int
         /// Failed logins after which a connection is closed.
-        public var maxLoginFailures: Int
+        package var maxLoginFailures: Int
         /// Bounds on what is taken from a message.
-        public var parseLimits: ParseLimits
+        package var parseLimits: ParseLimits
+
+        package init(
+            hostname: String, imap: IMAPSettings, maxLineLength: Int, maxLoginFailures: Int, parseLimits: ParseLimits
+        ) {
+            self.hostname = hostname
+            self.imap = imap
+            self.maxLineLength = maxLineLength
+            self.maxLoginFailures = maxLoginFailures
+            self.parseLimits = parseLimits
+        }
     }
 
     private let server: IMAPServer
     private let version: String
     private let offersTLS: Bool
-    public let endpoints: [ListenerEndpoint]
+    package let endpoints: [ListenerEndpoint]
 
     /// - Parameters:
     ///   - version: of the program, told by ID.
     ///   - tls: nil when TLS is turned off.
     ///   - pool: for calls of the engine.
-    public init(
+    package init(
         _ settings: Settings, version: String, backend: any IMAPBackend, limits: ConnectionLimits,
         tls: TLSCertificates?, pool: BlockingPool, group: any EventLoopGroup
     ) {
@@ -43,14 +55,14 @@ public final class IMAPService: ListeningComponent, UpdatableComponent {
         ].compactMap { $0 }
     }
 
-    public func listen(_ endpoint: ListenerEndpoint) async throws -> SocketAddress {
+    package func listen(_ endpoint: ListenerEndpoint) async throws -> SocketAddress {
         let role: IMAPRole = endpoint.name == "imaps" ? .imaps : .imap
         return try await server.listen(host: endpoint.host, port: Int(endpoint.port), role: role)
     }
 
-    public func update(_ settings: Settings) { server.update(settings.server(version, offersTLS: offersTLS)) }
+    package func update(_ settings: Settings) { server.update(settings.server(version, offersTLS: offersTLS)) }
 
-    public func shutdown(grace: TimeAmount) async { await server.shutdown(grace: grace) }
+    package func shutdown(grace: TimeAmount) async { await server.shutdown(grace: grace) }
 }
 
 extension IMAPService.Settings {

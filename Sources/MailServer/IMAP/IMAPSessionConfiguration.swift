@@ -1,47 +1,48 @@
 import IMAPCodec
-public import MIME
+package import MIME
+import MailAccounts
 
 /// What a session needs to know; sizes in octets.
-public struct IMAPSessionConfiguration: Sendable {
+package struct IMAPSessionConfiguration: Sendable {
     /// The name in the greeting.
-    public var hostname: String
+    package var hostname: String
     /// The program's version, told by ID.
-    public var version = ""
+    package var version = ""
     /// True when TLS is configured: STARTTLS is offered, and credentials wait for it.
-    public var offersTLS: Bool
+    package var offersTLS: Bool
     /// The largest message that APPEND takes (`imap.max_literal_size`).
-    public var maxLiteralSize = 52_428_800
+    package var maxLiteralSize = 52_428_800
     /// The longest command line (`limits.imap_line`).
-    public var maxLineLength = 65_536
+    package var maxLineLength = 65_536
     /// Failed logins after which the connection is closed (`limits.login_failures_per_connection`).
-    public var maxLoginFailures = 10
+    package var maxLoginFailures = 10
     /// Commands in a row that were no commands, after which the connection is closed.
-    public var maxBadCommands = 20
+    package var maxBadCommands = 20
     /// Messages of one MULTIAPPEND.
-    public var maxAppendMessages = 1_000
+    package var maxAppendMessages = 1_000
     /// Mailboxes that a client may watch with NOTIFY, as many as an account keeps open anyhow.
-    public var maxNotifyMailboxes = 256
+    package var maxNotifyMailboxes = 256
     /// Bounds on what is taken from a message (`limits.header_bytes`, `limits.mime_depth`, `limits.mime_parts`).
-    public var parseLimits = ParseLimits.standard
+    package var parseLimits = ParseLimits.standard
     /// Messages of one SORT, and octets of the texts that they are sorted by.
-    public var maxSortedMessages = 500_000
-    public var maxSortedTextBytes = 64 << 20
+    package var maxSortedMessages = 500_000
+    package var maxSortedTextBytes = 64 << 20
     /// Messages of one THREAD, and different message ids that they have or refer to.
-    public var maxThreadedMessages = 250_000
-    public var maxThreadedMessageIDs = 1_000_000
+    package var maxThreadedMessages = 250_000
+    package var maxThreadedMessageIDs = 1_000_000
     /// Messages that one turn of a COPY copies, all or none through kills and power cuts.
     var copyPiece = 4_096
     /// Messages that one turn of a MOVE, STORE or EXPUNGE changes.
     var changePiece = 2_048
     /// Octets of answers that are gathered before they are handed to the client.
-    public var outputPiece = 131_072
+    package var outputPiece = 131_072
 
     /// Not told to any program (`imap.suppress_capabilities`).
-    public var suppressedCapabilities = CapabilityNames([])
+    package var suppressedCapabilities = CapabilityNames([])
     /// The server's half of a SCRAM exchange's nonce.
     var makeNonce: @Sendable () -> String = SCRAMExchange.randomNonce
 
-    public init(hostname: String, offersTLS: Bool) {
+    package init(hostname: String, offersTLS: Bool) {
         self.hostname = hostname
         self.offersTLS = offersTLS
     }

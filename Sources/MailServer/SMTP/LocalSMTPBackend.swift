@@ -1,17 +1,19 @@
-import NIOCore
-import SMTPCodec
+package import MailAccounts
+package import MailDelivery
+package import NIOCore
+package import SMTPCodec
 
 /// The accounts of this host behind the SMTP server: logins, and mail through the local delivery.
-final class LocalSMTPBackend: SMTPBackend {
-    let logins: any LoginChecker
+package final class LocalSMTPBackend: SMTPBackend {
+    package let logins: any LoginChecker
     private let delivery: LocalDelivery
 
-    init(logins: any LoginChecker, delivery: LocalDelivery) {
+    package init(logins: any LoginChecker, delivery: LocalDelivery) {
         self.logins = logins
         self.delivery = delivery
     }
 
-    func begin(_ envelope: SMTPEnvelope) async throws(Refusal) -> any SMTPTransaction {
+    package func begin(_ envelope: SMTPEnvelope) async throws(Refusal) -> any SMTPTransaction {
         LocalSMTPTransaction(transaction: try await delivery.begin(envelope))
     }
 }

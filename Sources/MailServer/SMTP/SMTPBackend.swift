@@ -1,11 +1,13 @@
-public import NIOCore
-public import SMTPCodec
+package import MailAccounts
+package import MailDelivery
+package import NIOCore
+package import SMTPCodec
 
 /// The mail host behind an SMTP server: who may log in, who gets mail, and where the bytes go.
 ///
 /// Calls come from many connections at once. A connection makes one at a time and reads nothing from its client
 /// meanwhile, so a slow answer slows that client alone; work that blocks belongs on a pool of the implementation's.
-public protocol SMTPBackend: Sendable {
+package protocol SMTPBackend: Sendable {
     var logins: any LoginChecker { get }
 
     /// Begins a transaction: judges the sender. The envelope has no recipients yet.
@@ -14,7 +16,7 @@ public protocol SMTPBackend: Sendable {
 }
 
 /// A transaction, from MAIL on. Its calls come one after the other.
-public protocol SMTPTransaction: Sendable {
+package protocol SMTPTransaction: Sendable {
     /// Judges a recipient; `envelope` holds the ones accepted before it.
     /// - Returns: The places that its mail goes to.
     func recipient(_ path: SMTPForwardPath, in envelope: SMTPEnvelope) async throws(Refusal) -> [Destination]
@@ -25,7 +27,7 @@ public protocol SMTPTransaction: Sendable {
 }
 
 /// A message on its way in. Its calls come one after the other, ending with ``commit(_:)`` or ``discard()``, once.
-public protocol SMTPIncomingMessage: Sendable {
+package protocol SMTPIncomingMessage: Sendable {
     /// Takes the next bytes, in wire form: trace fields first, lines ending in CRLF, dots already taken out. More are
     /// read from the client when this returns. When it throws, ``discard()`` is called next.
     func append(_ bytes: ByteBuffer) async throws(Refusal)

@@ -1,5 +1,8 @@
+import MailAccounts
+package import MailDelivery
 import NIOCore
 import SMTPCodec
+import ServerRuntime
 
 /// Runs one session: bytes through the decoder into the session, and the session's actions out to the client and the
 /// backend.

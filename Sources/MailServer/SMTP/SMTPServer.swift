@@ -1,5 +1,6 @@
 import NIOCore
 import SMTPCodec
+import ServerRuntime
 
 /// SMTP on any number of listeners, over one backend.
 typealias SMTPServer = ConnectionServer<SMTPProtocol>

@@ -1,25 +1,37 @@
-public import NIOCore
+package import NIOCore
+package import ServerConfiguration
+package import ServerRuntime
 
 /// SMTP, submission and SMTPS as the application runs them.
-public final class SMTPService: ListeningComponent, UpdatableComponent {
-    public struct Settings: Sendable, Equatable {
+package final class SMTPService: ListeningComponent, UpdatableComponent {
+    package struct Settings: Sendable, Equatable {
         /// The server's full name.
-        public var hostname: String
-        public var smtp: SMTPSettings
+        package var hostname: String
+        package var smtp: SMTPSettings
         /// Octets of a command line.
-        public var maxLineLength: Int
+        package var maxLineLength: Int
         /// Octets of a message's header.
-        public var maxHeaderSize: Int
+        package var maxHeaderSize: Int
         /// Failed logins after which a connection is closed.
-        public var maxLoginFailures: Int
+        package var maxLoginFailures: Int
+
+        package init(
+            hostname: String, smtp: SMTPSettings, maxLineLength: Int, maxHeaderSize: Int, maxLoginFailures: Int
+        ) {
+            self.hostname = hostname
+            self.smtp = smtp
+            self.maxLineLength = maxLineLength
+            self.maxHeaderSize = maxHeaderSize
+            self.maxLoginFailures = maxLoginFailures
+        }
     }
 
     private let server: SMTPServer
     private let offersTLS: Bool
-    public let endpoints: [ListenerEndpoint]
+    package let endpoints: [ListenerEndpoint]
 
     /// - Parameter tls: nil when TLS is turned off.
-    public init(
+    package init(
         _ settings: Settings, backend: any SMTPBackend, limits: ConnectionLimits, tls: TLSCertificates?,
         group: any EventLoopGroup
     ) {
@@ -38,7 +50,7 @@ public final class SMTPService: ListeningComponent, UpdatableComponent {
         ].compactMap { $0 }
     }
 
-    public func listen(_ endpoint: ListenerEndpoint) async throws -> SocketAddress {
+    package func listen(_ endpoint: ListenerEndpoint) async throws -> SocketAddress {
         let role: SMTPRole =
             switch endpoint.name {
             case "submission": .submission
@@ -48,9 +60,9 @@ public final class SMTPService: ListeningComponent, UpdatableComponent {
         return try await server.listen(host: endpoint.host, port: Int(endpoint.port), role: role)
     }
 
-    public func update(_ settings: Settings) { server.update(settings.server(offersTLS: offersTLS)) }
+    package func update(_ settings: Settings) { server.update(settings.server(offersTLS: offersTLS)) }
 
-    public func shutdown(grace: TimeAmount) async { await server.shutdown(grace: grace) }
+    package func shutdown(grace: TimeAmount) async { await server.shutdown(grace: grace) }
 }
 
 extension SMTPService.Settings {

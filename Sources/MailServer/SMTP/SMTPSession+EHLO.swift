@@ -1,3 +1,4 @@
+import MailAccounts
 import SMTPCodec
 
 /// EHLO and HELO, and the extensions offered in the answer.

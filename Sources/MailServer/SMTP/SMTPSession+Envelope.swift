@@ -1,3 +1,4 @@
+package import MailDelivery
 import NIOCore
 import SMTPCodec
 

@@ -1,3 +1,5 @@
+import MailAccounts
+package import MailDelivery
 import NIOCore
 import SMTPCodec
 

@@ -1,8 +1,10 @@
+import MailAccounts
+package import MailDelivery
 import NIOCore
 import SMTPCodec
 
 /// Which of the three listeners a client came to.
-public enum SMTPRole: Hashable, Sendable, CaseIterable {
+package enum SMTPRole: Hashable, Sendable, CaseIterable {
     /// Port 25: mail from other hosts, and from users who authenticate.
     case mx
     /// Port 587: authentication is required (RFC 6409).
@@ -14,33 +16,33 @@ public enum SMTPRole: Hashable, Sendable, CaseIterable {
 }
 
 /// What a session needs to know; limits in octets and counts.
-public struct SMTPSessionConfiguration: Sendable {
+package struct SMTPSessionConfiguration: Sendable {
     /// The name in the greeting, the EHLO answer and the trace fields.
-    public var hostname: String
+    package var hostname: String
     /// True when TLS is configured: STARTTLS is offered and credentials wait for it.
-    public var offersTLS: Bool
+    package var offersTLS: Bool
     /// The largest message, as announced by SIZE (RFC 1870).
-    public var maxMessageSize = 52_428_800
+    package var maxMessageSize = 52_428_800
     /// Recipients accepted in one transaction.
-    public var maxRecipients = 50
+    package var maxRecipients = 50
     /// Messages accepted in one connection.
-    public var maxMessages = 50
+    package var maxMessages = 50
     /// The largest header of a message.
-    public var maxHeaderSize = 1 << 20
+    package var maxHeaderSize = 1 << 20
     /// `Received` fields of a message above which a loop is assumed (RFC 5321 section 6.3).
-    public var maxReceivedFields = 100
+    package var maxReceivedFields = 100
     /// Refused commands after which the connection is closed.
-    public var maxErrors = 10
+    package var maxErrors = 10
     /// Refused recipients after which the connection is closed.
-    public var maxRefusedRecipients = 100
+    package var maxRefusedRecipients = 100
     /// Failed logins after which the connection is closed.
-    public var maxLoginFailures = 10
+    package var maxLoginFailures = 10
     /// The server's half of a SCRAM exchange's nonce.
     var makeNonce: @Sendable () -> String = SCRAMExchange.randomNonce
     /// Octets of a refused message that are read and dropped before the connection is closed instead.
-    public var maxDiscardedBytes = 256 << 20
+    package var maxDiscardedBytes = 256 << 20
 
-    public init(hostname: String, offersTLS: Bool) {
+    package init(hostname: String, offersTLS: Bool) {
         self.hostname = hostname
         self.offersTLS = offersTLS
     }

@@ -1,4 +1,5 @@
 import MIME
+package import MailDelivery
 import NIOCore
 import Primitives
 import SMTPCodec

@@ -4,7 +4,8 @@ import ShardFS
 import TestSupport
 import Testing
 
-@testable import MailServer
+@testable import MailAccounts
+@testable import ServerRuntime
 
 /// Writes down for which accounts mailboxes were made, or refuses.
 final class RecordingProvisioning: MailboxProvisioning {

@@ -2,7 +2,8 @@ import Primitives
 import ShardFS
 import Testing
 
-@testable import MailServer
+@testable import MailAccounts
+@testable import ServerRuntime
 
 /// PBKDF2-HMAC-SHA256 of "password" with salt "salt", 1 and 2 rounds (RFC 7914 section 11 has the like for others);
 /// made with an independent implementation.

@@ -8,7 +8,13 @@ import ShardFS
 import TestSupport
 import Testing
 
+@testable import MailAccounts
+@testable import MailDelivery
+@testable import MailIMAP
+@testable import MailSMTP
 @testable import MailServer
+@testable import ServerConfiguration
+@testable import ServerRuntime
 
 private func endpoint(_ host: String, _ port: Port) throws -> ListenerEndpoint {
     try #require(ListenerEndpoint("smtp", host: host, hostKey: "smtp.host", port: port, portKey: "smtp.port"))

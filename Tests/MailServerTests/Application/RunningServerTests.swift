@@ -6,7 +6,13 @@ import ShardFS
 import TestSupport
 import Testing
 
+@testable import MailAccounts
+@testable import MailDelivery
+@testable import MailIMAP
+@testable import MailSMTP
 @testable import MailServer
+@testable import ServerConfiguration
+@testable import ServerRuntime
 
 /// A whole server in this process, on free ports of loopback.
 @Suite(.timeLimit(.minutes(10))) struct RunningServerTests {

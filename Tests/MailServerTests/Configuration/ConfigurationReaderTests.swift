@@ -2,7 +2,7 @@ import Primitives
 import ShardFS
 import Testing
 
-@testable import MailServer
+@testable import ServerConfiguration
 
 private func read(
     _ json: String, environment: [String: String] = [:]

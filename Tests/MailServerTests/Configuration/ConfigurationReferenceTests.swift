@@ -1,6 +1,6 @@
 import Testing
 
-@testable import MailServer
+@testable import ServerConfiguration
 
 /// docs/configuration.md says of every key what the program does.
 @Suite struct ConfigurationReferenceTests {

@@ -2,7 +2,7 @@ import DurableFiles
 import TestSupport
 import Testing
 
-@testable import MailServer
+@testable import ServerConfiguration
 
 private func surroundings(
     root: Bool = false, environment: [String: String] = ["HOME": "/home/a"]

@@ -1,6 +1,6 @@
 import Testing
 
-@testable import MailServer
+@testable import ServerConfiguration
 
 @Suite struct NamesTests {
     @Test(arguments: [

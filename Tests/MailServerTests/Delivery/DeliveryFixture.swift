@@ -7,7 +7,11 @@ import ShardFS
 import TestSupport
 import Testing
 
+@testable import MailAccess
+@testable import MailAccounts
+@testable import MailDelivery
 @testable import MailServer
+@testable import ServerRuntime
 
 /// A store with alice and bob, and a delivery whose router is a table.
 final class DeliveryFixture: Sendable {

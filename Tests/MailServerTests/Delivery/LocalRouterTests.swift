@@ -4,7 +4,11 @@ import ShardFS
 import TestSupport
 import Testing
 
+@testable import MailAccess
+@testable import MailAccounts
+@testable import MailDelivery
 @testable import MailServer
+@testable import ServerRuntime
 
 @Suite struct LocalRouterTests {
     @Test func everyAccountIsItsINBOX() throws {

@@ -4,7 +4,11 @@ import SMTPCodec
 import ShardFS
 import Testing
 
+@testable import MailAccess
+@testable import MailAccounts
+@testable import MailDelivery
 @testable import MailServer
+@testable import ServerRuntime
 
 @Suite struct MailCheckTests {
     /// Answers as it was told to.

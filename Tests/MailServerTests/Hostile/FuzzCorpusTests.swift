@@ -1,8 +1,6 @@
 import TestSupport
 import Testing
 
-@testable import MailServer
-
 /// Replays the corpora of the fuzzers: a finding that was fixed is added there and stays fixed.
 @Suite struct FuzzCorpusTests {
     @Test func whatTheServerReads() {

@@ -2,7 +2,10 @@ import NIOConcurrencyHelpers
 import NIOCore
 import Testing
 
-@testable import MailServer
+@testable import MailAccess
+@testable import MailAccounts
+@testable import MailIMAP
+@testable import ServerRuntime
 
 /// Takes all that a session says, at once or when it is told to.
 final class CollectedOutput: IMAPOutput {

@@ -5,7 +5,10 @@ import NIOPosix
 import ShardIndex
 import Testing
 
-@testable import MailServer
+@testable import MailAccess
+@testable import MailAccounts
+@testable import MailIMAP
+@testable import ServerRuntime
 
 /// A session without a socket: bytes in, lines out.
 final class IMAPDialogue {

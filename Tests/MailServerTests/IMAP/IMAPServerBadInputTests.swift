@@ -1,6 +1,10 @@
-import MailServer
 import ShardFS
 import Testing
+
+@testable import MailAccess
+@testable import MailAccounts
+@testable import MailIMAP
+@testable import ServerRuntime
 
 /// Input that no program should send, over a socket: a clear answer, and the connection and the server stay well.
 @Suite struct IMAPServerBadInputTests {

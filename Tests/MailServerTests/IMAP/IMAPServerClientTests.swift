@@ -1,8 +1,12 @@
 import FoundationEssentials
-import MailServer
 import NIOCore
 import ShardFS
 import Testing
+
+@testable import MailAccess
+@testable import MailAccounts
+@testable import MailIMAP
+@testable import ServerRuntime
 
 /// The sessions of the manual, by Python's imaplib.
 @Suite struct IMAPServerClientTests {

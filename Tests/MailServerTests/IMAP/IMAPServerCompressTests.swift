@@ -1,6 +1,10 @@
-import MailServer
 import NIOCore
 import Testing
+
+@testable import MailAccess
+@testable import MailAccounts
+@testable import MailIMAP
+@testable import ServerRuntime
 
 /// COMPRESS=DEFLATE by Python's imaplib and zlib. RFC 4978.
 @Suite struct IMAPServerCompressTests {

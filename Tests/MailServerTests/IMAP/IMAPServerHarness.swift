@@ -5,7 +5,10 @@ import NIOPosix
 import Primitives
 import Testing
 
-@testable import MailServer
+@testable import MailAccess
+@testable import MailAccounts
+@testable import MailIMAP
+@testable import ServerRuntime
 
 /// A server on loopback, and Python programs as its clients.
 final class IMAPServerHarness: Sendable {

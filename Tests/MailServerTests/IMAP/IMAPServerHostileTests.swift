@@ -1,7 +1,12 @@
 import FoundationEssentials
-import MailServer
 import NIOCore
 import Testing
+
+@testable import MailAccess
+@testable import MailAccounts
+@testable import MailIMAP
+@testable import ServerConfiguration
+@testable import ServerRuntime
 
 /// Clients that do not play by the rules, and the end of a server.
 @Suite struct IMAPServerHostileTests {

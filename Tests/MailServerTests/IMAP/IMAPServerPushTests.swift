@@ -1,8 +1,12 @@
 import FoundationEssentials
-import MailServer
 import NIOCore
 import ShardFS
 import Testing
+
+@testable import MailAccess
+@testable import MailAccounts
+@testable import MailIMAP
+@testable import ServerRuntime
 
 /// What reaches a client that has asked nothing: IDLE (RFC 2177) and NOTIFY (RFC 5465), over a socket.
 @Suite struct IMAPServerPushTests {

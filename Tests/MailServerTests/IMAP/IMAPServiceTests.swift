@@ -7,7 +7,12 @@ import ShardFS
 import TestSupport
 import Testing
 
+@testable import MailAccess
+@testable import MailAccounts
+@testable import MailIMAP
 @testable import MailServer
+@testable import ServerConfiguration
+@testable import ServerRuntime
 
 /// IMAP as the application runs it: accounts in files, lock-outs, settings of accounts.
 @Suite struct IMAPServiceTests {

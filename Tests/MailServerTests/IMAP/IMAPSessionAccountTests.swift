@@ -1,7 +1,11 @@
 import ShardFS
 import Testing
 
-@testable import MailServer
+@testable import MailAccess
+@testable import MailAccounts
+@testable import MailIMAP
+@testable import ServerConfiguration
+@testable import ServerRuntime
 
 /// QUOTA (RFC 9208), OBJECTID (RFC 8474), CREATE-SPECIAL-USE (RFC 6154), ID, and capabilities that are kept back.
 @Suite struct IMAPSessionAccountTests {

@@ -1,6 +1,9 @@
 import Testing
 
-@testable import MailServer
+@testable import MailAccess
+@testable import MailAccounts
+@testable import MailIMAP
+@testable import ServerRuntime
 
 @Suite struct IMAPSessionAuthTests {
     private static let login = "LOGIN alice@example.com \(IMAPTestMail.password)"

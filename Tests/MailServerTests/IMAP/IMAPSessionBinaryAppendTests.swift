@@ -1,7 +1,10 @@
 import ShardFS
 import Testing
 
-@testable import MailServer
+@testable import MailAccess
+@testable import MailAccounts
+@testable import MailIMAP
+@testable import ServerRuntime
 
 /// APPEND of what only a literal8 can hold (RFC 3516): kept as base64, to be had in either way.
 @Suite struct IMAPSessionBinaryAppendTests {

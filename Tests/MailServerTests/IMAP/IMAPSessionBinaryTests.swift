@@ -1,7 +1,10 @@
 import ShardFS
 import Testing
 
-@testable import MailServer
+@testable import MailAccess
+@testable import MailAccounts
+@testable import MailIMAP
+@testable import ServerRuntime
 
 /// FETCH BINARY and APPEND with literal8 (RFC 3516), PREVIEW (RFC 8970).
 @Suite struct IMAPSessionBinaryTests {

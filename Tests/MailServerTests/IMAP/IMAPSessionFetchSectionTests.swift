@@ -1,7 +1,10 @@
 import ShardFS
 import Testing
 
-@testable import MailServer
+@testable import MailAccess
+@testable import MailAccounts
+@testable import MailIMAP
+@testable import ServerRuntime
 
 /// What FETCH gives of messages that are not as they should be, and how sections are named. RFC 9051 section 6.4.5.
 @Suite struct IMAPSessionFetchSectionTests {

@@ -2,7 +2,10 @@ import ShardFS
 import TestSupport
 import Testing
 
-@testable import MailServer
+@testable import MailAccess
+@testable import MailAccounts
+@testable import MailIMAP
+@testable import ServerRuntime
 
 @Suite struct IMAPSessionHostileTests {
     @Test(arguments: [

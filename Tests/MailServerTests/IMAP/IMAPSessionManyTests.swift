@@ -4,7 +4,10 @@ import NIOConcurrencyHelpers
 import ShardFS
 import Testing
 
-@testable import MailServer
+@testable import MailAccess
+@testable import MailAccounts
+@testable import MailIMAP
+@testable import ServerRuntime
 
 /// Commands on many messages: what they tell when they fail half way, on their way, and when their client hangs up.
 @Suite struct IMAPSessionManyTests {

@@ -3,7 +3,10 @@ import NIOCore
 import ShardFS
 import Testing
 
-@testable import MailServer
+@testable import MailAccess
+@testable import MailAccounts
+@testable import MailIMAP
+@testable import ServerRuntime
 
 /// GETMETADATA and SETMETADATA, by the examples of RFC 5464.
 @Suite struct IMAPSessionMetadataTests {

@@ -3,7 +3,10 @@ import NIOCore
 import ShardFS
 import Testing
 
-@testable import MailServer
+@testable import MailAccess
+@testable import MailAccounts
+@testable import MailIMAP
+@testable import ServerRuntime
 
 /// News of very many messages: in pieces, as fast as the client reads, and beside the other sessions of the event loop.
 @Suite struct IMAPSessionNewsTests {

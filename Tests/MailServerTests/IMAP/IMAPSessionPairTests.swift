@@ -3,7 +3,10 @@ import ShardFS
 import TestSupport
 import Testing
 
-@testable import MailServer
+@testable import MailAccess
+@testable import MailAccounts
+@testable import MailIMAP
+@testable import ServerRuntime
 
 /// What two sessions do to each other's mailbox, rule by rule. RFC 3501 sections 5.2, 5.5 and 7.4.1, RFC 2180.
 @Suite struct IMAPSessionPairTests {

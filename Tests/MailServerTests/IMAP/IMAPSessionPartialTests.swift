@@ -3,7 +3,10 @@ import NIOConcurrencyHelpers
 import ShardFS
 import Testing
 
-@testable import MailServer
+@testable import MailAccess
+@testable import MailAccounts
+@testable import MailIMAP
+@testable import ServerRuntime
 
 /// Parts of results (RFC 9394), and signs of life of long searches (RFC 9585).
 @Suite struct IMAPSessionPartialTests {

@@ -2,7 +2,10 @@ import IMAPCodec
 import ShardFS
 import Testing
 
-@testable import MailServer
+@testable import MailAccess
+@testable import MailAccounts
+@testable import MailIMAP
+@testable import ServerRuntime
 
 /// REPLACE and UID REPLACE (RFC 8508).
 @Suite struct IMAPSessionReplaceTests {

@@ -1,7 +1,10 @@
 import ShardFS
 import Testing
 
-@testable import MailServer
+@testable import MailAccess
+@testable import MailAccounts
+@testable import MailIMAP
+@testable import ServerRuntime
 
 /// IMAP4rev2 and UTF-8, both by ENABLE. RFC 9051, RFC 9755.
 @Suite struct IMAPSessionRevisionTests {

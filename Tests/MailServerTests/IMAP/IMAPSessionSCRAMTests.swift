@@ -1,7 +1,10 @@
 import IMAPCodec
 import Testing
 
-@testable import MailServer
+@testable import MailAccess
+@testable import MailAccounts
+@testable import MailIMAP
+@testable import ServerRuntime
 
 /// AUTHENTICATE SCRAM-SHA-256 with the messages of RFC 7677.
 @Suite struct IMAPSessionSCRAMTests {

@@ -1,7 +1,10 @@
 import ShardFS
 import Testing
 
-@testable import MailServer
+@testable import MailAccess
+@testable import MailAccounts
+@testable import MailIMAP
+@testable import ServerRuntime
 
 @Suite struct IMAPSessionSearchTests {
     /// Four messages that differ in everything.

@@ -1,7 +1,10 @@
 import TestSupport
 import Testing
 
-@testable import MailServer
+@testable import MailAccess
+@testable import MailAccounts
+@testable import MailIMAP
+@testable import ServerRuntime
 
 /// ENVELOPE and BODYSTRUCTURE of mail that its senders got wrong (RFC 9051 section 7.5.2).
 @Suite struct IMAPSessionStructureTests {

@@ -1,7 +1,10 @@
 import ShardFS
 import Testing
 
-@testable import MailServer
+@testable import MailAccess
+@testable import MailAccounts
+@testable import MailIMAP
+@testable import ServerRuntime
 
 /// Two sessions on one mailbox: what each is told, and when. RFC 3501 section 7.4.1.
 @Suite struct IMAPSessionVisibilityTests {

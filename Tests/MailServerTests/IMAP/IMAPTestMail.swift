@@ -5,7 +5,10 @@ import ShardIndex
 import TestSupport
 import Testing
 
-@testable import MailServer
+@testable import MailAccess
+@testable import MailAccounts
+@testable import MailIMAP
+@testable import ServerRuntime
 
 /// A store of its own with alice and three mailboxes in it, and the backend that knows her password.
 final class IMAPTestMail: Sendable {

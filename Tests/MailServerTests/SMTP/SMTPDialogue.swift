@@ -2,7 +2,10 @@ import NIOCore
 import SMTPCodec
 import ShardFS
 
-@testable import MailServer
+@testable import MailAccounts
+@testable import MailDelivery
+@testable import MailSMTP
+@testable import ServerRuntime
 
 /// A session with a decoder and a small mail host in memory, all of it synchronous: text in, text out.
 ///

@@ -2,7 +2,10 @@ import NIOCore
 import SMTPCodec
 import Testing
 
-@testable import MailServer
+@testable import MailAccounts
+@testable import MailDelivery
+@testable import MailSMTP
+@testable import ServerRuntime
 
 @Suite struct SMTPHeaderTests {
     private static let additions = SMTPHeaderInspector.Additions(date: "D", messageID: "<m>")

@@ -2,7 +2,11 @@ import NIOConcurrencyHelpers
 import NIOCore
 import SMTPCodec
 
+@testable import MailAccounts
+@testable import MailDelivery
+@testable import MailSMTP
 @testable import MailServer
+@testable import ServerRuntime
 
 /// A mail host in memory with the accounts of ``SMTPDialogue``.
 final class SMTPMemoryBackend: SMTPBackend {

@@ -1,7 +1,11 @@
-import MailServer
 import NIOCore
 import SMTPCodec
 import Testing
+
+@testable import MailAccounts
+@testable import MailDelivery
+@testable import MailSMTP
+@testable import ServerRuntime
 
 /// The sessions of the manual, by Python's smtplib.
 @Suite(.timeLimit(.minutes(10))) struct SMTPServerClientTests {

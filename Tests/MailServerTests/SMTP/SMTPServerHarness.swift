@@ -3,7 +3,10 @@ import NIOPosix
 import Primitives
 import Testing
 
-@testable import MailServer
+@testable import MailAccounts
+@testable import MailDelivery
+@testable import MailSMTP
+@testable import ServerRuntime
 
 /// A server on loopback with one listener per role, and Python programs as its clients.
 final class SMTPServerHarness: Sendable {

@@ -1,6 +1,10 @@
-import MailServer
 import NIOCore
 import Testing
+
+@testable import MailAccounts
+@testable import MailDelivery
+@testable import MailSMTP
+@testable import ServerRuntime
 
 /// Clients that do what they should not, on real sockets.
 @Suite(.timeLimit(.minutes(10))) struct SMTPServerHostileTests {

@@ -1,7 +1,10 @@
 import NIOCore
 import Testing
 
-@testable import MailServer
+@testable import MailAccounts
+@testable import MailDelivery
+@testable import MailSMTP
+@testable import ServerRuntime
 
 @Suite(.timeLimit(.minutes(10))) struct SMTPServerLifeTests {
     @Test func idleConnectionsEnd() async throws {

@@ -1,7 +1,10 @@
 import SMTPCodec
 import Testing
 
-@testable import MailServer
+@testable import MailAccounts
+@testable import MailDelivery
+@testable import MailSMTP
+@testable import ServerRuntime
 
 @Suite struct SMTPSessionContentTests {
     private static let start = "EHLO a\r\nMAIL FROM:<a@b.example>\r\nRCPT TO:<alice@example.com>\r\n"

@@ -2,7 +2,10 @@ import SMTPCodec
 import TestSupport
 import Testing
 
-@testable import MailServer
+@testable import MailAccounts
+@testable import MailDelivery
+@testable import MailSMTP
+@testable import ServerRuntime
 
 @Suite struct SMTPSessionHostileTests {
     private static let fragments = [

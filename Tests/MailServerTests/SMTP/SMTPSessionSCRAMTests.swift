@@ -1,7 +1,10 @@
 import SMTPCodec
 import Testing
 
-@testable import MailServer
+@testable import MailAccounts
+@testable import MailDelivery
+@testable import MailSMTP
+@testable import ServerRuntime
 
 /// AUTH SCRAM-SHA-256 with the messages of RFC 7677.
 @Suite struct SMTPSessionSCRAMTests {

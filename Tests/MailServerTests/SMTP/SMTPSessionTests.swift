@@ -1,7 +1,10 @@
 import SMTPCodec
 import Testing
 
-@testable import MailServer
+@testable import MailAccounts
+@testable import MailDelivery
+@testable import MailSMTP
+@testable import ServerRuntime
 
 @Suite struct SMTPSessionTests {
     @Test func greets() {

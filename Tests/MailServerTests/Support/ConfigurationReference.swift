@@ -2,8 +2,6 @@ import FoundationEssentials
 import Primitives
 import ShardFS
 
-@testable import MailServer
-
 /// The table of keys in docs/configuration.md.
 struct ConfigurationReference {
     struct Row {

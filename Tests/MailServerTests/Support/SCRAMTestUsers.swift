@@ -1,6 +1,6 @@
 import Primitives
 
-@testable import MailServer
+@testable import MailAccounts
 
 /// The accounts of the SCRAM tests: RFC 7677's `user`, names that stand for troubles, and an ordinary password.
 enum SCRAMTestUsers {

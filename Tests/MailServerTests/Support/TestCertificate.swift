@@ -1,6 +1,6 @@
 import NIOSSL
 
-@testable import MailServer
+@testable import ServerRuntime
 
 /// A key and a self-signed certificate for tests, and for tests alone: the key is public, so it protects nothing.
 ///

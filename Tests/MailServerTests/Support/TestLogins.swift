@@ -1,6 +1,6 @@
 import ShardFS
 
-@testable import MailServer
+@testable import MailAccounts
 
 /// Logins without files: alice@example.com with a password, RFC 7677's `user`, who is alice too, and names that stand
 /// for troubles.

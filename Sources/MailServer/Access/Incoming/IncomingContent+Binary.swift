@@ -1,6 +1,6 @@
-import MIME
+package import MIME
 import Primitives
-import ShardFS
+package import ShardFS
 
 // Messages that came in binary (RFC 3516): kept so that they can be had in the usual way too.
 
@@ -11,7 +11,7 @@ extension IncomingContent {
     /// Writes the message to `target`, changed. Blocks.
     ///
     /// - Returns: False when a NUL stands elsewhere, where nothing says that the content is binary.
-    func write(_ changes: [BinaryChange], to target: IncomingContent) throws(StoreError) -> Bool {
+    package func write(_ changes: [BinaryChange], to target: IncomingContent) throws(StoreError) -> Bool {
         let size = Int(staged.size)
         var position = 0
         for change in changes {
@@ -26,7 +26,7 @@ extension IncomingContent {
     }
 
     /// What has to be changed so that all binary parts are base64; nothing in most messages. Blocks.
-    func binaryChanges(limits: ParseLimits) throws(StoreError) -> [BinaryChange] {
+    package func binaryChanges(limits: ParseLimits) throws(StoreError) -> [BinaryChange] {
         var scanner = MessageScanner(limits: limits)
         var offset: UInt64 = 0
         while true {

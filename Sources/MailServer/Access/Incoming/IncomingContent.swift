@@ -1,12 +1,12 @@
-import MIME
+package import MIME
 import NIOConcurrencyHelpers
-import ShardFS
-import ShardIndex
+package import ShardFS
+package import ShardIndex
 
 /// A message on its way into the store, and what the read cache is to keep of it: parsed while it streams in, so that
 /// the first look at it is as fast as the second. For one writer at a time; blocks.
-final class IncomingContent: Sendable {
-    let staged: StagedMessage
+package final class IncomingContent: Sendable {
+    package let staged: StagedMessage
     private let state: NIOLockedValueBox<Summary>
 
     private enum Summary {
@@ -16,12 +16,12 @@ final class IncomingContent: Sendable {
     }
 
     /// - Parameter limits: nil when no read cache wants a summary.
-    init(_ staged: StagedMessage, limits: ParseLimits?) {
+    package init(_ staged: StagedMessage, limits: ParseLimits?) {
         self.staged = staged
         state = NIOLockedValueBox(limits.map { .building(SummaryBuilder(limits: $0)) } ?? .none)
     }
 
-    func write(_ bytes: UnsafeRawBufferPointer) throws(StoreError) {
+    package func write(_ bytes: UnsafeRawBufferPointer) throws(StoreError) {
         try staged.write(bytes)
         state.withLockedValue { state in
             guard case .building(var builder) = state else { return }
@@ -31,7 +31,7 @@ final class IncomingContent: Sendable {
         }
     }
 
-    func write(_ bytes: [UInt8]) throws(StoreError) {
+    package func write(_ bytes: [UInt8]) throws(StoreError) {
         let result: Result<Void, StoreError> = bytes.withUnsafeBytes { bytes in
             do throws(StoreError) { return .success(try write(bytes)) } catch { return .failure(error) }
         }
@@ -39,7 +39,8 @@ final class IncomingContent: Sendable {
     }
 
     /// Hands the summary to the read cache, now that the message has been published.
-    func keepSummary(in index: AccountIndex?, of mailbox: Mailbox, _ result: AppendResult, limits: ParseLimits) {
+    package func keepSummary(in index: AccountIndex?, of mailbox: Mailbox, _ result: AppendResult, limits: ParseLimits)
+    {
         guard let index, let summary = summary() else { return }
         SummaryCache(index, mailboxID: mailbox.id, uidValidity: result.uidValidity, limits: limits)
             .keep(summary, of: result.uid.rawValue)

@@ -1,9 +1,9 @@
-import MIME
-import ShardFS
+package import MIME
+package import ShardFS
 
 /// What BINARY means by a section. RFC 9051 section 6.4.5.
-enum BinarySection {
-    enum Refusal: Sendable, Equatable {
+package enum BinarySection {
+    package enum Refusal: Sendable, Equatable {
         /// Nobody here can undo the part's transfer encoding.
         case unknownEncoding
         /// The section is a multipart or a message, which are not encoded as a whole.
@@ -18,7 +18,7 @@ enum BinarySection {
 }
 
 extension MessageReader {
-    mutating func binarySection(_ path: [UInt32]) throws(StoreError) -> BinarySection {
+    package mutating func binarySection(_ path: [UInt32]) throws(StoreError) -> BinarySection {
         // A message as a whole has no transfer encoding.
         guard !path.isEmpty else { return .body(0..<Int(try file().size), .identity) }
         guard let part = try structure().part(at: path.map { Int($0) }) else { return .missing }

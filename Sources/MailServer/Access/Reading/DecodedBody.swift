@@ -1,11 +1,11 @@
-import IMAPCodec
-import MIME
-import NIOCore
-import ShardFS
+package import IMAPCodec
+package import MIME
+package import NIOCore
+package import ShardFS
 
 /// The octets of a part without its transfer encoding (RFC 3516), or of a window of them: counted first, since a
 /// literal begins with its size, then decoded once more to be written. Only pieces are ever in memory.
-struct DecodedBody: Sendable {
+package struct DecodedBody: Sendable {
     /// Where a decoder stands.
     private struct Place: Sendable {
         var decoder: TransferDecoder
@@ -23,15 +23,15 @@ struct DecodedBody: Sendable {
     private var start: Place
 
     /// Octets in the window; known when all are counted.
-    private(set) var size = 0
+    package private(set) var size = 0
     /// One of the octets in the window is NUL, which only a literal8 may hold.
-    private(set) var containsNUL = false
+    package private(set) var containsNUL = false
 
     /// Bytes of the file that are decoded at a time.
     private static let pieceSize = 32 << 10
 
     /// - Parameter range: the encoded bytes in the file.
-    init(_ range: Range<Int>, _ encoding: TransferEncoding, partial: IMAPPartial?) {
+    package init(_ range: Range<Int>, _ encoding: TransferEncoding, partial: IMAPPartial?) {
         end = range.upperBound
         // Decoding never makes more of the bytes.
         window = IMAPPartial.range(of: partial, in: 0..<range.count)
@@ -42,7 +42,7 @@ struct DecodedBody: Sendable {
     /// Counts on, over about `turn` bytes of the file.
     ///
     /// - Returns: True when all are counted.
-    mutating func count(in file: MessageFile, turn: Int) throws(StoreError) -> Bool {
+    package mutating func count(in file: MessageFile, turn: Int) throws(StoreError) -> Bool {
         let stop = place.position + turn
         while !isThrough {
             guard place.position < stop else { return false }
@@ -58,7 +58,7 @@ struct DecodedBody: Sendable {
     /// Writes the next octets of the window.
     ///
     /// - Returns: True when they were the last.
-    mutating func write(from file: MessageFile, into buffer: inout ByteBuffer) throws(StoreError) -> Bool {
+    package mutating func write(from file: MessageFile, into buffer: inout ByteBuffer) throws(StoreError) -> Bool {
         if size == 0 { return true }
         buffer.writeBytes(try step(file))
         return isThrough

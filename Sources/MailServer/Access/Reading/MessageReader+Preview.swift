@@ -1,5 +1,5 @@
 import MIME
-import ShardFS
+package import ShardFS
 
 extension MessageReader {
     /// How much of a large message is looked at for its parts.
@@ -8,7 +8,7 @@ extension MessageReader {
     private static let previewTries = 8
 
     /// The beginning of the message's text for people (RFC 8970); empty when there is none. Reads a bounded piece.
-    mutating func preview() throws(StoreError) -> String {
+    package mutating func preview() throws(StoreError) -> String {
         let file = try file()
         let message: Message
         if Int(file.size) <= Self.previewHead {

@@ -1,11 +1,11 @@
-import MIME
-import ShardFS
+package import MIME
+package import ShardFS
 
 /// Reads of one message what is needed, once: its file, the header alone, or the structure. Blocks.
-struct MessageReader {
-    let mailbox: Mailbox
-    let uid: UID
-    let limits: ParseLimits
+package struct MessageReader {
+    package let mailbox: Mailbox
+    package let uid: UID
+    package let limits: ParseLimits
     private var opened: MessageFile?
     private var head: (bytes: [UInt8], block: HeaderBlock)?
     /// The fields of a summary, when there is one.
@@ -20,7 +20,7 @@ struct MessageReader {
     private static let pieceSize = 65_536
 
     /// - Parameter fields: those of ``SummaryFields`` as they stand in the message, when they are known.
-    init(mailbox: Mailbox, uid: UID, fields: [UInt8]? = nil, limits: ParseLimits) {
+    package init(mailbox: Mailbox, uid: UID, fields: [UInt8]? = nil, limits: ParseLimits) {
         known = fields.map { ($0, HeaderBlock(scanning: $0.span)) }
         self.mailbox = mailbox
         self.limits = limits
@@ -28,7 +28,7 @@ struct MessageReader {
     }
 
     /// - Throws: `notFound` when the message is gone for good.
-    mutating func file() throws(StoreError) -> MessageFile {
+    package mutating func file() throws(StoreError) -> MessageFile {
         if let opened { return opened }
         let file = try mailbox.open(uid)
         opened = file
@@ -36,16 +36,16 @@ struct MessageReader {
     }
 
     /// The header, or a part of it that has all fields of these names; bytes, and where the fields are in them.
-    mutating func header(for names: [String]) throws(StoreError) -> (bytes: [UInt8], block: HeaderBlock) {
+    package mutating func header(for names: [String]) throws(StoreError) -> (bytes: [UInt8], block: HeaderBlock) {
         if let known, SummaryFields.cover(names) { return known }
         return try header()
     }
 
     /// Whether the message's own header has been read.
-    var hasReadHeader: Bool { head != nil }
+    package var hasReadHeader: Bool { head != nil }
 
     /// The header's bytes, perhaps with some of the body behind them, and its fields.
-    mutating func header() throws(StoreError) -> (bytes: [UInt8], block: HeaderBlock) {
+    package mutating func header() throws(StoreError) -> (bytes: [UInt8], block: HeaderBlock) {
         if let head { return head }
         let file = try file()
         let size = Int(file.size)
@@ -65,7 +65,7 @@ struct MessageReader {
     }
 
     /// The structure, for which the message is read piece by piece.
-    mutating func structure() throws(StoreError) -> Message {
+    package mutating func structure() throws(StoreError) -> Message {
         if let parsed { return parsed }
         let file = try file()
         var scanner = MessageScanner(limits: limits)
@@ -88,7 +88,7 @@ struct MessageReader {
     /// Whether the body, or the header or the body, contains the query.
     ///
     /// A message of one piece is read once, for its structure and for the search.
-    mutating func contains(_ query: TextQuery, inHeader: Bool) throws(StoreError) -> Bool {
+    package mutating func contains(_ query: TextQuery, inHeader: Bool) throws(StoreError) -> Bool {
         let message = try structure()
         let file = try file()
         let whole = whole
@@ -109,14 +109,14 @@ struct MessageReader {
             : try message.bodyContains(query, limits: limits, reading: read)
     }
 
-    mutating func envelope() throws(StoreError) -> Envelope {
+    package mutating func envelope() throws(StoreError) -> Envelope {
         if let parsed { return parsed.envelope }
         let (bytes, block) = try header()
         return Envelope(block, in: bytes.span, limits: limits)
     }
 
     /// Bytes of the file that a section without field names stands for; nil when there is no such part.
-    mutating func range(of text: SectionText, at path: [UInt32]) throws(StoreError) -> Range<Int>? {
+    package mutating func range(of text: SectionText, at path: [UInt32]) throws(StoreError) -> Range<Int>? {
         guard path.isEmpty else { return try structure().range(of: text, at: path.map { Int($0) }) }
         let size = Int(try file().size)
         switch text {
@@ -128,7 +128,7 @@ struct MessageReader {
     }
 
     /// The chosen fields of the message's header, or of the header of a message within it; nil when there is none.
-    mutating func fields(_ selection: HeaderSelection, at path: [UInt32]) throws(StoreError) -> [UInt8]? {
+    package mutating func fields(_ selection: HeaderSelection, at path: [UInt32]) throws(StoreError) -> [UInt8]? {
         if path.isEmpty {
             let (bytes, block) = try header()
             return try block.raw(selection, in: bytes.span, hasBody: hasBody(behind: block))
@@ -141,12 +141,12 @@ struct MessageReader {
     }
 
     /// Whether anything stands behind the message's own header.
-    mutating func hasBody(behind block: HeaderBlock) throws(StoreError) -> Bool {
+    package mutating func hasBody(behind block: HeaderBlock) throws(StoreError) -> Bool {
         try Int(file().size) > block.range.upperBound
     }
 }
 
 extension StoreError {
     /// Messages never change; a file that a foreign hand cut short leaves a literal that cannot be filled.
-    static let shortMessage = StoreError(.damaged, "a message's file is shorter than it was")
+    package static let shortMessage = StoreError(.damaged, "a message's file is shorter than it was")
 }

@@ -1,18 +1,18 @@
 import IMAPCodec
-import MIME
-import ShardFS
+package import MIME
+package import ShardFS
 
 /// One message that a search looks at, of which as much is read as the criteria ask for. Blocks.
-struct SearchCandidate {
-    let number: UInt32
-    let entry: MessageEntry
+package struct SearchCandidate {
+    package let number: UInt32
+    package let entry: MessageEntry
     private let mailbox: Mailbox
     private let limits: ParseLimits
     private let known: Known
     private var kept: Kept?
 
     /// What the read cache has of the message's header; borrowed.
-    enum Known {
+    package enum Known {
         case nothing
         /// The fields of a summary.
         case fields(UnsafeRawBufferPointer)
@@ -25,7 +25,7 @@ struct SearchCandidate {
         init(_ reader: MessageReader) { self.reader = reader }
     }
 
-    init(
+    package init(
         _ number: UInt32, _ entry: MessageEntry, of mailbox: Mailbox, _ known: Known, limits: ParseLimits
     ) {
         self.known = known
@@ -36,7 +36,7 @@ struct SearchCandidate {
     }
 
     /// For what has to be read of the message; to be given back, so that nothing is read twice.
-    mutating func takeReader() -> MessageReader {
+    package mutating func takeReader() -> MessageReader {
         defer { kept = nil }
         if let kept { return kept.reader }
         var fields: [UInt8]?
@@ -44,7 +44,7 @@ struct SearchCandidate {
         return MessageReader(mailbox: mailbox, uid: entry.uid, fields: fields, limits: limits)
     }
 
-    mutating func giveBack(_ reader: MessageReader) { kept = Kept(reader) }
+    package mutating func giveBack(_ reader: MessageReader) { kept = Kept(reader) }
 
     private mutating func reading<R>(_ body: (inout MessageReader) throws(StoreError) -> R) throws(StoreError) -> R {
         var reader = takeReader()
@@ -53,12 +53,12 @@ struct SearchCandidate {
     }
 
     /// The message's summary, made when its own header has been read.
-    mutating func summary() throws(StoreError) -> [UInt8]? {
+    package mutating func summary() throws(StoreError) -> [UInt8]? {
         guard var reader = kept?.reader, reader.hasReadHeader else { return nil }
         return try reader.summary(with: [.fields])
     }
 
-    mutating func matches(_ node: SearchNode, in view: SelectedMailbox) throws(StoreError) -> Bool {
+    package mutating func matches(_ node: SearchNode, in view: SelectedMailbox) throws(StoreError) -> Bool {
         switch node {
         case .not(let node): return try !matches(node, in: view)
         case .any(let nodes):

@@ -1,7 +1,7 @@
-import ShardFS
+package import ShardFS
 
 /// What a search keeps of the messages that it finds. Calls block.
-protocol SearchHarvest: Sendable {
+package protocol SearchHarvest: Sendable {
     /// What it costs to keep a message, on the scale of `SearchNode.cost`.
     var cost: Int { get }
     /// Whether header fields are read of what is found.
@@ -17,22 +17,24 @@ protocol SearchHarvest: Sendable {
 }
 
 extension SearchHarvest {
-    mutating func take(_ number: UInt32, _ uid: UInt32) -> Bool { false }
+    package mutating func take(_ number: UInt32, _ uid: UInt32) -> Bool { false }
 }
 
 /// Numbers and UIDs, in the mailbox's order: all that SEARCH needs.
-struct FoundMessages: SearchHarvest {
-    private(set) var numbers: [UInt32] = []
-    private(set) var uids: [UInt32] = []
+package struct FoundMessages: SearchHarvest {
+    package private(set) var numbers: [UInt32] = []
+    package private(set) var uids: [UInt32] = []
 
-    var cost: Int { 0 }
-    var readsHeader: Bool { false }
+    package init() {}
 
-    mutating func take(_ candidate: inout SearchCandidate) {
+    package var cost: Int { 0 }
+    package var readsHeader: Bool { false }
+
+    package mutating func take(_ candidate: inout SearchCandidate) {
         _ = take(candidate.number, candidate.entry.uid.rawValue)
     }
 
-    mutating func take(_ number: UInt32, _ uid: UInt32) -> Bool {
+    package mutating func take(_ number: UInt32, _ uid: UInt32) -> Bool {
         numbers.append(number)
         uids.append(uid)
         return true

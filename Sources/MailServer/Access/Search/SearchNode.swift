@@ -1,9 +1,9 @@
-import IMAPCodec
-import MIME
-import ShardFS
+package import IMAPCodec
+package import MIME
+package import ShardFS
 
 /// A search criterion with its texts decoded and its names and sets resolved. RFC 9051 section 6.4.4.
-indirect enum SearchNode: Sendable {
+package indirect enum SearchNode: Sendable {
     case always(Bool)
     case flags(MessageFlags)
     case recent
@@ -30,7 +30,7 @@ indirect enum SearchNode: Sendable {
     case every([SearchNode])
 
     /// What it costs to look: 0 the list, 1 the log or the file's date, 2 its header, 3 all of it.
-    var cost: Int {
+    package var cost: Int {
         switch self {
         case .always, .flags, .recent, .numbers, .uids, .largerThan, .smallerThan, .modSeq: 0
         case .received, .receivedUntil, .receivedFrom, .emailID, .saved: 1
@@ -42,7 +42,7 @@ indirect enum SearchNode: Sendable {
     }
 
     /// What the list alone tells of a message; nil when something has to be read.
-    func verdict(on number: UInt32, _ entry: MessageEntry, in view: SelectedMailbox) -> Bool? {
+    package func verdict(on number: UInt32, _ entry: MessageEntry, in view: SelectedMailbox) -> Bool? {
         switch self {
         case .always(let value): return value
         case .flags(let flags): return entry.flags.isSuperset(of: flags)
@@ -71,7 +71,7 @@ indirect enum SearchNode: Sendable {
     }
 
     /// Whether header fields are looked at.
-    var readsHeader: Bool {
+    package var readsHeader: Bool {
         switch self {
         case .sent, .header: true
         case .not(let node): node.readsHeader
@@ -81,7 +81,7 @@ indirect enum SearchNode: Sendable {
     }
 
     /// Whether nothing is looked at but the list, dates, and what extracts have.
-    var isAnsweredByExtracts: Bool {
+    package var isAnsweredByExtracts: Bool {
         switch self {
         case .header(let criterion): criterion.extractNumber != nil
         case .body, .text: false
@@ -92,7 +92,7 @@ indirect enum SearchNode: Sendable {
     }
 
     /// The one criterion that the list alone does not answer, if extracts have its field; nil when there are others.
-    var loneCriterion: HeaderCriterion? {
+    package var loneCriterion: HeaderCriterion? {
         switch self {
         case .header(let criterion): return criterion.extractNumber == nil ? nil : criterion
         case .every(let nodes):
@@ -103,7 +103,7 @@ indirect enum SearchNode: Sendable {
     }
 
     /// Ranges of UIDs outside of which nothing can match; nil when there are none to see at once.
-    var bounds: [ClosedRange<UInt32>]? {
+    package var bounds: [ClosedRange<UInt32>]? {
         switch self {
         case .uids(let ranges): ranges
         case .every(let nodes): nodes.lazy.compactMap(\.bounds).first
@@ -113,16 +113,16 @@ indirect enum SearchNode: Sendable {
 }
 
 /// A text in the fields of one name.
-struct HeaderCriterion: Sendable {
-    let name: String
-    let lowered: [UInt8]
-    let query: TextQuery
+package struct HeaderCriterion: Sendable {
+    package let name: String
+    package let lowered: [UInt8]
+    package let query: TextQuery
     /// Summaries keep these fields.
-    let isKept: Bool
+    package let isKept: Bool
     /// Its number in extracts, if they have it.
-    let extractNumber: UInt8?
+    package let extractNumber: UInt8?
 
-    init(_ name: String, _ query: TextQuery) {
+    package init(_ name: String, _ query: TextQuery) {
         self.name = name
         lowered = Array(name.lowercased().utf8)
         self.query = query
@@ -132,14 +132,21 @@ struct HeaderCriterion: Sendable {
 }
 
 /// Prepares a search for one view.
-struct SearchCompiler {
-    let view: SelectedMailbox
-    let charset: Charset
-    let savedResult: [ClosedRange<UInt32>]
+package struct SearchCompiler {
+    package let view: SelectedMailbox
+    package let charset: Charset
+    package let savedResult: [ClosedRange<UInt32>]
     /// Seconds since 1970.
-    let now: Int64
+    package let now: Int64
 
-    func compile(_ key: IMAPSearchKey) -> SearchNode {
+    package init(view: SelectedMailbox, charset: Charset, savedResult: [ClosedRange<UInt32>], now: Int64) {
+        self.view = view
+        self.charset = charset
+        self.savedResult = savedResult
+        self.now = now
+    }
+
+    package func compile(_ key: IMAPSearchKey) -> SearchNode {
         switch key {
         case .all: return .always(true)
         case .flag(let flag): return node(for: flag)

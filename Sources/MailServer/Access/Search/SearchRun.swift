@@ -1,9 +1,9 @@
-import IMAPCodec
-import MIME
-import ShardFS
+package import IMAPCodec
+package import MIME
+package import ShardFS
 
 /// A search under way, one turn on the pool after the other, so that no search holds a thread for long. Blocks.
-struct SearchRun<Harvest: SearchHarvest>: Sendable {
+package struct SearchRun<Harvest: SearchHarvest>: Sendable {
     private let view: SelectedMailbox
     private let node: SearchNode
     private let ranges: [ClosedRange<UInt32>]
@@ -11,16 +11,16 @@ struct SearchRun<Harvest: SearchHarvest>: Sendable {
     private var next: UInt32 = 1
 
     /// What was found.
-    private(set) var harvest: Harvest
+    package private(set) var harvest: Harvest
     /// Messages looked at, and those there are to look at.
-    private(set) var done = 0
-    let goal: Int
+    package private(set) var done = 0
+    package let goal: Int
     /// What is read of a message is in its extract.
     private let usesExtracts: Bool
     /// When that is one text only.
     private var lone: LoneText?
 
-    init(_ node: SearchNode, in view: SelectedMailbox, limits: ParseLimits, into harvest: Harvest) {
+    package init(_ node: SearchNode, in view: SelectedMailbox, limits: ParseLimits, into harvest: Harvest) {
         self.limits = limits
         self.node = node
         self.view = view
@@ -47,7 +47,7 @@ struct SearchRun<Harvest: SearchHarvest>: Sendable {
     /// Looks at the next messages.
     ///
     /// - Returns: True when there are no more.
-    mutating func step() throws(StoreError) -> Bool {
+    package mutating func step() throws(StoreError) -> Bool {
         let page = view.page(of: ranges, from: next, limit: turn)[...]
         guard node.readsHeader || harvest.readsHeader, let summaries = view.summaries else {
             for (number, entry) in page { try look(at: number, entry, .nothing) }
@@ -170,7 +170,7 @@ private struct LoneText: Sendable {
 
 extension IMAPSearchKey.DateComparison {
     /// Whether a day compares so with the asked one.
-    func holds(_ day: Int64, _ asked: Int64) -> Bool {
+    package func holds(_ day: Int64, _ asked: Int64) -> Bool {
         switch self {
         case .before: day < asked
         case .on: day == asked

@@ -1,12 +1,12 @@
 import Glibc
-import IMAPCodec
+package import IMAPCodec
 import MIME
-import ShardFS
+package import ShardFS
 
 /// The sort keys of the messages that a SORT found, side by side. RFC 5256, RFC 5957.
 ///
 /// A message costs eight bytes, eight more for each criterion, and its texts.
-struct SortTable: SearchHarvest {
+package struct SortTable: SearchHarvest {
     /// Each key once: a message that ties under it ties under its repetition.
     private let criteria: [IMAPSortCriterion]
     private let maximumMessages: Int
@@ -19,17 +19,17 @@ struct SortTable: SearchHarvest {
     /// Octets of a text that count: what differs later ties.
     private static let longestText = 1_024
 
-    init(_ criteria: [IMAPSortCriterion], maximumMessages: Int, maximumTextBytes: Int) {
+    package init(_ criteria: [IMAPSortCriterion], maximumMessages: Int, maximumTextBytes: Int) {
         var seen: Set<IMAPSortCriterion.Key> = []
         self.criteria = criteria.filter { seen.insert($0.key).inserted }
         self.maximumMessages = maximumMessages
         self.maximumTextBytes = maximumTextBytes
     }
 
-    var readsHeader: Bool { cost > 1 }
-    var cost: Int { criteria.map(\.key.cost).max() ?? 0 }
+    package var readsHeader: Bool { cost > 1 }
+    package var cost: Int { criteria.map(\.key.cost).max() ?? 0 }
 
-    mutating func take(_ candidate: inout SearchCandidate) throws(StoreError) {
+    package mutating func take(_ candidate: inout SearchCandidate) throws(StoreError) {
         let (number, entry) = (candidate.number, candidate.entry)
         var reader = candidate.takeReader()
         defer { candidate.giveBack(reader) }
@@ -64,7 +64,7 @@ struct SortTable: SearchHarvest {
     }
 
     /// Numbers and UIDs in the order asked for.
-    func sorted() -> (numbers: [UInt32], uids: [UInt32]) {
+    package func sorted() -> (numbers: [UInt32], uids: [UInt32]) {
         let order = rows.indices.sorted { left, right in isBefore(left, right) }
         return (order.map { rows[$0].number }, order.map { rows[$0].uid })
     }

@@ -1,16 +1,16 @@
-import IMAPCodec
-import MIME
-import ShardFS
+package import IMAPCodec
+package import MIME
+package import ShardFS
 
 /// What a message is sorted by under one criterion.
-enum SortValue: Sendable, Equatable {
+package enum SortValue: Sendable, Equatable {
     case number(Int64)
     /// As i;unicode-casemap compares it.
     case text([UInt8])
 }
 
 extension IMAPSortCriterion.Key {
-    var isText: Bool {
+    package var isText: Bool {
         switch self {
         case .arrival, .date, .size: false
         case .cc, .from, .subject, .to, .displayFrom, .displayTo: true
@@ -18,7 +18,7 @@ extension IMAPSortCriterion.Key {
     }
 
     /// On the scale of `SearchNode.cost`.
-    var cost: Int {
+    package var cost: Int {
         switch self {
         case .size: 0
         case .arrival: 1
@@ -27,7 +27,7 @@ extension IMAPSortCriterion.Key {
     }
 
     /// Blocks.
-    func value(of entry: MessageEntry, _ reader: inout MessageReader) throws(StoreError) -> SortValue {
+    package func value(of entry: MessageEntry, _ reader: inout MessageReader) throws(StoreError) -> SortValue {
         switch self {
         case .arrival: .number(try reader.mailbox.internalDate(of: entry))
         case .size: .number(Int64(entry.size))
@@ -44,19 +44,19 @@ extension IMAPSortCriterion.Key {
 
 extension MessageReader {
     /// Seconds since 1970 of the Date field, else of the message's arrival. RFC 5256 section 2.2.
-    mutating func sentDate(of entry: MessageEntry) throws(StoreError) -> Int64 {
+    package mutating func sentDate(of entry: MessageEntry) throws(StoreError) -> Int64 {
         let (bytes, block) = try header(for: ["date"])
         let date = block.value(of: "date", in: bytes.span).flatMap { HeaderDate(sentDate: $0) }
         return if let date { date.seconds } else { try mailbox.internalDate(of: entry) }
     }
 
-    mutating func baseSubject() throws(StoreError) -> BaseSubject {
+    package mutating func baseSubject() throws(StoreError) -> BaseSubject {
         let (bytes, block) = try header(for: ["subject"])
         return BaseSubject(block.value(of: "subject", in: bytes.span) ?? [])
     }
 
     /// The first address of the envelope's field of that name.
-    mutating func firstAddress(of field: String) throws(StoreError) -> AddressEntry? {
+    package mutating func firstAddress(of field: String) throws(StoreError) -> AddressEntry? {
         let (bytes, block) = try header(for: [field])
         for field in block.all(named: field, in: bytes.span) {
             let found = AddressList.parse(HeaderValue.unfolded(bytes.span, field.value), limit: 1)
@@ -68,7 +68,7 @@ extension MessageReader {
 
 extension AddressEntry {
     /// The envelope's `addr-mailbox`; a group's is its name.
-    var sortMailbox: [UInt8] {
+    package var sortMailbox: [UInt8] {
         switch self {
         case .mailbox(let address): EncodedWord.decode(address.mailbox)
         case .groupStart(let name): EncodedWord.decode(name)
@@ -77,7 +77,7 @@ extension AddressEntry {
     }
 
     /// The DISPLAY sort value. RFC 5957 section 3.
-    var display: [UInt8] {
+    package var display: [UInt8] {
         guard case .mailbox(let address) = self else { return sortMailbox }
         let name = EncodedWord.decode(address.name ?? [])
         if !name.isEmpty { return name }

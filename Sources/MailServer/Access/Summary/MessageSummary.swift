@@ -1,12 +1,12 @@
-import MIME
+package import MIME
 
 /// What mail programs ask for most of a message, ready to be sent: the value that the read cache keeps for it.
 ///
 /// Borrowed bytes; valid as long as they are. Layout, little-endian: ``CacheRecordHead``, five lengths 4 (all ones:
 /// absent), then the sections in that order. Whoever changes the form of any section raises the version: values of
 /// another are not used, and are written anew.
-struct MessageSummary {
-    enum Section: Int, CaseIterable {
+package struct MessageSummary {
+    package enum Section: Int, CaseIterable {
         /// ENVELOPE as it is sent.
         case envelope
         /// BODY as it is sent.
@@ -19,7 +19,7 @@ struct MessageSummary {
         case preview
     }
 
-    static let version: UInt8 = 3
+    package static let version: UInt8 = 3
     private static let headSize = CacheRecordHead.size + 4 * Section.allCases.count
     private static let absent = UInt32.max
 
@@ -28,7 +28,7 @@ struct MessageSummary {
     /// Nil for what is no summary of this version made under these limits.
     ///
     /// - Parameter limits: `ParseLimits.fingerprint`.
-    init?(_ bytes: UnsafeRawBufferPointer, limits: UInt32) {
+    package init?(_ bytes: UnsafeRawBufferPointer, limits: UInt32) {
         guard bytes.count >= Self.headSize, CacheRecordHead(version: Self.version, limits: limits).begins(bytes) else {
             return nil
         }
@@ -42,10 +42,10 @@ struct MessageSummary {
     }
 
     /// Whether the sections are here.
-    func suffices(for sections: Set<Section>) -> Bool { sections.allSatisfy { length($0) != Self.absent } }
+    package func suffices(for sections: Set<Section>) -> Bool { sections.allSatisfy { length($0) != Self.absent } }
 
     /// Whether a client that reads UTF-8 is to get other octets than these, which are for every client.
-    var isForeignText: Bool {
+    package var isForeignText: Bool {
         [.envelope, .body, .bodyStructure].contains { self[$0]?.contains { $0 > 0x7E } ?? false }
     }
 
@@ -56,7 +56,7 @@ struct MessageSummary {
     }
 
     /// Nil when the summary was made without it.
-    subscript(_ section: Section) -> UnsafeRawBufferPointer? {
+    package subscript(_ section: Section) -> UnsafeRawBufferPointer? {
         var start = Self.headSize
         for other in Section.allCases {
             let length = length(other)
@@ -70,7 +70,7 @@ struct MessageSummary {
     }
 
     /// The form that is kept; a section that is nil is absent. Nil when it would be too large to keep.
-    static func encode(limits: ParseLimits, _ section: (Section) -> [UInt8]?) -> [UInt8]? {
+    package static func encode(limits: ParseLimits, _ section: (Section) -> [UInt8]?) -> [UInt8]? {
         var head = CacheRecordHead(version: version, limits: limits.fingerprint).bytes
         var sections: [UInt8] = []
         for kind in Section.allCases {
@@ -84,12 +84,12 @@ struct MessageSummary {
     }
 
     /// Larger ones are not worth their place: such messages are read when somebody asks.
-    static let maximumSize = 16_384
+    package static let maximumSize = 16_384
 }
 
 extension ParseLimits {
     /// Tells limits apart: what a message looks like depends on them.
-    var fingerprint: UInt32 {
+    package var fingerprint: UInt32 {
         var hash: UInt32 = 2_166_136_261
         for value in [depth, parts, headerBytes, addresses, parameters, entries, allHeaderBytes] {
             for shift in stride(from: 0, to: 64, by: 8) {

@@ -1,4 +1,4 @@
-import MIME
+package import MIME
 
 /// What searches ask for most of a header, apart from all else that a summary has, and decoded: what the read cache
 /// keeps besides for messages that were searched once, so that the next search walks a fraction of the memory.
@@ -6,7 +6,7 @@ import MIME
 /// Borrowed bytes; valid as long as they are. Layout, little-endian: ``CacheRecordHead``, then for each field in its order
 /// its name as a number 1, a length 2, and its text; of the Date field the unfolded value. Whoever changes the form raises the version: values of another are not used, and are
 /// written anew.
-struct SearchExtract {
+package struct SearchExtract {
     /// Their places are their numbers; some of those in ``SummaryFields``.
     private static let names = ["date", "subject", "from", "to", "cc", "bcc", "message-id"].map { Array($0.utf8) }
     private static let date: UInt8 = 0
@@ -19,7 +19,7 @@ struct SearchExtract {
     /// Nil for what is no extract of this version made under these limits.
     ///
     /// - Parameter limits: `ParseLimits.fingerprint`.
-    init?(_ bytes: UnsafeRawBufferPointer, limits: UInt32) {
+    package init?(_ bytes: UnsafeRawBufferPointer, limits: UInt32) {
         guard CacheRecordHead(version: Self.version, limits: limits).begins(bytes) else { return nil }
         self.bytes = bytes
     }
@@ -27,12 +27,12 @@ struct SearchExtract {
     /// The number of a field whose text is here; nil for others.
     ///
     /// - Parameter name: in lower case.
-    static func number(ofField name: [UInt8]) -> UInt8? {
+    package static func number(ofField name: [UInt8]) -> UInt8? {
         names.firstIndex(of: name).flatMap { UInt8(exactly: $0) }.flatMap { $0 == date ? nil : $0 }
     }
 
     /// Whether a field of that number contains the matcher's query.
-    func contains(_ matcher: inout TextMatcher, inFieldsNumbered number: UInt8) -> Bool {
+    package func contains(_ matcher: inout TextMatcher, inFieldsNumbered number: UInt8) -> Bool {
         var isFound = false
         forEach { found, text in
             guard found == number else { return true }
@@ -45,7 +45,7 @@ struct SearchExtract {
     }
 
     /// The unfolded value of the first Date field.
-    var date: [UInt8]? {
+    package var date: [UInt8]? {
         var date: [UInt8]?
         forEach { found, value in
             guard found == Self.date else { return true }
@@ -72,7 +72,7 @@ struct SearchExtract {
     /// The form that is kept; nil when a text is too long for it.
     ///
     /// - Parameter fields: a summary's.
-    static func encode(_ fields: UnsafeRawBufferPointer, limits: UInt32) -> [UInt8]? {
+    package static func encode(_ fields: UnsafeRawBufferPointer, limits: UInt32) -> [UInt8]? {
         var bytes = CacheRecordHead(version: version, limits: limits).bytes
         var isComplete = true
         let plain = PlainFields(fields)

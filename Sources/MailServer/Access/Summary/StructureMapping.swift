@@ -1,10 +1,10 @@
-import IMAPCodec
-import MIME
+package import IMAPCodec
+package import MIME
 
 // What the MIME module found, in the protocol's types. RFC 9051 section 7.5.2.
 
 extension IMAPEnvelope {
-    init(_ envelope: Envelope) {
+    package init(_ envelope: Envelope) {
         self.init(
             date: envelope.date, subject: envelope.subject, from: Self.addresses(envelope.from),
             sender: Self.addresses(envelope.sender), replyTo: Self.addresses(envelope.replyTo),
@@ -26,7 +26,7 @@ extension IMAPEnvelope {
 }
 
 extension IMAPBodyStructure {
-    init(_ part: Part) {
+    package init(_ part: Part) {
         let fields = part.fields
         let leaf = Leaf(
             type: fields.type.type, id: fields.id, description: fields.description, encoding: fields.encoding,

@@ -1,21 +1,21 @@
 import IMAPCodec
-import MIME
+package import MIME
 
 /// Makes a message's summary while the message streams in.
-struct SummaryBuilder: Sendable {
+package struct SummaryBuilder: Sendable {
     private let limits: ParseLimits
     private var scanner: MessageScanner
 
-    init(limits: ParseLimits) {
+    package init(limits: ParseLimits) {
         self.limits = limits
         scanner = MessageScanner(limits: limits)
     }
 
     /// Takes the next piece.
-    mutating func feed(_ bytes: Span<UInt8>) { scanner.feed(bytes) }
+    package mutating func feed(_ bytes: Span<UInt8>) { scanner.feed(bytes) }
 
     /// The summary of all that came; nil for a message that is not worth one. To be called once, at the end.
-    mutating func finish() -> [UInt8]? {
+    package mutating func finish() -> [UInt8]? {
         let message = scanner.finish()
         let header = scanner.topHeader ?? []
         let block = HeaderBlock(scanning: header.span, limits: limits)
@@ -27,7 +27,7 @@ extension MessageSummary {
     /// - Parameters:
     ///   - header: the message's own header, perhaps with bytes behind it.
     ///   - preview: nil when it was not asked for.
-    static func make(
+    package static func make(
         of message: Message, header: [UInt8], _ block: HeaderBlock, preview: String?, limits: ParseLimits
     ) -> [UInt8]? {
         let structure = IMAPBodyStructure(message.root)
@@ -46,7 +46,7 @@ extension MessageSummary {
     /// Of a message whose header alone was read.
     ///
     /// - Parameter hasBody: whether anything stands behind it.
-    static func make(
+    package static func make(
         ofHeader header: [UInt8], _ block: HeaderBlock, hasBody: Bool, limits: ParseLimits
     ) -> [UInt8]? {
         encode(limits: limits) { section in

@@ -1,18 +1,18 @@
-import MIME
-import ShardFS
-import ShardIndex
+package import MIME
+package import ShardFS
+package import ShardIndex
 
 /// The read cache's summaries of one mailbox's messages.
-struct SummaryCache: Sendable {
+package struct SummaryCache: Sendable {
     private let index: AccountIndex
     private let key: MailboxKey
-    let limits: ParseLimits
+    package let limits: ParseLimits
 
-    init(_ index: AccountIndex, of snapshot: MailboxSnapshot, limits: ParseLimits) {
+    package init(_ index: AccountIndex, of snapshot: MailboxSnapshot, limits: ParseLimits) {
         self.init(index, mailboxID: snapshot.mailboxID, uidValidity: snapshot.uidValidity, limits: limits)
     }
 
-    init(_ index: AccountIndex, mailboxID: String, uidValidity: UInt32, limits: ParseLimits) {
+    package init(_ index: AccountIndex, mailboxID: String, uidValidity: UInt32, limits: ParseLimits) {
         self.index = index
         self.limits = limits
         key = MailboxKey(id: mailboxID, uidValidity: uidValidity)
@@ -20,7 +20,7 @@ struct SummaryCache: Sendable {
 
     /// Calls `body` with each of `uids`, which ascend, and its summary; nil where there is none. The summaries end with
     /// the call; `body` answers whether to go on.
-    func forEach(_ uids: [UInt32], _ body: (UInt32, MessageSummary?) -> Bool) {
+    package func forEach(_ uids: [UInt32], _ body: (UInt32, MessageSummary?) -> Bool) {
         let fingerprint = limits.fingerprint
         index.forEach(key, uids: uids) { uid, bytes in
             body(uid, bytes.flatMap { MessageSummary($0, limits: fingerprint) })
@@ -28,7 +28,7 @@ struct SummaryCache: Sendable {
     }
 
     /// As `forEach`, with extracts.
-    func forEachExtract(_ uids: ArraySlice<UInt32>, _ body: (UInt32, SearchExtract?) -> Bool) {
+    package func forEachExtract(_ uids: ArraySlice<UInt32>, _ body: (UInt32, SearchExtract?) -> Bool) {
         let fingerprint = limits.fingerprint
         index.forEachExtract(key, uids: uids) { uid, bytes in
             body(uid, bytes.flatMap { SearchExtract($0, limits: fingerprint) })
@@ -36,21 +36,21 @@ struct SummaryCache: Sendable {
     }
 
     /// Keeps what `SearchExtract.encode` made of messages' summaries: found some time later, or never.
-    func keepExtracts(_ extracts: [(uid: UInt32, bytes: [UInt8])]) { index.putExtracts(key, extracts) }
+    package func keepExtracts(_ extracts: [(uid: UInt32, bytes: [UInt8])]) { index.putExtracts(key, extracts) }
 
     /// Keeps a message's summary: found some time later, or never.
-    func keep(_ summary: [UInt8], of uid: UInt32) { index.put(key, uid: uid, summary) }
+    package func keep(_ summary: [UInt8], of uid: UInt32) { index.put(key, uid: uid, summary) }
 
     /// Forgets messages that went; those that still show them read their files.
-    func forget(_ uids: [UID]) { index.remove(key, uids: uids.map(\.rawValue)) }
+    package func forget(_ uids: [UID]) { index.remove(key, uids: uids.map(\.rawValue)) }
 
     /// As ``forget(_:)``, of another mailbox.
-    func forget(_ uids: [UID], ofMailbox mailboxID: String, uidValidity: UInt32) {
+    package func forget(_ uids: [UID], ofMailbox mailboxID: String, uidValidity: UInt32) {
         SummaryCache(index, mailboxID: mailboxID, uidValidity: uidValidity, limits: limits).forget(uids)
     }
 
     /// A copy of a message has the same summary. Blocks.
-    func copy(_ pairs: [(source: UID, target: UID)], toMailbox mailboxID: String, uidValidity: UInt32) {
+    package func copy(_ pairs: [(source: UID, target: UID)], toMailbox mailboxID: String, uidValidity: UInt32) {
         let target = SummaryCache(index, mailboxID: mailboxID, uidValidity: uidValidity, limits: limits)
         let pairs = pairs.sorted { $0.source < $1.source }
         var next = pairs.makeIterator()

@@ -1,8 +1,8 @@
-import MIME
+package import MIME
 
 /// The header fields that summaries keep: those that mail programs show, sort, search and thread by.
-enum SummaryFields {
-    static let names: Set<[UInt8]> = Set(
+package enum SummaryFields {
+    package static let names: Set<[UInt8]> = Set(
         [
             "bcc", "cc", "content-disposition", "content-transfer-encoding", "content-type", "date",
             "disposition-notification-to", "from", "importance", "in-reply-to", "list-id", "list-post",
@@ -11,10 +11,10 @@ enum SummaryFields {
             "x-spam-flag", "x-spam-status", "x-universally-unique-identifier", "x-uniform-type-identifier",
         ].map { Array($0.utf8) })
 
-    static let selection = HeaderSelection.only(names)
+    package static let selection = HeaderSelection.only(names)
 
     /// Whether all of these names are kept, whatever the case of their letters.
-    static func cover(_ asked: some Sequence<String>) -> Bool {
+    package static func cover(_ asked: some Sequence<String>) -> Bool {
         asked.allSatisfy { name in
             names.contains(name.utf8.map { $0 >= 65 && $0 <= 90 ? $0 | 0x20 : $0 })
         }

@@ -1,10 +1,10 @@
 /// Stands for a string where only equality counts: 128 bits that nobody outside of the process can foresee.
-struct Fingerprint: Sendable, Hashable {
+package struct Fingerprint: Sendable, Hashable {
     private let high: Int
     private let low: Int
 
     /// A message id and a subject of the same octets have different fingerprints only by `use`.
-    init(_ bytes: [UInt8], as use: Use) {
+    package init(_ bytes: [UInt8], as use: Use) {
         func hash(_ half: UInt8) -> Int {
             var hasher = Hasher()
             hasher.combine(use)
@@ -16,5 +16,5 @@ struct Fingerprint: Sendable, Hashable {
         low = hash(2)
     }
 
-    enum Use: Sendable { case messageID, subject }
+    package enum Use: Sendable { case messageID, subject }
 }

@@ -2,16 +2,16 @@
 ///
 /// Messages come one by one in the mailbox's order. A message id that no message has so far is a dummy, which becomes
 /// the message when that comes.
-struct ReferenceForest: Sendable {
+package struct ReferenceForest: Sendable {
     /// What there is no of.
-    static let none: Int32 = -1
+    package static let none: Int32 = -1
 
     /// The parent of each node.
-    private(set) var parents: [Int32] = []
+    package private(set) var parents: [Int32] = []
     /// The message of each node, `none` for a dummy.
-    private(set) var messages: [Int32] = []
+    package private(set) var messages: [Int32] = []
     /// The node of each message.
-    private(set) var nodes: [Int32] = []
+    package private(set) var nodes: [Int32] = []
     private var childCounts: [Int32] = []
     private var byID: [Fingerprint: Int32] = [:]
     /// Steps that may still be taken in search of loops.
@@ -22,14 +22,14 @@ struct ReferenceForest: Sendable {
     private static let maximumSteps = 100_000_000
 
     /// Messages and dummies.
-    var count: Int { parents.count }
+    package var count: Int { parents.count }
 
     /// Adds the next message.
     ///
     /// - Parameters:
     ///   - id: nil without a valid one; one that an earlier message has counts as none.
     ///   - references: the oldest ancestor first.
-    mutating func add(_ id: Fingerprint?, references: [Fingerprint]) {
+    package mutating func add(_ id: Fingerprint?, references: [Fingerprint]) {
         let node = takeNode(id)
         var last = Self.none
         for reference in references {

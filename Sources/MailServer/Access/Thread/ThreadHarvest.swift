@@ -1,25 +1,30 @@
-import IMAPCodec
+package import IMAPCodec
 import MIME
-import ShardFS
+package import ShardFS
 
 /// A message as threading sees it.
-struct ThreadedMessage: Sendable {
-    var number: UInt32
-    var uid: UInt32
+package struct ThreadedMessage: Sendable {
+    package var number: UInt32
+    package var uid: UInt32
     /// Seconds since 1970.
-    var sentDate: Int64
+    package var sentDate: Int64
     /// Nil without a base subject.
-    var subject: Fingerprint?
-    var isReplyOrForward = false
+    package var subject: Fingerprint?
+    package var isReplyOrForward = false
 }
 
 /// What THREAD keeps of the messages found. RFC 5256 section 3.
-struct ThreadHarvest: SearchHarvest {
-    enum Algorithm: Sendable { case references, orderedSubject }
+package struct ThreadHarvest: SearchHarvest {
+    package enum Algorithm: Sendable { case references, orderedSubject }
 
-    struct Limits: Sendable {
-        var messages: Int
-        var messageIDs: Int
+    package struct Limits: Sendable {
+        package var messages: Int
+        package var messageIDs: Int
+
+        package init(messages: Int, messageIDs: Int) {
+            self.messages = messages
+            self.messageIDs = messageIDs
+        }
     }
 
     private let algorithm: Algorithm
@@ -30,15 +35,15 @@ struct ThreadHarvest: SearchHarvest {
     /// References of one message that are followed, the nearest ones.
     private static let longestAncestry = 1_000
 
-    init(_ algorithm: Algorithm, limits: Limits) {
+    package init(_ algorithm: Algorithm, limits: Limits) {
         self.algorithm = algorithm
         self.limits = limits
     }
 
-    var cost: Int { 2 }
-    var readsHeader: Bool { true }
+    package var cost: Int { 2 }
+    package var readsHeader: Bool { true }
 
-    mutating func take(_ candidate: inout SearchCandidate) throws(StoreError) {
+    package mutating func take(_ candidate: inout SearchCandidate) throws(StoreError) {
         let (number, entry) = (candidate.number, candidate.entry)
         var reader = candidate.takeReader()
         defer { candidate.giveBack(reader) }
@@ -77,7 +82,7 @@ struct ThreadHarvest: SearchHarvest {
     }
 
     /// The answer. Takes its time: not on an event loop.
-    func tokens(byUID: Bool) -> [IMAPThreadToken] {
+    package func tokens(byUID: Bool) -> [IMAPThreadToken] {
         let tree =
             switch algorithm {
             case .references: ThreadTree(messages, linkedBy: forest)

@@ -2,7 +2,7 @@
 
 extension ThreadTree {
     /// - Parameter forest: has one node for each of the messages.
-    init(_ messages: [ThreadedMessage], linkedBy forest: ReferenceForest) {
+    package init(_ messages: [ThreadedMessage], linkedBy forest: ReferenceForest) {
         self.init(messages)
         adopt(forest)
         gatherSubjects(messages)

@@ -1,23 +1,23 @@
-import IMAPCodec
+package import IMAPCodec
 
 /// Threads of messages: each message has a parent, which is a message, a dummy, or none for the head of a thread.
 ///
 /// Nothing in it recurses: how deep a thread is, strangers decide.
-struct ThreadTree {
+package struct ThreadTree {
     private static let none = ReferenceForest.none
 
     /// The parents of the messages, and behind them of the dummies.
-    var parents: [Int32]
+    package var parents: [Int32]
     private let messageCount: Int
     /// The messages by sent date, then by number.
-    let order: [Int32]
+    package let order: [Int32]
     /// The place of each message in this order; behind them that of each dummy's first child.
-    var ranks: [Int32]
+    package var ranks: [Int32]
     /// Dummies that went into another one.
-    var heirs: [Int32: Int32] = [:]
+    package var heirs: [Int32: Int32] = [:]
 
     /// Messages without links.
-    init(_ messages: [ThreadedMessage]) {
+    package init(_ messages: [ThreadedMessage]) {
         messageCount = messages.count
         parents = Array(repeating: Self.none, count: messages.count)
         order = messages.indices.map { Int32($0) }.sorted { left, right in
@@ -28,32 +28,32 @@ struct ThreadTree {
         for (rank, message) in order.enumerated() { ranks[Int(message)] = Int32(rank) }
     }
 
-    func isDummy(_ node: Int32) -> Bool { Int(node) >= messageCount }
+    package func isDummy(_ node: Int32) -> Bool { Int(node) >= messageCount }
 
     /// The message, or a dummy's first child.
-    func firstMessage(of node: Int32) -> Int32 { order[Int(ranks[Int(node)])] }
+    package func firstMessage(of node: Int32) -> Int32 { order[Int(ranks[Int(node)])] }
 
     /// Heads of threads, by sent date.
-    func heads() -> [Int32] {
+    package func heads() -> [Int32] {
         parents.indices.lazy.map { Int32($0) }
             .filter { parents[Int($0)] == Self.none && heirs[$0] == nil }
             .sorted { ranks[Int($0)] < ranks[Int($1)] }
     }
 
     /// Adds a dummy without children.
-    mutating func addDummy() -> Int32 {
+    package mutating func addDummy() -> Int32 {
         parents.append(Self.none)
         ranks.append(.max)
         return Int32(parents.count - 1)
     }
 
-    mutating func link(_ child: Int32, to parent: Int32) {
+    package mutating func link(_ child: Int32, to parent: Int32) {
         parents[Int(child)] = parent
         if isDummy(parent) { ranks[Int(parent)] = min(ranks[Int(parent)], ranks[Int(child)]) }
     }
 
     /// Gives the children of a dummy to another one.
-    mutating func merge(_ dummy: Int32, into heir: Int32) {
+    package mutating func merge(_ dummy: Int32, into heir: Int32) {
         heirs[dummy] = heir
         ranks[Int(heir)] = min(ranks[Int(heir)], ranks[Int(dummy)])
     }
@@ -61,7 +61,7 @@ struct ThreadTree {
     // MARK: ORDEREDSUBJECT
 
     /// The first message of each base subject heads a thread, whose other messages are its children.
-    init(orderedSubjects messages: [ThreadedMessage]) {
+    package init(orderedSubjects messages: [ThreadedMessage]) {
         self.init(messages)
         var first: [Fingerprint?: Int32] = [:]
         for message in order {
@@ -73,7 +73,7 @@ struct ThreadTree {
     // MARK: The answer
 
     /// The threads as RFC 5256 section 4 writes them, siblings by sent date.
-    func tokens(_ number: (Int) -> UInt32) -> [IMAPThreadToken] {
+    package func tokens(_ number: (Int) -> UInt32) -> [IMAPThreadToken] {
         var firstChildren = Array(repeating: Self.none, count: parents.count)
         var nextSiblings = Array(repeating: Self.none, count: messageCount)
         // From the last to the first, so that each goes in front.

@@ -1,10 +1,10 @@
-import ShardFS
+package import ShardFS
 
 // Which UIDs are not there: what a client that comes back is told as VANISHED. RFC 7162 sections 3.2.5 and 3.2.6.
 
 extension SelectedMailbox {
     /// The highest UID that a message of the mailbox can have had when the view was made; 0 when there was none.
-    var highestPossibleUID: UInt32 { max(snapshot.uidNext > 0 ? snapshot.uidNext.rawValue - 1 : 0, largestUID) }
+    package var highestPossibleUID: UInt32 { max(snapshot.uidNext > 0 ? snapshot.uidNext.rawValue - 1 : 0, largestUID) }
 
     /// The UIDs of `ranges` that are gone and were gone before this view: ascending and disjoint.
     ///
@@ -12,7 +12,7 @@ extension SelectedMailbox {
     ///   - expunged: what the engine remembers as expunged, ascending; nil when it does not reach back that far, so
     ///     that every UID which is not there is the answer (RFC 7162 section 5.1).
     ///   - ranges: ascending and disjoint.
-    func vanished(_ expunged: [UID]?, in ranges: [ClosedRange<UInt32>]) -> [ClosedRange<UInt32>] {
+    package func vanished(_ expunged: [UID]?, in ranges: [ClosedRange<UInt32>]) -> [ClosedRange<UInt32>] {
         guard let expunged else { return gaps(in: ranges) }
         let highest = highestPossibleUID
         return .init(
@@ -49,7 +49,7 @@ extension SelectedMailbox {
     /// The highest UID of which the client has shown that it knows its number: it knows of all expunges up to there.
     ///
     /// - Returns: 0 when the client's data fit nowhere.
-    func highestMatch(_ data: MatchData) -> UInt32 {
+    package func highestMatch(_ data: MatchData) -> UInt32 {
         var highest: UInt32 = 0
         data.forEach { number, uid in
             guard number <= count else { return false }
@@ -60,7 +60,7 @@ extension SelectedMailbox {
     }
 
     /// Sequence numbers and the UIDs that a client takes them to have. RFC 7162 section 3.2.5.2.
-    struct MatchData: Sendable {
+    package struct MatchData: Sendable {
         private let numbers: [ClosedRange<UInt32>]
         private let uids: [ClosedRange<UInt32>]
 
@@ -68,7 +68,7 @@ extension SelectedMailbox {
         ///
         /// - Parameters:
         ///   - numbers: ascending and disjoint, as `uids` is.
-        init?(numbers: [ClosedRange<UInt32>], uids: [ClosedRange<UInt32>]) {
+        package init?(numbers: [ClosedRange<UInt32>], uids: [ClosedRange<UInt32>]) {
             func total(_ ranges: [ClosedRange<UInt32>]) -> UInt64 { ranges.reduce(0) { $0 + UInt64($1.count) } }
             guard total(numbers) == total(uids) else { return nil }
             self.numbers = numbers
@@ -76,7 +76,7 @@ extension SelectedMailbox {
         }
 
         /// Gives the pairs in ascending order to `body`, until it is not true any more.
-        func forEach(_ body: (_ number: UInt32, _ uid: UInt32) -> Bool) {
+        package func forEach(_ body: (_ number: UInt32, _ uid: UInt32) -> Bool) {
             var uidRange = 0
             var uidOffset: UInt32 = 0
             for range in numbers {

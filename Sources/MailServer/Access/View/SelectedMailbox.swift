@@ -1,30 +1,30 @@
-import ShardFS
+package import ShardFS
 
 /// A session's own view of the mailbox that it has selected: what its client has been told.
 ///
 /// It is the engine's list, whose memory it shares, and beside it the messages that were expunged since and that the
 /// client has not been told of yet. Sequence numbers are those of the list as long as there are none of these, so a
 /// view costs no map. RFC 3501 sections 5.5 and 7.4.1.
-struct SelectedMailbox: Sendable {
-    let mailbox: Mailbox
+package struct SelectedMailbox: Sendable {
+    package let mailbox: Mailbox
     /// EXAMINE, or a store that takes no changes.
-    let isReadOnly: Bool
+    package let isReadOnly: Bool
     /// What the read cache keeps of its messages; nil without one.
-    let summaries: SummaryCache?
+    package let summaries: SummaryCache?
     /// What the engine said last; all its messages have been told.
-    private(set) var snapshot: MailboxSnapshot
+    package private(set) var snapshot: MailboxSnapshot
     /// Gone, but not for the client; ascending.
-    private(set) var ghosts: [MessageEntry] = []
+    package private(set) var ghosts: [MessageEntry] = []
     /// Highest UID ever told.
-    private(set) var lastUID: UInt32
+    package private(set) var lastUID: UInt32
     /// The client has been told of everything up to this mod-sequence: it stays behind while expunges are held back, so
     /// that a client which comes back with it misses none of them (RFC 7162 section 3.2).
-    private(set) var toldModSeq: ModSeq
+    package private(set) var toldModSeq: ModSeq
     /// UIDs that are \Recent to this session: ascending and disjoint.
-    private(set) var recent: [ClosedRange<UInt32>] = []
+    package private(set) var recent: [ClosedRange<UInt32>] = []
 
     /// - Parameter recentFrom: first UID that is \Recent to this session.
-    init(
+    package init(
         mailbox: Mailbox, isReadOnly: Bool, snapshot: MailboxSnapshot, recentFrom: UInt32, summaries: SummaryCache?
     ) {
         self.mailbox = mailbox
@@ -39,22 +39,22 @@ struct SelectedMailbox: Sendable {
     // MARK: Numbers
 
     /// Messages, as the client counts them.
-    var count: Int { snapshot.messages.count + ghosts.count }
+    package var count: Int { snapshot.messages.count + ghosts.count }
 
     /// The largest UID that the client can mean by `*`; 0 when there is none.
-    var largestUID: UInt32 {
+    package var largestUID: UInt32 {
         max(snapshot.messages.last?.uid.rawValue ?? 0, ghosts.last?.uid.rawValue ?? 0)
     }
 
     /// The sequence number of a UID that is in the view.
-    func sequenceNumber(of uid: UInt32) -> UInt32 { UInt32(clamping: count(below: uid) + 1) }
+    package func sequenceNumber(of uid: UInt32) -> UInt32 { UInt32(clamping: count(below: uid) + 1) }
 
-    func count(below uid: UInt32) -> Int {
+    package func count(below uid: UInt32) -> Int {
         snapshot.messages.count(below: UID(uid)) + (ghosts.isEmpty ? 0 : ghostIndex(uid))
     }
 
     /// The UID of a sequence number, which must be 1 to `count`.
-    func uid(at number: UInt32) -> UInt32? {
+    package func uid(at number: UInt32) -> UInt32? {
         guard number >= 1, number <= count else { return nil }
         let index = Int(number) - 1
         if ghosts.isEmpty { return snapshot.messages[index].uid.rawValue }
@@ -71,19 +71,19 @@ struct SelectedMailbox: Sendable {
     }
 
     /// The message as the client knows it, also when it is gone.
-    func entry(of uid: UInt32) -> MessageEntry? {
+    package func entry(of uid: UInt32) -> MessageEntry? {
         if let entry = snapshot.messages.entry(of: UID(uid)) { return entry }
         let index = ghostIndex(uid)
         return index < ghosts.count && ghosts[index].uid.rawValue == uid ? ghosts[index] : nil
     }
 
-    func isGhost(_ uid: UInt32) -> Bool {
+    package func isGhost(_ uid: UInt32) -> Bool {
         let index = ghostIndex(uid)
         return index < ghosts.count && ghosts[index].uid.rawValue == uid
     }
 
     /// How many messages that are gone stand in front of a UID.
-    func ghostCount(below uid: UInt32) -> Int { ghosts.isEmpty ? 0 : ghostIndex(uid) }
+    package func ghostCount(below uid: UInt32) -> Int { ghosts.isEmpty ? 0 : ghostIndex(uid) }
 
     /// How many ghosts have a lower UID.
     private func ghostIndex(_ uid: UInt32) -> Int {
@@ -98,9 +98,9 @@ struct SelectedMailbox: Sendable {
 
     // MARK: Recent
 
-    func isRecent(_ uid: UInt32) -> Bool { recent.contains { $0.contains(uid) } }
+    package func isRecent(_ uid: UInt32) -> Bool { recent.contains { $0.contains(uid) } }
 
-    var recentCount: UInt32 {
+    package var recentCount: UInt32 {
         var total = 0
         for range in recent {
             let below = range.upperBound == .max ? count : count(below: range.upperBound + 1)
@@ -110,14 +110,14 @@ struct SelectedMailbox: Sendable {
     }
 
     /// No message is \Recent any more: the client has no such flag.
-    mutating func forgetRecent() { recent = [] }
+    package mutating func forgetRecent() { recent = [] }
 
     // MARK: Sets
 
     /// UIDs that a client's set of UIDs or sequence numbers stands for, as ranges of UIDs: ascending and disjoint.
     ///
     /// - Parameter ranges: resolved and merged; sequence numbers beyond the last one are passed over.
-    func uidRanges(_ ranges: [ClosedRange<UInt32>], byUID: Bool) -> [ClosedRange<UInt32>] {
+    package func uidRanges(_ ranges: [ClosedRange<UInt32>], byUID: Bool) -> [ClosedRange<UInt32>] {
         guard !byUID else { return ranges }
         return ranges.compactMap { range in
             guard let first = uid(at: range.lowerBound),
@@ -136,10 +136,10 @@ struct SelectedMailbox: Sendable {
     }
 
     /// How many messages of the view are in `ranges` of UIDs.
-    func count(in ranges: [ClosedRange<UInt32>]) -> Int { numbers(in: ranges).reduce(0) { $0 + $1.count } }
+    package func count(in ranges: [ClosedRange<UInt32>]) -> Int { numbers(in: ranges).reduce(0) { $0 + $1.count } }
 
     /// The part of `ranges` of UIDs that holds those of their messages that stand at `window`, counted from 0.
-    func uidRanges(of ranges: [ClosedRange<UInt32>], at window: Range<Int>) -> [ClosedRange<UInt32>] {
+    package func uidRanges(of ranges: [ClosedRange<UInt32>], at window: Range<Int>) -> [ClosedRange<UInt32>] {
         var passed = 0
         var found: [ClosedRange<UInt32>] = []
         for numbers in numbers(in: ranges) {
@@ -156,7 +156,7 @@ struct SelectedMailbox: Sendable {
     }
 
     /// The UIDs of the view that are in `ranges`, ascending.
-    func uids(in ranges: [ClosedRange<UInt32>]) -> [UID] {
+    package func uids(in ranges: [ClosedRange<UInt32>]) -> [UID] {
         var found: [UID] = []
         for range in ranges {
             let firstGhost = ghostIndex(range.lowerBound)
@@ -177,7 +177,7 @@ struct SelectedMailbox: Sendable {
     }
 
     /// Messages of `ranges` from UID `from` on, ascending, at most `limit`.
-    func page(
+    package func page(
         of ranges: [ClosedRange<UInt32>], from: UInt32, limit: Int
     ) -> [(number: UInt32, entry: MessageEntry)] {
         var page: [(number: UInt32, entry: MessageEntry)] = []
@@ -219,7 +219,7 @@ struct SelectedMailbox: Sendable {
     ///   - expunges: whether the client may be told of expunged messages at this point.
     ///   - recentFrom: first UID that is \Recent to this session of those that are new.
     /// - Returns: what to tell the client; nil when the view cannot be brought up to date, so that the session must end.
-    mutating func update(
+    package mutating func update(
         to new: MailboxSnapshot, expunges: Bool, recentFrom: UInt32 = .max
     ) -> ViewNews? {
         guard new.uidValidity == snapshot.uidValidity, new.mailboxID == snapshot.mailboxID else { return nil }

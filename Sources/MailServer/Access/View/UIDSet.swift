@@ -4,13 +4,13 @@ import ShardFS
 
 extension Array where Element == ClosedRange<UInt32> {
     /// Joins ascending numbers into ranges.
-    init(ascending numbers: some Sequence<UInt32>) {
+    package init(ascending numbers: some Sequence<UInt32>) {
         self = []
         for number in numbers { append(joining: number) }
     }
 
     /// Adds a number; joins it to the last range when it follows it.
-    mutating func append(joining number: UInt32) {
+    package mutating func append(joining number: UInt32) {
         if let last, last.upperBound != .max, last.upperBound + 1 == number {
             self[count - 1] = last.lowerBound...number
         } else {
@@ -19,7 +19,7 @@ extension Array where Element == ClosedRange<UInt32> {
     }
 
     /// Whether one of these ascending, disjoint ranges holds a number.
-    func covers(_ number: UInt32) -> Bool {
+    package func covers(_ number: UInt32) -> Bool {
         var low = 0
         var high = count
         while low < high {

@@ -1,23 +1,23 @@
-import ShardFS
+package import ShardFS
 
 /// What a client is to be told of its mailbox.
-struct ViewNews: Sendable {
+package struct ViewNews: Sendable {
     /// Numbers as they were before any of these went, ascending and disjoint; and the UIDs that they had.
-    var expunged: [ClosedRange<UInt32>] = []
-    var vanished: [ClosedRange<UInt32>] = []
+    package var expunged: [ClosedRange<UInt32>] = []
+    package var vanished: [ClosedRange<UInt32>] = []
     /// Set when there are keywords that the client has not heard of.
-    var keywords: KeywordTable?
+    package var keywords: KeywordTable?
     /// The UIDs among which those with a higher mod-sequence than `changedSince` have changed.
-    var changed: ClosedRange<UInt32>?
-    var changedSince: ModSeq = 0
+    package var changed: ClosedRange<UInt32>?
+    package var changedSince: ModSeq = 0
     /// The number of messages, when some arrived.
-    var exists: UInt32?
-    var recent: UInt32?
+    package var exists: UInt32?
+    package var recent: UInt32?
 }
 
 extension ViewNews {
     /// A message has gone; they come in ascending order.
-    mutating func addGone(number: Int, uid: UInt32) {
+    package mutating func addGone(number: Int, uid: UInt32) {
         expunged.append(joining: UInt32(clamping: number))
         vanished.append(joining: uid)
     }

@@ -1,5 +1,5 @@
 /// The answer to a login, for every protocol.
-public enum LoginOutcome: Sendable, Equatable {
+package enum LoginOutcome: Sendable, Equatable {
     case accepted(UserAccount)
     /// No such account, or not its password. The two are not told apart, in content or in time.
     case refused
@@ -12,20 +12,20 @@ public enum LoginOutcome: Sendable, Equatable {
 }
 
 /// The evidence on which a login is decided.
-public enum LoginAttempt: Sendable, Hashable {
+package enum LoginAttempt: Sendable, Hashable {
     case password(user: String, [UInt8])
     /// The end of a SCRAM exchange: whether the client has proven that it knows the password.
     case proof(user: String, isRight: Bool)
 
     /// The octets of a name as text; nil for those that cannot be anybody's name.
-    static func name(_ octets: [UInt8]) -> String? {
+    package static func name(_ octets: [UInt8]) -> String? {
         guard !octets.contains(0) else { return nil }
         return String(validating: octets, as: UTF8.self)
     }
 }
 
 /// The start of a login by SCRAM.
-public enum SCRAMLookup: Sendable, Equatable {
+package enum SCRAMLookup: Sendable, Equatable {
     /// The account's credentials; made-up ones for an unknown name, so that the two are not told apart.
     case credentials(SCRAMCredentials)
     /// Too many failures came from this address.
@@ -37,7 +37,7 @@ public enum SCRAMLookup: Sendable, Equatable {
 /// Decides the logins of a session. Calls come from many connections at once.
 ///
 /// A `user` is the text that the client sent, mostly an address; nothing about it is known to be true.
-public protocol LoginChecker: Sendable {
+package protocol LoginChecker: Sendable {
     /// Decides a login from `remoteAddress`, and counts it when it fails.
     func decide(_ attempt: LoginAttempt, from remoteAddress: String) async -> LoginOutcome
 

@@ -1,23 +1,24 @@
 import DurableFiles
-public import Logging
+package import Logging
 import NIOConcurrencyHelpers
 import Primitives
+package import ServerRuntime
 import ShardFS
 
 /// The reloadable settings of a ``LoginService``.
-public struct LoginSettings: Sendable, Equatable {
+package struct LoginSettings: Sendable, Equatable {
     /// The domain of a name without one; nil when there is none, and such names are refused.
-    public var defaultDomain: String?
+    package var defaultDomain: String?
 
-    public init(defaultDomain: String?) { self.defaultDomain = defaultDomain }
+    package init(defaultDomain: String?) { self.defaultDomain = defaultDomain }
 }
 
 /// Decides logins: the one place that does, for all protocols.
 ///
 /// An address with too many failures is locked out before its password is looked at, by whatever protocol and mechanism
 /// it comes.
-public final class LoginService: LoginChecker, UpdatableComponent {
-    public typealias Settings = LoginSettings
+package final class LoginService: LoginChecker, UpdatableComponent {
+    package typealias Settings = LoginSettings
 
     private let accounts: AccountStore
     private let filePool: BlockingPool
@@ -40,7 +41,7 @@ public final class LoginService: LoginChecker, UpdatableComponent {
     ///   - decoySecret: the key of the salts that unknown names show to SCRAM; the same after each start, lest such a
     ///     name be known by its changing salt.
     ///   - now: monotonic nanoseconds.
-    public init(
+    package init(
         accounts: AccountStore, filePool: BlockingPool, passwordPool: BlockingPool, limits: ConnectionLimits,
         logger: Logger, settings: LoginSettings, decoyIterations: Int = PasswordHash.usualIterations,
         decoySecret: [UInt8], now: @escaping @Sendable () -> Int64
@@ -59,9 +60,9 @@ public final class LoginService: LoginChecker, UpdatableComponent {
     }
 
     /// Takes new settings; they hold from the next login on.
-    public func update(_ new: LoginSettings) { settings.withLockedValue { $0 = new } }
+    package func update(_ new: LoginSettings) { settings.withLockedValue { $0 = new } }
 
-    public func decide(_ attempt: LoginAttempt, from remoteAddress: String) async -> LoginOutcome {
+    package func decide(_ attempt: LoginAttempt, from remoteAddress: String) async -> LoginOutcome {
         let client = IPAddress(remoteAddress)
         if isLockedOut(client) { return .lockedOut }
         let outcome: LoginOutcome =
@@ -74,7 +75,7 @@ public final class LoginService: LoginChecker, UpdatableComponent {
         return outcome
     }
 
-    public func scramCredentials(of user: String, from remoteAddress: String) async -> SCRAMLookup {
+    package func scramCredentials(of user: String, from remoteAddress: String) async -> SCRAMLookup {
         if isLockedOut(IPAddress(remoteAddress)) { return .lockedOut }
         let name = qualified(user)
         let address = try? AccountAddress(login: name)

@@ -1,13 +1,13 @@
 import Crypto
-import DurableFiles
+package import DurableFiles
 import NIOConcurrencyHelpers
-import ShardFS
+package import ShardFS
 
 /// Passwords found right a moment ago, so that a client that opens many connections pays for one hash.
 ///
 /// An entry is a keyed digest of account and password under a key made for this process, so memory holds no
 /// password and no value that a dictionary attack elsewhere could use. It holds only while user.json is unchanged.
-final class VerifiedCredentialCache: Sendable {
+package final class VerifiedCredentialCache: Sendable {
     private struct Entry {
         var digest: [UInt8]
         var stamp: FileStamp
@@ -22,13 +22,13 @@ final class VerifiedCredentialCache: Sendable {
     /// - Parameters:
     ///   - lifetime: nanoseconds from the verification; a hit does not prolong it.
     ///   - capacity: accounts kept; one password each.
-    init(lifetime: Int64 = 60_000_000_000, capacity: Int = 10_000) {
+    package init(lifetime: Int64 = 60_000_000_000, capacity: Int = 10_000) {
         self.lifetime = lifetime
         self.capacity = capacity
     }
 
     /// - Parameter now: monotonic nanoseconds.
-    func contains(_ address: AccountAddress, _ password: [UInt8], _ stamp: FileStamp, now: Int64) -> Bool {
+    package func contains(_ address: AccountAddress, _ password: [UInt8], _ stamp: FileStamp, now: Int64) -> Bool {
         let digest = digest(address, password)
         return entries.withLockedValue { entries in
             guard let entry = entries[address] else { return false }
@@ -40,7 +40,7 @@ final class VerifiedCredentialCache: Sendable {
         }
     }
 
-    func insert(_ address: AccountAddress, _ password: [UInt8], _ stamp: FileStamp, now: Int64) {
+    package func insert(_ address: AccountAddress, _ password: [UInt8], _ stamp: FileStamp, now: Int64) {
         let entry = Entry(digest: digest(address, password), stamp: stamp, expires: now &+ lifetime)
         entries.withLockedValue { entries in
             if entries[address] == nil, entries.count >= capacity {
@@ -52,7 +52,7 @@ final class VerifiedCredentialCache: Sendable {
         }
     }
 
-    var count: Int { entries.withLockedValue { $0.count } }
+    package var count: Int { entries.withLockedValue { $0.count } }
 
     private func digest(_ address: AccountAddress, _ password: [UInt8]) -> [UInt8] {
         // An address contains no NUL, so the two parts cannot be confused.

@@ -1,5 +1,5 @@
 /// The SASL mechanisms that the server offers.
-enum SASLMechanism: String, Sendable, CaseIterable {
+package enum SASLMechanism: String, Sendable, CaseIterable {
     /// RFC 4616.
     case plain = "PLAIN"
     /// draft-murchison-sasl-login: never a standard, but the only one of many old programs.
@@ -8,12 +8,12 @@ enum SASLMechanism: String, Sendable, CaseIterable {
     case scramSHA256 = "SCRAM-SHA-256"
 
     /// The order of preference: a password that is not sent cannot be stolen on the way.
-    static let preferred: [SASLMechanism] = [.scramSHA256, .plain, .login]
+    package static let preferred: [SASLMechanism] = [.scramSHA256, .plain, .login]
 }
 
 /// Why a client's message is refused. Texts hold nothing of the client's.
-struct SASLFailure: Error, Sendable, Equatable {
-    enum Kind: Sendable {
+package struct SASLFailure: Error, Sendable, Equatable {
+    package enum Kind: Sendable {
         /// The message is not of the mechanism's form.
         case malformed
         /// The client wants what is not offered.
@@ -24,6 +24,6 @@ struct SASLFailure: Error, Sendable, Equatable {
         case refused
     }
 
-    var kind: Kind
-    var text: String
+    package var kind: Kind
+    package var text: String
 }

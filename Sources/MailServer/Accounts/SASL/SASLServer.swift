@@ -2,9 +2,9 @@
 ///
 /// A value without socket or clock. The protocol owns the form on the wire: base64, the initial response, giving up
 /// with `*`. Behind a decision or a failure the exchange is over, and every further message is refused.
-struct SASLServer: Sendable {
+package struct SASLServer: Sendable {
     /// The session's part of the exchange, in answer to a message.
-    enum Step: Sendable, Equatable {
+    package enum Step: Sendable, Equatable {
         /// Send this, and read the client's next message.
         case challenge([UInt8])
         /// Look up the user's credentials for ``found(_:)``.
@@ -16,7 +16,7 @@ struct SASLServer: Sendable {
     }
 
     /// The octets that PLAIN and LOGIN take as a name or password.
-    enum Credentials: Sendable {
+    package enum Credentials: Sendable {
         /// Any: those that are no text are wrong ones.
         case octets
         /// UTF-8 without NUL, and a name that is not empty: all else is malformed.
@@ -40,7 +40,7 @@ struct SASLServer: Sendable {
     private let nonce: String
 
     /// - Parameter nonce: the server's half of a SCRAM nonce; random for every exchange, printable ASCII without a comma.
-    init(_ mechanism: SASLMechanism, credentials: Credentials, nonce: String) {
+    package init(_ mechanism: SASLMechanism, credentials: Credentials, nonce: String) {
         state =
             switch mechanism {
             case .plain: .plain
@@ -53,14 +53,14 @@ struct SASLServer: Sendable {
 
     /// Begins the exchange.
     /// - Parameter initialResponse: the message that came with the command, which may be empty; nil when none did.
-    mutating func begin(_ initialResponse: [UInt8]?) -> Step {
+    package mutating func begin(_ initialResponse: [UInt8]?) -> Step {
         if let initialResponse { return receive(initialResponse) }
         if case .loginUser = state { return .challenge(Array("Username:".utf8)) }
         return .challenge([])
     }
 
     /// Takes the client's next message.
-    mutating func receive(_ message: [UInt8]) -> Step {
+    package mutating func receive(_ message: [UInt8]) -> Step {
         let state = state
         self.state = .over
         do throws(SASLFailure) {
@@ -86,7 +86,7 @@ struct SASLServer: Sendable {
     }
 
     /// Takes the credentials that ``Step/lookUp(user:)`` asked for.
-    mutating func found(_ credentials: SCRAMCredentials) -> Step {
+    package mutating func found(_ credentials: SCRAMCredentials) -> Step {
         guard case .scramLookup(let user, var exchange) = state else {
             state = .over
             return .failed(Self.over)

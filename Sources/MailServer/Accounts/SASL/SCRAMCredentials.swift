@@ -1,20 +1,20 @@
 import Crypto
 
 /// What a server must know of a password for SCRAM-SHA-256. RFC 5802 section 3, RFC 7677.
-public struct SCRAMCredentials: Sendable, Equatable {
+package struct SCRAMCredentials: Sendable, Equatable {
     /// SHA-256's; the salted password must have as many bytes.
-    static let keyLength = 32
+    package static let keyLength = 32
 
-    let salt: [UInt8]
-    let iterations: Int
-    let storedKey: [UInt8]
-    let serverKey: [UInt8]
+    package let salt: [UInt8]
+    package let iterations: Int
+    package let storedKey: [UInt8]
+    package let serverKey: [UInt8]
 
     /// From a password's hash: PBKDF2 with HMAC-SHA256 is RFC 5802's Hi, over the same salt and count, as long as it has
     /// at least one whole block of SHA-256. Further blocks of a longer hash do not matter.
     ///
     /// Nil for a shorter one, which cannot serve.
-    init?(_ hash: PasswordHash) {
+    package init?(_ hash: PasswordHash) {
         guard hash.hash.count >= Self.keyLength else { return nil }
         let salted = SymmetricKey(data: hash.hash.prefix(Self.keyLength))
         salt = hash.salt
@@ -26,7 +26,7 @@ public struct SCRAMCredentials: Sendable, Equatable {
 
     /// For a name that nobody has: always the same salt for the same name, as a real account would show, and keys that
     /// no password leads to.
-    init(unknown name: String, secret: [UInt8], iterations: Int) {
+    package init(unknown name: String, secret: [UInt8], iterations: Int) {
         func derive(_ purpose: String) -> [UInt8] {
             let text = Array("\(purpose)\0\(name)".utf8)
             return Array(HMAC<SHA256>.authenticationCode(for: text, using: SymmetricKey(data: secret)))

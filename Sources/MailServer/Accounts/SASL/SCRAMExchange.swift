@@ -4,7 +4,7 @@ import Primitives
 /// The server's side of one SCRAM-SHA-256 login, without channel binding: messages in, messages out. RFC 5802, RFC 7677.
 ///
 /// `first` names the user, whose credentials the caller finds for `challenge`; `last` judges the proof.
-struct SCRAMExchange: Sendable {
+package struct SCRAMExchange: Sendable {
     /// RFC 5802 gives no bound; no program's messages come near this one.
     private static let longestMessage = 4_096
 
@@ -16,12 +16,12 @@ struct SCRAMExchange: Sendable {
     private var credentials: SCRAMCredentials?
 
     /// A server's half of the nonce: 18 random bytes.
-    static func randomNonce() -> String { Base64.text(SecureRandom.bytes(18)) }
+    package static func randomNonce() -> String { Base64.text(SecureRandom.bytes(18)) }
 
     /// Reads the client's first message.
     /// - Parameter serverNonce: random for every exchange; printable ASCII without a comma.
     /// - Returns: The name to log in.
-    mutating func first(_ message: [UInt8], serverNonce: String) throws(SASLFailure) -> String {
+    package mutating func first(_ message: [UInt8], serverNonce: String) throws(SASLFailure) -> String {
         let fields = try Self.fields(message)
         guard fields.count >= 4 else { throw Self.malformed }
         if fields[0].starts(with: "p=".utf8) {
@@ -43,7 +43,7 @@ struct SCRAMExchange: Sendable {
     }
 
     /// The answer to the first message.
-    mutating func challenge(_ credentials: SCRAMCredentials) -> [UInt8] {
+    package mutating func challenge(_ credentials: SCRAMCredentials) -> [UInt8] {
         self.credentials = credentials
         let salt = Base64.text(credentials.salt)
         serverFirst = Array("r=".utf8) + nonce + Array(",s=\(salt),i=\(credentials.iterations)".utf8)
@@ -52,7 +52,7 @@ struct SCRAMExchange: Sendable {
 
     /// Judges the client's last message.
     /// - Returns: The answer that proves the server to the client.
-    func last(_ message: [UInt8]) throws(SASLFailure) -> [UInt8] {
+    package func last(_ message: [UInt8]) throws(SASLFailure) -> [UInt8] {
         let fields = try Self.fields(message)
         guard let credentials, fields.count >= 3, let binding = Self.value("c=", fields[0]).flatMap(Self.base64),
             let nonce = Self.value("r=", fields[1]), let proofField = fields.last,

@@ -1,6 +1,7 @@
 import Glibc
 import IMAPCodec
 import MIME
+import MailAccess
 import NIOCore
 import ShardFS
 

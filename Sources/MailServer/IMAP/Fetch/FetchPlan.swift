@@ -1,4 +1,5 @@
 import IMAPCodec
+import MailAccess
 import ShardFS
 
 /// What one FETCH command asks of each message.

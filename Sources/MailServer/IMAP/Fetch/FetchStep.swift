@@ -1,4 +1,5 @@
 import IMAPCodec
+import MailAccess
 
 /// One item of a FETCH with what need not be worked out anew for each message.
 struct FetchStep: Sendable {

@@ -1,4 +1,5 @@
 import IMAPCodec
+import MailAccess
 
 /// The answer to a search or sort with RETURN. RFC 4731, RFC 5182, RFC 5267, RFC 9394.
 struct SearchAnswer {

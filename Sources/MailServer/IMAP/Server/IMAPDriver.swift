@@ -2,6 +2,7 @@ import IMAPCodec
 import NIOConcurrencyHelpers
 import NIOCore
 import Primitives
+import ServerRuntime
 
 /// Runs one session: bytes through the decoder into the session, one input at a time.
 final class IMAPDriver: ConnectionDriver {

@@ -1,5 +1,6 @@
 import IMAPCodec
 import NIOCore
+import ServerRuntime
 
 /// IMAP on any number of listeners, over one backend.
 typealias IMAPServer = ConnectionServer<IMAPProtocol>

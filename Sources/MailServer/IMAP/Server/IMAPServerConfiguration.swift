@@ -1,23 +1,23 @@
-public import NIOCore
+package import NIOCore
 
 /// What an IMAP server is set to; a change counts for connections that come later.
-public struct IMAPServerConfiguration: Sendable {
+package struct IMAPServerConfiguration: Sendable {
     /// The rules of the dialogue; whether TLS is offered is set from the server's certificates.
-    public var session: IMAPSessionConfiguration
+    package var session: IMAPSessionConfiguration
     /// Time without a byte from a client that has not logged in, after which the connection ends.
-    public var loginTimeout = TimeAmount.minutes(2)
+    package var loginTimeout = TimeAmount.minutes(2)
     /// The same for one that has; 30 minutes are the least that RFC 9051 section 5.4 allows (`imap.idle_timeout`).
-    public var idleTimeout = TimeAmount.minutes(30)
+    package var idleTimeout = TimeAmount.minutes(30)
     /// Time that a client may take no answers before it is cut off.
-    public var sendTimeout = TimeAmount.minutes(5)
+    package var sendTimeout = TimeAmount.minutes(5)
     /// Between signs of life while a client idles.
-    public var keepAlive = TimeAmount.minutes(2)
+    package var keepAlive = TimeAmount.minutes(2)
     /// How often an idling client's mailbox is looked at for changes of other processes.
-    public var pollInterval = TimeAmount.seconds(1)
+    package var pollInterval = TimeAmount.seconds(1)
     /// Time that a client has to take the last answer and to close before it is cut off.
-    public var closeTimeout = TimeAmount.seconds(2)
+    package var closeTimeout = TimeAmount.seconds(2)
 
-    public init(session: IMAPSessionConfiguration) {
+    package init(session: IMAPSessionConfiguration) {
         self.session = session
     }
 }

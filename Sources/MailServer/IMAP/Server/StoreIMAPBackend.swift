@@ -1,10 +1,12 @@
-import Logging
-import ShardFS
-import ShardIndex
+package import Logging
+package import MailAccounts
+package import ServerRuntime
+package import ShardFS
+package import ShardIndex
 
 /// The accounts of this host behind the IMAP server.
-final class StoreIMAPBackend: IMAPBackend {
-    let logins: any LoginChecker
+package final class StoreIMAPBackend: IMAPBackend {
+    package let logins: any LoginChecker
     private let store: Store
     private let index: ShardIndex?
     private let pool: BlockingPool
@@ -13,7 +15,7 @@ final class StoreIMAPBackend: IMAPBackend {
     /// - Parameters:
     ///   - index: the read cache; nil when it is turned off.
     ///   - pool: for calls of the engine.
-    init(logins: any LoginChecker, store: Store, index: ShardIndex?, pool: BlockingPool, logger: Logger) {
+    package init(logins: any LoginChecker, store: Store, index: ShardIndex?, pool: BlockingPool, logger: Logger) {
         self.logins = logins
         self.store = store
         self.index = index
@@ -21,7 +23,7 @@ final class StoreIMAPBackend: IMAPBackend {
         self.logger = logger
     }
 
-    func open(_ account: UserAccount) async -> IMAPAccount? {
+    package func open(_ account: UserAccount) async -> IMAPAccount? {
         do {
             let mail = try await pool.run { [store] () throws(StoreError) in try store.account(account.address) }
             var result = IMAPAccount(address: account.address, mail: mail)

@@ -1,4 +1,5 @@
 import IMAPCodec
+import MailAccess
 
 /// What belongs to one command. It is made when the command begins and gone when it ends, so nothing of one command
 /// reaches the next.

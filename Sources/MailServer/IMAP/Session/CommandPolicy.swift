@@ -1,4 +1,5 @@
 import IMAPCodec
+import MailAccess
 import ShardFS
 
 /// Everything that is decided about a command before it is carried out: the state that it needs, and what its client

@@ -1,4 +1,6 @@
 import IMAPCodec
+import MailAccess
+import ServerRuntime
 import ShardFS
 
 /// Why a command was not carried out, as the client is told.

@@ -1,5 +1,6 @@
 import Glibc
 import IMAPCodec
+import MailAccess
 import NIOCore
 import ShardFS
 

@@ -1,4 +1,5 @@
 import IMAPCodec
+import MailAccounts
 
 // STARTTLS, LOGIN and AUTHENTICATE. RFC 9051 section 6.2; the mechanisms are those of `SASLServer`.
 

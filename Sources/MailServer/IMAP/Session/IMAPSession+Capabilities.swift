@@ -1,4 +1,5 @@
 import IMAPCodec
+import MailAccounts
 
 // What the server can: told when it works. RFC 9051 section 6.1.1.
 

@@ -1,4 +1,5 @@
 import IMAPCodec
+import MailAccess
 import ShardFS
 
 // COPY and MOVE. RFC 9051 sections 6.4.7 and 6.4.8; COPYUID is RFC 4315.

@@ -1,4 +1,5 @@
 import IMAPCodec
+import MailAccess
 
 // What a client has turned on. RFC 5161, RFC 9051 section 6.3.1.
 

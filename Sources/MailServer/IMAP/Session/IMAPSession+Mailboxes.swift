@@ -1,4 +1,5 @@
 import IMAPCodec
+import MailAccess
 import ShardFS
 
 // CREATE, DELETE, RENAME, SUBSCRIBE and UNSUBSCRIBE. RFC 9051 sections 6.3.4 to 6.3.8, RFC 6154.

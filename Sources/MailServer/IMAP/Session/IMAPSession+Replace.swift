@@ -1,4 +1,5 @@
 import IMAPCodec
+import MailAccess
 import ShardFS
 
 // REPLACE and UID REPLACE. RFC 8508. The message comes in as with APPEND.

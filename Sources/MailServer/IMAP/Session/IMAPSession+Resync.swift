@@ -1,4 +1,5 @@
 import IMAPCodec
+import MailAccess
 import ShardFS
 
 // A client comes back to a mailbox and is told what it missed. RFC 7162 sections 3.2.5 and 3.2.6.

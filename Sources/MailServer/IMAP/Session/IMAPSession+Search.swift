@@ -1,5 +1,6 @@
 import IMAPCodec
 import MIME
+import MailAccess
 import NIOConcurrencyHelpers
 import ShardFS
 

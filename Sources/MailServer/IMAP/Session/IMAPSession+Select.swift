@@ -1,4 +1,5 @@
 import IMAPCodec
+import MailAccess
 import ShardFS
 
 // SELECT, EXAMINE, CLOSE and EXPUNGE. RFC 9051 sections 6.3.2, 6.4.1 and 6.4.3, RFC 4315.

@@ -1,4 +1,5 @@
 import IMAPCodec
+import MailAccess
 import ShardFS
 
 // SORT and THREAD, and their UID forms. RFC 5256, RFC 5267 section 3, RFC 5957.

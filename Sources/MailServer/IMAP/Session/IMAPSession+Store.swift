@@ -1,4 +1,5 @@
 import IMAPCodec
+import MailAccess
 import ShardFS
 
 // STORE and UID STORE. RFC 9051 section 6.4.6, RFC 7162 section 3.1.3.

@@ -1,4 +1,5 @@
 import IMAPCodec
+import MailAccess
 import NIOCore
 import ShardFS
 

@@ -1,5 +1,7 @@
 import IMAPCodec
+import MailAccess
 import NIOCore
+import ServerRuntime
 import ShardFS
 
 /// The dialogue with one client: the codec's events in, answers out, one input at a time. RFC 3501, RFC 9051.

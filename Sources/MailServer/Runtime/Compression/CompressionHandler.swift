@@ -1,18 +1,18 @@
-import NIOCore
+package import NIOCore
 
 /// DEFLATE in both directions of a connection, in front of TLS or the socket. RFC 4978.
 ///
 /// Every flush ends with a sync flush, so that no answer waits in the compressor. What comes in is taken apart a piece
 /// at a time, each when the handler behind asks to read: a few bytes that stand for a gigabyte cost it one piece of
 /// memory, and wait while it is busy.
-final class CompressionHandler: ChannelDuplexHandler {
-    typealias InboundIn = ByteBuffer
-    typealias InboundOut = ByteBuffer
-    typealias OutboundIn = ByteBuffer
-    typealias OutboundOut = ByteBuffer
+package final class CompressionHandler: ChannelDuplexHandler {
+    package typealias InboundIn = ByteBuffer
+    package typealias InboundOut = ByteBuffer
+    package typealias OutboundIn = ByteBuffer
+    package typealias OutboundOut = ByteBuffer
 
     /// Bytes that come out of the decompressor at a time.
-    static let piece = 16_384
+    package static let piece = 16_384
 
     private let deflater: Deflater
     private var inflater: Inflater
@@ -29,19 +29,19 @@ final class CompressionHandler: ChannelDuplexHandler {
     private var needsFlush = false
     private var promise: EventLoopPromise<Void>?
 
-    init() throws(CompressionError) {
+    package init() throws(CompressionError) {
         deflater = try Deflater()
         inflater = try Inflater()
     }
 
     /// Takes what the client has sent behind its command before the handler was in place.
-    func take(_ early: ByteBuffer) { received.writeImmutableBuffer(early) }
+    package func take(_ early: ByteBuffer) { received.writeImmutableBuffer(early) }
 
     private var hasMore: Bool { received.readableBytes > 0 || inflater.holdsMore }
 
     // MARK: In
 
-    func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+    package func channelRead(context: ChannelHandlerContext, data: NIOAny) {
         guard !isDone else { return }
         let bytes = unwrapInboundIn(data)
         if received.readableBytes == 0 {
@@ -52,9 +52,9 @@ final class CompressionHandler: ChannelDuplexHandler {
         }
     }
 
-    func channelReadComplete(context: ChannelHandlerContext) { deliver(context) }
+    package func channelReadComplete(context: ChannelHandlerContext) { deliver(context) }
 
-    func read(context: ChannelHandlerContext) {
+    package func read(context: ChannelHandlerContext) {
         isWanted = true
         guard hasMore else { return context.read() }
         // Not at once: whoever asks may be in the midst of something.
@@ -85,7 +85,7 @@ final class CompressionHandler: ChannelDuplexHandler {
         tellEnd(context)
     }
 
-    func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
+    package func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
         guard event as? ChannelEvent == .inputClosed else { return context.fireUserInboundEventTriggered(event) }
         isInputClosed = true
         tellEnd(context)
@@ -99,7 +99,7 @@ final class CompressionHandler: ChannelDuplexHandler {
 
     // MARK: Out
 
-    func write(context: ChannelHandlerContext, data: NIOAny, promise: EventLoopPromise<Void>?) {
+    package func write(context: ChannelHandlerContext, data: NIOAny, promise: EventLoopPromise<Void>?) {
         let bytes = unwrapOutboundIn(data)
         if let first = self.promise {
             first.futureResult.cascade(to: promise)
@@ -111,7 +111,7 @@ final class CompressionHandler: ChannelDuplexHandler {
         compress(bytes, flush: false, context)
     }
 
-    func flush(context: ChannelHandlerContext) {
+    package func flush(context: ChannelHandlerContext) {
         if needsFlush { compress(ByteBuffer(), flush: true, context) }
         needsFlush = false
         let (bytes, promise) = (ready, promise)
@@ -131,12 +131,12 @@ final class CompressionHandler: ChannelDuplexHandler {
 
     // MARK: The end
 
-    func channelInactive(context: ChannelHandlerContext) {
+    package func channelInactive(context: ChannelHandlerContext) {
         finish()
         context.fireChannelInactive()
     }
 
-    func handlerRemoved(context: ChannelHandlerContext) { finish() }
+    package func handlerRemoved(context: ChannelHandlerContext) { finish() }
 
     private func finish() {
         isDone = true

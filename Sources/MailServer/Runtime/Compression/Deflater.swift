@@ -1,8 +1,8 @@
 import CZlib
-import NIOCore
+package import NIOCore
 
 /// A stream that cannot be what DEFLATE makes of anything, or memory that is not there.
-enum CompressionError: Error, Hashable {
+package enum CompressionError: Error, Hashable {
     case corrupt
     case outOfMemory
 }
@@ -11,16 +11,16 @@ enum CompressionError: Error, Hashable {
 ///
 /// Costs about 38 KiB: 4 KiB of window are enough for answers that repeat each other, and zlib takes four times the
 /// window, 2^(memLevel + 9) for its tables, and 6 KiB.
-struct Deflater: ~Copyable {
-    static let windowBits: Int32 = 12
-    static let memoryLevel: Int32 = 5
+package struct Deflater: ~Copyable {
+    package static let windowBits: Int32 = 12
+    package static let memoryLevel: Int32 = 5
     /// Answers are made on an event loop that other connections wait for: the best of the quick levels.
-    static let level: Int32 = 3
+    package static let level: Int32 = 3
 
     /// On the heap, as zlib keeps a pointer to it.
     private let stream: UnsafeMutablePointer<z_stream>
 
-    init() throws(CompressionError) {
+    package init() throws(CompressionError) {
         stream = .allocate(capacity: 1)
         stream.initialize(to: z_stream())
         let result = deflateInit2_(
@@ -39,7 +39,7 @@ struct Deflater: ~Copyable {
 
     /// Compresses `input`; what is ready is added to `output`.
     /// - Parameter flush: the reader is to see all that came so far.
-    func compress(_ input: ByteBuffer, flush: Bool, into output: inout ByteBuffer) throws(CompressionError) {
+    package func compress(_ input: ByteBuffer, flush: Bool, into output: inout ByteBuffer) throws(CompressionError) {
         let result = input.withUnsafeReadableBytes { bytes in
             stream.pointee.next_in = UnsafeMutablePointer(
                 mutating: bytes.baseAddress?.assumingMemoryBound(to: UInt8.self))

@@ -1,16 +1,16 @@
 import CZlib
-import NIOCore
+package import NIOCore
 
 /// The other direction: takes a raw DEFLATE stream apart, a bounded piece at a time.
 ///
 /// Costs about 40 KiB, 32 of them for the largest window that a client may choose, from the first byte on.
-struct Inflater: ~Copyable {
+package struct Inflater: ~Copyable {
     private let stream: UnsafeMutablePointer<z_stream>
     private var isAtEnd = false
     /// The last piece was full, so zlib may hold more of what it was given.
-    private(set) var holdsMore = false
+    package private(set) var holdsMore = false
 
-    init() throws(CompressionError) {
+    package init() throws(CompressionError) {
         stream = .allocate(capacity: 1)
         stream.initialize(to: z_stream())
         guard inflateInit2_(stream, -15, ZLIB_VERSION, Int32(MemoryLayout<z_stream>.size)) == Z_OK else {
@@ -25,7 +25,7 @@ struct Inflater: ~Copyable {
     }
 
     /// The next bytes, `limit` at most; what was used of `input` is taken from it. Empty when there is nothing yet.
-    mutating func next(from input: inout ByteBuffer, limit: Int) throws(CompressionError) -> ByteBuffer {
+    package mutating func next(from input: inout ByteBuffer, limit: Int) throws(CompressionError) -> ByteBuffer {
         guard input.readableBytes > 0 || holdsMore else { return ByteBuffer() }
         // Behind the end of its stream a client has nothing to say.
         if isAtEnd { throw .corrupt }

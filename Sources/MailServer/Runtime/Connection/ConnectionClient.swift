@@ -1,9 +1,9 @@
-import NIOCore
+package import NIOCore
 import NIOPosix
 import NIOSSL
 
 /// TLS on a connection that this side opens.
-enum ConnectionSecurity: Sendable {
+package enum ConnectionSecurity: Sendable {
     case none
     /// From the first byte on.
     case implicit(TLSClient, serverName: String?)
@@ -26,10 +26,10 @@ enum ConnectionSecurity: Sendable {
 /// It resolves no names. A driver is told of everything behind the connect: ``ConnectionDriver/tlsEstablished(on:)`` when
 /// a handshake is done, ``ConnectionDriver/connectionFailed(_:)`` when one fails or the connection breaks, and a notice
 /// when the other side is idle for too long, in the middle of a handshake too.
-struct ConnectionClient: Sendable {
+package struct ConnectionClient: Sendable {
     private let group: any EventLoopGroup
 
-    init(group: any EventLoopGroup) { self.group = group }
+    package init(group: any EventLoopGroup) { self.group = group }
 
     /// Connects, and returns once the connection stands: a handshake may still be under way then.
     /// - Parameters:
@@ -37,7 +37,7 @@ struct ConnectionClient: Sendable {
     ///   - closeTimeout: time that it has to take the last bytes and to close before it is cut off.
     ///   - makeDriver: called on the connection's event loop; the driver's
     ///     ``ConnectionDriver/end(then:)`` is called whatever comes.
-    func connect(
+    package func connect(
         to address: SocketAddress, security: ConnectionSecurity = .none, connectTimeout: TimeAmount,
         closeTimeout: TimeAmount = .seconds(2),
         makeDriver: @escaping @Sendable (any Channel) -> any ConnectionDriver
@@ -71,14 +71,14 @@ struct ConnectionClient: Sendable {
 }
 
 /// A connection that this side opened.
-struct OpenedConnection: Sendable {
+package struct OpenedConnection: Sendable {
     fileprivate let channel: any Channel
     /// Succeeds when the connection is gone and nothing of it is under way.
-    let finished: EventLoopFuture<Void>
+    package let finished: EventLoopFuture<Void>
 
     /// Asks the driver to come to an end with what is under way.
-    func stop() { channel.pipeline.fireUserInboundEventTriggered(ConnectionStopEvent()) }
+    package func stop() { channel.pipeline.fireUserInboundEventTriggered(ConnectionStopEvent()) }
 
     /// Cuts the connection off.
-    func drop() { channel.close(promise: nil) }
+    package func drop() { channel.close(promise: nil) }
 }

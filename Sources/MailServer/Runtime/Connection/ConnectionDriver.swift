@@ -1,10 +1,10 @@
-import NIOCore
+package import NIOCore
 
 /// Drives a protocol's session over a connection: bytes in, answers out, one thing at a time.
 ///
 /// A ``ConnectionHandler`` owns it and calls it on the connection's event loop, with itself at hand. What ends later
 /// than the call that began it stands between ``ConnectionHandler/beginWork()`` and ``ConnectionHandler/endWork(isActivity:)``.
-protocol ConnectionDriver: AnyObject {
+package protocol ConnectionDriver: AnyObject {
     /// Where a session writes that waits for its client; nil where answers are written without waiting.
     var output: ConnectionOutput? { get }
 
@@ -33,15 +33,15 @@ protocol ConnectionDriver: AnyObject {
 }
 
 extension ConnectionDriver {
-    var output: ConnectionOutput? { nil }
+    package var output: ConnectionOutput? { nil }
 
-    func tlsEstablished(on connection: ConnectionHandler) {}
+    package func tlsEstablished(on connection: ConnectionHandler) {}
 
-    func connectionFailed(_ error: any Error) {}
+    package func connectionFailed(_ error: any Error) {}
 }
 
 /// What a session is told that no client sends.
-enum ConnectionNotice {
+package enum ConnectionNotice {
     /// The connection stands. Told first, and once.
     case start
     /// The peer sent nothing for too long; the session is to end.

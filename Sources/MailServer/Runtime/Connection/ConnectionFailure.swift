@@ -2,7 +2,7 @@ import NIOCore
 import NIOSSL
 
 /// Why a connection that this side opens came to nothing, or broke.
-enum ConnectionFailure: Error, Equatable, CustomStringConvertible {
+package enum ConnectionFailure: Error, Equatable, CustomStringConvertible {
     /// Nobody listens at the address, or no route leads to it.
     case unreachable(reason: String)
     /// No answer came within the connect timeout.
@@ -13,7 +13,7 @@ enum ConnectionFailure: Error, Equatable, CustomStringConvertible {
     case broken(reason: String)
 
     /// The failure behind an error that a connection ended with.
-    init(_ error: any Error) {
+    package init(_ error: any Error) {
         switch error {
         case let error as ConnectionFailure: self = error
         case let error as NIOSSLError: self = .tls(reason: "\(error)")
@@ -25,7 +25,7 @@ enum ConnectionFailure: Error, Equatable, CustomStringConvertible {
     }
 
     /// The failure behind an error that connecting ended with.
-    init(connecting error: any Error) {
+    package init(connecting error: any Error) {
         switch error {
         case ChannelError.connectTimeout: self = .timedOut
         case is IOError: self = .unreachable(reason: "\(error)")
@@ -33,7 +33,7 @@ enum ConnectionFailure: Error, Equatable, CustomStringConvertible {
         }
     }
 
-    var description: String {
+    package var description: String {
         switch self {
         case .unreachable(let reason): "cannot be reached: \(reason)"
         case .timedOut: "does not answer"

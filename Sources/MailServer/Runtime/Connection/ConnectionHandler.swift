@@ -1,9 +1,9 @@
-import NIOCore
+package import NIOCore
 import NIOSSL
 import NIOTLS
 
 /// Asks a connection's handler to come to an end: what is under way is finished first.
-struct ConnectionStopEvent: Sendable {}
+package struct ConnectionStopEvent: Sendable {}
 
 /// A connection in a pipeline: when to read, how long to wait, TLS, and how to end. What is said on it is its driver's
 /// business.
@@ -15,9 +15,9 @@ struct ConnectionStopEvent: Sendable {}
 ///
 /// It serves connections of both directions: those that a ``ConnectionServer`` accepted and those that a
 /// ``ConnectionClient`` opened. Everything is called on the channel's event loop.
-final class ConnectionHandler: ChannelInboundHandler {
-    typealias InboundIn = ByteBuffer
-    typealias OutboundOut = ByteBuffer
+package final class ConnectionHandler: ChannelInboundHandler {
+    package typealias InboundIn = ByteBuffer
+    package typealias OutboundOut = ByteBuffer
 
     private enum Life {
         case open
@@ -28,7 +28,7 @@ final class ConnectionHandler: ChannelInboundHandler {
         case closed
     }
 
-    let eventLoop: any EventLoop
+    package let eventLoop: any EventLoop
     private let driver: any ConnectionDriver
     private let tls: TLSHandlerProvider?
     private let closeTimeout: TimeAmount
@@ -41,7 +41,7 @@ final class ConnectionHandler: ChannelInboundHandler {
     private var isReading = false
     private var hasFinished = false
     /// The client sends no more.
-    private(set) var isInputClosed = false
+    package private(set) var isInputClosed = false
     private var preparedTLS: NIOSSLHandler?
     private var lastActivity = NIODeadline.now()
     private var idleTimer: Scheduled<Void>?
@@ -53,7 +53,7 @@ final class ConnectionHandler: ChannelInboundHandler {
     ///   - tls: makes the handler that ``startTLS()`` puts in place.
     ///   - closeTimeout: what the peer has to take the last answer and to close, before it is cut off.
     ///   - onFinish: called once, when the connection is gone and nothing of it is under way.
-    init(
+    package init(
         eventLoop: any EventLoop, driver: any ConnectionDriver, tls: TLSHandlerProvider?, closeTimeout: TimeAmount,
         onFinish: @escaping @Sendable () -> Void
     ) {
@@ -66,35 +66,35 @@ final class ConnectionHandler: ChannelInboundHandler {
 
     // MARK: - Channel events
 
-    func handlerAdded(context: ChannelHandlerContext) {
+    package func handlerAdded(context: ChannelHandlerContext) {
         self.context = context
         if context.channel.isActive { start() }
     }
 
-    func channelActive(context: ChannelHandlerContext) {
+    package func channelActive(context: ChannelHandlerContext) {
         start()
         context.fireChannelActive()
     }
 
-    func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+    package func channelRead(context: ChannelHandlerContext, data: NIOAny) {
         guard life == .open else { return }
         lastActivity = .now()
         driver.take(unwrapInboundIn(data))
     }
 
-    func channelReadComplete(context: ChannelHandlerContext) {
+    package func channelReadComplete(context: ChannelHandlerContext) {
         isReading = false
         advance()
     }
 
-    func channelWritabilityChanged(context: ChannelHandlerContext) {
+    package func channelWritabilityChanged(context: ChannelHandlerContext) {
         lastActivity = .now()
         driver.output?.writabilityChanged()
         advance()
         context.fireChannelWritabilityChanged()
     }
 
-    func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
+    package func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
         switch event {
         case is ConnectionStopEvent:
             note(.stop)
@@ -115,18 +115,18 @@ final class ConnectionHandler: ChannelInboundHandler {
         }
     }
 
-    func errorCaught(context: ChannelHandlerContext, error: any Error) {
+    package func errorCaught(context: ChannelHandlerContext, error: any Error) {
         // The peer is gone, or not who it should be: only this side is left to tell.
         if life == .open { driver.connectionFailed(error) }
         context.close(promise: nil)
     }
 
-    func channelInactive(context: ChannelHandlerContext) {
+    package func channelInactive(context: ChannelHandlerContext) {
         leave()
         context.fireChannelInactive()
     }
 
-    func handlerRemoved(context: ChannelHandlerContext) {
+    package func handlerRemoved(context: ChannelHandlerContext) {
         leave()
         self.context = nil
     }
@@ -134,26 +134,26 @@ final class ConnectionHandler: ChannelInboundHandler {
     // MARK: - The loop
 
     /// The connection is neither ending nor gone.
-    var isOpen: Bool { life == .open }
+    package var isOpen: Bool { life == .open }
 
     /// Something can be begun on.
-    var isFree: Bool { life == .open && !isBusy }
+    package var isFree: Bool { life == .open && !isBusy }
 
     /// Answers can be written without piling up in front of a client that does not read.
-    var isWritable: Bool { context?.channel.isWritable ?? false }
+    package var isWritable: Bool { context?.channel.isWritable ?? false }
 
     /// Something is under way from here on; until ``endWork(isActivity:)`` nothing else happens on the connection.
-    func beginWork() { isBusy = true }
+    package func beginWork() { isBusy = true }
 
     /// It is done; ``advance()`` must follow.
     /// - Parameter isActivity: it was the client's doing.
-    func endWork(isActivity: Bool = true) {
+    package func endWork(isActivity: Bool = true) {
         isBusy = false
         if isActivity { lastActivity = .now() }
     }
 
     /// Lets the driver go on, and reads more when it could do with more.
-    func advance() {
+    package func advance() {
         guard !isAdvancing else { return }
         isAdvancing = true
         if life == .open { driver.advance(on: self) }
@@ -194,23 +194,23 @@ final class ConnectionHandler: ChannelInboundHandler {
     // MARK: - For the driver
 
     /// Writes answers, whether the client takes them or not: see ``isWritable``.
-    func write(_ bytes: ByteBuffer) { context?.writeAndFlush(wrapOutboundOut(bytes), promise: nil) }
+    package func write(_ bytes: ByteBuffer) { context?.writeAndFlush(wrapOutboundOut(bytes), promise: nil) }
 
     /// Gets TLS ready for ``startTLS()``; false when there is none.
-    func prepareTLS() -> Bool {
+    package func prepareTLS() -> Bool {
         preparedTLS = try? tls?()
         return preparedTLS != nil
     }
 
     /// Begins with TLS: what was written before goes out in clear, and the next byte read is part of the handshake.
-    func startTLS() {
+    package func startTLS() {
         guard let handler = preparedTLS else { return }
         preparedTLS = nil
         change { pipeline in try pipeline.addHandler(handler, position: .first) }
     }
 
     /// Puts a handler in front of this one; what was written before does not pass it.
-    func insert(_ handler: any ChannelHandler) {
+    package func insert(_ handler: any ChannelHandler) {
         change { [self] pipeline in try pipeline.addHandler(handler, position: .before(self)) }
     }
 
@@ -224,11 +224,11 @@ final class ConnectionHandler: ChannelInboundHandler {
     }
 
     /// Cuts the client off.
-    func drop() { context?.close(promise: nil) }
+    package func drop() { context?.close(promise: nil) }
 
     /// Writes the last answers and closes. With `draining` the client may still be sending, and is given time to read
     /// them: closing a socket with unread input would reset the connection and take them along.
-    func close(draining: Bool, last: ByteBuffer = ByteBuffer()) {
+    package func close(draining: Bool, last: ByteBuffer = ByteBuffer()) {
         guard life == .open, let context else { return }
         life = .closing
         idleTimer?.cancel()

@@ -1,9 +1,9 @@
-import NIOCore
+package import NIOCore
 
 /// The socket options of connections in both directions.
-enum ConnectionOptions {
+package enum ConnectionOptions {
     /// Sets them; called on the channel's event loop, before it reads anything.
-    static func set(on channel: any Channel) throws {
+    package static func set(on channel: any Channel) throws {
         guard let options = channel.syncOptions else { return }
         try options.setOption(.tcpOption(.tcp_nodelay), value: 1)
         // The kernel begins with 16 KiB, which makes a large answer many writes and wake-ups.

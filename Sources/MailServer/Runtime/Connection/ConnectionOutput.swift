@@ -1,21 +1,21 @@
 import NIOConcurrencyHelpers
-import NIOCore
+package import NIOCore
 
 /// A session's answers, written to its channel no faster than the client takes them.
 ///
 /// What waits in the channel is its high watermark and one piece at the most.
-final class ConnectionOutput: Sendable {
+package final class ConnectionOutput: Sendable {
     private struct State {
         var isOpen = true
         var waiter: CheckedContinuation<Bool, Never>?
     }
 
     /// Time that the client may take nothing before it is cut off.
-    let timeout: TimeAmount
+    package let timeout: TimeAmount
     private let channel: any Channel
     private let state = NIOLockedValueBox(State())
 
-    init(_ channel: any Channel, timeout: TimeAmount) {
+    package init(_ channel: any Channel, timeout: TimeAmount) {
         self.channel = channel
         self.timeout = timeout
     }
@@ -23,7 +23,7 @@ final class ConnectionOutput: Sendable {
     /// Hands bytes to the client and returns when there is room for more: a client that does not read waits here.
     /// One call at a time.
     /// - Returns: false when the client is gone.
-    func send(_ bytes: ByteBuffer) async -> Bool {
+    package func send(_ bytes: ByteBuffer) async -> Bool {
         channel.writeAndFlush(bytes, promise: nil)
         return await withCheckedContinuation { continuation in
             let isOpen: Bool? = state.withLockedValue { state in
@@ -36,19 +36,19 @@ final class ConnectionOutput: Sendable {
         }
     }
 
-    var isOpen: Bool { state.withLockedValue { $0.isOpen } }
+    package var isOpen: Bool { state.withLockedValue { $0.isOpen } }
 
     /// True while a session waits for its client to read.
-    var isWaiting: Bool { state.withLockedValue { $0.waiter != nil } }
+    package var isWaiting: Bool { state.withLockedValue { $0.waiter != nil } }
 
     /// The client has taken some of it.
-    func writabilityChanged() {
+    package func writabilityChanged() {
         guard channel.isWritable else { return }
         take()?.resume(returning: true)
     }
 
     /// The client is gone.
-    func close() {
+    package func close() {
         state.withLockedValue { $0.isOpen = false }
         take()?.resume(returning: false)
     }

@@ -1,7 +1,7 @@
-import NIOCore
+package import NIOCore
 
 /// A protocol as a ``ConnectionServer`` serves it: what it has to say where the server does not know.
-protocol ConnectionProtocol: Sendable {
+package protocol ConnectionProtocol: Sendable {
     associatedtype Role: ListenerRole
     associatedtype Settings: ConnectionSettings
 
@@ -16,23 +16,23 @@ protocol ConnectionProtocol: Sendable {
 }
 
 /// What a listener is for: protocols may treat clients differently by the port they came to.
-protocol ListenerRole: Sendable {
+package protocol ListenerRole: Sendable {
     /// Connections begin with a TLS handshake.
     var usesImplicitTLS: Bool { get }
 }
 
 /// What a server of any protocol is set to.
-protocol ConnectionSettings: Sendable {
+package protocol ConnectionSettings: Sendable {
     /// Time that a client has to take the last answer and to close before it is cut off.
     var closeTimeout: TimeAmount { get }
 }
 
 /// A connection that was let in.
-struct AcceptedConnection<Role: ListenerRole> {
-    let channel: any Channel
+package struct AcceptedConnection<Role: ListenerRole> {
+    package let channel: any Channel
     /// The client's IP address; an IPv4 address on an IPv6 socket is given as IPv4.
-    let remoteAddress: String
-    let role: Role
+    package let remoteAddress: String
+    package let role: Role
     /// TLS can be started on it later.
-    let offersTLS: Bool
+    package let offersTLS: Bool
 }

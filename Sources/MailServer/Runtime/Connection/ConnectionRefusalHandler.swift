@@ -1,15 +1,15 @@
-import NIOCore
+package import NIOCore
 
 /// Turns a client away with one line.
-final class ConnectionRefusalHandler: ChannelInboundHandler {
-    typealias InboundIn = ByteBuffer
-    typealias OutboundOut = ByteBuffer
+package final class ConnectionRefusalHandler: ChannelInboundHandler {
+    package typealias InboundIn = ByteBuffer
+    package typealias OutboundOut = ByteBuffer
 
     private let line: ByteBuffer
 
-    init(_ line: ByteBuffer) { self.line = line }
+    package init(_ line: ByteBuffer) { self.line = line }
 
-    func channelActive(context: ChannelHandlerContext) {
+    package func channelActive(context: ChannelHandlerContext) {
         let bound = NIOLoopBound(context, eventLoop: context.eventLoop)
         context.writeAndFlush(wrapOutboundOut(line)).whenComplete { _ in bound.value.close(promise: nil) }
     }

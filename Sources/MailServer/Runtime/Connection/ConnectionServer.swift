@@ -1,11 +1,11 @@
 import NIOConcurrencyHelpers
-import NIOCore
+package import NIOCore
 import NIOPosix
 import NIOSSL
 import Primitives
 
 /// What ``ConnectionServer`` refuses to do.
-enum ConnectionServerError: Error, Hashable {
+package enum ConnectionServerError: Error, Hashable {
     /// The listener needs TLS, and the server has none.
     case noTLS
     /// The server has been shut down.
@@ -19,7 +19,7 @@ enum ConnectionServerError: Error, Hashable {
 ///
 /// New settings hold for connections that come later; those that stand keep theirs. Certificates are asked for at each
 /// handshake, so they can be replaced while the server runs.
-final class ConnectionServer<Served: ConnectionProtocol>: Sendable {
+package final class ConnectionServer<Served: ConnectionProtocol>: Sendable {
     private struct Connection {
         let channel: any Channel
         let finished: EventLoopPromise<Void>
@@ -42,7 +42,7 @@ final class ConnectionServer<Served: ConnectionProtocol>: Sendable {
     /// - Parameters:
     ///   - limits: admit each connection.
     ///   - tls: nil when TLS is turned off: STARTTLS is not offered then, and credentials are taken in clear.
-    init(
+    package init(
         _ served: Served, settings: Served.Settings, limits: ConnectionLimits, tls: TLSProvider?,
         group: any EventLoopGroup
     ) {
@@ -58,10 +58,10 @@ final class ConnectionServer<Served: ConnectionProtocol>: Sendable {
     }
 
     /// Connections at the moment.
-    var connectionCount: Int { state.withLockedValue { $0.connections.count } }
+    package var connectionCount: Int { state.withLockedValue { $0.connections.count } }
 
     /// Replaces the settings for connections to come.
-    func update(_ settings: Served.Settings) { state.withLockedValue { $0.settings = settings } }
+    package func update(_ settings: Served.Settings) { state.withLockedValue { $0.settings = settings } }
 
     /// Opens a listener.
     /// - Parameter port: 0 takes a free one.
@@ -69,7 +69,7 @@ final class ConnectionServer<Served: ConnectionProtocol>: Sendable {
     /// - Throws: what binding fails with, and a ``ConnectionServerError`` when the role asks for TLS where there is none
     ///   or the server has been shut down.
     @discardableResult
-    func listen(host: String, port: Int, role: Served.Role) async throws -> SocketAddress {
+    package func listen(host: String, port: Int, role: Served.Role) async throws -> SocketAddress {
         if role.usesImplicitTLS && tls == nil { throw ConnectionServerError.noTLS }
         let channel = try await ServerBootstrap(group: group)
             .serverChannelOption(.backlog, value: 256)
@@ -91,7 +91,7 @@ final class ConnectionServer<Served: ConnectionProtocol>: Sendable {
 
     /// Stops listening, asks all connections to end with what is under way, and cuts off after `grace` those that did
     /// not. Returns when no connection is left and nothing of any is under way.
-    func shutdown(grace: TimeAmount) async {
+    package func shutdown(grace: TimeAmount) async {
         let (listeners, connections) = state.withLockedValue { state in
             state.isStopping = true
             defer { state.listeners = [] }

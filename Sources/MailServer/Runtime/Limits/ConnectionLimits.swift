@@ -1,18 +1,19 @@
 import NIOConcurrencyHelpers
-public import Primitives
+package import Primitives
+package import ServerConfiguration
 
 /// The limits that all clients of the process share: connections per service and per address, and rates per address.
 ///
 /// A connection is admitted here alone: its server asks for a ticket and keeps it for as long as the connection lives.
-public final class ConnectionLimits: UpdatableComponent {
+package final class ConnectionLimits: UpdatableComponent {
     /// The limits in force; a reload replaces them.
-    public struct Settings: Sendable, Equatable {
+    package struct Settings: Sendable, Equatable {
         /// Limits per client address.
-        public var rates: RateLimitSettings
+        package var rates: RateLimitSettings
         /// Connections at a time; a service without an entry has no maximum.
-        public var maximumConnections: [LimitedService: Int]
+        package var maximumConnections: [LimitedService: Int]
 
-        public init(
+        package init(
             rates: RateLimitSettings = RateLimitSettings(), maximumConnections: [LimitedService: Int] = [:]
         ) {
             self.rates = rates
@@ -21,7 +22,7 @@ public final class ConnectionLimits: UpdatableComponent {
     }
 
     /// The answer to a new connection.
-    public enum Admission: Sendable {
+    package enum Admission: Sendable {
         /// Keep the ticket for as long as the connection lives.
         case admitted(Ticket)
         /// `max_connections` of the service is reached.
@@ -30,14 +31,14 @@ public final class ConnectionLimits: UpdatableComponent {
     }
 
     /// An admitted connection's share of the limits, released with the ticket at the latest.
-    public final class Ticket: Sendable {
+    package final class Ticket: Sendable {
         private let release: @Sendable () -> Void
         private let isOpen = NIOLockedValueBox(true)
 
         fileprivate init(release: @escaping @Sendable () -> Void) { self.release = release }
 
         /// Releases the share; a second call does nothing.
-        public func close() {
+        package func close() {
             let wasOpen = isOpen.withLockedValue { isOpen in
                 defer { isOpen = false }
                 return isOpen
@@ -58,14 +59,14 @@ public final class ConnectionLimits: UpdatableComponent {
     /// Monotonic nanoseconds.
     private let now: @Sendable () -> Int64
 
-    public init(_ settings: Settings, now: @escaping @Sendable () -> Int64) {
+    package init(_ settings: Settings, now: @escaping @Sendable () -> Int64) {
         self.now = now
         state = NIOLockedValueBox(
             State(limiter: RateLimiter(settings.rates), maximum: settings.maximumConnections))
     }
 
     /// Replaces the settings; connections that are open stay and count.
-    public func update(_ settings: Settings) {
+    package func update(_ settings: Settings) {
         state.withLockedValue { state in
             state.limiter.settings = settings.rates
             state.maximum = settings.maximumConnections
@@ -74,7 +75,7 @@ public final class ConnectionLimits: UpdatableComponent {
 
     /// Asks for a ticket for a new connection.
     /// - Parameter address: nil, for a client without one, takes part in the service's maximum alone.
-    public func admit(_ address: IPAddress?, to service: LimitedService) -> Admission {
+    package func admit(_ address: IPAddress?, to service: LimitedService) -> Admission {
         let time = now()
         return state.withLockedValue { state in
             let open = state.open[service, default: 0]
@@ -91,25 +92,25 @@ public final class ConnectionLimits: UpdatableComponent {
         }
     }
 
-    public func messageStarted(_ address: IPAddress) -> RateLimitVerdict {
+    package func messageStarted(_ address: IPAddress) -> RateLimitVerdict {
         state.withLockedValue { $0.limiter.messageStarted(address, now: now()) }
     }
 
-    public func recipientAdded(_ address: IPAddress) -> RateLimitVerdict {
+    package func recipientAdded(_ address: IPAddress) -> RateLimitVerdict {
         state.withLockedValue { $0.limiter.recipientAdded(address, now: now()) }
     }
 
-    public func mayAuthenticate(_ address: IPAddress) -> RateLimitVerdict {
+    package func mayAuthenticate(_ address: IPAddress) -> RateLimitVerdict {
         state.withLockedValue { $0.limiter.mayAuthenticate(address, now: now()) }
     }
 
     /// - Returns: True when this failure began a lockout.
-    public func authenticationFailed(_ address: IPAddress) -> Bool {
+    package func authenticationFailed(_ address: IPAddress) -> Bool {
         state.withLockedValue { $0.limiter.authenticationFailed(address, now: now()) }
     }
 
     /// Connections open now.
-    public func open(_ service: LimitedService) -> Int { state.withLockedValue { $0.open[service, default: 0] } }
+    package func open(_ service: LimitedService) -> Int { state.withLockedValue { $0.open[service, default: 0] } }
 
     private func leave(_ address: IPAddress?, _ service: LimitedService) {
         let time = now()

@@ -1,4 +1,4 @@
 /// The services whose connections are counted apart.
-public enum LimitedService: Sendable, Hashable, CaseIterable {
+package enum LimitedService: Sendable, Hashable, CaseIterable {
     case smtp, imap
 }

@@ -1,13 +1,14 @@
-public import Primitives
+package import Primitives
+package import ServerConfiguration
 
 /// Why a client has to wait.
-public enum RateLimitReason: Sendable, Equatable {
+package enum RateLimitReason: Sendable, Equatable {
     case connections, concurrentConnections, messages, recipients, lockedOut
     /// Every tracked address is connected or locked out, so no further one can be watched.
     case tableFull
 }
 
-public enum RateLimitVerdict: Sendable, Equatable {
+package enum RateLimitVerdict: Sendable, Equatable {
     case allowed
     /// `retryAfter` is in nanoseconds; 0 when it depends on another connection's end.
     case refused(RateLimitReason, retryAfter: Int64)
@@ -17,7 +18,7 @@ public enum RateLimitVerdict: Sendable, Equatable {
 /// time, in monotonic nanoseconds, and must not be given an earlier one than before.
 ///
 /// IPv4 clients are counted by address, IPv6 clients by their /64 network. Whitelisted ones are never counted.
-public struct RateLimiter: Sendable {
+package struct RateLimiter: Sendable {
     private struct Record: Sendable {
         var connections = SlidingWindow()
         var messages = SlidingWindow()
@@ -35,28 +36,28 @@ public struct RateLimiter: Sendable {
     }
 
     /// New settings hold from the next call on; what was counted stays.
-    public var settings: RateLimitSettings {
+    package var settings: RateLimitSettings {
         didSet { whitelist = settings.whitelist.compactMap(IPNetwork.init) }
     }
     private var whitelist: [IPNetwork]
     private var records: [IPAddress: Record] = [:]
     private var nextCleanUp = Int64.min
 
-    public init(_ settings: RateLimitSettings) {
+    package init(_ settings: RateLimitSettings) {
         self.settings = settings
         whitelist = settings.whitelist.compactMap(IPNetwork.init)
     }
 
     /// Addresses in memory.
-    public var tracked: Int { records.count }
+    package var tracked: Int { records.count }
 
     /// Whether no limit applies to the client.
-    public func isExempt(_ address: IPAddress) -> Bool {
+    package func isExempt(_ address: IPAddress) -> Bool {
         !settings.enabled || whitelist.contains { $0.contains(address) }
     }
 
     /// Counts a new connection. When it is allowed, `connectionClosed` must follow once.
-    public mutating func connectionOpened(
+    package mutating func connectionOpened(
         _ address: IPAddress, to service: LimitedService, now: Int64
     ) -> RateLimitVerdict {
         counted(address, now) { record, settings in
@@ -73,7 +74,7 @@ public struct RateLimiter: Sendable {
         }
     }
 
-    public mutating func connectionClosed(_ address: IPAddress, to service: LimitedService, now: Int64) {
+    package mutating func connectionClosed(_ address: IPAddress, to service: LimitedService, now: Int64) {
         let key = address.limitKey
         guard var record = records[key], let open = record.open[service] else { return }
         record.open[service] = open > 1 ? open - 1 : nil
@@ -82,7 +83,7 @@ public struct RateLimiter: Sendable {
     }
 
     /// Counts a message (at MAIL FROM).
-    public mutating func messageStarted(_ address: IPAddress, now: Int64) -> RateLimitVerdict {
+    package mutating func messageStarted(_ address: IPAddress, now: Int64) -> RateLimitVerdict {
         counted(address, now) { record, settings in
             let wait = record.messages.add(
                 1, limit: settings.messageRate, period: nanoseconds(settings.messagePeriod), now: now)
@@ -91,7 +92,7 @@ public struct RateLimiter: Sendable {
     }
 
     /// Counts a recipient (at RCPT TO).
-    public mutating func recipientAdded(_ address: IPAddress, now: Int64) -> RateLimitVerdict {
+    package mutating func recipientAdded(_ address: IPAddress, now: Int64) -> RateLimitVerdict {
         counted(address, now) { record, settings in
             let wait = record.recipients.add(
                 1, limit: settings.recipientRate, period: nanoseconds(settings.recipientPeriod), now: now)
@@ -100,7 +101,7 @@ public struct RateLimiter: Sendable {
     }
 
     /// Whether the client may try to log in.
-    public func mayAuthenticate(_ address: IPAddress, now: Int64) -> RateLimitVerdict {
+    package func mayAuthenticate(_ address: IPAddress, now: Int64) -> RateLimitVerdict {
         guard !isExempt(address), let until = records[address.limitKey]?.lockedUntil, until > now else {
             return .allowed
         }
@@ -109,7 +110,7 @@ public struct RateLimiter: Sendable {
 
     /// Counts a failed login. A success takes none back: else one account of his own would give a guesser fresh tries.
     /// - Returns: True when this one began a lockout.
-    public mutating func authenticationFailed(_ address: IPAddress, now: Int64) -> Bool {
+    package mutating func authenticationFailed(_ address: IPAddress, now: Int64) -> Bool {
         var began = false
         _ = counted(address, now) { record, settings in
             let period = nanoseconds(settings.authFailureLockout)
@@ -127,7 +128,7 @@ public struct RateLimiter: Sendable {
     }
 
     /// Forgets what no longer counts. Runs by itself every `cleanup_interval`; calling it more often does no harm.
-    public mutating func cleanUp(now: Int64) {
+    package mutating func cleanUp(now: Int64) {
         nextCleanUp = now &+ nanoseconds(settings.cleanupInterval)
         for (key, record) in records {
             var record = record

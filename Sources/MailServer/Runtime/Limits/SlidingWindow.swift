@@ -1,12 +1,12 @@
 /// Counts events of the last `period` exactly: each leaves the count when it is a period old.
-struct SlidingWindow: Sendable {
+package struct SlidingWindow: Sendable {
     /// Times with their counts, oldest first; equal times share an entry.
     private var events: [(time: Int64, count: Int)] = []
     private var total = 0
 
-    var isEmpty: Bool { events.isEmpty }
+    package var isEmpty: Bool { events.isEmpty }
 
-    mutating func expire(before time: Int64) {
+    package mutating func expire(before time: Int64) {
         let old = events.firstIndex { $0.time > time } ?? events.count
         guard old > 0 else { return }
         total -= events[..<old].reduce(0) { $0 + $1.count }
@@ -15,7 +15,7 @@ struct SlidingWindow: Sendable {
 
     /// Counts `count` events if the window then holds at most `limit`.
     /// - Returns: nil when counted, else nanoseconds until there is room (for one event at least).
-    mutating func add(_ count: Int, limit: Int, period: Int64, now: Int64) -> Int64? {
+    package mutating func add(_ count: Int, limit: Int, period: Int64, now: Int64) -> Int64? {
         expire(before: now &- period)
         guard count <= limit, total <= limit - count else {
             return events.first.map { max(1, $0.time &+ period &- now) } ?? period
@@ -24,7 +24,7 @@ struct SlidingWindow: Sendable {
         return nil
     }
 
-    mutating func record(_ count: Int, now: Int64) {
+    package mutating func record(_ count: Int, now: Int64) {
         guard count > 0 else { return }
         total += count
         if events.last?.time == now {
@@ -34,9 +34,9 @@ struct SlidingWindow: Sendable {
         }
     }
 
-    func count() -> Int { total }
+    package func count() -> Int { total }
 
-    mutating func removeAll() {
+    package mutating func removeAll() {
         events = []
         total = 0
     }

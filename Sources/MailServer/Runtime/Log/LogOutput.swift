@@ -1,18 +1,19 @@
 import Glibc
-public import Logging
+package import Logging
 import NIOConcurrencyHelpers
 import Primitives
+package import ServerConfiguration
 import ShardFS
 
 /// Where log lines go and which: one line each on standard error, as text or JSON. Level and form can be changed
 /// while loggers are in use.
-public final class LogOutput: UpdatableComponent {
+package final class LogOutput: UpdatableComponent {
     /// Which lines are written, and how; a reload replaces them.
-    public struct Settings: Sendable, Equatable {
-        public var level: LogLevel
-        public var format: LogFormat
+    package struct Settings: Sendable, Equatable {
+        package var level: LogLevel
+        package var format: LogFormat
 
-        public init(level: LogLevel = .info, format: LogFormat = .text) {
+        package init(level: LogLevel = .info, format: LogFormat = .text) {
             self.level = level
             self.format = format
         }
@@ -22,7 +23,7 @@ public final class LogOutput: UpdatableComponent {
     private let write: @Sendable (String) -> Void
 
     /// - Parameter write: takes a line with its end; standard error by default.
-    public init(_ settings: Settings, write: (@Sendable (String) -> Void)? = nil) {
+    package init(_ settings: Settings, write: (@Sendable (String) -> Void)? = nil) {
         self.settings = NIOLockedValueBox(settings)
         self.write =
             write ?? { line in
@@ -37,10 +38,10 @@ public final class LogOutput: UpdatableComponent {
             }
     }
 
-    public func update(_ settings: Settings) { self.settings.withLockedValue { $0 = settings } }
+    package func update(_ settings: Settings) { self.settings.withLockedValue { $0 = settings } }
 
     /// A logger that writes here.
-    public func logger(_ label: String) -> Logger {
+    package func logger(_ label: String) -> Logger {
         var logger = Logger(label: label) { Handler(label: $0, output: self) }
         // The output decides, so that a reload reaches loggers that were handed out before.
         logger.logLevel = .trace
@@ -104,7 +105,7 @@ public final class LogOutput: UpdatableComponent {
 }
 
 extension LogLevel {
-    var level: Logger.Level {
+    package var level: Logger.Level {
         switch self {
         case .debug: .debug
         case .info: .info

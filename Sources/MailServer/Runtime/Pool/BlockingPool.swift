@@ -1,9 +1,9 @@
 import NIOConcurrencyHelpers
-public import NIOCore
+package import NIOCore
 import NIOPosix
 
 /// Why a pool gave no result.
-public enum PoolError<WorkError: Error>: Error, CustomStringConvertible {
+package enum PoolError<WorkError: Error>: Error, CustomStringConvertible {
     /// As many callers as allowed wait already; nothing was done.
     case overloaded
     /// The task was cancelled before its work began; nothing was done.
@@ -13,7 +13,7 @@ public enum PoolError<WorkError: Error>: Error, CustomStringConvertible {
     /// The work's own error.
     case work(WorkError)
 
-    public var description: String {
+    package var description: String {
         switch self {
         case .overloaded: "too much work is waiting; try again later"
         case .cancelled: "cancelled"
@@ -27,7 +27,7 @@ public enum PoolError<WorkError: Error>: Error, CustomStringConvertible {
 ///
 /// A caller suspends until its work is done, so what waits is bounded by the callers there are and by
 /// `maximumWaiting`. Work that has begun runs to its end, whatever happens to the task that asked for it.
-public final class BlockingPool: Sendable {
+package final class BlockingPool: Sendable {
     private struct Job: Sendable {
         let id: UInt64
         let run: @Sendable () -> Void
@@ -64,7 +64,7 @@ public final class BlockingPool: Sendable {
     /// - Parameters:
     ///   - threads: how many pieces of work run at a time; 1 at least.
     ///   - maximumWaiting: callers that may wait beside them; one more is refused.
-    public init(threads: Int, maximumWaiting: Int) {
+    package init(threads: Int, maximumWaiting: Int) {
         size = max(1, threads)
         self.maximumWaiting = max(0, maximumWaiting)
         self.threads = NIOThreadPool(numberOfThreads: size)
@@ -73,7 +73,7 @@ public final class BlockingPool: Sendable {
 
     /// Runs `body` on one of the threads, after all work that was asked for before.
     /// - Throws: `overloaded`, `closed`, `cancelled`, or `work` with the body's error.
-    public func run<Value: Sendable, WorkError: Error>(
+    package func run<Value: Sendable, WorkError: Error>(
         isolation: isolated (any Actor)? = #isolation,
         _ body: @escaping @Sendable () throws(WorkError) -> Value
     ) async throws(PoolError<WorkError>) -> Value {
@@ -112,13 +112,13 @@ public final class BlockingPool: Sendable {
     }
 
     /// Callers that wait for a thread now.
-    public var waiting: Int { state.withLockedValue { $0.jobs.count } }
+    package var waiting: Int { state.withLockedValue { $0.jobs.count } }
 
     /// Whether new work is refused.
-    public var isClosed: Bool { state.withLockedValue { $0.isClosed } }
+    package var isClosed: Bool { state.withLockedValue { $0.isClosed } }
 
     /// Refuses new work, waits for all that was accepted, and ends the threads.
-    public func shutdown() async {
+    package func shutdown() async {
         await withCheckedContinuation { continuation in
             let isIdle = state.withLockedValue { state in
                 state.isClosed = true
@@ -189,5 +189,5 @@ public final class BlockingPool: Sendable {
 }
 
 extension BlockingPool: ServerComponent {
-    public func shutdown(grace: TimeAmount) async { await shutdown() }
+    package func shutdown(grace: TimeAmount) async { await shutdown() }
 }

@@ -2,8 +2,8 @@ import Glibc
 import NIOCore
 
 /// Says why a listener could not be opened, and what to do.
-enum BindFailure {
-    static func describe(_ error: any Error, _ endpoint: ListenerEndpoint) -> StartError {
+package enum BindFailure {
+    package static func describe(_ error: any Error, _ endpoint: ListenerEndpoint) -> StartError {
         let what = "\(endpoint.name) cannot listen on \(endpoint.address)"
         guard let failure = error as? IOError else {
             return StartError("\(what): \(error); look at \(endpoint.hostKey) and \(endpoint.portKey)")

@@ -1,19 +1,20 @@
-public import Logging
-public import NIOCore
+package import Logging
+package import NIOCore
+package import ServerConfiguration
 
 /// An address on which a service listens.
-public struct ListenerEndpoint: Sendable, Equatable {
+package struct ListenerEndpoint: Sendable, Equatable {
     /// What the log calls it: `smtp`, `submission`, `imaps`.
-    public let name: String
+    package let name: String
     /// The configuration key of its port, and that of its host.
-    public let portKey: String
-    public let hostKey: String
-    public let host: String
+    package let portKey: String
+    package let hostKey: String
+    package let host: String
     /// 0 takes a free port.
-    public let port: Port
+    package let port: Port
 
     /// nil when `port` is nil: the listener is off.
-    public init?(_ name: String, host: String, hostKey: String, port: Port?, portKey: String) {
+    package init?(_ name: String, host: String, hostKey: String, port: Port?, portKey: String) {
         guard let port else { return nil }
         self.name = name
         self.host = host
@@ -23,13 +24,13 @@ public struct ListenerEndpoint: Sendable, Equatable {
     }
 
     /// `0.0.0.0:25`, `[::]:25`.
-    var address: String { address(port: Int(port)) }
+    package var address: String { address(port: Int(port)) }
 
     fileprivate func address(port: Int) -> String { host.contains(":") ? "[\(host)]:\(port)" : "\(host):\(port)" }
 }
 
 /// A component with listeners.
-public protocol ListeningComponent: ServerComponent {
+package protocol ListeningComponent: ServerComponent {
     /// The listeners to open, those that are off left out.
     var endpoints: [ListenerEndpoint] { get }
 
@@ -39,7 +40,7 @@ public protocol ListeningComponent: ServerComponent {
 }
 
 extension ListeningComponent {
-    public func start(_ logger: Logger) async throws(StartError) {
+    package func start(_ logger: Logger) async throws(StartError) {
         for endpoint in endpoints {
             do {
                 let port = try await listen(endpoint).port

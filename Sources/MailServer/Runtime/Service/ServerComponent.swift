@@ -1,5 +1,5 @@
-public import Logging
-public import NIOCore
+package import Logging
+package import NIOCore
 
 /// A part of the server that lives as long as the server does: listeners of a protocol, the store, limits, a pool of
 /// threads, a worker.
@@ -7,7 +7,7 @@ public import NIOCore
 /// A component takes its dependencies and its settings when it is made, and from a reload on works with the new settings.
 /// Components start in the order of their dependencies and stop in reverse, so that what a component works with is
 /// there as long as it is.
-public protocol ServerComponent: Sendable {
+package protocol ServerComponent: Sendable {
     /// The settings that a reload replaces.
     associatedtype Settings: Sendable, Equatable = NoSettings
 
@@ -27,33 +27,33 @@ public protocol ServerComponent: Sendable {
 }
 
 /// Puts new settings in force; it cannot fail.
-public typealias ReloadAction = @Sendable () async -> Void
+package typealias ReloadAction = @Sendable () async -> Void
 
 /// The settings of a component that has none that a reload could change.
-public struct NoSettings: Sendable, Equatable {
-    public init() {}
+package struct NoSettings: Sendable, Equatable {
+    package init() {}
 }
 
 extension ServerComponent {
-    public func start(_ logger: Logger) async throws(StartError) {}
+    package func start(_ logger: Logger) async throws(StartError) {}
 
-    public func run() async {}
+    package func run() async {}
 
-    public func shutdown(grace: TimeAmount) async {}
+    package func shutdown(grace: TimeAmount) async {}
 }
 
 extension ServerComponent where Settings == NoSettings {
-    public func reload(_ settings: NoSettings) async throws(StartError) -> ReloadAction { {} }
+    package func reload(_ settings: NoSettings) async throws(StartError) -> ReloadAction { {} }
 }
 
 /// A component that takes any settings there are.
-public protocol UpdatableComponent: ServerComponent {
+package protocol UpdatableComponent: ServerComponent {
     /// Puts new settings in force.
     func update(_ settings: Settings)
 }
 
 extension UpdatableComponent {
-    public func reload(_ settings: Settings) async throws(StartError) -> ReloadAction {
+    package func reload(_ settings: Settings) async throws(StartError) -> ReloadAction {
         { [self] in update(settings) }
     }
 }

@@ -1,10 +1,10 @@
 /// Why the server did not start or stopped: one plain sentence that says what to do.
-public struct StartError: Error, Sendable, CustomStringConvertible {
-    public let description: String
+package struct StartError: Error, Sendable, CustomStringConvertible {
+    package let description: String
     /// The configuration is to blame.
-    public let isConfiguration: Bool
+    package let isConfiguration: Bool
 
-    public init(_ description: String, isConfiguration: Bool = false) {
+    package init(_ description: String, isConfiguration: Bool = false) {
         self.description = description
         self.isConfiguration = isConfiguration
     }
@@ -12,7 +12,7 @@ public struct StartError: Error, Sendable, CustomStringConvertible {
 
 extension BlockingPool {
     /// Runs a part of the start, or of a reload, that blocks.
-    public func runStart<R: Sendable>(
+    package func runStart<R: Sendable>(
         _ body: @escaping @Sendable () throws(StartError) -> R
     ) async throws(StartError) -> R {
         do throws(PoolError<StartError>) {

@@ -1,8 +1,8 @@
-import X509
+package import X509
 
 extension Certificate {
     /// Whether it is for this host: a DNS name of its own, perhaps with a wildcard as the first label (RFC 9525 section 6.3).
-    func names(_ hostname: String) -> Bool {
+    package func names(_ hostname: String) -> Bool {
         guard let names = try? extensions.subjectAlternativeNames else { return false }
         let hostname = hostname.lowercased()
         let parent = hostname.firstIndex(of: ".").map { "*" + hostname[$0...] }

@@ -8,19 +8,19 @@ import X509
 /// The certificate that a server without one makes for itself at first start.
 ///
 /// A client trusts it by taking the very file as its only authority (`cafile`); it signs nothing else.
-public struct SelfSignedCertificate: Sendable {
+package struct SelfSignedCertificate: Sendable {
     /// PEM of the certificate.
-    public let certificate: String
+    package let certificate: String
     /// PEM of the private key.
-    public let key: String
+    package let key: String
 
-    public static let keyBits = 4096
+    package static let keyBits = 4096
     private static let lifetime: TimeInterval = 3652 * 86_400
     /// Clients whose clock is behind accept it too.
     private static let clockTolerance: TimeInterval = 86_400
 
     /// Makes a new key. Takes seconds, and in bad luck tens of them: never call it on an event loop.
-    public static func makeKey() throws(TLSError) -> String {
+    package static func makeKey() throws(TLSError) -> String {
         do {
             return try _RSA.Signing.PrivateKey(keySize: _RSA.Signing.KeySize(bitCount: keyBits)).pemRepresentation
         } catch {
@@ -32,7 +32,7 @@ public struct SelfSignedCertificate: Sendable {
     ///   - hostname: the server's name; `localhost` and the loopback addresses are named beside it.
     ///   - key: PEM of an RSA key.
     ///   - now: seconds since 1970 UTC.
-    public init(hostname: String, key: String, now: Int64) throws(TLSError) {
+    package init(hostname: String, key: String, now: Int64) throws(TLSError) {
         do {
             let privateKey = Certificate.PrivateKey(try _RSA.Signing.PrivateKey(pemRepresentation: key))
             let name = try DistinguishedName { CommonName(String(hostname.prefix(64))) }

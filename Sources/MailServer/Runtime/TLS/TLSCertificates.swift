@@ -1,11 +1,11 @@
 import DurableFiles
-public import Logging
+package import Logging
 import NIOConcurrencyHelpers
 import NIOSSL
 
 /// The server's TLS: the certificate of the moment, which a reload reads again. Open connections keep the old one.
-public final class TLSCertificates: ServerComponent {
-    public typealias Settings = TLSMaterial.Settings
+package final class TLSCertificates: ServerComponent {
+    package typealias Settings = TLSMaterial.Settings
 
     private let pool: BlockingPool
     private let logger: Logger
@@ -15,7 +15,7 @@ public final class TLSCertificates: ServerComponent {
 
     /// Reads the certificate; makes a self-signed one first where none is configured and none is there.
     /// - Parameter pool: reads the files.
-    public init(
+    package init(
         _ settings: Settings, pool: BlockingPool, logger: Logger, now: @escaping @Sendable () -> Int64
     ) async throws(StartError) {
         self.pool = pool
@@ -24,13 +24,13 @@ public final class TLSCertificates: ServerComponent {
         context = NIOLockedValueBox(try await Self.load(settings, pool, logger, now))
     }
 
-    public func reload(_ settings: Settings) async throws(StartError) -> ReloadAction {
+    package func reload(_ settings: Settings) async throws(StartError) -> ReloadAction {
         let new = try await Self.load(settings, pool, logger, now)
         return { [context] in context.withLockedValue { $0 = new } }
     }
 
     /// The context of the moment, asked for each handshake.
-    var provider: TLSProvider { { [context] in context.withLockedValue { $0 } } }
+    package var provider: TLSProvider { { [context] in context.withLockedValue { $0 } } }
 
     private static func load(
         _ settings: Settings, _ pool: BlockingPool, _ logger: Logger, _ now: @escaping @Sendable () -> Int64

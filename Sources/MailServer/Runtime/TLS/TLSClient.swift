@@ -1,11 +1,12 @@
 import NIOCore
-public import NIOSSL
+package import NIOSSL
+import ServerConfiguration
 import SwiftASN1
 import X509
 
 /// TLS on connections that this side opens: which certificates of other hosts are accepted.
-public final class TLSClient: Sendable {
-    public enum Verification: Sendable {
+package final class TLSClient: Sendable {
+    package enum Verification: Sendable {
         /// Certificates that name the server and lead to an authority that the system trusts.
         case systemRoots
         /// Certificates that name the server and lead to one of these authorities.
@@ -18,7 +19,7 @@ public final class TLSClient: Sendable {
     private let verifiesNames: Bool
 
     /// Blocks while the system's authorities are read: never call it on an event loop, and keep the result.
-    public init(_ verification: Verification) throws(TLSError) {
+    package init(_ verification: Verification) throws(TLSError) {
         var settings = TLSConfiguration.makeClientConfiguration()
         settings.minimumTLSVersion = .tlsv12
         settings.shutdownTimeout = .seconds(2)
@@ -38,7 +39,7 @@ public final class TLSClient: Sendable {
     /// Makes the handlers of connections to one server.
     /// - Parameter serverName: the name that the certificate has to carry, which the server is told (SNI); without one,
     ///   or for an IP address, it has to carry the address that is connected to.
-    func handlers(serverName: String?) -> TLSHandlerProvider {
+    package func handlers(serverName: String?) -> TLSHandlerProvider {
         let name = serverName.flatMap { HostName.isAddress($0) ? nil : $0 }
         guard let name, verifiesNames else {
             return { [context] in try NIOSSLClientHandler(context: context, serverHostname: name) }

@@ -1,6 +1,6 @@
 /// Why no TLS context could be made: one plain sentence that says what to do.
-public struct TLSError: Error, Sendable, Equatable, CustomStringConvertible {
-    public enum Code: Sendable {
+package struct TLSError: Error, Sendable, Equatable, CustomStringConvertible {
+    package enum Code: Sendable {
         /// A file that is not there or may not be read.
         case unreadable
         /// A file that is not what it must be.
@@ -11,10 +11,10 @@ public struct TLSError: Error, Sendable, Equatable, CustomStringConvertible {
         case unwritable
     }
 
-    public let code: Code
-    public let description: String
+    package let code: Code
+    package let description: String
 
-    public init(_ code: Code, _ description: String) {
+    package init(_ code: Code, _ description: String) {
         self.code = code
         self.description = description
     }

@@ -2,24 +2,24 @@ package import DurableFiles
 import FoundationEssentials
 package import Logging
 import NIOCore
-public import NIOSSL
+package import NIOSSL
 import Primitives
 import SwiftASN1
 import X509
 
 /// The server's certificate and key as read from their files, and the TLS context made of them.
-public struct TLSMaterial: Sendable {
+package struct TLSMaterial: Sendable {
     /// Where certificate and key come from.
-    public struct Settings: Sendable, Equatable {
+    package struct Settings: Sendable, Equatable {
         /// The server's full name, which the certificate has to carry.
-        public var hostname: String
+        package var hostname: String
         /// PEM; without both, a self-signed certificate in `directory` is taken.
-        public var certificateFile: String?
-        public var keyFile: String?
+        package var certificateFile: String?
+        package var keyFile: String?
         /// Absolute.
-        public var directory: String
+        package var directory: String
 
-        public init(hostname: String, certificateFile: String?, keyFile: String?, directory: String) {
+        package init(hostname: String, certificateFile: String?, keyFile: String?, directory: String) {
             self.hostname = hostname
             self.certificateFile = certificateFile
             self.keyFile = keyFile
@@ -27,22 +27,22 @@ public struct TLSMaterial: Sendable {
         }
 
         /// The two files to read.
-        public var paths: Paths {
+        package var paths: Paths {
             if let certificateFile, let keyFile { return Paths(certificate: certificateFile, key: keyFile) }
             return Paths(certificate: directory + "/cert.pem", key: directory + "/key.pem")
         }
     }
 
     /// The two files, absolute.
-    public struct Paths: Sendable, Equatable {
-        public let certificate: String
-        public let key: String
+    package struct Paths: Sendable, Equatable {
+        package let certificate: String
+        package let key: String
     }
 
-    public let paths: Paths
+    package let paths: Paths
     /// PEM, the server's certificate first.
-    public let certificates: [UInt8]
-    let key: [UInt8]
+    package let certificates: [UInt8]
+    package let key: [UInt8]
 
     /// Reads the files; makes a self-signed certificate first when none is configured and none was made before.
     ///
@@ -65,7 +65,7 @@ public struct TLSMaterial: Sendable {
 
     /// A server's context: TLS 1.2 or later.
     /// - Throws: `malformed`, `mismatch`.
-    public func makeContext() throws(TLSError) -> NIOSSLContext {
+    package func makeContext() throws(TLSError) -> NIOSSLContext {
         let chain: [NIOSSLCertificate]
         do {
             chain = try NIOSSLCertificate.fromPEMBytes(certificates)
@@ -96,7 +96,7 @@ public struct TLSMaterial: Sendable {
 
     /// Sentences about a certificate that works and soon may not: expired, not yet valid, ends within 14 days, or
     /// does not name the host.
-    public func warnings(hostname: String, now: Int64) -> [String] {
+    package func warnings(hostname: String, now: Int64) -> [String] {
         guard let certificate = try? Certificate(pemEncoded: firstCertificate()) else { return [] }
         let now = Date(timeIntervalSince1970: TimeInterval(now))
         var found: [String] = []

@@ -1,7 +1,7 @@
-import NIOSSL
+package import NIOSSL
 
 /// Gives the TLS context of the moment; asked for each handshake.
-typealias TLSProvider = @Sendable () throws -> NIOSSLContext
+package typealias TLSProvider = @Sendable () throws -> NIOSSLContext
 
 /// Makes the handler of TLS for one connection, of either side.
-typealias TLSHandlerProvider = @Sendable () throws -> NIOSSLHandler
+package typealias TLSHandlerProvider = @Sendable () throws -> NIOSSLHandler

@@ -4,7 +4,7 @@ import ShardIndex
 import TestSupport
 import Testing
 
-@testable import MailServer
+@testable import MailAccess
 
 /// With the read cache and without, filled by whichever way, every answer is the same.
 @Suite struct CachedAnswersTests {

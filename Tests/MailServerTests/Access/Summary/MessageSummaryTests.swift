@@ -1,7 +1,7 @@
 import MIME
 import Testing
 
-@testable import MailServer
+@testable import MailAccess
 
 @Suite struct MessageSummaryTests {
     private static let limits = ParseLimits.standard

@@ -1,5 +1,3 @@
-@testable import MailServer
-
 /// The REFERENCES algorithm word by word from RFC 5256 section 3, with objects and recursion: for short lists only.
 final class NaiveThreads {
     struct Mail {

@@ -2,7 +2,7 @@ import IMAPCodec
 import NIOCore
 import Testing
 
-@testable import MailServer
+@testable import MailAccess
 
 @Suite struct ThreadTreeTests {
     private static func rendered(_ tokens: [IMAPThreadToken]) -> String {

@@ -4,7 +4,10 @@ import ShardFS
 import TestSupport
 import Testing
 
+@testable import MailAccounts
 @testable import MailServer
+@testable import ServerConfiguration
+@testable import ServerRuntime
 
 private let alice = try! AccountAddress(login: "alice@example.com")
 

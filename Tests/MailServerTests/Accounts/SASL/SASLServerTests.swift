@@ -1,6 +1,7 @@
 import Testing
 
-@testable import MailServer
+@testable import MailAccounts
+@testable import ServerRuntime
 
 @Suite struct SASLServerTests {
     private static func server(

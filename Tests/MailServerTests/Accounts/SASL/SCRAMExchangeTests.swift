@@ -2,7 +2,8 @@ import Crypto
 import Primitives
 import Testing
 
-@testable import MailServer
+@testable import MailAccounts
+@testable import ServerRuntime
 
 @Suite struct SCRAMExchangeTests {
     // RFC 7677 section 3.

@@ -2,7 +2,10 @@ import NIOCore
 import Testing
 
 @testable import IMAPCodec
-@testable import MailServer
+@testable import MailAccess
+@testable import MailAccounts
+@testable import MailIMAP
+@testable import ServerRuntime
 
 /// The policy of every command, and that the session keeps to it.
 @Suite struct CommandPolicyTests {

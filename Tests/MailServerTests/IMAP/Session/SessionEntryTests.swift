@@ -4,7 +4,10 @@ import NIOCore
 import NIOPosix
 import Testing
 
-@testable import MailServer
+@testable import MailAccess
+@testable import MailAccounts
+@testable import MailIMAP
+@testable import ServerRuntime
 
 /// A session takes one input at a time.
 @Suite struct SessionEntryTests {

@@ -2,7 +2,8 @@ import NIOCore
 import NIOEmbedded
 import Testing
 
-@testable import MailServer
+@testable import ServerConfiguration
+@testable import ServerRuntime
 
 @Suite struct CompressionHandlerTests {
     /// Asks for one piece at a time, as the session's handler does, and keeps what comes.

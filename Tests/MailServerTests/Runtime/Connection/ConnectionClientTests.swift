@@ -5,7 +5,8 @@ import NIOSSL
 import Primitives
 import Testing
 
-@testable import MailServer
+@testable import ServerConfiguration
+@testable import ServerRuntime
 
 /// Connections that this side opens, against a listener of its own on loopback.
 @Suite(.timeLimit(.minutes(5))) struct ConnectionClientTests {

@@ -2,7 +2,8 @@ import NIOCore
 import NIOEmbedded
 import Testing
 
-@testable import MailServer
+@testable import ServerConfiguration
+@testable import ServerRuntime
 
 /// The life of a connection, with a driver that does as it is told.
 @Suite struct ConnectionHandlerTests {

@@ -1,7 +1,8 @@
 import NIOConcurrencyHelpers
 import NIOCore
 
-@testable import MailServer
+@testable import ServerConfiguration
+@testable import ServerRuntime
 
 /// A protocol of lines, the smallest one with STARTTLS: the server greets, answers `STARTTLS` with `go`, and says after
 /// its client whatever else it is told.

@@ -1,7 +1,8 @@
 import NIOCore
 import Testing
 
-@testable import MailServer
+@testable import ServerConfiguration
+@testable import ServerRuntime
 
 @Suite struct ReceiveAllocatorTests {
     @Test func itGrowsWithWhatComesAndShrinksAgain() {

@@ -1,7 +1,8 @@
 import Primitives
 import Testing
 
-@testable import MailServer
+@testable import ServerConfiguration
+@testable import ServerRuntime
 
 @Suite struct ConnectionLimitsTests {
     private func ticket(_ admission: ConnectionLimits.Admission) -> ConnectionLimits.Ticket? {

@@ -1,7 +1,8 @@
 import Primitives
 import Testing
 
-@testable import MailServer
+@testable import ServerConfiguration
+@testable import ServerRuntime
 
 private let second: Int64 = 1_000_000_000
 

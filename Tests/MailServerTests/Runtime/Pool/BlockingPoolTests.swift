@@ -1,7 +1,8 @@
 import NIOConcurrencyHelpers
 import Testing
 
-@testable import MailServer
+@testable import ServerConfiguration
+@testable import ServerRuntime
 
 private struct Oops: Error, Equatable {}
 

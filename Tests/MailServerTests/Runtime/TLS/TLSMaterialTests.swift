@@ -7,7 +7,8 @@ import TestSupport
 import Testing
 import X509
 
-@testable import MailServer
+@testable import ServerConfiguration
+@testable import ServerRuntime
 
 private let quiet = Logger(label: "test", factory: { _ in SwiftLogNoOpLogHandler() })
 private let now: Int64 = 1_785_585_600
