@@ -61,8 +61,9 @@ final class ModelRun {
     private func someUIDs(_ box: String) -> [UInt32] {
         var uids = (model.boxes[box]?.messages.keys.sorted() ?? []).shuffled(using: &random)
         uids = Array(uids.prefix(Int.random(in: 1...5, using: &random)))
-        // One that is not there, now and then.
-        if chance(6) { uids.append(UInt32.random(in: 1...5_000, using: &random)) }
+        // One more, which is hardly ever there, now and then; none twice.
+        let other = UInt32.random(in: 1...5_000, using: &random)
+        if chance(6), !uids.contains(other) { uids.append(other) }
         return uids
     }
 
