@@ -1,9 +1,9 @@
-package import MailAccess
+import MailAccess
 package import MailAccounts
-package import NIOCore
-package import Primitives
-package import SMTPCodec
-package import ServerRuntime
+import NIOCore
+import Primitives
+import SMTPCodec
+import ServerRuntime
 package import ShardFS
 
 /// The reason why a piece of the delivery's work on files failed.

@@ -1,11 +1,11 @@
-package import Logging
+import Logging
 package import MailAccess
-package import MailAccounts
+import MailAccounts
 package import NIOCore
-package import Primitives
-package import ServerRuntime
-package import ShardFS
-package import ShardIndex
+import Primitives
+import ServerRuntime
+import ShardFS
+import ShardIndex
 
 /// A message that can be delivered, and the content whose summary the read cache gets.
 private struct FinishedContent {

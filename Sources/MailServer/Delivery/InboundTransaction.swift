@@ -1,11 +1,11 @@
-package import Logging
-package import MailAccess
-package import MailAccounts
-package import NIOCore
-package import Primitives
+import Logging
+import MailAccess
+import MailAccounts
+import NIOCore
+import Primitives
 package import SMTPCodec
-package import ServerRuntime
-package import ShardFS
+import ServerRuntime
+import ShardFS
 
 /// One transaction, from MAIL to the message: judges recipients and opens the message. One call at a time.
 package final class InboundTransaction: Sendable {

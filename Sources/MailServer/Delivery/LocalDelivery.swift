@@ -1,11 +1,11 @@
 package import Logging
 package import MIME
-package import MailAccess
-package import MailAccounts
-package import NIOConcurrencyHelpers
-package import NIOCore
-package import Primitives
-package import SMTPCodec
+import MailAccess
+import MailAccounts
+import NIOConcurrencyHelpers
+import NIOCore
+import Primitives
+import SMTPCodec
 package import ServerRuntime
 package import ShardFS
 package import ShardIndex

@@ -1,8 +1,8 @@
-package import MailAccess
-package import MailAccounts
-package import NIOCore
-package import Primitives
-package import SMTPCodec
+import MailAccess
+import MailAccounts
+import NIOCore
+import Primitives
+import SMTPCodec
 package import ServerRuntime
 package import ShardFS
 

@@ -1,10 +1,10 @@
-package import MailAccess
+import MailAccess
 package import MailAccounts
-package import NIOCore
-package import Primitives
+import NIOCore
+import Primitives
 package import SMTPCodec
-package import ServerRuntime
-package import ShardFS
+import ServerRuntime
+import ShardFS
 
 /// The resolution of addresses to the places that their mail goes to.
 package protocol RecipientRouter: Sendable {

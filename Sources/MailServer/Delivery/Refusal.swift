@@ -1,9 +1,9 @@
-package import MailAccess
-package import MailAccounts
-package import NIOCore
-package import Primitives
+import MailAccess
+import MailAccounts
+import NIOCore
+import Primitives
 package import SMTPCodec
-package import ServerRuntime
+import ServerRuntime
 
 /// A refusal of a sender, a recipient or a message, in the words that the client is told.
 package struct Refusal: Error, Hashable, Sendable {

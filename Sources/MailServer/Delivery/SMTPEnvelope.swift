@@ -1,9 +1,9 @@
-package import MailAccess
-package import MailAccounts
-package import NIOCore
-package import Primitives
+import MailAccess
+import MailAccounts
+import NIOCore
+import Primitives
 package import SMTPCodec
-package import ServerRuntime
+import ServerRuntime
 
 /// A user who has authenticated.
 package struct SMTPUser: Hashable, Sendable {

@@ -1,7 +1,7 @@
 package import MailAccounts
 package import MailDelivery
-package import NIOCore
-package import SMTPCodec
+import NIOCore
+import SMTPCodec
 
 /// The accounts of this host behind the SMTP server: logins, and mail through the local delivery.
 package final class LocalSMTPBackend: SMTPBackend {

@@ -1,5 +1,5 @@
 import MailAccounts
-package import MailDelivery
+import MailDelivery
 import NIOCore
 import SMTPCodec
 import ServerRuntime

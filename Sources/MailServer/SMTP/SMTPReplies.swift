@@ -1,4 +1,4 @@
-package import MailDelivery
+import MailDelivery
 import SMTPCodec
 
 /// The replies of a session, all in one place: codes of RFC 5321 section 4.2.3, statuses of RFC 3463 and RFC 5248.

@@ -1,4 +1,4 @@
-package import MailDelivery
+import MailDelivery
 import NIOCore
 import SMTPCodec
 

@@ -1,5 +1,5 @@
 import MIME
-package import MailDelivery
+import MailDelivery
 import NIOCore
 import Primitives
 import SMTPCodec
