@@ -1,9 +1,5 @@
-import MailAccess
 package import MailAccounts
-import NIOCore
-import Primitives
 import SMTPCodec
-import ServerRuntime
 package import ShardFS
 
 /// The reason why a piece of the delivery's work on files failed.

@@ -1,9 +1,5 @@
-import MailAccess
 import MailAccounts
-import NIOCore
-import Primitives
 package import SMTPCodec
-import ServerRuntime
 package import ShardFS
 
 /// A place that mail for a recipient goes to.

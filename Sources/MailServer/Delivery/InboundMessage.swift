@@ -2,7 +2,6 @@ import Logging
 package import MailAccess
 import MailAccounts
 package import NIOCore
-import Primitives
 import ServerRuntime
 import ShardFS
 import ShardIndex

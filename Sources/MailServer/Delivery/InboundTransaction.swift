@@ -1,7 +1,5 @@
 import Logging
 import MailAccess
-import MailAccounts
-import NIOCore
 import Primitives
 package import SMTPCodec
 import ServerRuntime

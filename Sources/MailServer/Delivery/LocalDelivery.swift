@@ -1,10 +1,6 @@
 package import Logging
 package import MIME
-import MailAccess
-import MailAccounts
 import NIOConcurrencyHelpers
-import NIOCore
-import Primitives
 import SMTPCodec
 package import ServerRuntime
 package import ShardFS

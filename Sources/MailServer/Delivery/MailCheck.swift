@@ -1,7 +1,4 @@
 import MailAccess
-import MailAccounts
-import NIOCore
-import Primitives
 import SMTPCodec
 package import ServerRuntime
 package import ShardFS

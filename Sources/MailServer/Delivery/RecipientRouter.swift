@@ -1,7 +1,4 @@
-import MailAccess
 package import MailAccounts
-import NIOCore
-import Primitives
 package import SMTPCodec
 import ServerRuntime
 import ShardFS

@@ -1,9 +1,4 @@
-import MailAccess
-import MailAccounts
-import NIOCore
-import Primitives
 package import SMTPCodec
-import ServerRuntime
 
 /// A refusal of a sender, a recipient or a message, in the words that the client is told.
 package struct Refusal: Error, Hashable, Sendable {

@@ -1,9 +1,5 @@
 import MailAccess
-import MailAccounts
-import NIOCore
-import Primitives
 package import SMTPCodec
-import ServerRuntime
 
 /// A user who has authenticated.
 package struct SMTPUser: Hashable, Sendable {
