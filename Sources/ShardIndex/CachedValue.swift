@@ -2,7 +2,7 @@ import CPosix
 
 /// A value as it stands in the database: a checksum over key and payload, then the payload.
 enum CachedValue {
-    static let headBytes = 4
+    static let headerBytes = 4
 
     static func checksum(_ key: UnsafeRawBufferPointer, _ payload: UnsafeRawBufferPointer) -> UInt32 {
         let seed = cposix_crc32c(0, key.baseAddress, key.count)
@@ -13,13 +13,13 @@ enum CachedValue {
         _ payload: UnsafeRawBufferPointer, key: UnsafeRawBufferPointer, to place: UnsafeMutableRawBufferPointer
     ) {
         place.storeBytes(of: checksum(key, payload).littleEndian, as: UInt32.self)
-        UnsafeMutableRawBufferPointer(rebasing: place[headBytes...]).copyMemory(from: payload)
+        UnsafeMutableRawBufferPointer(rebasing: place[headerBytes...]).copyMemory(from: payload)
     }
 
     /// The payload; nil when the bytes are not what was written under that key.
     static func payload(_ stored: UnsafeRawBufferPointer, key: UnsafeRawBufferPointer) -> UnsafeRawBufferPointer? {
-        guard stored.count >= headBytes else { return nil }
-        let payload = UnsafeRawBufferPointer(rebasing: stored[headBytes...])
+        guard stored.count >= headerBytes else { return nil }
+        let payload = UnsafeRawBufferPointer(rebasing: stored[headerBytes...])
         let right = UInt32(littleEndian: stored.loadUnaligned(as: UInt32.self)) == checksum(key, payload)
         return right ? payload : nil
     }

@@ -17,7 +17,7 @@ extension ShardIndex: ViewCache {
 extension AccountIndex {
     /// Parts of views that wait at one time: the view of ten million messages has 300 MiB.
     private static let waitingViewBytes = 8 << 20
-    private static let viewPatience = 10.0
+    private static let viewLockTimeout = 10.0
 
     func loadView(_ id: String, _ body: (UInt32, UnsafeRawBufferPointer) -> Void) {
         guard let prefix = IndexKey.prefix(.view, id, uidValidity: nil) else { return }
@@ -38,6 +38,6 @@ extension AccountIndex {
             IndexKey.append(part, to: &key)
             mutations.append(.delete(key: key))
         }
-        return core.writer.add(self, mutations, waitingBelow: Self.waitingViewBytes, seconds: Self.viewPatience)
+        return core.writer.add(self, mutations, waitingBelow: Self.waitingViewBytes, seconds: Self.viewLockTimeout)
     }
 }

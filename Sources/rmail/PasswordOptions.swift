@@ -12,14 +12,14 @@ struct PasswordOptions: ParsableArguments {
     var generate = false
 
     @Option(help: .hidden)
-    var iterations = PasswordHash.usualIterations
+    var iterations = PasswordHash.defaultIterations
 
     func validate() throws {
         guard !(fromInput && generate) else {
             throw ValidationError("--password-stdin and --generate exclude each other.")
         }
-        guard (1...PasswordHash.largestIterations).contains(iterations) else {
-            throw ValidationError("--iterations wants a number from 1 to \(PasswordHash.largestIterations).")
+        guard (1...PasswordHash.maximumIterations).contains(iterations) else {
+            throw ValidationError("--iterations wants a number from 1 to \(PasswordHash.maximumIterations).")
         }
     }
 

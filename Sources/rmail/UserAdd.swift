@@ -22,7 +22,7 @@ struct UserAdd: ParsableCommand {
         let text = try password.obtain(for: address)
         _ = try config.withAccounts { (accounts) throws(AccountError) in
             try accounts.create(
-                address, password: Array(text.utf8), quotaMB: quota.megabytes ?? UserAccount.usualQuotaMB,
+                address, password: Array(text.utf8), quotaMB: quota.megabytes ?? UserAccount.defaultQuotaMB,
                 quotaMessages: quota.messages ?? 0, admin: admin, iterations: password.iterations)
         }
         Terminal.say("added \(address)")
@@ -43,14 +43,14 @@ enum UserArgument {
 
 /// What an account may use, of `user add` and `user set`.
 struct QuotaOptions: ParsableArguments {
-    @Option(name: .customLong("quota-mb"), help: "Quota in MiB; 0 is unlimited. Usual: \(UserAccount.usualQuotaMB).")
+    @Option(name: .customLong("quota-mb"), help: "Quota in MiB; 0 is unlimited. Usual: \(UserAccount.defaultQuotaMB).")
     var megabytes: Int?
     @Option(name: .customLong("quota-messages"), help: "Quota in messages; 0 is unlimited. Usual: 0.")
     var messages: Int?
 
     func validate() throws {
-        try check(megabytes, UserAccount.largestQuotaMB, "--quota-mb", "MiB")
-        try check(messages, UserAccount.largestQuotaMessages, "--quota-messages", "messages")
+        try check(megabytes, UserAccount.maximumQuotaMB, "--quota-mb", "MiB")
+        try check(messages, UserAccount.maximumQuotaMessages, "--quota-messages", "messages")
     }
 
     private func check(_ value: Int?, _ largest: Int, _ name: String, _ unit: String) throws {

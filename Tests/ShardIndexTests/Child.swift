@@ -38,7 +38,9 @@ final class Child {
         var bytes = [UInt8](repeating: 0, count: 4096)
         while true {
             let lines = text.split(separator: "\n")
-            if let last = lines.last, text.hasSuffix("\n"), let told = UInt32(last), told >= uid { return told }
+            if let last = lines.last, text.hasSuffix("\n"), let reported = UInt32(last), reported >= uid {
+                return reported
+            }
             let count = read(output, &bytes, bytes.count)
             try #require(count > 0, "the writer ended")
             text += String(decoding: bytes[0..<count], as: UTF8.self)

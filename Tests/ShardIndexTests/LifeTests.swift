@@ -42,15 +42,15 @@ import Testing
         var kept = 0
         for _ in 0..<8 {
             let child = try Child(scratch, firstUID: first)
-            let told = try child.waitFor(first + 300)
+            let reported = try child.waitFor(first + 300)
             child.kill()
             let index = scratch.index()
             let account = try scratch.account(index)
             let found = account.found(1...UInt32.max)
             // Killed between a commit and its note, all is thrown away; else all is there.
-            #expect(found.isEmpty || found.count >= Int(told - first) + kept)
+            #expect(found.isEmpty || found.count >= Int(reported - first) + kept)
             kept = found.count
-            first = (found.last ?? told) + 1
+            first = (found.last ?? reported) + 1
             account.fill([first])
             #expect(account.found(first...first) == [first])
             kept += 1
@@ -177,12 +177,12 @@ import Testing
             account.fill(i * 100..<i * 100 + 100)
             #expect(account.found(i * 100...i * 100 + 99).count == 100)
         }
-        let told = try child.waitFor(1_000_500)
-        #expect(account.found(1_000_000...told).count == Int(told - 999_999))
+        let reported = try child.waitFor(1_000_500)
+        #expect(account.found(1_000_000...reported).count == Int(reported - 999_999))
         #expect(scratch.messages == [])
         child.kill()
         // Killed between a commit and its note, the cache cannot be trusted and begins anew; else nothing is missing.
-        let isTrusted = account.found(1_000_000...told).count == Int(told - 999_999)
+        let isTrusted = account.found(1_000_000...reported).count == Int(reported - 999_999)
         #expect(scratch.messages.isEmpty == isTrusted)
         account.fill([1])
         #expect(account.found(1...1) == [1])

@@ -7,7 +7,7 @@ import CPosix
 /// The first byte chooses what the rest is; 0x80 leaves checksums and counts as they are.
 enum ViewFuzzInput {
     /// Its magic number, count and checksum made right when `sealed`.
-    case head([UInt8], sealed: Bool)
+    case viewHeader([UInt8], sealed: Bool)
     case part([UInt8], sealed: Bool)
     /// The view of a log, and what is changed in its image before it is read back.
     case view(LogHeader, [LogRecord], [Change])
@@ -22,7 +22,7 @@ enum ViewFuzzInput {
         guard let choice = bytes.first else { return nil }
         let rest = Array(bytes.dropFirst())
         switch choice & 3 {
-        case 0: self = .head(rest, sealed: choice & 0x80 == 0)
+        case 0: self = .viewHeader(rest, sealed: choice & 0x80 == 0)
         case 1: self = .part(rest, sealed: choice & 0x80 == 0)
         default:
             let header = LogFuzzInput.header(rest)
@@ -41,7 +41,7 @@ enum ViewFuzzInput {
 
 func fuzzViewImage(_ bytes: [UInt8]) {
     switch ViewFuzzInput(bytes) {
-    case .head(let bytes, let sealed): checkHead(bytes, sealed)
+    case .viewHeader(let bytes, let sealed): checkHeader(bytes, sealed)
     case .part(let bytes, let sealed): checkPart(bytes, sealed)
     case .view(let header, let records, let changes): checkImage(header, records, changes)
     case nil: break
@@ -59,19 +59,19 @@ private func padded(_ bytes: some Collection<UInt8>, to count: Int) -> [UInt8] {
     Array(bytes.prefix(count)) + [UInt8](repeating: 0, count: max(0, count - bytes.count))
 }
 
-private func readHead(_ bytes: [UInt8]) -> ViewHead? { bytes.withUnsafeBytes { ViewHead($0) } }
+private func readHeader(_ bytes: [UInt8]) -> ViewHeader? { bytes.withUnsafeBytes { ViewHeader($0) } }
 
-private func checkHead(_ bytes: [UInt8], _ isSealed: Bool) {
+private func checkHeader(_ bytes: [UInt8], _ isSealed: Bool) {
     // Magic number and version; 100 bytes of numbers; the shards' count and 41 bytes for each.
     let shards = Array(bytes.dropFirst(100))
     let count = shards.count / 41
     let right =
         little(UInt32(0x7677_656d)) + little(UInt32(1)) + padded(bytes, to: 100) + little(UInt32(count))
         + shards.prefix(count * 41)
-    _ = readHead(bytes)
-    guard let head = readHead(sealed(isSealed ? right : bytes)) else { return }
-    precondition(readHead(head.encoded()) == head, "a head changes when it is written")
-    _ = head.joined(with: [:])
+    _ = readHeader(bytes)
+    guard let viewHeader = readHeader(sealed(isSealed ? right : bytes)) else { return }
+    precondition(readHeader(viewHeader.encoded()) == viewHeader, "a head changes when it is written")
+    _ = viewHeader.joined(with: [:])
 }
 
 private func checkPart(_ bytes: [UInt8], _ isSealed: Bool) {
@@ -117,8 +117,8 @@ private func checkImage(_ wanted: LogHeader, _ records: [LogRecord], _ changes: 
         image[part].bytes[change.offset % size] ^= change.bits
         image[part].bytes = sealed(Array(image[part].bytes.prefix(size)))
     }
-    guard let (head, list) = read(image), head.base == header.base else { return }
-    var changed = MailboxView(head, list, header: header, uidFloor: 1)
+    guard let (viewHeader, list) = read(image), viewHeader.base == header.base else { return }
+    var changed = MailboxView(viewHeader, list, header: header, uidFloor: 1)
     checkView(changed)
     for record in records { changed.apply(record, at: changed.applied) }
     checkView(changed)
@@ -126,30 +126,30 @@ private func checkImage(_ wanted: LogHeader, _ records: [LogRecord], _ changes: 
 
 private func image(of view: MailboxView, _ header: LogHeader) -> [(part: UInt32, bytes: [UInt8])] {
     var parts: [(part: UInt32, bytes: [UInt8])] = []
-    var shards: [ViewHead.Shard] = []
+    var shards: [ViewHeader.Shard] = []
     for table in view.list.shards {
         let serial = UInt64(table.number) &* 0x9E37_79B9_7F4A_7C15
         parts.append((table.number, ShardPart.encode(table, serial: serial)))
-        shards.append(ViewHead.Shard(number: table.number, count: UInt32(table.count), serial: serial, look: nil))
+        shards.append(ViewHeader.Shard(number: table.number, count: UInt32(table.count), serial: serial, look: nil))
     }
-    let head = ViewHead(
+    let viewHeader = ViewHeader(
         epoch: header.epoch, base: header.base, uidValidity: header.uidValidity, logInode: 1, logChanged: 2,
         applied: UInt64(view.applied), lastChecksum: 3, lastToken: 4, highestModSeq: view.highestModSeq,
         oldestAnswerable: view.oldestAnswerable, nextUID: view.nextUID, recentUID: view.recentUID,
         cleanMark: view.cleanMark ?? 0, usedFlags: view.usedFlags.rawValue, shards: shards)
-    return [(ViewHead.part, head.encoded())] + parts
+    return [(ViewHeader.part, viewHeader.encoded())] + parts
 }
 
-private func read(_ image: [(part: UInt32, bytes: [UInt8])]) -> (head: ViewHead, list: MessageList)? {
-    var head: ViewHead?
+private func read(_ image: [(part: UInt32, bytes: [UInt8])]) -> (viewHeader: ViewHeader, list: MessageList)? {
+    var viewHeader: ViewHeader?
     var tables: [UInt32: (table: ShardTable, serial: UInt64)] = [:]
     for (part, bytes) in image {
-        if part == ViewHead.part {
-            head = readHead(bytes)
+        if part == ViewHeader.part {
+            viewHeader = readHeader(bytes)
         } else if let shard = bytes.withUnsafeBytes({ ShardPart.decode($0) }), shard.table.number == part {
             tables[part] = shard
         }
     }
-    guard let head, let joined = head.joined(with: tables) else { return nil }
-    return (head, joined.list)
+    guard let viewHeader, let joined = viewHeader.joined(with: tables) else { return nil }
+    return (viewHeader, joined.list)
 }

@@ -3,7 +3,7 @@
 /// Only an empty line ends a header (RFC 5322 section 2.1). Lines without a field name, such as an mbox "From " line or
 /// text between two fields, stay in it as nameless fields; neighbours are one, so that they cost no more than fields.
 struct HeaderScanner {
-    enum Verdict {
+    enum Decision {
         /// The line belongs to the header.
         case inside
         /// The blank line that ends the header and belongs to it.
@@ -20,11 +20,11 @@ struct HeaderScanner {
     init(start: Int = 0, limit: Int) {
         self.start = start
         self.limit = limit
-        fields.reserveCapacity(Self.usualFields)
+        fields.reserveCapacity(Self.typicalFieldCount)
     }
 
     /// How many fields most headers have.
-    private static let usualFields = 32
+    private static let typicalFieldCount = 32
 
     /// Begins another header.
     mutating func reset(limit: Int) {
@@ -33,7 +33,7 @@ struct HeaderScanner {
         fields.removeAll(keepingCapacity: fields.count < 256)
     }
 
-    mutating func take(_ line: Line, in bytes: Span<UInt8>) -> Verdict {
+    mutating func take(_ line: Line, in bytes: Span<UInt8>) -> Decision {
         guard line.next - start <= limit else { return .limit }
         guard line.end > line.start else { return .blankLine }
         let isContinuation = bytes[line.start].isBlank

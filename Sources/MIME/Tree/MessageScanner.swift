@@ -25,7 +25,7 @@ public struct MessageScanner: Sendable {
     public private(set) var topHeader: [UInt8]?
 
     /// The size of most headers.
-    private static let usualHeader = 2048
+    private static let typicalHeaderBytes = 2048
 
     /// Bytes of the open header and of the unfinished line that are in memory.
     var heldBytes: Int { header.count + unfinished.heldBytes }
@@ -35,7 +35,7 @@ public struct MessageScanner: Sendable {
         self.limits = limits
         position = offset
         tree = TreeBuilder(start: offset, limits: limits)
-        header.reserveCapacity(min(limits.headerBytes, Self.usualHeader))
+        header.reserveCapacity(min(limits.headerBytes, Self.typicalHeaderBytes))
     }
 
     /// Takes the next piece.
@@ -107,7 +107,7 @@ public struct MessageScanner: Sendable {
         tree.endLine(at: next, breakLength: line.next - line.end)
     }
 
-    private mutating func take(_ line: Line) -> HeaderScanner.Verdict {
+    private mutating func take(_ line: Line) -> HeaderScanner.Decision {
         let bytes = header
         return tree.header.take(line, in: bytes.span)
     }

@@ -99,8 +99,8 @@ package struct AccountStore: Sendable {
     /// - Throws: `exists`, `notFound` for the domain, `invalidPassword`, `files`.
     @discardableResult
     package func create(
-        _ address: AccountAddress, password: [UInt8], quotaMB: Int = UserAccount.usualQuotaMB,
-        quotaMessages: Int = 0, admin: Bool = false, iterations: Int = PasswordHash.usualIterations
+        _ address: AccountAddress, password: [UInt8], quotaMB: Int = UserAccount.defaultQuotaMB,
+        quotaMessages: Int = 0, admin: Bool = false, iterations: Int = PasswordHash.defaultIterations
     ) throws(AccountError) -> UserAccount {
         _ = try existingDomain(address.domain)
         guard !exists(address) else { throw AccountError(.exists, "the account \(address) exists already") }
@@ -175,7 +175,7 @@ package struct AccountStore: Sendable {
 
     /// - Throws: as `update`, and `invalidPassword`.
     package func setPassword(
-        _ address: AccountAddress, _ password: [UInt8], iterations: Int = PasswordHash.usualIterations
+        _ address: AccountAddress, _ password: [UInt8], iterations: Int = PasswordHash.defaultIterations
     ) throws(AccountError) {
         // Hashed before the lock is taken: it is slow.
         let hash = try PasswordHash(password: password, iterations: iterations)

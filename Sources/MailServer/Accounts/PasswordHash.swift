@@ -3,10 +3,10 @@ import CryptoExtras
 
 /// A password as user.json keeps it: PBKDF2 with HMAC-SHA256 (RFC 8018 section 5.2).
 package struct PasswordHash: Sendable, Equatable {
-    package static let usualIterations = 300_000
+    package static let defaultIterations = 300_000
     /// A hand-edited file may not ask for more than this.
-    package static let largestIterations = 10_000_000
-    package static let usualLength = 32
+    package static let maximumIterations = 10_000_000
+    package static let defaultLength = 32
     package static let longestPassword = 1024
 
     /// 16 to 64 bytes.
@@ -24,7 +24,7 @@ package struct PasswordHash: Sendable, Equatable {
     /// - Parameter salt: 16 random bytes.
     /// - Throws: `invalidPassword` for an empty password or one of more than 1024 bytes.
     package init(
-        password: [UInt8], salt: [UInt8] = SecureRandom.bytes(16), iterations: Int = usualIterations
+        password: [UInt8], salt: [UInt8] = SecureRandom.bytes(16), iterations: Int = defaultIterations
     ) throws(AccountError) {
         guard !password.isEmpty else { throw AccountError(.invalidPassword, "a password must not be empty") }
         guard password.count <= Self.longestPassword else {
@@ -33,7 +33,7 @@ package struct PasswordHash: Sendable, Equatable {
         guard !password.contains(0) else {
             throw AccountError(.invalidPassword, "a password must not contain a NUL byte")
         }
-        guard let hash = Self.derive(password, salt, iterations, Self.usualLength) else {
+        guard let hash = Self.derive(password, salt, iterations, Self.defaultLength) else {
             throw AccountError(.invalidPassword, "\(iterations) iterations cannot be right")
         }
         self.init(hash: hash, salt: salt, iterations: iterations)
@@ -54,7 +54,7 @@ package struct PasswordHash: Sendable, Equatable {
     }
 
     private static func derive(_ password: [UInt8], _ salt: [UInt8], _ iterations: Int, _ length: Int) -> [UInt8]? {
-        guard (1...largestIterations).contains(iterations) else { return nil }
+        guard (1...maximumIterations).contains(iterations) else { return nil }
         // The checked variant refuses the small counts of old files and of tests.
         let key = try? KDF.Insecure.PBKDF2.deriveKey(
             from: password, salt: salt, using: .sha256, outputByteCount: length, unsafeUncheckedRounds: iterations)

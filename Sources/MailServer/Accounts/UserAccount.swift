@@ -3,7 +3,7 @@ package import ShardFS
 
 /// What user.json says about an account. Keys that nobody here knows are kept when it is written again.
 package struct UserAccount: Sendable, Equatable {
-    package static let usualQuotaMB = 1024
+    package static let defaultQuotaMB = 1024
 
     package let address: AccountAddress
     package var password: PasswordHash
@@ -22,7 +22,7 @@ package struct UserAccount: Sendable, Equatable {
     private var document: [String: JSONValue]
 
     package init(
-        address: AccountAddress, password: PasswordHash, quotaMB: Int = usualQuotaMB, quotaMessages: Int = 0,
+        address: AccountAddress, password: PasswordHash, quotaMB: Int = defaultQuotaMB, quotaMessages: Int = 0,
         enabled: Bool = true, admin: Bool = false, createdAt: String
     ) {
         self.address = address
@@ -65,11 +65,11 @@ package struct UserAccount: Sendable, Equatable {
         else { throw wrong("password_hash", "16 to 64 bytes in hex or base64") }
         guard let saltText = document["salt"]?.string, !saltText.isEmpty else { throw wrong("salt", "text") }
         let salt = Hex.decode(saltText) ?? Base64.decode(saltText.utf8, allowsStrayBits: true) ?? Array(saltText.utf8)
-        var iterations = PasswordHash.usualIterations
+        var iterations = PasswordHash.defaultIterations
         if let value = document["iterations"], value != .null {
             guard let n = value.unsignedInteger.flatMap({ Int(exactly: $0) }),
-                (1...PasswordHash.largestIterations).contains(n)
-            else { throw wrong("iterations", "a whole number from 1 to \(PasswordHash.largestIterations)") }
+                (1...PasswordHash.maximumIterations).contains(n)
+            else { throw wrong("iterations", "a whole number from 1 to \(PasswordHash.maximumIterations)") }
             iterations = n
         }
         func number(_ key: String, _ missing: Int, _ largest: Int, _ unit: String) throws(AccountError) -> Int {
@@ -95,16 +95,16 @@ package struct UserAccount: Sendable, Equatable {
         self.document = document
         suppressCapabilities = suppressed
         password = PasswordHash(hash: hash, salt: salt, iterations: iterations)
-        quotaMB = try number("quota_mb", Self.usualQuotaMB, Self.largestQuotaMB, "MiB")
-        quotaMessages = try number("quota_messages", 0, Self.largestQuotaMessages, "messages")
+        quotaMB = try number("quota_mb", Self.defaultQuotaMB, Self.maximumQuotaMB, "MiB")
+        quotaMessages = try number("quota_messages", 0, Self.maximumQuotaMessages, "messages")
         enabled = try flag("enabled", true)
         admin = try flag("admin", false)
         createdAt = document["created_at"]?.string ?? ""
     }
 
     /// Bytes of the largest quota fit a signed 64-bit number.
-    package static let largestQuotaMB = 8_796_093_022_207
-    package static let largestQuotaMessages = Int.max
+    package static let maximumQuotaMB = 8_796_093_022_207
+    package static let maximumQuotaMessages = Int.max
 
     /// The file's bytes: every known key in its exact form, unknown ones as they were.
     package func json() throws(AccountError) -> [UInt8] {

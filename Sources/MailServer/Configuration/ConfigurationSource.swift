@@ -75,13 +75,13 @@ extension Configuration {
         result.mailRoot = absolute(mailRoot)
         result.tls.certFile = tls.certFile.map(absolute)
         result.tls.keyFile = tls.keyFile.map(absolute)
-        let state = storage.statePath.map(absolute) ?? Self.usualStatePath(surroundings)
+        let state = storage.statePath.map(absolute) ?? Self.defaultStatePath(surroundings)
         result.storage.statePath = state
         result.index.path = index.path.map(absolute) ?? state + "/cache"
         return result
     }
 
-    private static func usualStatePath(_ surroundings: ConfigurationSource.Surroundings) -> String {
+    private static func defaultStatePath(_ surroundings: ConfigurationSource.Surroundings) -> String {
         if surroundings.isRoot { return "/var/lib/rmail" }
         if let state = surroundings.environment["XDG_STATE_HOME"], state.hasPrefix("/") {
             return PathText.normalized(state + "/rmail")

@@ -15,25 +15,25 @@ package protocol MailCheck: Sendable {
 /// A check of one transaction: its calls come one after the other. It accepts everything unless it says otherwise.
 package protocol TransactionCheck: Sendable {
     /// Judges the sender; the envelope has no recipients yet.
-    func sender(_ envelope: SMTPEnvelope) async -> CheckVerdict
+    func sender(_ envelope: SMTPEnvelope) async -> CheckDecision
 
     /// Judges the whole message, which no mailbox has yet.
-    func content(_ content: StagedContent, _ envelope: SMTPEnvelope) async -> CheckVerdict
+    func content(_ content: StagedContent, _ envelope: SMTPEnvelope) async -> CheckDecision
 }
 
 extension TransactionCheck {
-    package func sender(_ envelope: SMTPEnvelope) async -> CheckVerdict { .accept }
-    package func content(_ content: StagedContent, _ envelope: SMTPEnvelope) async -> CheckVerdict { .accept }
+    package func sender(_ envelope: SMTPEnvelope) async -> CheckDecision { .accept }
+    package func content(_ content: StagedContent, _ envelope: SMTPEnvelope) async -> CheckDecision { .accept }
 }
 
 /// The answer of a check.
-package enum CheckVerdict: Hashable, Sendable {
+package enum CheckDecision: Hashable, Sendable {
     /// Goes on, with changes to the message.
     case accepted(MessageChanges)
     case refused(Refusal)
 
     /// Goes on, with nothing changed.
-    package static let accept = CheckVerdict.accepted(MessageChanges())
+    package static let accept = CheckDecision.accepted(MessageChanges())
 }
 
 /// The changes that checks make to a message.
@@ -97,9 +97,9 @@ package struct OwnSenderCheck: MailCheck, TransactionCheck {
 
     package func begin() -> any TransactionCheck { self }
 
-    package func sender(_ envelope: SMTPEnvelope) async -> CheckVerdict { Self.verdict(envelope) }
+    package func sender(_ envelope: SMTPEnvelope) async -> CheckDecision { Self.decision(envelope) }
 
-    package static func verdict(_ envelope: SMTPEnvelope) -> CheckVerdict {
+    package static func decision(_ envelope: SMTPEnvelope) -> CheckDecision {
         guard let user = envelope.user else { return .accept }
         guard let address = envelope.sender.address, user.owns(address) else { return .refused(.notYourAddress) }
         return .accept

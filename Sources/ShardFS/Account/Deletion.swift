@@ -29,13 +29,13 @@ extension AccountContext {
             try syncDirectory(Self.deletedDirectory)
             try exclusively(path, mailbox) { (used) throws(StoreError) in
                 try markDeleted(path)
-                try giveBack(used)
+                try release(used)
                 try moveRest(path, stage)
             }
         } else {
             try exclusively(path, mailbox) { (used) throws(StoreError) in
                 try moveAway(path, stage)
-                try giveBack(used)
+                try release(used)
             }
             try syncDirectory(Self.deletedDirectory)
             try syncDirectory(Self.parent(of: path))
@@ -116,8 +116,8 @@ extension AccountContext {
     }
 
     /// After the commit: a kill before it leaves a count that is too high, and the stage that tells of it.
-    private func giveBack(_ used: (bytes: UInt64, messages: Int)?) throws(StoreError) {
-        if let used { try ledger.giveBack(bytes: used.bytes, messages: used.messages) }
+    private func release(_ used: (bytes: UInt64, messages: Int)?) throws(StoreError) {
+        if let used { try ledger.release(bytes: used.bytes, messages: used.messages) }
     }
 
     private func markDeleted(_ path: String) throws(StoreError) {

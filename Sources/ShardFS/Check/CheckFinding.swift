@@ -22,7 +22,7 @@ public struct CheckFinding: Hashable, Sendable, CustomStringConvertible {
 
         // Names.
         public static let foreignName = Code("foreign-name", .warning)
-        public static let oddName = Code("odd-name", .warning)
+        public static let nonCanonicalName = Code("odd-name", .warning)
         public static let leftover = Code("leftover", .info)
         public static let unknownFlag = Code("unknown-flag", .info)
         public static let wrongShard = Code("wrong-shard", .error)

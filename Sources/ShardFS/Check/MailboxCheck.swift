@@ -127,7 +127,7 @@ struct MailboxCheck {
                 continue
             }
             if !parsed.isCanonical {
-                report.add(.oddName, at, "the name means UID \(parsed.uid) but is not as the engine writes it")
+                report.add(.nonCanonicalName, at, "the name means UID \(parsed.uid) but is not as the engine writes it")
             }
             if let other = names[parsed.uid] {
                 report.add(.uidTwice, at, "UID \(parsed.uid) has another name: \(other.path)")

@@ -70,7 +70,7 @@ final class MailboxLocks: Sendable {
                 system.unlock(pair.gate)
                 return Hold(gate: pair.gate, lock: pair.lock, exclusive: exclusive)
             } catch {
-                giveBack(pair)
+                release(pair)
                 throw error
             }
         } catch {
@@ -81,7 +81,7 @@ final class MailboxLocks: Sendable {
 
     func release(_ hold: Hold) {
         system.unlock(hold.lock)
-        giveBack(Pair(gate: hold.gate, lock: hold.lock))
+        release(Pair(gate: hold.gate, lock: hold.lock))
         queue.release(exclusive: hold.exclusive)
     }
 
@@ -115,7 +115,7 @@ final class MailboxLocks: Sendable {
         }
     }
 
-    private func giveBack(_ pair: Pair) {
+    private func release(_ pair: Pair) {
         let kept = pool.withLock { pairs in
             guard pairs.count < Self.pooled else { return false }
             pairs.append(pair)

@@ -43,12 +43,12 @@ public enum Delivery {
         for delivery in deliveries { try delivery.mailbox.checkFlags(delivery.flags) }
         let targets = deliveries.map(\.mailbox)
         while true {
-            var takeBack: [(Mailbox, UID)] = []
+            var undo: [(Mailbox, UID)] = []
             let outcome: Attempt
             do throws(StoreError) {
-                outcome = try attempt(message, deliveries, &takeBack)
+                outcome = try attempt(message, deliveries, &undo)
             } catch {
-                for (mailbox, uid) in takeBack {
+                for (mailbox, uid) in undo {
                     _ = try? mailbox.expunge([uid], onlyDeleted: false, durable: false)
                 }
                 throw error
@@ -74,7 +74,7 @@ public enum Delivery {
     }
 
     private static func attempt(
-        _ message: FinishedMessage, _ deliveries: [Target], _ takeBack: inout [(Mailbox, UID)]
+        _ message: FinishedMessage, _ deliveries: [Target], _ undo: inout [(Mailbox, UID)]
     ) throws(StoreError) -> Attempt {
         let targets = deliveries.map(\.mailbox)
         return try AccountContext.lockedAll(targets[...]) { () throws(StoreError) -> Attempt in
@@ -101,7 +101,7 @@ public enum Delivery {
             } catch {
                 // Those that have their done record are taken back by an expunge, once the locks are free.
                 for (mailbox, writer) in zip(targets, writers) where results[mailbox.id] == nil { writer.rollBack() }
-                takeBack = targets.compactMap { mailbox in results[mailbox.id].map { (mailbox, $0.uid) } }
+                undo = targets.compactMap { mailbox in results[mailbox.id].map { (mailbox, $0.uid) } }
                 throw error
             }
         }

@@ -90,7 +90,7 @@ extension Mailbox {
             }
             do {
                 // Not given back, the intent stays open: who settles it has the ledger counted anew.
-                try context.ledger.giveBack(bytes: UInt64(size), messages: 1)
+                try context.ledger.release(bytes: UInt64(size), messages: 1)
                 try write(LogRecord(.void, done: true, uid: uid, token: record.token))
             } catch {}
             throw error
@@ -103,7 +103,7 @@ extension Mailbox {
             do {
                 try MessageFileName.with(uid, flags) { (name) throws(Errno) in try system.unlink(shard.descriptor, name)
                 }
-                try? context.ledger.giveBack(bytes: UInt64(size), messages: 1)
+                try? context.ledger.release(bytes: UInt64(size), messages: 1)
             } catch {}
             throw error
         }

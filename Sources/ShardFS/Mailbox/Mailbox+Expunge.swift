@@ -109,7 +109,7 @@ extension Mailbox {
             }
         }
         // Between change and done: a kill here can only over-count.
-        try context.ledger.giveBack(bytes: freed, messages: count)
+        try context.ledger.release(bytes: freed, messages: count)
         try write(records)
         gone.append(contentsOf: records.lazy.filter { $0.kind == .expunge }.map { UID($0.uid) })
         if let failure { throw failure }
@@ -121,9 +121,9 @@ extension Mailbox {
     ) throws(StoreError) -> Bool {
         guard let shard = try shard(record.uid / UID.perShard) else { return false }
         var flags = record.flags
-        var odd: String?
+        var nonCanonical: String?
         for _ in 0..<3 {
-            let name = odd ?? MessageFileName.string(UID(record.uid), flags)
+            let name = nonCanonical ?? MessageFileName.string(UID(record.uid), flags)
             do {
                 try renameChecked(
                     shard.descriptor, name, bin, ExpungedName.string(validity, UID(record.uid), flags))
@@ -136,7 +136,7 @@ extension Mailbox {
             }
             guard let now = try shard.lookUp(record.uid, lastKnown: nil) else { return false }
             flags = now.flags
-            odd = now.name
+            nonCanonical = now.name
         }
         // It has a name, so no record may say that it went.
         throw StoreError(
@@ -189,7 +189,7 @@ extension Mailbox {
     }
 
     /// What can be brought back, oldest expunge first.
-    public func expunged() throws(StoreError) -> [ExpungedMessage] {
+    public func recoverableMessages() throws(StoreError) -> [ExpungedMessage] {
         var found: [ExpungedMessage] = []
         try forEachExpunged { (hour, file) throws(StoreError) in
             found.append(

@@ -168,13 +168,13 @@ extension Mailbox {
         _ uid: UInt32, _ known: MessageFlags, _ change: FlagChange, in shard: ShardDirectory
     ) throws(StoreError) -> MessageFlags? {
         var flags = known
-        var odd: String?
+        var nonCanonical: String?
         var misses = 0
         for _ in 0..<Self.flagTries {
             let wanted = change.applied(to: flags)
-            if wanted == flags, odd == nil { return flags }
+            if wanted == flags, nonCanonical == nil { return flags }
             do {
-                try renameOnce(uid, flags, odd, wanted, in: shard)
+                try renameOnce(uid, flags, nonCanonical, wanted, in: shard)
                 return wanted
             } catch .notFound {
             } catch .exists {
@@ -192,18 +192,18 @@ extension Mailbox {
                 return nil
             }
             flags = now.flags
-            odd = now.name == MessageFileName.string(UID(uid), now.flags) ? nil : now.name
+            nonCanonical = now.name == MessageFileName.string(UID(uid), now.flags) ? nil : now.name
         }
         throw StoreError(.busy, "the name of message \(uid) keeps changing")
     }
 
     @inline(__always)
     private func renameOnce(
-        _ uid: UInt32, _ flags: MessageFlags, _ odd: String?, _ wanted: MessageFlags, in shard: ShardDirectory
+        _ uid: UInt32, _ flags: MessageFlags, _ nonCanonical: String?, _ wanted: MessageFlags, in shard: ShardDirectory
     ) throws(Errno) {
         try MessageFileName.with(uid, wanted) { (new) throws(Errno) in
-            if let odd {
-                try renameChecked(shard.descriptor, odd, shard.descriptor, new)
+            if let nonCanonical {
+                try renameChecked(shard.descriptor, nonCanonical, shard.descriptor, new)
             } else {
                 try MessageFileName.with(uid, flags) { (old) throws(Errno) in
                     try renameChecked(shard.descriptor, old, shard.descriptor, new)

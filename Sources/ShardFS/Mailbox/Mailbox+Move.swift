@@ -188,8 +188,8 @@ extension Mailbox {
             away[i].kind = .void
         }
         if reserved {
-            try target.context.ledger.giveBack(bytes: all - bytes, messages: here.count - moved.count)
-            try context.ledger.giveBack(bytes: bytes, messages: moved.count)
+            try target.context.ledger.release(bytes: all - bytes, messages: here.count - moved.count)
+            try context.ledger.release(bytes: bytes, messages: moved.count)
         }
         try target.write(here)
         try write(away)

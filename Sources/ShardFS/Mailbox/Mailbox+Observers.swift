@@ -24,13 +24,13 @@ extension Mailbox {
         // On a file system that several machines write to, the kernel knows of its own writers only.
         guard isFirst, options.shared != true else { return observation }
         let watch = DirectoryWatcher.shared.watch(system, directory, LogFile.fileName) { [weak self] in
-            self?.lookAtLog()
+            self?.readLogIfChanged()
         }
         observers.withLock { o in
             if o.watch == nil, !o.bodies.isEmpty { o.watch = watch }
         }
         // A change between the look that the caller had and the watch would go untold.
-        lookAtLog()
+        readLogIfChanged()
         return observation
     }
 
@@ -55,7 +55,7 @@ extension Mailbox {
     }
 
     /// The log was written to or replaced, most often by this process, which has applied the record already.
-    private func lookAtLog() {
+    private func readLogIfChanged() {
         let (log, applied, path) = state.withLock { ($0.log, $0.view.applied, $0.logPath) }
         guard let status = try? system.status(context.directory, path), status.identity == log.identity else {
             // Deleted, renamed, compacted or recovered: observers find out, where a wait for a lock holds nobody up.

@@ -153,27 +153,29 @@ extension Mailbox {
     private func reconcile(_ number: UInt32, _ listing: ShardListing?, _ known: ShardTable?) throws(StoreError) -> Bool
     {
         var records: [LogRecord] = []
-        var strays: [ListedMessage] = listing?.odd ?? []
+        var strays: [ListedMessage] = listing?.nonCanonical ?? []
         var uids: Set<UInt32> = []
         if let known { for i in 0..<known.count { uids.insert(known.uid(i)) } }
-        var oddFlags: [UInt32: ListedMessage] = [:]
-        for (i, odd) in strays.enumerated().reversed()
-        where listing?.flags(Int(odd.uid % UID.perShard)) == nil && oddFlags[odd.uid] == nil && uids.contains(odd.uid) {
+        var nonCanonicalFlags: [UInt32: ListedMessage] = [:]
+        for (i, nonCanonical) in strays.enumerated().reversed()
+        where listing?.flags(Int(nonCanonical.uid % UID.perShard)) == nil && nonCanonicalFlags[nonCanonical.uid] == nil
+            && uids.contains(nonCanonical.uid)
+        {
             // The only name of a known message, in another form: it gets its canonical one.
-            oddFlags[odd.uid] = odd
+            nonCanonicalFlags[nonCanonical.uid] = nonCanonical
             strays.remove(at: i)
         }
-        for (uid, odd) in oddFlags {
+        for (uid, nonCanonical) in nonCanonicalFlags {
             guard let shard = try shard(number) else { continue }
-            try doing("rename \(odd.name)") { () throws(Errno) in
-                try MessageFileName.with(uid, odd.flags) { (name) throws(Errno) in
-                    try renameChecked(shard.descriptor, odd.name, shard.descriptor, name)
+            try doing("rename \(nonCanonical.name)") { () throws(Errno) in
+                try MessageFileName.with(uid, nonCanonical.flags) { (name) throws(Errno) in
+                    try renameChecked(shard.descriptor, nonCanonical.name, shard.descriptor, name)
                 }
             }
         }
         for uid in uids.sorted() {
             let entry = state.withLock { $0.view.list.entry(of: UID(uid)) }
-            let now = listing?.flags(Int(uid % UID.perShard)) ?? oddFlags[uid]?.flags
+            let now = listing?.flags(Int(uid % UID.perShard)) ?? nonCanonicalFlags[uid]?.flags
             guard let now else {
                 records.append(
                     LogRecord(.expunge, done: true, uid: uid, flags: entry?.flags ?? [], size: entry?.size ?? 0))

@@ -190,7 +190,7 @@ struct SetWriter {
         do {
             try mailbox.rollBack(first: first, count: UInt32(count))
             // Not given back, the intent stays open: who settles it has the ledger counted anew.
-            try mailbox.context.ledger.giveBack(bytes: bytes, messages: count)
+            try mailbox.context.ledger.release(bytes: bytes, messages: count)
             try mailbox.write(void)
         } catch {}
     }

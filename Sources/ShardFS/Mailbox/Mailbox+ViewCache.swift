@@ -27,38 +27,40 @@ extension Mailbox {
         guard let cache = context.options.viewCache, let key = context.viewCacheKey(status.mailboxID) else {
             return nil
         }
-        var head: ViewHead?
+        var viewHeader: ViewHeader?
         var tables: [UInt32: (table: ShardTable, serial: UInt64)] = [:]
         cache.load(key) { part, bytes in
-            if part == ViewHead.part {
-                head = ViewHead(bytes)
+            if part == ViewHeader.part {
+                viewHeader = ViewHeader(bytes)
             } else if let shard = ShardPart.decode(bytes), shard.table.number == part {
                 tables[part] = shard
             }
         }
-        guard let head, try agrees(head, with: log, status, context.system) else { return nil }
-        guard let (list, parts) = head.joined(with: tables) else { return nil }
-        return (MailboxView(head, list, header: log.openedHeader, uidFloor: status.uidFloor), parts)
+        guard let viewHeader, try agrees(viewHeader, with: log, status, context.system) else { return nil }
+        guard let (list, parts) = viewHeader.joined(with: tables) else { return nil }
+        return (MailboxView(viewHeader, list, header: log.openedHeader, uidFloor: status.uidFloor), parts)
     }
 
     private static func agrees(
-        _ head: ViewHead, with log: LogFile, _ status: MailboxStatus, _ system: SystemCalls
+        _ viewHeader: ViewHeader, with log: LogFile, _ status: MailboxStatus, _ system: SystemCalls
     ) throws(StoreError) -> Bool {
         let header = log.openedHeader
-        guard head.epoch == header.epoch, head.base == header.base, head.uidValidity == status.uidValidity,
-            head.uidValidity == header.uidValidity, head.logInode == log.identity.inode,
-            head.oldestAnswerable == header.oldestAnswerable
+        guard viewHeader.epoch == header.epoch, viewHeader.base == header.base,
+            viewHeader.uidValidity == status.uidValidity,
+            viewHeader.uidValidity == header.uidValidity, viewHeader.logInode == log.identity.inode,
+            viewHeader.oldestAnswerable == header.oldestAnswerable
         else { return false }
         let file = try doing("look at \(LogFile.fileName)") { () throws(Errno) in try system.status(log.descriptor) }
-        let applied = Int(head.applied)
+        let applied = Int(viewHeader.applied)
         guard LogFile.records(in: file.size) >= applied else { return false }
         if applied > 0 {
-            guard let last = try lastRecord(log, applied), last == (head.lastChecksum, head.lastToken) else {
+            guard let last = try lastRecord(log, applied), last == (viewHeader.lastChecksum, viewHeader.lastToken)
+            else {
                 return false
             }
         }
         // The log as it was left: not a byte of it is other. Else its records are looked at, though not taken in.
-        if file.changed == head.logChanged, file.size == LogFile.offset(of: applied) { return true }
+        if file.changed == viewHeader.logChanged, file.size == LogFile.offset(of: applied) { return true }
         return try log.isRight(upTo: applied)
     }
 
@@ -105,13 +107,13 @@ extension Mailbox {
     func isAsListed(_ number: UInt32) -> Bool {
         guard let look = state.withLock({ $0.parts.listed[number] }) else { return false }
         guard let now = try? system.status(directory, ShardName.string(number)), now.isDirectory else { return false }
-        return ShardLook(now) == look
+        return ShardStamp(now) == look
     }
 
     /// Notes that a shard which looked so when its listing began agrees with the view. Exclusive lock.
     func noteListed(_ number: UInt32, _ status: FileStatus?) {
         guard options.viewCache != nil, let status else { return }
-        let look = ShardLook(status)
+        let look = ShardStamp(status)
         guard look.isSettled(at: context.now &* 1_000_000_000) else { return }
         state.withLock { $0.parts.listed[number] = look }
     }
@@ -139,12 +141,12 @@ extension Mailbox {
         guard view.pending.isEmpty, view.unconfirmed.isEmpty, parts.place == view.applied, view.applied > 0,
             view.applied <= Int(UInt32.max)
         else { return }
-        if parts.headPlace == view.applied, view.list.shards.allSatisfy({ parts.holds($0) }) { return }
+        if parts.headerOffset == view.applied, view.list.shards.allSatisfy({ parts.holds($0) }) { return }
         guard let last = try? log.checksumAndToken(at: view.applied - 1), let file = try? system.status(log.descriptor)
         else { return }
         var stored = parts.stored
         var gone = Set(stored.keys)
-        var shards: [ViewHead.Shard] = []
+        var shards: [ViewHeader.Shard] = []
         var piece: [(part: UInt32, bytes: [UInt8])] = []
         var bytes = 0
         var isTaken = true
@@ -157,7 +159,7 @@ extension Mailbox {
                 stored[table.number] = ViewParts.Stored(serial: serial, hasDates: !table.columns.dates.isEmpty)
             }
             shards.append(
-                ViewHead.Shard(
+                ViewHeader.Shard(
                     number: table.number, count: UInt32(table.count), serial: stored[table.number]?.serial ?? 0,
                     look: parts.listed[table.number]))
             if bytes >= Self.storePiece {
@@ -169,15 +171,16 @@ extension Mailbox {
         }
         for number in gone { stored[number] = nil }
         let isWhole = file.size == LogFile.offset(of: view.applied)
-        let head = ViewHead(
+        let viewHeader = ViewHeader(
             view, shards, log: log, logChanged: isWhole ? file.changed : 0, last: last)
-        isTaken = isTaken && cache.store(key, piece + [(ViewHead.part, head.encoded())], forgetting: gone.sorted())
+        isTaken =
+            isTaken && cache.store(key, piece + [(ViewHeader.part, viewHeader.encoded())], forgetting: gone.sorted())
         let kept = stored
         let wasTaken = isTaken
         state.withLock { s in
             guard s.log === log, s.parts.place == view.applied else { return }
             s.parts.stored = wasTaken ? kept : [:]
-            s.parts.headPlace = wasTaken ? view.applied : nil
+            s.parts.headerOffset = wasTaken ? view.applied : nil
         }
     }
 }
@@ -196,7 +199,7 @@ extension ViewParts {
     }
 }
 
-extension ViewHead {
+extension ViewHeader {
     init(
         _ view: MailboxView, _ shards: [Shard], log: LogFile, logChanged: Int64, last: (checksum: UInt32, token: UInt64)
     ) {

@@ -37,15 +37,15 @@ struct MailboxView: Sendable {
     }
 
     /// As it was kept, of the log with this header.
-    init(_ head: ViewHead, _ list: MessageList, header: LogHeader, uidFloor: UInt64) {
+    init(_ viewHeader: ViewHeader, _ list: MessageList, header: LogHeader, uidFloor: UInt64) {
         self.init(header, uidFloor: uidFloor)
         self.list = list
-        applied = Int(head.applied)
-        highestModSeq = max(highestModSeq, head.highestModSeq)
-        nextUID = min(max(nextUID, head.nextUID), UID.end)
-        recentUID = max(recentUID, head.recentUID)
-        cleanMark = head.cleanMark == 0 ? nil : head.cleanMark
-        usedFlags = MessageFlags(rawValue: head.usedFlags)
+        applied = Int(viewHeader.applied)
+        highestModSeq = max(highestModSeq, viewHeader.highestModSeq)
+        nextUID = min(max(nextUID, viewHeader.nextUID), UID.end)
+        recentUID = max(recentUID, viewHeader.recentUID)
+        cleanMark = viewHeader.cleanMark == 0 ? nil : viewHeader.cleanMark
+        usedFlags = MessageFlags(rawValue: viewHeader.usedFlags)
     }
 
     /// The place of the first append that waits for the done record of its set; nil when none does.

@@ -138,7 +138,7 @@ struct RecoveredContents {
         _ strays: inout [(shard: UInt32, name: String, flags: MessageFlags)]
     ) throws(StoreError) {
         var names: [UInt32: [ListedMessage]] = [:]
-        for odd in listing.odd { names[odd.uid, default: []].append(odd) }
+        for nonCanonical in listing.nonCanonical { names[nonCanonical.uid, default: []].append(nonCanonical) }
         for uid in UID.inShard(number) {
             var all = names[uid] ?? []
             if let flags = listing.flags(Int(uid % UID.perShard)) {
@@ -177,7 +177,7 @@ struct RecoveredContents {
                 }
             }
             guard let kept else { continue }
-            if kept.message.oddName != nil {
+            if kept.message.nonCanonicalName != nil {
                 try doing("rename \(kept.message.name)") { () throws(Errno) in
                     try MessageFileName.with(uid, kept.message.flags) { (name) throws(Errno) in
                         try system.rename(fd, kept.message.name, fd, name, replacing: true)

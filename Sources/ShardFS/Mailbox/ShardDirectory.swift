@@ -57,9 +57,9 @@ struct ListedMessage: Sendable {
     var uid: UInt32
     var flags: MessageFlags
     /// Nil when the name is the canonical one.
-    var oddName: String?
+    var nonCanonicalName: String?
 
-    var name: String { oddName ?? MessageFileName.string(UID(uid), flags) }
+    var name: String { nonCanonicalName ?? MessageFileName.string(UID(uid), flags) }
 }
 
 /// An exact listing of one shard: by place, so that nothing needs sorting.
@@ -68,7 +68,7 @@ struct ShardListing {
     private(set) var table = [UInt64](repeating: 0, count: Int(UID.perShard))
     private(set) var count = 0
     /// Names that are not canonical, and second names of one UID.
-    private(set) var odd: [ListedMessage] = []
+    private(set) var nonCanonical: [ListedMessage] = []
     /// Names that belong to no message, or to one of another shard: left alone.
     private(set) var foreign: [String] = []
 
@@ -84,7 +84,7 @@ struct ShardListing {
         // Local copies: a capture of `self` would cost a uniqueness check for each name.
         var table = self.table
         var count = 0
-        var odd: [ListedMessage] = []
+        var nonCanonical: [ListedMessage] = []
         var foreign: [String] = []
         let result: Result<Void, StoreError> = table.withUnsafeMutableBufferPointer { slots in
             do throws(StoreError) {
@@ -100,9 +100,10 @@ struct ShardListing {
                         slots[slot] = parsed.flags.rawValue | Self.present
                         count += 1
                     } else {
-                        odd.append(
+                        nonCanonical.append(
                             ListedMessage(
-                                uid: parsed.uid, flags: parsed.flags, oddName: String(decoding: name, as: UTF8.self)))
+                                uid: parsed.uid, flags: parsed.flags,
+                                nonCanonicalName: String(decoding: name, as: UTF8.self)))
                     }
                 }
                 return .success(())
@@ -111,13 +112,13 @@ struct ShardListing {
         try result.get()
         self.table = table
         self.count = count
-        self.odd = odd
+        self.nonCanonical = nonCanonical
         self.foreign = foreign
     }
 
     /// Whether the shard holds exactly the messages and flags of `shard`.
     func agrees(with shard: ShardTable?) -> Bool {
-        guard odd.isEmpty, count == shard?.count ?? 0 else { return false }
+        guard nonCanonical.isEmpty, count == shard?.count ?? 0 else { return false }
         guard let shard = shard?.columns else { return true }
         return table.withUnsafeBufferPointer { slots in
             for i in shard.offsets.indices where slots[Int(shard.offsets[i])] != shard.flags[i] | Self.present {
@@ -130,16 +131,17 @@ struct ShardListing {
     /// Of two canonical names of one UID, the one that the log knows is the message's; the other is a stray.
     mutating func prefer(_ known: ShardTable?) {
         guard let known = known?.columns else { return }
-        for i in odd.indices {
-            let (index, found) = known.find(odd[i].uid)
-            guard found, odd[i].flags.rawValue == known.flags[index],
-                odd[i].name == MessageFileName.string(UID(odd[i].uid), odd[i].flags)
+        for i in nonCanonical.indices {
+            let (index, found) = known.find(nonCanonical[i].uid)
+            guard found, nonCanonical[i].flags.rawValue == known.flags[index],
+                nonCanonical[i].name == MessageFileName.string(UID(nonCanonical[i].uid), nonCanonical[i].flags)
             else { continue }
-            let slot = Int(odd[i].uid - known.firstUID)
+            let slot = Int(nonCanonical[i].uid - known.firstUID)
             guard let other = flags(slot) else { continue }
-            table[slot] = odd[i].flags.rawValue | Self.present
-            odd[i] = ListedMessage(
-                uid: odd[i].uid, flags: other, oddName: MessageFileName.string(UID(odd[i].uid), other))
+            table[slot] = nonCanonical[i].flags.rawValue | Self.present
+            nonCanonical[i] = ListedMessage(
+                uid: nonCanonical[i].uid, flags: other,
+                nonCanonicalName: MessageFileName.string(UID(nonCanonical[i].uid), other))
         }
     }
 

@@ -6,7 +6,7 @@ import DurableFiles
 
 /// A shard directory as a listing found it. Two looks that are equal, the first of them old enough, prove that no name
 /// in the directory changed between them: its change time cannot be set back.
-struct ShardLook: Equatable, Sendable {
+struct ShardStamp: Equatable, Sendable {
     /// A change within a tick of the file system's clock can leave the time as it was.
     static let leastAge: Int64 = 2_000_000_000
 
@@ -38,13 +38,13 @@ struct ViewParts: Sendable {
     }
 
     /// Shards whose directory held exactly the view's messages when it looked so, no record since touching them.
-    var listed: [UInt32: ShardLook] = [:]
+    var listed: [UInt32: ShardStamp] = [:]
     /// The place in the log up to which `listed` and `stored` are true.
     var place = 0
     /// Shards that the cache holds as they are.
     var stored: [UInt32: Stored] = [:]
     /// The place in the log that the cache's head is of.
-    var headPlace: Int?
+    var headerOffset: Int?
 
     /// Takes in that records up to `end` touched these shards; nil: any of them.
     mutating func advance(to end: Int, touching touched: Set<UInt32>?) {
@@ -62,7 +62,7 @@ struct ViewParts: Sendable {
 }
 
 /// The head of a kept view.
-struct ViewHead: Equatable, Sendable {
+struct ViewHeader: Equatable, Sendable {
     /// The part's number; no shard has it.
     static let part = UInt32.max
     private static let version: UInt32 = 1
@@ -73,7 +73,7 @@ struct ViewHead: Equatable, Sendable {
         var count: UInt32
         var serial: UInt64
         /// Nil when the shard is to be listed.
-        var look: ShardLook?
+        var look: ShardStamp?
     }
 
     var epoch: UInt64
@@ -147,7 +147,7 @@ struct ViewHead: Equatable, Sendable {
                 let inode = input.take(UInt64.self), let modified = input.take(Int64.self),
                 let changed = input.take(Int64.self), shards.last.map({ $0.number < number }) ?? true
             else { return nil }
-            let look = ShardLook(inode: inode, modified: modified, changed: changed)
+            let look = ShardStamp(inode: inode, modified: modified, changed: changed)
             shards.append(Shard(number: number, count: count, serial: serial, look: isListed == 1 ? look : nil))
         }
         guard applied <= UInt64(UInt32.max), nextUID <= UID.end, highestModSeq < LogRecord.modSeqLimit,
@@ -183,7 +183,7 @@ struct ViewHead: Equatable, Sendable {
     }
 }
 
-extension ViewHead {
+extension ViewHeader {
     /// The view put together again; nil when the parts are not those that the head names, or do not agree with it.
     func joined(
         with tables: [UInt32: (table: ShardTable, serial: UInt64)]
@@ -202,7 +202,7 @@ extension ViewHead {
             parts.stored[shard.number] = ViewParts.Stored(serial: serial, hasDates: !table.columns.dates.isEmpty)
         }
         parts.place = Int(applied)
-        parts.headPlace = parts.place
+        parts.headerOffset = parts.place
         return (MessageList(found), parts)
     }
 }

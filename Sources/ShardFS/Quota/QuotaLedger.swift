@@ -91,7 +91,7 @@ final class QuotaLedger: Sendable {
 
     /// Takes back what was counted for messages that are gone or never came to be. A count that would fall below
     /// zero was wrong: the ledger is unknown from then on.
-    func giveBack(bytes: UInt64, messages: Int) throws(StoreError) {
+    func release(bytes: UInt64, messages: Int) throws(StoreError) {
         let count = try Self.count(messages)
         try change { line in
             if line.isUnknown { return }
@@ -227,7 +227,7 @@ final class QuotaLedger: Sendable {
             do throws(StoreError) { return .success(try body(fd, raw)) } catch { return .failure(error) }
         }
         system.unlock(fd)
-        giveBackDescriptor(fd)
+        releaseDescriptor(fd)
         return try result.get()
     }
 
@@ -259,7 +259,7 @@ final class QuotaLedger: Sendable {
         return fd
     }
 
-    private func giveBackDescriptor(_ fd: Int32) {
+    private func releaseDescriptor(_ fd: Int32) {
         let kept = idle.withLock { pool in
             if pool.count >= Self.maximumIdle { return false }
             pool.append(fd)

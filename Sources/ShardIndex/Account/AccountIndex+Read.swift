@@ -135,7 +135,7 @@ extension AccountIndex {
     // MARK: parts
 
     /// Runs `body` with a cursor, and a key of `prefix` and room for a number.
-    private func read(_ prefix: [UInt8], _ body: (ReadCursor, inout [UInt8]) -> Environment.Outcome) {
+    private func read(_ prefix: [UInt8], _ body: (ReadCursor, inout [UInt8]) -> LMDBEnvironment.Outcome) {
         var key = prefix + [0, 0, 0, 0]
         _ = use(create: false) { environment in ((), environment.read { cursor in body(cursor, &key) }) }
     }

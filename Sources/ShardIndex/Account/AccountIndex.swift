@@ -8,7 +8,7 @@ import Primitives
 public final class AccountIndex: Sendable {
     enum Phase {
         case closed
-        case open(Environment)
+        case open(LMDBEnvironment)
         /// The writer thread is closing or removing it.
         case closing
         case disabled(String)
@@ -52,16 +52,18 @@ public final class AccountIndex: Sendable {
     }
 
     /// Runs `body` with the environment, opened when it is not; nil when it is not to be had.
-    func use<R>(create: Bool, _ body: (Environment) -> (R, Environment.Outcome)) -> (R, Environment.Outcome)? {
+    func use<R>(create: Bool, _ body: (LMDBEnvironment) -> (R, LMDBEnvironment.Outcome)) -> (
+        R, LMDBEnvironment.Outcome
+    )? {
         guard let environment = enter(create: create) else { return nil }
         let (result, outcome) = body(environment)
         leave(outcome)
         return (result, outcome)
     }
 
-    private func enter(create: Bool) -> Environment? {
+    private func enter(create: Bool) -> LMDBEnvironment? {
         let now = Clocks.monotonic()
-        let (environment, isNew) = state.withLock { s -> (Environment?, Bool) in
+        let (environment, isNew) = state.withLock { s -> (LMDBEnvironment?, Bool) in
             s.lastUsed = now
             switch s.phase {
             case .open(let environment):
@@ -71,7 +73,7 @@ public final class AccountIndex: Sendable {
             case .closed:
                 guard create || now >= s.notBefore else { return (nil, false) }
                 s.notBefore = now + Self.pause
-                switch Environment.open(
+                switch LMDBEnvironment.open(
                     files, owner: owner, boot: core.boot, mapBytes: core.mapBytes, create: create)
                 {
                 case .open(let environment):
@@ -89,7 +91,7 @@ public final class AccountIndex: Sendable {
         return environment
     }
 
-    private func leave(_ outcome: Environment.Outcome) {
+    private func leave(_ outcome: LMDBEnvironment.Outcome) {
         let discard: (remove: Bool, clean: Bool)? = state.change { s in
             s.users -= 1
             guard case .open = s.phase else { return nil }
@@ -120,7 +122,7 @@ public final class AccountIndex: Sendable {
 
     /// Lets the writer thread close it once nobody uses it.
     func retire(remove: Bool, clean: Bool) {
-        let environment = state.withLock { s -> Environment? in
+        let environment = state.withLock { s -> LMDBEnvironment? in
             guard case .open(let environment) = s.phase else { return nil }
             s.phase = .closing
             return environment
@@ -133,7 +135,7 @@ public final class AccountIndex: Sendable {
     }
 
     /// On the writer thread.
-    private func end(_ environment: Environment, remove: Bool, clean: Bool) {
+    private func end(_ environment: LMDBEnvironment, remove: Bool, clean: Bool) {
         _ = state.wait { $0.users == 0 ? true : nil }
         core.closed(self)
         environment.close(clean: clean && !remove)

@@ -38,13 +38,13 @@ struct IndexFiles {
         return fd < 0 ? nil : fd
     }
 
-    static func look(_ fd: Int32) -> (look: StateRecord.Look, links: Int)? {
+    static func look(_ fd: Int32) -> (look: StateRecord.Stamp, links: Int)? {
         var s = stat()
         return fstat(fd, &s) == 0 ? (look(s), Int(s.st_nlink)) : nil
     }
 
     /// As `look`, in a directory that is open.
-    static func look(_ name: StaticString, in directory: Int32) -> StateRecord.Look? {
+    static func look(_ name: StaticString, in directory: Int32) -> StateRecord.Stamp? {
         var s = stat()
         let result = name.withUTF8Buffer { bytes in
             bytes.withMemoryRebound(to: CChar.self) { fstatat(directory, $0.baseAddress!, &s, AT_SYMLINK_NOFOLLOW) }
@@ -52,13 +52,13 @@ struct IndexFiles {
         return result == 0 && s.st_mode & S_IFMT == S_IFREG ? look(s) : nil
     }
 
-    func look(_ name: String) -> StateRecord.Look? {
+    func look(_ name: String) -> StateRecord.Stamp? {
         var s = stat()
         return lstat(path(name), &s) == 0 && s.st_mode & S_IFMT == S_IFREG ? Self.look(s) : nil
     }
 
-    private static func look(_ s: stat) -> StateRecord.Look {
-        StateRecord.Look(
+    private static func look(_ s: stat) -> StateRecord.Stamp {
+        StateRecord.Stamp(
             device: UInt64(s.st_dev), inode: UInt64(s.st_ino), size: Int64(s.st_size),
             changed: Int64(s.st_ctim.tv_sec) &* 1_000_000_000 &+ Int64(s.st_ctim.tv_nsec))
     }

@@ -26,7 +26,7 @@ struct StateRecord: Equatable {
     }
 
     /// A file as fstat(2) shows it. Its change time cannot be set back by any program.
-    struct Look: Equatable {
+    struct Stamp: Equatable {
         var device: UInt64 = 0
         var inode: UInt64 = 0
         var size: Int64 = 0
@@ -36,7 +36,7 @@ struct StateRecord: Equatable {
     var owner: Owner
     var boot: String
     var condition: Condition
-    var data: Look
+    var data: Stamp
 
     var bytes: [UInt8]? {
         var body: [UInt8] = [condition.rawValue]
@@ -61,7 +61,7 @@ struct StateRecord: Equatable {
         body.withUnsafeBytes { cposix_crc32c(0, $0.baseAddress, $0.count) }
     }
 
-    init(owner: Owner, boot: String, condition: Condition, data: Look) {
+    init(owner: Owner, boot: String, condition: Condition, data: Stamp) {
         self.owner = owner
         self.boot = boot
         self.condition = condition
@@ -94,6 +94,6 @@ struct StateRecord: Equatable {
         else { return nil }
         self.init(
             owner: Owner(storeID: storeID, account: account), boot: boot, condition: condition,
-            data: Look(device: device, inode: inode, size: size, changed: changed))
+            data: Stamp(device: device, inode: inode, size: size, changed: changed))
     }
 }

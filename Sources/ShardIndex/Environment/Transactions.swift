@@ -5,7 +5,7 @@ struct ReadCursor {
     enum Step {
         case at(key: UnsafeRawBufferPointer, value: UnsafeRawBufferPointer)
         case end
-        case failed(Environment.Outcome)
+        case failed(LMDBEnvironment.Outcome)
     }
 
     let cursor: OpaquePointer
@@ -25,7 +25,7 @@ struct ReadCursor {
         var value = MDB_val()
         let code = mdb_cursor_get(cursor, &key, &value, operation)
         if code == MDB_NOTFOUND { return .end }
-        guard code == 0 else { return .failed(Environment.outcome(code)) }
+        guard code == 0 else { return .failed(LMDBEnvironment.outcome(code)) }
         guard value.mv_size <= maximumBytes else { return .failed(.wrong("an entry is longer than the file")) }
         return .at(
             key: UnsafeRawBufferPointer(start: key.mv_data, count: key.mv_size),
@@ -41,7 +41,7 @@ struct WriteTransaction {
     func put(_ key: [UInt8], _ payload: [UInt8]) -> Int32 {
         key.withUnsafeBytes { key in
             var name = MDB_val(mv_size: key.count, mv_data: UnsafeMutableRawPointer(mutating: key.baseAddress))
-            var value = MDB_val(mv_size: CachedValue.headBytes + payload.count, mv_data: nil)
+            var value = MDB_val(mv_size: CachedValue.headerBytes + payload.count, mv_data: nil)
             let code = mdb_put(transaction, database, &name, &value, UInt32(MDB_RESERVE))
             guard code == 0, let place = value.mv_data else { return code }
             payload.withUnsafeBytes {

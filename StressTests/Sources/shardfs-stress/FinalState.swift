@@ -35,7 +35,7 @@ struct FinalState {
                 }
                 tokens[place] = token
             }
-            for message in try mailbox.expunged() {
+            for message in try mailbox.recoverableMessages() {
                 let place = Place(mailbox: name, uid: message.uid.rawValue)
                 // By its path: `open` looks through all that was expunged, which is a lot here.
                 let file = "\(message.uidValidity).\(MessageFileName.string(message.uid, message.flags))"

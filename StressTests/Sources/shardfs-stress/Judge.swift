@@ -112,11 +112,11 @@ struct Judge {
                 alike[original, default: []].append((place, action.source))
             }
         }
-        var told = Array(tokens.keys)
-        while let place = told.popLast() {
+        var reported = Array(tokens.keys)
+        while let place = reported.popLast() {
             guard let token = tokens[place] else { continue }
             for (other, source) in alike[place] ?? [] {
-                if tokens[other] == nil { told.append(other) }
+                if tokens[other] == nil { reported.append(other) }
                 learn(other, token, source)
             }
         }

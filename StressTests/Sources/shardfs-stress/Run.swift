@@ -41,7 +41,7 @@ struct Run {
         round("boot-2", seconds: arguments.seconds * 0.3)
         judgeFiles("boot-2", "after the second round")
         try judgeContents()
-        tellViolations()
+        reportViolations()
         say("\(kills) kills, \(incarnations) worker processes, \(violations.count) violations")
         if !arguments.keep, violations.isEmpty, arguments.root == nil {
             try? FileManager.default.removeItem(atPath: String(root.dropLast("/store".count)))
@@ -54,12 +54,12 @@ struct Run {
     /// Judges a run that was kept once more, as it lies there. The number of violations.
     mutating func judgeAgain() throws -> Int {
         try judgeContents()
-        tellViolations()
+        reportViolations()
         say("\(violations.count) violations")
         return violations.count
     }
 
-    private func tellViolations() {
+    private func reportViolations() {
         for violation in violations.prefix(50) { say("VIOLATION \(violation)") }
         if violations.count > 50 { say("… and \(violations.count - 50) more") }
     }

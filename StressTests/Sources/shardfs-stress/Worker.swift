@@ -215,7 +215,9 @@ struct Worker {
     }
 
     private mutating func undelete(_ name: String, _ mailbox: Mailbox) {
-        guard let waiting = try? mailbox.expunged(), let one = waiting.randomElement(using: &random) else { return }
+        guard let waiting = try? mailbox.recoverableMessages(), let one = waiting.randomElement(using: &random) else {
+            return
+        }
         var operation = Operation(kind: .undelete, mailbox: name)
         operation.uids = [one.uid.rawValue]
         operation.add = World.names(one.flags.subtracting(.deleted), mailbox.currentSnapshot().keywords)

@@ -40,7 +40,7 @@ import Testing
         }
     }
 
-    @Test func columnsComeInTheOrderAskedAndManySetsOfFlagsAreTold() {
+    @Test func columnsComeInTheOrderAskedAndManySetsOfFlagsAreReported() {
         var rows = IMAPFetchRows([.modSeq, .uid, .flags])
         for key in 0..<1_000 as Range<UInt64> {
             var buffer = ByteBuffer()

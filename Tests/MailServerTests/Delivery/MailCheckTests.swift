@@ -13,12 +13,12 @@ import Testing
 @Suite struct MailCheckTests {
     /// Answers as it was told to.
     private struct FixedCheck: MailCheck, TransactionCheck {
-        var senderVerdict = CheckVerdict.accept
-        var contentVerdict = CheckVerdict.accept
+        var senderDecision = CheckDecision.accept
+        var contentDecision = CheckDecision.accept
 
         func begin() -> any TransactionCheck { self }
-        func sender(_ envelope: SMTPEnvelope) async -> CheckVerdict { senderVerdict }
-        func content(_ content: StagedContent, _ envelope: SMTPEnvelope) async -> CheckVerdict { contentVerdict }
+        func sender(_ envelope: SMTPEnvelope) async -> CheckDecision { senderDecision }
+        func content(_ content: StagedContent, _ envelope: SMTPEnvelope) async -> CheckDecision { contentDecision }
     }
 
     /// Keeps what it learned of the sender, and writes it into the message with the last bytes of the content.
@@ -26,12 +26,12 @@ import Testing
         final class Transaction: TransactionCheck {
             private let seen = NIOLockedValueBox("")
 
-            func sender(_ envelope: SMTPEnvelope) async -> CheckVerdict {
+            func sender(_ envelope: SMTPEnvelope) async -> CheckDecision {
                 seen.withLockedValue { $0 = "\(envelope.sender)" }
                 return .accept
             }
 
-            func content(_ content: StagedContent, _ envelope: SMTPEnvelope) async -> CheckVerdict {
+            func content(_ content: StagedContent, _ envelope: SMTPEnvelope) async -> CheckDecision {
                 let end = try? await content.read(at: content.size - 3, count: 100)
                 let text = String(decoding: end ?? [], as: UTF8.self)
                 return .accepted(MessageChanges(fields: ["X-Seen: \(seen.withLockedValue { $0 }) \(text)\r\n"]))
@@ -50,14 +50,14 @@ import Testing
     private static let never = Refusal(550, subject: 7, detail: 1, "Spam")
 
     @Test(arguments: [later, never]) func aSenderIsRefused(refusal: Refusal) async throws {
-        let f = try DeliveryFixture(checks: [SilentCheck(), FixedCheck(senderVerdict: .refused(refusal))])
+        let f = try DeliveryFixture(checks: [SilentCheck(), FixedCheck(senderDecision: .refused(refusal))])
         await #expect(throws: refusal) { try await f.accept([]) }
         #expect(refusal.isTemporary == (refusal.code == 451))
     }
 
     @Test(arguments: [InboundMessage.Atomicity.allOrNone, .each])
     func aContentIsRefusedForEverybody(atomicity: InboundMessage.Atomicity) async throws {
-        let f = try DeliveryFixture(checks: [FixedCheck(contentVerdict: .refused(Self.never)), SilentCheck()])
+        let f = try DeliveryFixture(checks: [FixedCheck(contentDecision: .refused(Self.never)), SilentCheck()])
         let outcomes = try await f.send("text", to: ["alice@example.com", "bob@example.com"], atomicity)
         #expect(outcomes == [.refused(Self.never), .refused(Self.never)])
         #expect(try f.messages(of: "alice") == [])
@@ -69,9 +69,9 @@ import Testing
         let junk = MessageChanges.Redirection(to: try MailboxName("Junk"), flags: .seen)
         let f = try DeliveryFixture(checks: [
             FixedCheck(
-                senderVerdict: .accepted(MessageChanges(fields: ["First: 1\r\n"])),
-                contentVerdict: .accepted(MessageChanges(fields: ["Second: 2\r\n"], redirection: junk))),
-            FixedCheck(contentVerdict: .accepted(MessageChanges(fields: ["Third: 3\r\n"]))),
+                senderDecision: .accepted(MessageChanges(fields: ["First: 1\r\n"])),
+                contentDecision: .accepted(MessageChanges(fields: ["Second: 2\r\n"], redirection: junk))),
+            FixedCheck(contentDecision: .accepted(MessageChanges(fields: ["Third: 3\r\n"]))),
         ])
         let body = String(repeating: "0123456789", count: 60_000)
         #expect(try await f.send(body, to: ["alice@example.com", "bob@example.com"]) == [.delivered, .delivered])
@@ -95,11 +95,11 @@ import Testing
             ("alice@example.com", alice, true), ("Alice+x@example.com", alice, true),
             ("bob@example.com", alice, false), ("bob@example.com", nil, true),
         ] {
-            let verdict = OwnSenderCheck.verdict(try DeliveryFixture.envelope(from: sender, user: user))
-            #expect(verdict == (isOwn ? .accept : .refused(.notYourAddress)), "\(sender)")
+            let decision = OwnSenderCheck.decision(try DeliveryFixture.envelope(from: sender, user: user))
+            #expect(decision == (isOwn ? .accept : .refused(.notYourAddress)), "\(sender)")
         }
         var envelope = try DeliveryFixture.envelope(user: alice)
         envelope.sender = .null
-        #expect(OwnSenderCheck.verdict(envelope) == .refused(.notYourAddress))
+        #expect(OwnSenderCheck.decision(envelope) == .refused(.notYourAddress))
     }
 }

@@ -79,8 +79,9 @@ import Testing
         }
         #expect(await dialogue.fails("FETCH 1 BINARY.PEEK[4]").hasPrefix("NO [CANNOT] "))
         // \Seen is set, and told.
-        let (news, answer) = await dialogue.command("FETCH 1 BINARY[5]")
-        #expect(news.count == 1 && news[line: 0].hasPrefix("* 1 FETCH (FLAGS (") && news[line: 0].contains(#"\Seen"#))
+        let (update, answer) = await dialogue.command("FETCH 1 BINARY[5]")
+        #expect(
+            update.count == 1 && update[line: 0].hasPrefix("* 1 FETCH (FLAGS (") && update[line: 0].contains(#"\Seen"#))
         #expect(answer.hasPrefix("NO [UNKNOWN-CTE] "))
         // The rest is answered all the same.
         let (lines, result) = await dialogue.command("UID FETCH 1:2 (BINARY.PEEK[5] BINARY.SIZE[1])")

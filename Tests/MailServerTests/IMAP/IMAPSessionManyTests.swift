@@ -143,7 +143,7 @@ import Testing
         ("COPY 1:* Sent", []), ("UID MOVE 1:6 Sent", ["* 6 EXPUNGE"]), (#"STORE 1:* +FLAGS.SILENT (\Seen)"#, []),
         (#"UID STORE 1:* +FLAGS (\Flagged)"#, ["* 6 FETCH (UID 6 FLAGS (\\Flagged \\Deleted \\Recent))"]),
         ("EXPUNGE", ["* 6 EXPUNGE"]), ("UID EXPUNGE 1:*", ["* 6 EXPUNGE"]),
-    ]) func tellsProgress(command: String, also: [String]) async throws {
+    ]) func reportsProgress(command: String, also: [String]) async throws {
         let (mail, _) = try Self.six()
         _ = try mail.mailbox().changeFlags((1...6).map { UID($0) }, .add(.deleted))
         // Each look at the clock is ten seconds behind the one before.

@@ -62,7 +62,7 @@ import Testing
 
     // MARK: Messages that are gone, RFC 2180 section 4
 
-    @Test func fetchOfAGhost() async throws {
+    @Test func fetchOfAPendingExpunge() async throws {
         let (mail, _, two) = try await Self.pair(3)
         _ = try mail.mailbox().remove([UID(2)])
         // Its content is kept until everybody has been told (RFC 2180 section 4.1.2).
@@ -81,7 +81,7 @@ import Testing
         (#"UID STORE 1:3 +FLAGS.SILENT (\Seen)"#, "OK "), ("COPY 2 Sent", "NO [EXPUNGEISSUED]"),
         ("COPY 1:3 Sent", "NO [EXPUNGEISSUED]"), ("UID COPY 1:3 Sent", "OK [COPYUID "),
         ("UID COPY 2 Sent", "OK COPY"), ("MOVE 1:3 Sent", "NO [EXPUNGEISSUED]"), ("UID MOVE 1:3 Sent", "OK MOVE"),
-    ]) func commandsOnGhosts(command: String, answer: String) async throws {
+    ]) func commandsOnPendingExpunges(command: String, answer: String) async throws {
         let (mail, _, two) = try await Self.pair(3)
         _ = try mail.mailbox().remove([UID(2)])
         #expect(await two.command(command).result.hasPrefix(answer))
@@ -133,8 +133,8 @@ import Testing
             // UIDs of what is new are asked for, as a client would.
             if models[who].unknown > 0 {
                 let first = models[who].uids.count - models[who].unknown + 1
-                let told = await dialogue.ok("FETCH \(first):* (UID)")
-                try models[who].learn(told)
+                let reported = await dialogue.ok("FETCH \(first):* (UID)")
+                try models[who].learn(reported)
             }
         }
         for (dialogue, index) in [(one, 0), (two, 1)] {

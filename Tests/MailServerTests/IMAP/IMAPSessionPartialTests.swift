@@ -98,7 +98,7 @@ import Testing
     // MARK: Progress
 
     /// Each look at the clock takes four seconds.
-    @Test func tellsProgress() async throws {
+    @Test func reportsProgress() async throws {
         let mail = try IMAPTestMail()
         try mail.fill(200)
         let clock = NIOLockedValueBox<Int64>(1_000)

@@ -240,7 +240,7 @@ import Testing
         let dialogue = await Self.resyncing(mail)
         let lines = await dialogue.ok("UID FETCH 1:* (FLAGS) (CHANGEDSINCE \(modSeq) VANISHED)")
         #expect(lines.count == 3 && lines.allSatisfy { $0.hasPrefix("* VANISHED (EARLIER) ") && $0.utf8.count < 9_000 })
-        let told = lines.flatMap { $0.dropFirst(21).split(separator: ",").map { UInt32($0) ?? 0 } }
-        #expect(told == (1...1_700).filter { $0 % 2 == 0 })
+        let reported = lines.flatMap { $0.dropFirst(21).split(separator: ",").map { UInt32($0) ?? 0 } }
+        #expect(reported == (1...1_700).filter { $0 % 2 == 0 })
     }
 }

@@ -121,7 +121,7 @@ import Testing
         "ENABLE CONDSTORE", "SELECT INBOX (CONDSTORE)", "STATUS Sent (HIGHESTMODSEQ)", "FETCH 2 MODSEQ",
         "FETCH 2 FLAGS (CHANGEDSINCE 1)", "SEARCH MODSEQ 1", #"SEARCH MODSEQ "/flags/\\draft" all 1"#,
         "STORE 2 (UNCHANGEDSINCE 9000000) -FLAGS.SILENT (x)", #"LIST "" Sent RETURN (STATUS (HIGHESTMODSEQ))"#,
-    ]) func modSequencesAreToldOnceTheyAreFollowed(command: String) async throws {
+    ]) func modSequencesAreReportedOnceTheyAreFollowed(command: String) async throws {
         let mail = try IMAPTestMail()
         try mail.fill(2)
         await IMAPDialogue.alice(mail).ok("NOOP")

@@ -55,7 +55,7 @@ import Testing
         "UID SEARCH UID 1:3 UNSEEN", "UID COPY 1 Sent", "EXPUNGE", "UID EXPUNGE 1", "CAPABILITY", "LIST \"\" *",
         "STATUS Sent (MESSAGES)", "CREATE new", "NAMESPACE", "ID NIL", "SUBSCRIBE Sent", "GETQUOTAROOT INBOX",
     ])
-    func expungesAreToldByOthers(command: String) async throws {
+    func expungesAreReportedByOthers(command: String) async throws {
         let (_, one, two) = try await Self.pair(5)
         await Self.expunge("2,4:5", by: one)
         #expect(
@@ -63,7 +63,7 @@ import Testing
         #expect(await two.ok("FETCH 1:* UID") == ["* 1 FETCH (UID 1)", "* 2 FETCH (UID 3)"])
     }
 
-    @Test func ghostsOfSeveralRoundsAndNewMessages() async throws {
+    @Test func pendingExpungesOfSeveralRoundsAndNewMessages() async throws {
         let (mail, one, two) = try await Self.pair(6)
         await Self.expunge("2", by: one)
         #expect(await two.ok("FETCH 1 UID").count == 1)

@@ -121,7 +121,7 @@ struct SMTPDialogue {
     }
 
     static func refusal(of envelope: SMTPEnvelope) -> Refusal? {
-        guard case .refused(let refusal) = OwnSenderCheck.verdict(envelope) else { return nil }
+        guard case .refused(let refusal) = OwnSenderCheck.decision(envelope) else { return nil }
         return refusal
     }
 

@@ -26,7 +26,7 @@ import Testing
         #expect(try quota.reserve(bytes: 0, messages: .max, limits: three) == .overQuota)
         #expect(try quota.reserve(bytes: 1, messages: 1, limits: QuotaLimits(bytes: 5, messages: 9)) == .overQuota)
         #expect(try quota.usage() == usage(1 << 40, 3))
-        try quota.giveBack(bytes: 1, messages: 1)
+        try quota.release(bytes: 1, messages: 1)
         #expect(try quota.reserve(bytes: 1, messages: 1, limits: three) == .granted)
         try quota.markRecount()
         #expect(try quota.reserve(bytes: 1, messages: 1, limits: three) == .needsRecount)
@@ -42,11 +42,11 @@ import Testing
         #expect(try quota.reserve(bytes: 40, messages: 2, limits: .bytes(100)) == .granted)
         #expect(try quota.usage() == usage(100, 3))
         #expect(try quota.reserve(bytes: 1, messages: 1, limits: .none) == .granted)
-        try quota.giveBack(bytes: 61, messages: 2)
+        try quota.release(bytes: 61, messages: 2)
         #expect(try quota.usage() == usage(40, 2))
         #expect(try quota.reserve(bytes: .max, messages: 1, limits: .bytes(100)) == .overQuota)
         #expect(throws: StoreError(.invalidArgument, "")) { try quota.reserve(bytes: 1, messages: -1, limits: .none) }
-        #expect(throws: StoreError(.invalidArgument, "")) { try quota.giveBack(bytes: 1, messages: .min) }
+        #expect(throws: StoreError(.invalidArgument, "")) { try quota.release(bytes: 1, messages: .min) }
         #expect(try quota.usage() == usage(40, 2))
     }
 
@@ -85,13 +85,13 @@ import Testing
         let scratch = try AccountScratch()
         let quota = ledger(scratch)
         try quota.set(bytes: 10, messages: 1)
-        try quota.giveBack(bytes: row.0, messages: row.1)
+        try quota.release(bytes: row.0, messages: row.1)
         #expect(try quota.usage() == usage(.max, .max, exact: false))
         // Too low once, so not even a small message can be said to fit; without a limit mail still comes in.
         #expect(
             try quota.reserve(bytes: 1, messages: 1, limits: .bytes(1 << 40)) == .needsRecount)
         #expect(try quota.reserve(bytes: 1, messages: 1, limits: .none) == .granted)
-        try quota.giveBack(bytes: 1, messages: 1)
+        try quota.release(bytes: 1, messages: 1)
         try quota.set(bytes: 3, messages: 1)
         #expect(try quota.usage() == usage(3, 1))
     }
@@ -141,7 +141,7 @@ import Testing
         #expect(throws: StoreError(.damaged, "")) { try ledger(scratch).usage() }
     }
 
-    @Test func strangeBootIDsAreToldApart() throws {
+    @Test func strangeBootIDsAreReportedApart() throws {
         let scratch = try AccountScratch()
         let long = String(repeating: "b", count: 200)
         let ids = ["", "a", "a ", "ä", "ö", long, long + "x", "a\n"]
@@ -176,7 +176,7 @@ import Testing
         recorder.forget()
         _ = try quota.reserve(bytes: 5, messages: 1, limits: .none)
         _ = try quota.reserve(bytes: 5, messages: 1, limits: .none)
-        try quota.giveBack(bytes: 20, messages: 3)
+        try quota.release(bytes: 20, messages: 3)
         // The old numbers marked open, synced; then changes that wait for nothing.
         #expect(recorder.events == ["10 open", "sync", "15 open", "20 open", "0 open"])
         recorder.forget()
@@ -234,7 +234,7 @@ import Testing
             for _ in 0..<250 {
                 do {
                     if random.below(3) == 0, let size = mine.popLast() {
-                        try quota.giveBack(bytes: size, messages: 1)
+                        try quota.release(bytes: size, messages: 1)
                     } else {
                         let size = UInt64(random.below(60))
                         switch try quota.reserve(

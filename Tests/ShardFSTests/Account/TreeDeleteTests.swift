@@ -276,11 +276,11 @@ import Testing
         try account.delete(MailboxName("New"))
         try account.maintain()
         #expect(try account.deletedMailboxes().map(\.name?.description) == ["New", "Old"])
-        #expect(try inbox.expunged().count == 1)
+        #expect(try inbox.recoverableMessages().count == 1)
         hours.withLock { $0 = 26 }
         try account.maintain()
         #expect(try account.deletedMailboxes().map(\.name?.description) == ["New"])
-        #expect(try inbox.expunged().isEmpty)
+        #expect(try inbox.recoverableMessages().isEmpty)
         elsewhere.locks.closeAll()
         for mailbox in [old, elsewhere] {
             #expect(throws: StoreError(.gone, "")) { try mailbox.snapshot() }

@@ -65,7 +65,7 @@ import Testing
         Damage(.foreignName, "no mailbox's directory") { try $0.makeDirectory("../status.json") },
         Damage(.foreignName, "no hour") { try $0.makeDirectory(".expunged/today") },
         Damage(.foreignName, "a file with a shard's name") { try $0.write("x", to: "0007") },
-        Damage(.oddName, "a short UID") { try $0.rename("0000/00000004_.eml", "0000/4_.eml") },
+        Damage(.nonCanonicalName, "a short UID") { try $0.rename("0000/00000004_.eml", "0000/4_.eml") },
         Damage(.leftover, "a status on its way") { try $0.write("{", to: ".status.json.1.tmp") },
         Damage(.leftover, "a staged message") {
             try $0.makeDirectory(".tmp")
@@ -169,7 +169,7 @@ import Testing
         let account = try t.account()
         _ = try account.context.ledger.reserve(bytes: 5, messages: 1, limits: .none)
         #expect(try StoreCheck(root: t.path).run().has(.quotaWrong))
-        try account.context.ledger.giveBack(bytes: 5, messages: 1)
+        try account.context.ledger.release(bytes: 5, messages: 1)
         t.check()
     }
 

@@ -67,7 +67,7 @@ struct Level {
                 text: "\(text) \(entry.size) \(try mailbox.internalDate(of: entry))",
                 modSeq: isAsItWas ? entry.modSeq : nil, digest: digest.description)
         }
-        expunged = try mailbox.expunged().map { message in
+        expunged = try mailbox.recoverableMessages().map { message in
             "\(message.hour) \(message.uidValidity).\(message.uid) \(Self.lists(message.flags, snapshot.keywords))"
         }.sorted()
     }

@@ -38,7 +38,7 @@ import Testing
         #expect(try inbox.move([UID(4), UID(5)], to: sent).copied.count == 2)
         #expect(try inbox.move([UID(7)], to: other).copied.count == 1)
         #expect(try inbox.expunge() == [UID(3)])
-        #expect(try inbox.undelete(inbox.expunged()[0]).uid == UID(9))
+        #expect(try inbox.undelete(inbox.recoverableMessages()[0]).uid == UID(9))
         let delivered = try Delivery.deliver(CutRun.stage([7], in: inbox)[0].message, to: [inbox, sent, other])
         #expect(delivered.map(\.uid) == [UID(10), UID(4), UID(4)])
         try inbox.compact()

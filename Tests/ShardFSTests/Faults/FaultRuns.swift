@@ -110,7 +110,7 @@ enum FaultRun: String, CaseIterable, Sendable, CustomTestStringConvertible {
 
     private static func damage(_ directory: String, _ inbox: Mailbox) throws {
         precondition(link("\(directory)/0000/00000996_.eml", "\(directory)/0000/00000996_FS.eml") == 0)
-        let gone = try inbox.expunged()[0]
+        let gone = try inbox.recoverableMessages()[0]
         let bin = "\(directory)/.expunged/\(gone.hour)/\(ExpungedName.string(gone.uidValidity, gone.uid, gone.flags))"
         precondition(link(bin, "\(directory)/0000/00000999_.eml") == 0)
         try inbox.state.withLock({ $0.log }).append(LogRecord(.set, done: false, uid: 1003, token: 77, size: 3))
@@ -144,7 +144,7 @@ enum FaultRun: String, CaseIterable, Sendable, CustomTestStringConvertible {
         case .create: try store.account(alice).create(MailboxName("New"), specialUse: "\\Drafts")
         case .createDeep: try store.account(alice).create(MailboxName("New/Below"))
         case .createAccount: _ = try store.createAccount(AccountAddress(parsing: "carol@elsewhere.example"))
-        case .undelete: _ = try mailbox().undelete(mailbox().expunged()[0])
+        case .undelete: _ = try mailbox().undelete(mailbox().recoverableMessages()[0])
         case .purge: _ = try mailbox().purgeExpunged(before: "9999999999")
         case .compact: try mailbox().compact()
         case .keyword: _ = try mailbox().keywords(["Later", "Work"], create: true)

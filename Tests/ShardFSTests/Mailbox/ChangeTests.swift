@@ -72,7 +72,7 @@ import Testing
         t.check()
     }
 
-    @Test func recentIsToldOnce() throws {
+    @Test func recentIsReportedOnce() throws {
         let t = try TestStore()
         let inbox = try t.mailbox()
         try inbox.append("one")

@@ -16,7 +16,7 @@ import Testing
         #expect(try inbox.text(UID(3)) == "message 3")
         #expect(try inbox.text(UID(2)) == "message 2", "an expunged message can be read until its retention ends")
         #expect(try inbox.expunged(since: 1)?.map(\.rawValue) == [2, 4])
-        let back = try inbox.undelete(inbox.expunged()[0])
+        let back = try inbox.undelete(inbox.recoverableMessages()[0])
         #expect(back.uid == UID(6))
         #expect(try inbox.contents() == ["1:", "3:", "5:", "6:S"])
         try t.reopen()

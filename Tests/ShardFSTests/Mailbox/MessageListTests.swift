@@ -122,14 +122,14 @@ import Testing
         struct Enough: Error {}
         var list = MessageList()
         for uid in 1...2_500 { list.put(UInt32(uid), flags: 0, modSeq: 1, size: 1, record: 0) }
-        var told: [UID] = []
+        var reported: [UID] = []
         #expect(throws: Enough.self) {
             try list.forEach(in: 998...2_100) { entry throws(Enough) in
                 if entry.uid == 1_002 { throw Enough() }
-                told.append(entry.uid)
+                reported.append(entry.uid)
             }
         }
-        #expect(told == [998, 999, 1_000, 1_001])
+        #expect(reported == [998, 999, 1_000, 1_001])
     }
 }
 
@@ -163,10 +163,10 @@ import Testing
         _ = try again.changeFlags([third], .add([.flagged]))
         #expect(try entry(third, again).knownInternalDate == 2_000_000_000)
         // Expunged: the file waits, its date is told; the entry of an older snapshot still finds it.
-        let ghost = try entry(second, again)
+        let pendingExpunge = try entry(second, again)
         let date = try again.open(second).internalDate
         _ = try again.remove([second])
-        #expect(try again.internalDate(of: ghost) == date)
+        #expect(try again.internalDate(of: pendingExpunge) == date)
         #expect(try entry(first, again).knownInternalDate == 1_000_000_000)
     }
 
@@ -195,7 +195,7 @@ import Testing
     }
 
     @Test(arguments: [(-5, 0), (4_294_967_295, 4_294_967_295), (9_000_000_000, 9_000_000_000)] as [(Int, Int64)])
-    func aFilesOddTimeIsTold(_ time: Int, _ told: Int64) throws {
+    func aFilesOddTimeIsReported(_ time: Int, _ reported: Int64) throws {
         let t = try TestStore()
         defer { t.check() }
         let uid = try t.mailbox().append("a")
@@ -205,6 +205,6 @@ import Testing
         try t.reopen()
         let inbox = try t.mailbox()
         let entry = try #require(try inbox.snapshot().messages.entry(of: uid))
-        #expect(try inbox.internalDate(of: entry) == told)
+        #expect(try inbox.internalDate(of: entry) == reported)
     }
 }

@@ -30,7 +30,7 @@ import Testing
     enum Change: String, CaseIterable { case append, flags, expunge, compact, recover }
 
     /// The second store shares nothing with the first but the files.
-    @Test(arguments: Change.allCases) func aChangeByAnotherProcessIsTold(change: Change) throws {
+    @Test(arguments: Change.allCases) func aChangeByAnotherProcessIsReported(change: Change) throws {
         let t = try TestStore()
         let inbox = try t.mailbox()
         try inbox.append("one")
@@ -59,7 +59,7 @@ import Testing
         #expect(!inbox.isWatched)
     }
 
-    @Test func aDeletionAndARenameByAnotherProcessAreTold() throws {
+    @Test func aDeletionAndARenameByAnotherProcessAreReported() throws {
         let t = try TestStore()
         for name in ["Deleted", "Renamed"] {
             let mailbox = try t.mailbox(name)
@@ -107,18 +107,18 @@ import Testing
     }
 
     /// A write is applied by whoever made it: the watch finds nothing to do.
-    @Test func onesOwnWritesAreToldOnce() throws {
+    @Test func onesOwnWritesAreReportedOnce() throws {
         let t = try TestStore()
         let inbox = try t.mailbox()
         let counter = Counter()
         let observation = inbox.observe { counter.add() }
         for i in 1...20 { try inbox.append("\(i)") }
-        let told = counter.value
+        let reported = counter.value
         // Behind all that came before.
         let other = try self.inbox(of: TestStore.second(t))
         try other.append("last")
-        #expect(counter.wait(for: told + 1))
-        #expect(counter.value <= told + 2, "\(counter.value) after \(told)")
+        #expect(counter.wait(for: reported + 1))
+        #expect(counter.value <= reported + 2, "\(counter.value) after \(reported)")
         observation.cancel()
     }
 
@@ -126,7 +126,7 @@ import Testing
         func before(_ call: SystemCall) -> Errno? { if case .watch = call { .noSpace } else { nil } }
     }
 
-    @Test func withoutWatchesObserversAreToldOfThisProcess() throws {
+    @Test func withoutWatchesObserversAreReportedOfThisProcess() throws {
         var options = StoreOptions()
         options.hook = NoWatches()
         let t = try TestStore(options)

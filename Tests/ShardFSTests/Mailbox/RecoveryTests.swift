@@ -198,7 +198,7 @@ import Testing
             let inbox = try t.mailbox()
             try inbox.append("one")
             _ = try inbox.remove([UID(1)])
-            let gone = try #require(inbox.expunged().first)
+            let gone = try #require(inbox.recoverableMessages().first)
             let from =
                 "\(try t.directory())/.expunged/\(gone.hour)/\(ExpungedName.string(gone.uidValidity, gone.uid, gone.flags))"
             mkdir("\(try t.directory())/0000", 0o700)

@@ -67,8 +67,8 @@ import Testing
         #expect(result.uid == UID(1))
         #expect(try inbox.text(result.uid) == "a\r\n\0b")
         #expect(try inbox.snapshot().messages.first?.flags == [.seen, .draft])
-        let told = try inbox.open(result.uid).internalDate
-        if let date { #expect(told == date) } else { #expect(told >= before - 1) }
+        let reported = try inbox.open(result.uid).internalDate
+        if let date { #expect(reported == date) } else { #expect(reported >= before - 1) }
         #expect(
             errorCode { () throws(StoreError) in _ = try inbox.append(bytes: [], internalDate: -1) } == .invalidArgument
         )

@@ -179,7 +179,7 @@ extension ShardName {
     }
 
     enum Hand: CaseIterable, Sendable {
-        case rename, remove, add, odd, removeShard, emptyLog, logByte, logHead, status, replacedShard, copiedMailbox
+        case rename, remove, add, odd, removeShard, emptyLog, logByte, logHeader, status, replacedShard, copiedMailbox
         case compact, otherEpoch, uidValidity
     }
 
@@ -197,7 +197,7 @@ extension ShardName {
         case .removeShard: removeTree(shard)
         case .emptyLog: #expect(truncate("\(inbox)/changes.log", 0) == 0)
         case .logByte: Self.spoil("\(inbox)/changes.log", at: 8192 + 64 * 10 + 20)
-        case .logHead:
+        case .logHeader:
             Self.spoil("\(inbox)/changes.log", at: 100)
             Self.spoil("\(inbox)/changes.log", at: 4196)
         case .status: #expect(unlink("\(inbox)/status.json") == 0)
@@ -267,7 +267,8 @@ extension ShardName {
     }
 
     enum Spoiling: CaseIterable, Sendable {
-        case noHead, noShard, cutHead, cutShard, bytes, swapped, oldHead, oldShards, empty, anotherMailbox, refused
+        case noHeader, noShard, cutHeader, cutShard, bytes, swapped, oldHeader, oldShards, empty, anotherMailbox,
+            refused
     }
 
     @Test(arguments: Spoiling.allCases) func spoiltParts(_ spoiling: Spoiling) throws {
@@ -286,9 +287,9 @@ extension ShardName {
         for round in 0..<(spoiling == .bytes ? 60 : 1) {
             b.cache.change { parts in
                 switch spoiling {
-                case .noHead: parts[ViewHead.part] = nil
+                case .noHeader: parts[ViewHeader.part] = nil
                 case .noShard: parts[2] = nil
-                case .cutHead: parts[ViewHead.part]?.removeLast(50)
+                case .cutHeader: parts[ViewHeader.part]?.removeLast(50)
                 case .cutShard: parts[2]?.removeLast(50)
                 case .bytes:
                     seed = seed &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
@@ -297,13 +298,13 @@ extension ShardName {
                     parts[part]?[at] ^= UInt8(truncatingIfNeeded: seed >> 20) | 1
                 case .swapped: (parts[1], parts[2]) = (parts[2], parts[1])
                 case .empty: for key in parts.keys { parts[key] = [] }
-                case .oldHead, .oldShards, .anotherMailbox, .refused: break
+                case .oldHeader, .oldShards, .anotherMailbox, .refused: break
                 }
             }
             switch spoiling {
-            case .oldHead:
+            case .oldHeader:
                 b.cache.kept.withLock { kept in
-                    for key in kept.keys { kept[key]?[ViewHead.part] = before[key]?[ViewHead.part] }
+                    for key in kept.keys { kept[key]?[ViewHeader.part] = before[key]?[ViewHeader.part] }
                 }
             case .oldShards:
                 b.cache.kept.withLock { kept in

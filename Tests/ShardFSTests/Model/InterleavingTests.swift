@@ -202,7 +202,7 @@ import Testing
         let inbox = try t.mailbox()
         try inbox.append("x")
         _ = try inbox.remove([UID(1)])
-        let one = try inbox.expunged()[0]
+        let one = try inbox.recoverableMessages()[0]
         let beside = try Self.mailbox(other)
         interrupt.arm(Self.isLock) { _ = try beside.undelete(one) }
         #expect(throws: StoreError(.notFound, "")) { try inbox.undelete(one) }

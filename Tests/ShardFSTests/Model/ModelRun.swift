@@ -198,7 +198,7 @@ final class ModelRun {
     }
 
     private func undelete(_ box: String, _ mailbox: Mailbox) throws {
-        let waiting = try mailbox.expunged()
+        let waiting = try mailbox.recoverableMessages()
         let expected = try #require(model.boxes[box]).waiting
         #expect(waiting.map(\.uid.rawValue).sorted() == expected.keys.sorted())
         guard let one = waiting.randomElement(using: &random), var message = expected[one.uid.rawValue] else { return }

@@ -97,7 +97,7 @@ enum CutRun: String, CaseIterable, Sendable, CustomTestStringConvertible {
             let s = try CutScenario { try Self.store($0, $1, messages: 3) }
             try s.step("mark") { _ = try $0.mailbox().changeFlags([UID(2)], .add([.deleted, .flagged])) }
             try s.step("expunge") { _ = try $0.mailbox().expunge() }
-            try s.step("undelete") { _ = try $0.mailbox().undelete($0.mailbox().expunged()[0]) }
+            try s.step("undelete") { _ = try $0.mailbox().undelete($0.mailbox().recoverableMessages()[0]) }
             return s
         case .ceilings: return try Self.ceilings()
         case .rename, .delete, .deleteWithChild: return try Self.tree(self)
@@ -276,7 +276,7 @@ enum CutRun: String, CaseIterable, Sendable, CustomTestStringConvertible {
         let directory = "\(root)/\(Store.path(try AccountAddress(parsing: Place.inbox.address)))/mailboxes/INBOX"
         precondition(link("\(directory)/0000/00000002_.eml", "\(directory)/0000/00000002_FS.eml") == 0)
         _ = try inbox.remove([UID(4)])
-        let gone = try inbox.expunged()[0]
+        let gone = try inbox.recoverableMessages()[0]
         let bin = "\(directory)/.expunged/\(gone.hour)/\(ExpungedName.string(gone.uidValidity, gone.uid, gone.flags))"
         precondition(link(bin, "\(directory)/0000/00000004_.eml") == 0)
         let log = inbox.state.withLock { $0.log }

@@ -3,7 +3,7 @@ package import ShardFS
 
 extension MessageReader {
     /// How much of a large message is looked at for its parts.
-    private static let previewHead = 256 << 10
+    private static let previewReadBytes = 256 << 10
     /// Parts that are tried before a message is said to have no text.
     private static let previewTries = 8
 
@@ -11,11 +11,11 @@ extension MessageReader {
     package mutating func preview() throws(StoreError) -> String {
         let file = try file()
         let message: Message
-        if Int(file.size) <= Self.previewHead {
+        if Int(file.size) <= Self.previewReadBytes {
             message = try structure()
         } else {
             // A tree that ends too early still has the parts that begin in the piece.
-            message = Message(parsing: try file.read(at: 0, count: Self.previewHead), limits: limits)
+            message = Message(parsing: try file.read(at: 0, count: Self.previewReadBytes), limits: limits)
         }
         for part in message.previewParts.prefix(Self.previewTries) {
             let count = min(part.body.count, Preview.readLimit)

@@ -7,7 +7,7 @@ package struct MessageReader {
     package let uid: UID
     package let limits: ParseLimits
     private var opened: MessageFile?
-    private var head: (bytes: [UInt8], block: HeaderBlock)?
+    private var topHeader: (bytes: [UInt8], block: HeaderBlock)?
     /// The fields of a summary, when there is one.
     private var known: (bytes: [UInt8], block: HeaderBlock)?
     private var parsed: Message?
@@ -42,11 +42,11 @@ package struct MessageReader {
     }
 
     /// Whether the message's own header has been read.
-    package var hasReadHeader: Bool { head != nil }
+    package var hasReadHeader: Bool { topHeader != nil }
 
     /// The header's bytes, perhaps with some of the body behind them, and its fields.
     package mutating func header() throws(StoreError) -> (bytes: [UInt8], block: HeaderBlock) {
-        if let head { return head }
+        if let topHeader { return topHeader }
         let file = try file()
         let size = Int(file.size)
         var count = min(size, Self.firstRead)
@@ -57,7 +57,7 @@ package struct MessageReader {
             if !isWhole { bytes.removeLast(bytes.count - ((bytes.lastIndex(of: 10) ?? -1) + 1)) }
             let block = HeaderBlock(scanning: bytes.span, limits: limits)
             if isWhole || block.isTruncated || block.range.upperBound < bytes.count {
-                head = (bytes, block)
+                topHeader = (bytes, block)
                 return (bytes, block)
             }
             count = min(size, count * 4)
@@ -78,8 +78,8 @@ package struct MessageReader {
             if offset == piece.count, offset == Int(file.size) { whole = piece }
         }
         let message = scanner.finish()
-        if head == nil, let bytes = scanner.topHeader {
-            head = (bytes, HeaderBlock(scanning: bytes.span, limits: limits))
+        if topHeader == nil, let bytes = scanner.topHeader {
+            topHeader = (bytes, HeaderBlock(scanning: bytes.span, limits: limits))
         }
         parsed = message
         return message

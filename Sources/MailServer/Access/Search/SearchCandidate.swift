@@ -44,11 +44,11 @@ package struct SearchCandidate {
         return MessageReader(mailbox: mailbox, uid: entry.uid, fields: fields, limits: limits)
     }
 
-    package mutating func giveBack(_ reader: MessageReader) { kept = Kept(reader) }
+    package mutating func release(_ reader: MessageReader) { kept = Kept(reader) }
 
     private mutating func reading<R>(_ body: (inout MessageReader) throws(StoreError) -> R) throws(StoreError) -> R {
         var reader = takeReader()
-        defer { giveBack(reader) }
+        defer { release(reader) }
         return try body(&reader)
     }
 
@@ -68,9 +68,9 @@ package struct SearchCandidate {
             for node in nodes where try !matches(node, in: view) { return false }
             return true
         default:
-            if let verdict = node.verdict(on: number, entry, in: view) { return verdict }
+            if let match = node.matchFromIndex(number, entry, in: view) { return match }
             do throws(StoreError) {
-                return try looksLike(node)
+                return try matchByReading(node)
             } catch {
                 // Gone for good: it has no text that could match.
                 if error.code == .notFound { return false }
@@ -79,7 +79,7 @@ package struct SearchCandidate {
         }
     }
 
-    private mutating func looksLike(_ node: SearchNode) throws(StoreError) -> Bool {
+    private mutating func matchByReading(_ node: SearchNode) throws(StoreError) -> Bool {
         switch node {
         case .emailID(let id): return try mailbox.details(entry).digest.description == id
         case .saved(let comparison, let day):

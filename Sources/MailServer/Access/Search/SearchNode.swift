@@ -42,7 +42,7 @@ package indirect enum SearchNode: Sendable {
     }
 
     /// What the list alone tells of a message; nil when something has to be read.
-    package func verdict(on number: UInt32, _ entry: MessageEntry, in view: SelectedMailbox) -> Bool? {
+    package func matchFromIndex(_ number: UInt32, _ entry: MessageEntry, in view: SelectedMailbox) -> Bool? {
         switch self {
         case .always(let value): return value
         case .flags(let flags): return entry.flags.isSuperset(of: flags)
@@ -52,18 +52,18 @@ package indirect enum SearchNode: Sendable {
         case .largerThan(let size): return UInt64(entry.size) > size
         case .smallerThan(let size): return UInt64(entry.size) < size
         case .modSeq(let modSeq): return entry.modSeq >= modSeq
-        case .not(let node): return node.verdict(on: number, entry, in: view).map { !$0 }
+        case .not(let node): return node.matchFromIndex(number, entry, in: view).map { !$0 }
         case .every(let nodes):
             // Cheapest first: most messages are out before anything is read.
             for node in nodes {
-                guard let verdict = node.verdict(on: number, entry, in: view) else { return nil }
-                if !verdict { return false }
+                guard let match = node.matchFromIndex(number, entry, in: view) else { return nil }
+                if !match { return false }
             }
             return true
         case .any(let nodes):
             for node in nodes {
-                guard let verdict = node.verdict(on: number, entry, in: view) else { return nil }
-                if verdict { return true }
+                guard let match = node.matchFromIndex(number, entry, in: view) else { return nil }
+                if match { return true }
             }
             return false
         default: return nil

@@ -3,7 +3,7 @@ package import MIME
 package import ShardFS
 
 /// A search under way, one turn on the pool after the other, so that no search holds a thread for long. Blocks.
-package struct SearchRun<Harvest: SearchHarvest>: Sendable {
+package struct SearchRun<Collector: SearchCollector>: Sendable {
     private let view: SelectedMailbox
     private let node: SearchNode
     private let ranges: [ClosedRange<UInt32>]
@@ -11,7 +11,7 @@ package struct SearchRun<Harvest: SearchHarvest>: Sendable {
     private var next: UInt32 = 1
 
     /// What was found.
-    package private(set) var harvest: Harvest
+    package private(set) var collector: Collector
     /// Messages looked at, and those there are to look at.
     package private(set) var done = 0
     package let goal: Int
@@ -20,15 +20,15 @@ package struct SearchRun<Harvest: SearchHarvest>: Sendable {
     /// When that is one text only.
     private var lone: LoneText?
 
-    package init(_ node: SearchNode, in view: SelectedMailbox, limits: ParseLimits, into harvest: Harvest) {
+    package init(_ node: SearchNode, in view: SelectedMailbox, limits: ParseLimits, into collector: Collector) {
         self.limits = limits
         self.node = node
         self.view = view
-        self.harvest = harvest
+        self.collector = collector
         ranges = node.bounds ?? [1...UInt32.max]
         goal = view.count(in: ranges)
         usesExtracts =
-            view.summaries != nil && node.readsHeader && node.isAnsweredByExtracts && !harvest.readsHeader
+            view.summaries != nil && node.readsHeader && node.isAnsweredByExtracts && !collector.readsHeader
         if let criterion = node.loneCriterion, let number = criterion.extractNumber {
             lone = LoneText(number: number, matcher: TextMatcher(criterion.query))
         }
@@ -37,7 +37,7 @@ package struct SearchRun<Harvest: SearchHarvest>: Sendable {
     /// Messages looked at under one turn on the pool, by what a look costs.
     private var turn: Int {
         if usesExtracts { return 4_096 }
-        let cost = max(node.cost, harvest.cost)
+        let cost = max(node.cost, collector.cost)
         return cost == 0 ? 32_768 : cost == 1 ? 4_096 : cost == 2 ? Self.headerTurn : 32
     }
 
@@ -49,21 +49,21 @@ package struct SearchRun<Harvest: SearchHarvest>: Sendable {
     /// - Returns: True when there are no more.
     package mutating func step() throws(StoreError) -> Bool {
         let page = view.page(of: ranges, from: next, limit: turn)[...]
-        guard node.readsHeader || harvest.readsHeader, let summaries = view.summaries else {
+        guard node.readsHeader || collector.readsHeader, let summaries = view.summaries else {
             for (number, entry) in page { try look(at: number, entry, .nothing) }
             return hasDone(page.count, of: page)
         }
         // What the list says no to is not looked up.
-        let asked = page.filter { node.verdict(on: $0.number, $0.entry, in: view) != false }[...]
-        var looked = asked.count
+        let asked = page.filter { node.matchFromIndex($0.number, $0.entry, in: view) != false }[...]
+        var examined = asked.count
         if usesExtracts {
-            looked = try look(at: asked, extractsOf: summaries)
+            examined = try look(at: asked, extractsOf: summaries)
         } else {
             try look(at: asked, summaries)
         }
-        let last = asked.prefix(looked).last?.number
-        let passed = looked == asked.count ? page.count : page.prefix { $0.number <= last ?? 0 }.count
-        done += passed - looked
+        let last = asked.prefix(examined).last?.number
+        let passed = examined == asked.count ? page.count : page.prefix { $0.number <= last ?? 0 }.count
+        done += passed - examined
         return hasDone(passed, of: page)
     }
 
@@ -96,7 +96,7 @@ package struct SearchRun<Harvest: SearchHarvest>: Sendable {
                 let (number, entry) = page[page.startIndex + place]
                 place += 1
                 do throws(StoreError) {
-                    try look(at: number, entry, view.isGhost(uid) ? .nothing : .extract(extract))
+                    try look(at: number, entry, view.isExpungePending(uid) ? .nothing : .extract(extract))
                 } catch {
                     failure = error
                 }
@@ -122,7 +122,7 @@ package struct SearchRun<Harvest: SearchHarvest>: Sendable {
             let (number, entry) = page[place]
             place += 1
             do throws(StoreError) {
-                if view.isGhost(uid) {
+                if view.isExpungePending(uid) {
                     try look(at: number, entry, .nothing)
                 } else if let fields = summary?[.fields] {
                     if usesExtracts, let made = SearchExtract.encode(fields, limits: fingerprint) {
@@ -144,16 +144,16 @@ package struct SearchRun<Harvest: SearchHarvest>: Sendable {
     private mutating func look(
         at number: UInt32, _ entry: MessageEntry, _ known: SearchCandidate.Known, keeping summaries: SummaryCache? = nil
     ) throws(StoreError) {
-        var verdict = node.verdict(on: number, entry, in: view)
-        if verdict == nil, case .extract(let extract) = known { verdict = lone?.isFound(in: extract) }
-        if verdict == false || (verdict == true && harvest.take(number, entry.uid.rawValue)) {
+        var match = node.matchFromIndex(number, entry, in: view)
+        if match == nil, case .extract(let extract) = known { match = lone?.isFound(in: extract) }
+        if match == false || (match == true && collector.collect(number, entry.uid.rawValue)) {
             done += 1
             return
         }
         var candidate = SearchCandidate(number, entry, of: view.mailbox, known, limits: limits)
         done += 1
-        let isFound = if let verdict { verdict } else { try candidate.matches(node, in: view) }
-        if isFound { try harvest.take(&candidate) }
+        let isFound = if let match { match } else { try candidate.matches(node, in: view) }
+        if isFound { try collector.collect(&candidate) }
         if let summaries, let made = try candidate.summary() { summaries.keep(made, of: entry.uid.rawValue) }
     }
 }

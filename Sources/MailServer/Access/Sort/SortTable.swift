@@ -6,7 +6,7 @@ package import ShardFS
 /// The sort keys of the messages that a SORT found, side by side. RFC 5256, RFC 5957.
 ///
 /// A message costs eight bytes, eight more for each criterion, and its texts.
-package struct SortTable: SearchHarvest {
+package struct SortTable: SearchCollector {
     /// Each key once: a message that ties under it ties under its repetition.
     private let criteria: [IMAPSortCriterion]
     private let maximumMessages: Int
@@ -29,10 +29,10 @@ package struct SortTable: SearchHarvest {
     package var readsHeader: Bool { cost > 1 }
     package var cost: Int { criteria.map(\.key.cost).max() ?? 0 }
 
-    package mutating func take(_ candidate: inout SearchCandidate) throws(StoreError) {
+    package mutating func collect(_ candidate: inout SearchCandidate) throws(StoreError) {
         let (number, entry) = (candidate.number, candidate.entry)
         var reader = candidate.takeReader()
-        defer { candidate.giveBack(reader) }
+        defer { candidate.release(reader) }
         guard rows.count < maximumMessages else {
             throw StoreError(.limit, "at most \(maximumMessages) messages can be sorted")
         }

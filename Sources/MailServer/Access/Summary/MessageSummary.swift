@@ -2,7 +2,7 @@ package import MIME
 
 /// What mail programs ask for most of a message, ready to be sent: the value that the read cache keeps for it.
 ///
-/// Borrowed bytes; valid as long as they are. Layout, little-endian: ``CacheRecordHead``, five lengths 4 (all ones:
+/// Borrowed bytes; valid as long as they are. Layout, little-endian: ``CacheRecordHeader``, five lengths 4 (all ones:
 /// absent), then the sections in that order. Whoever changes the form of any section raises the version: values of
 /// another are not used, and are written anew.
 package struct MessageSummary {
@@ -20,7 +20,7 @@ package struct MessageSummary {
     }
 
     package static let version: UInt8 = 3
-    private static let headSize = CacheRecordHead.size + 4 * Section.allCases.count
+    private static let headerSize = CacheRecordHeader.size + 4 * Section.allCases.count
     private static let absent = UInt32.max
 
     private let bytes: UnsafeRawBufferPointer
@@ -29,11 +29,12 @@ package struct MessageSummary {
     ///
     /// - Parameter limits: `ParseLimits.fingerprint`.
     package init?(_ bytes: UnsafeRawBufferPointer, limits: UInt32) {
-        guard bytes.count >= Self.headSize, CacheRecordHead(version: Self.version, limits: limits).begins(bytes) else {
+        guard bytes.count >= Self.headerSize, CacheRecordHeader(version: Self.version, limits: limits).begins(bytes)
+        else {
             return nil
         }
         self.bytes = bytes
-        var end = UInt64(Self.headSize)
+        var end = UInt64(Self.headerSize)
         for section in Section.allCases {
             let length = length(section)
             if length != Self.absent { end += UInt64(length) }
@@ -52,12 +53,12 @@ package struct MessageSummary {
     private func length(_ section: Section) -> UInt32 {
         UInt32(
             littleEndian: bytes.loadUnaligned(
-                fromByteOffset: CacheRecordHead.size + 4 * section.rawValue, as: UInt32.self))
+                fromByteOffset: CacheRecordHeader.size + 4 * section.rawValue, as: UInt32.self))
     }
 
     /// Nil when the summary was made without it.
     package subscript(_ section: Section) -> UnsafeRawBufferPointer? {
-        var start = Self.headSize
+        var start = Self.headerSize
         for other in Section.allCases {
             let length = length(other)
             if other == section {
@@ -71,16 +72,16 @@ package struct MessageSummary {
 
     /// The form that is kept; a section that is nil is absent. Nil when it would be too large to keep.
     package static func encode(limits: ParseLimits, _ section: (Section) -> [UInt8]?) -> [UInt8]? {
-        var head = CacheRecordHead(version: version, limits: limits.fingerprint).bytes
+        var header = CacheRecordHeader(version: version, limits: limits.fingerprint).bytes
         var sections: [UInt8] = []
         for kind in Section.allCases {
             let value = section(kind)
             let length = value.map { UInt32(clamping: $0.count) } ?? absent
-            withUnsafeBytes(of: length.littleEndian) { head.append(contentsOf: $0) }
+            withUnsafeBytes(of: length.littleEndian) { header.append(contentsOf: $0) }
             sections += value ?? []
         }
         guard sections.count <= maximumSize else { return nil }
-        return head + sections
+        return header + sections
     }
 
     /// Larger ones are not worth their place: such messages are read when somebody asks.

@@ -3,7 +3,7 @@ package import MIME
 /// What searches ask for most of a header, apart from all else that a summary has, and decoded: what the read cache
 /// keeps besides for messages that were searched once, so that the next search walks a fraction of the memory.
 ///
-/// Borrowed bytes; valid as long as they are. Layout, little-endian: ``CacheRecordHead``, then for each field in its order
+/// Borrowed bytes; valid as long as they are. Layout, little-endian: ``CacheRecordHeader``, then for each field in its order
 /// its name as a number 1, a length 2, and its text; of the Date field the unfolded value. Whoever changes the form raises the version: values of another are not used, and are
 /// written anew.
 package struct SearchExtract {
@@ -12,7 +12,7 @@ package struct SearchExtract {
     private static let date: UInt8 = 0
 
     private static let version: UInt8 = 2
-    private static let fieldHeadSize = 3
+    private static let fieldHeaderSize = 3
 
     private let bytes: UnsafeRawBufferPointer
 
@@ -20,7 +20,7 @@ package struct SearchExtract {
     ///
     /// - Parameter limits: `ParseLimits.fingerprint`.
     package init?(_ bytes: UnsafeRawBufferPointer, limits: UInt32) {
-        guard CacheRecordHead(version: Self.version, limits: limits).begins(bytes) else { return nil }
+        guard CacheRecordHeader(version: Self.version, limits: limits).begins(bytes) else { return nil }
         self.bytes = bytes
     }
 
@@ -57,10 +57,10 @@ package struct SearchExtract {
 
     @inline(__always)
     private func forEach(_ body: (UInt8, UnsafeRawBufferPointer) -> Bool) {
-        var start = CacheRecordHead.size
-        while start + Self.fieldHeadSize <= bytes.count {
+        var start = CacheRecordHeader.size
+        while start + Self.fieldHeaderSize <= bytes.count {
             let length = UInt16(littleEndian: bytes.loadUnaligned(fromByteOffset: start + 1, as: UInt16.self))
-            let text = start + Self.fieldHeadSize
+            let text = start + Self.fieldHeaderSize
             let end = text + Int(length)
             guard end <= bytes.count, body(bytes[start], UnsafeRawBufferPointer(rebasing: bytes[text..<end])) else {
                 return
@@ -73,7 +73,7 @@ package struct SearchExtract {
     ///
     /// - Parameter fields: a summary's.
     package static func encode(_ fields: UnsafeRawBufferPointer, limits: UInt32) -> [UInt8]? {
-        var bytes = CacheRecordHead(version: version, limits: limits).bytes
+        var bytes = CacheRecordHeader(version: version, limits: limits).bytes
         var isComplete = true
         let plain = PlainFields(fields)
         plain.forEach { field in

@@ -14,12 +14,12 @@ package struct SelectedMailbox: Sendable {
     /// What the engine said last; all its messages have been told.
     package private(set) var snapshot: MailboxSnapshot
     /// Gone, but not for the client; ascending.
-    package private(set) var ghosts: [MessageEntry] = []
+    package private(set) var pendingExpunges: [MessageEntry] = []
     /// Highest UID ever told.
     package private(set) var lastUID: UInt32
     /// The client has been told of everything up to this mod-sequence: it stays behind while expunges are held back, so
     /// that a client which comes back with it misses none of them (RFC 7162 section 3.2).
-    package private(set) var toldModSeq: ModSeq
+    package private(set) var reportedModSeq: ModSeq
     /// UIDs that are \Recent to this session: ascending and disjoint.
     package private(set) var recent: [ClosedRange<UInt32>] = []
 
@@ -31,7 +31,7 @@ package struct SelectedMailbox: Sendable {
         self.summaries = summaries
         self.isReadOnly = isReadOnly
         self.snapshot = snapshot
-        toldModSeq = snapshot.highestModSeq
+        reportedModSeq = snapshot.highestModSeq
         lastUID = snapshot.messages.last?.uid.rawValue ?? 0
         if recentFrom <= lastUID, lastUID > 0 { recent = [recentFrom...lastUID] }
     }
@@ -39,59 +39,64 @@ package struct SelectedMailbox: Sendable {
     // MARK: Numbers
 
     /// Messages, as the client counts them.
-    package var count: Int { snapshot.messages.count + ghosts.count }
+    package var count: Int { snapshot.messages.count + pendingExpunges.count }
 
     /// The largest UID that the client can mean by `*`; 0 when there is none.
     package var largestUID: UInt32 {
-        max(snapshot.messages.last?.uid.rawValue ?? 0, ghosts.last?.uid.rawValue ?? 0)
+        max(snapshot.messages.last?.uid.rawValue ?? 0, pendingExpunges.last?.uid.rawValue ?? 0)
     }
 
     /// The sequence number of a UID that is in the view.
     package func sequenceNumber(of uid: UInt32) -> UInt32 { UInt32(clamping: count(below: uid) + 1) }
 
     package func count(below uid: UInt32) -> Int {
-        snapshot.messages.count(below: UID(uid)) + (ghosts.isEmpty ? 0 : ghostIndex(uid))
+        snapshot.messages.count(below: UID(uid)) + (pendingExpunges.isEmpty ? 0 : pendingExpungeIndex(uid))
     }
 
     /// The UID of a sequence number, which must be 1 to `count`.
     package func uid(at number: UInt32) -> UInt32? {
         guard number >= 1, number <= count else { return nil }
         let index = Int(number) - 1
-        if ghosts.isEmpty { return snapshot.messages[index].uid.rawValue }
+        if pendingExpunges.isEmpty { return snapshot.messages[index].uid.rawValue }
         // The number of ghosts in front decides; it grows with the UID, so look for the ghost that it is or follows.
         var low = 0
-        var high = ghosts.count
+        var high = pendingExpunges.count
         while low < high {
             let middle = (low + high) / 2
-            if count(below: ghosts[middle].uid.rawValue) <= index { low = middle + 1 } else { high = middle }
+            if count(below: pendingExpunges[middle].uid.rawValue) <= index { low = middle + 1 } else { high = middle }
         }
         // `low` ghosts stand at or in front of the place.
-        if low > 0, count(below: ghosts[low - 1].uid.rawValue) == index { return ghosts[low - 1].uid.rawValue }
+        if low > 0, count(below: pendingExpunges[low - 1].uid.rawValue) == index {
+            return pendingExpunges[low - 1].uid.rawValue
+        }
         return snapshot.messages[index - low].uid.rawValue
     }
 
     /// The message as the client knows it, also when it is gone.
     package func entry(of uid: UInt32) -> MessageEntry? {
         if let entry = snapshot.messages.entry(of: UID(uid)) { return entry }
-        let index = ghostIndex(uid)
-        return index < ghosts.count && ghosts[index].uid.rawValue == uid ? ghosts[index] : nil
+        let index = pendingExpungeIndex(uid)
+        return index < pendingExpunges.count && pendingExpunges[index].uid.rawValue == uid
+            ? pendingExpunges[index] : nil
     }
 
-    package func isGhost(_ uid: UInt32) -> Bool {
-        let index = ghostIndex(uid)
-        return index < ghosts.count && ghosts[index].uid.rawValue == uid
+    package func isExpungePending(_ uid: UInt32) -> Bool {
+        let index = pendingExpungeIndex(uid)
+        return index < pendingExpunges.count && pendingExpunges[index].uid.rawValue == uid
     }
 
     /// How many messages that are gone stand in front of a UID.
-    package func ghostCount(below uid: UInt32) -> Int { ghosts.isEmpty ? 0 : ghostIndex(uid) }
+    package func pendingExpungeCount(below uid: UInt32) -> Int {
+        pendingExpunges.isEmpty ? 0 : pendingExpungeIndex(uid)
+    }
 
     /// How many ghosts have a lower UID.
-    private func ghostIndex(_ uid: UInt32) -> Int {
+    private func pendingExpungeIndex(_ uid: UInt32) -> Int {
         var low = 0
-        var high = ghosts.count
+        var high = pendingExpunges.count
         while low < high {
             let middle = (low + high) / 2
-            if ghosts[middle].uid.rawValue < uid { low = middle + 1 } else { high = middle }
+            if pendingExpunges[middle].uid.rawValue < uid { low = middle + 1 } else { high = middle }
         }
         return low
     }
@@ -159,18 +164,20 @@ package struct SelectedMailbox: Sendable {
     package func uids(in ranges: [ClosedRange<UInt32>]) -> [UID] {
         var found: [UID] = []
         for range in ranges {
-            let firstGhost = ghostIndex(range.lowerBound)
-            var ghost = firstGhost
+            let firstPendingExpunge = pendingExpungeIndex(range.lowerBound)
+            var pendingExpunge = firstPendingExpunge
             snapshot.messages.forEach(in: .init(range)) { entry in
-                while ghost < ghosts.count, ghosts[ghost].uid < entry.uid {
-                    found.append(ghosts[ghost].uid)
-                    ghost += 1
+                while pendingExpunge < pendingExpunges.count, pendingExpunges[pendingExpunge].uid < entry.uid {
+                    found.append(pendingExpunges[pendingExpunge].uid)
+                    pendingExpunge += 1
                 }
                 found.append(entry.uid)
             }
-            while ghost < ghosts.count, ghosts[ghost].uid.rawValue <= range.upperBound {
-                found.append(ghosts[ghost].uid)
-                ghost += 1
+            while pendingExpunge < pendingExpunges.count,
+                pendingExpunges[pendingExpunge].uid.rawValue <= range.upperBound
+            {
+                found.append(pendingExpunges[pendingExpunge].uid)
+                pendingExpunge += 1
             }
         }
         return found
@@ -185,13 +192,13 @@ package struct SelectedMailbox: Sendable {
         for range in ranges where range.upperBound >= from {
             let range = max(range.lowerBound, from)...range.upperBound
             var number = sequenceNumber(of: range.lowerBound)
-            var ghost = ghostIndex(range.lowerBound)
+            var pendingExpunge = pendingExpungeIndex(range.lowerBound)
             do throws(EndOfPage) {
                 try snapshot.messages.forEach(in: .init(range)) { entry throws(EndOfPage) in
-                    while ghost < ghosts.count, ghosts[ghost].uid < entry.uid {
+                    while pendingExpunge < pendingExpunges.count, pendingExpunges[pendingExpunge].uid < entry.uid {
                         if page.count >= limit { throw EndOfPage() }
-                        page.append((number, ghosts[ghost]))
-                        (number, ghost) = (number + 1, ghost + 1)
+                        page.append((number, pendingExpunges[pendingExpunge]))
+                        (number, pendingExpunge) = (number + 1, pendingExpunge + 1)
                     }
                     if page.count >= limit { throw EndOfPage() }
                     page.append((number, entry))
@@ -200,9 +207,11 @@ package struct SelectedMailbox: Sendable {
             } catch {
                 return page
             }
-            while ghost < ghosts.count, ghosts[ghost].uid.rawValue <= range.upperBound, page.count < limit {
-                page.append((number, ghosts[ghost]))
-                (number, ghost) = (number + 1, ghost + 1)
+            while pendingExpunge < pendingExpunges.count,
+                pendingExpunges[pendingExpunge].uid.rawValue <= range.upperBound, page.count < limit
+            {
+                page.append((number, pendingExpunges[pendingExpunge]))
+                (number, pendingExpunge) = (number + 1, pendingExpunge + 1)
             }
             if page.count >= limit { break }
         }
@@ -221,65 +230,65 @@ package struct SelectedMailbox: Sendable {
     /// - Returns: what to tell the client; nil when the view cannot be brought up to date, so that the session must end.
     package mutating func update(
         to new: MailboxSnapshot, expunges: Bool, recentFrom: UInt32 = .max
-    ) -> ViewNews? {
+    ) -> ViewUpdate? {
         guard new.uidValidity == snapshot.uidValidity, new.mailboxID == snapshot.mailboxID else { return nil }
-        var news = ViewNews()
+        var update = ViewUpdate()
         let old = snapshot
         let arrived = lastUID == .max ? 0 : new.messages.count - new.messages.count(below: UID(lastUID + 1))
         let went = old.messages.count - (new.messages.count - arrived)
-        if expunges, went != 0 || !ghosts.isEmpty {
-            guard tellGone(from: old.messages, to: new.messages, into: &news) == went else { return nil }
+        if expunges, went != 0 || !pendingExpunges.isEmpty {
+            guard reportGone(from: old.messages, to: new.messages, into: &update) == went else { return nil }
         } else if went != 0 {
             guard keepGone(from: old.messages, to: new.messages) == went else { return nil }
         }
-        if ghosts.isEmpty { toldModSeq = new.highestModSeq }
-        if new.keywords != old.keywords { news.keywords = new.keywords }
+        if pendingExpunges.isEmpty { reportedModSeq = new.highestModSeq }
+        if new.keywords != old.keywords { update.keywords = new.keywords }
         snapshot = new
         if new.highestModSeq > old.highestModSeq {
-            news.changedSince = old.highestModSeq
-            if lastUID > 0 { news.changed = 1...lastUID }
+            update.changedSince = old.highestModSeq
+            if lastUID > 0 { update.changed = 1...lastUID }
         }
         if arrived > 0 {
             let last = new.messages.last?.uid.rawValue ?? lastUID
             let first = max(recentFrom, lastUID &+ 1)
             if first <= last { appendRecent(first...last) }
             lastUID = max(lastUID, last)
-            news.exists = UInt32(clamping: count)
-            news.recent = recentCount
+            update.exists = UInt32(clamping: count)
+            update.recent = recentCount
         }
-        return news
+        return update
     }
 
     /// Lets go of what is gone. How many messages of `old` are not in `new`: other than expected where `new` has others
     /// than `old`, which no engine that gives UIDs in ascending order shows.
-    private mutating func tellGone(
-        from old: MessageList, to new: MessageList, into news: inout ViewNews
+    private mutating func reportGone(
+        from old: MessageList, to new: MessageList, into update: inout ViewUpdate
     ) -> Int {
         // Ghosts of earlier rounds are in no list.
-        let places = old.counts(below: ghosts.lazy.map(\.uid))
+        let places = old.counts(below: pendingExpunges.lazy.map(\.uid))
         var older = 0
         var found = 0
         old.forEachMissing(from: new) { place, entry in
-            while older < ghosts.count, ghosts[older].uid < entry.uid {
-                news.addGone(number: places[older] + older + 1, uid: ghosts[older].uid.rawValue)
+            while older < pendingExpunges.count, pendingExpunges[older].uid < entry.uid {
+                update.addGone(number: places[older] + older + 1, uid: pendingExpunges[older].uid.rawValue)
                 older += 1
             }
-            news.addGone(number: place + older + 1, uid: entry.uid.rawValue)
+            update.addGone(number: place + older + 1, uid: entry.uid.rawValue)
             found += 1
         }
-        while older < ghosts.count {
-            news.addGone(number: places[older] + older + 1, uid: ghosts[older].uid.rawValue)
+        while older < pendingExpunges.count {
+            update.addGone(number: places[older] + older + 1, uid: pendingExpunges[older].uid.rawValue)
             older += 1
         }
-        ghosts = []
+        pendingExpunges = []
         return found
     }
 
-    /// As `tellGone`; the client still sees what is gone.
+    /// As `reportGone`; the client still sees what is gone.
     private mutating func keepGone(from old: MessageList, to new: MessageList) -> Int {
         var gone: [MessageEntry] = []
         old.forEachMissing(from: new) { _, entry in gone.append(entry) }
-        ghosts = ghosts.isEmpty ? gone : (ghosts + gone).sorted { $0.uid < $1.uid }
+        pendingExpunges = pendingExpunges.isEmpty ? gone : (pendingExpunges + gone).sorted { $0.uid < $1.uid }
         return gone.count
     }
 

@@ -43,7 +43,7 @@ package final class LoginService: LoginChecker, UpdatableComponent {
     ///   - now: monotonic nanoseconds.
     package init(
         accounts: AccountStore, filePool: BlockingPool, passwordPool: BlockingPool, limits: ConnectionLimits,
-        logger: Logger, settings: LoginSettings, decoyIterations: Int = PasswordHash.usualIterations,
+        logger: Logger, settings: LoginSettings, decoyIterations: Int = PasswordHash.defaultIterations,
         decoySecret: [UInt8], now: @escaping @Sendable () -> Int64
     ) {
         self.accounts = accounts
@@ -55,7 +55,7 @@ package final class LoginService: LoginChecker, UpdatableComponent {
         self.decoySecret = decoySecret
         self.now = now
         decoy = PasswordHash(
-            hash: SecureRandom.bytes(PasswordHash.usualLength), salt: SecureRandom.bytes(16),
+            hash: SecureRandom.bytes(PasswordHash.defaultLength), salt: SecureRandom.bytes(16),
             iterations: decoyIterations)
     }
 

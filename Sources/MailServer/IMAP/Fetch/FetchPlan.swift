@@ -17,7 +17,7 @@ struct FetchPlan: Sendable {
     /// Parts are to be decoded.
     let needsBinary: Bool
     /// The client follows mod-sequences: told of \Seen, it is told of these too (RFC 7162 section 3.1).
-    let tellsModSeq: Bool
+    let reportsModSeq: Bool
 
     /// What the answers hold when that is numbers, flags and dates alone.
     let rows: [IMAPFetchRows.Column]?
@@ -25,8 +25,8 @@ struct FetchPlan: Sendable {
     /// - Parameters:
     ///   - withUID: the command was UID FETCH, so that the UID is in every answer (RFC 9051 section 6.4.9).
     ///   - isReadOnly: the mailbox takes no flags.
-    init(_ items: [IMAPFetchItem], withUID: Bool, isReadOnly: Bool, tellsModSeq: Bool) {
-        self.tellsModSeq = tellsModSeq
+    init(_ items: [IMAPFetchItem], withUID: Bool, isReadOnly: Bool, reportsModSeq: Bool) {
+        self.reportsModSeq = reportsModSeq
         var kept: [IMAPFetchItem] = withUID ? [.uid] : []
         // The same item twice gets one answer.
         var seen = Set(kept)

@@ -159,7 +159,7 @@ struct FetchProducer: Sendable {
         into buffer: inout ByteBuffer, limit: Int
     ) throws(StoreError) {
         // What is gone is answered for by its file alone, with the cache as without.
-        if view.isGhost(entry.uid.rawValue) {
+        if view.isExpungePending(entry.uid.rawValue) {
             return try begin(number, entry, needsFile: plan.needsFile, into: &buffer)
         }
         if let summary, summary.suffices(for: plan.sections) {
@@ -224,8 +224,8 @@ struct FetchProducer: Sendable {
         }
         let now = changed[entry.uid.rawValue]
         if now != nil {
-            let news: [IMAPFetchItem] = plan.tellsModSeq ? [.uid, .flags, .modSeq] : [.flags]
-            for item in news where !steps.contains(where: { $0.item == item }) { steps.append(FetchStep(item)) }
+            let update: [IMAPFetchItem] = plan.reportsModSeq ? [.uid, .flags, .modSeq] : [.flags]
+            for item in update where !steps.contains(where: { $0.item == item }) { steps.append(FetchStep(item)) }
         }
         current = FetchAnswer(
             writer: IMAPFetchWriter(sequenceNumber: number, utf8: utf8, into: &buffer), reader: reader,

@@ -63,18 +63,18 @@ struct MailboxLister {
         let names = Set(try mail.subscriptions().map(\.description))
         let selectable = Set(try mail.list().filter(\.isSelectable).map(\.name.description))
         let pattern = ListPattern(reference: reference, pattern)
-        var told: [String: Bool] = [:]
+        var reported: [String: Bool] = [:]
         for name in names {
             if pattern.matches(name) {
-                told[name] = selectable.contains(name)
+                reported[name] = selectable.contains(name)
             } else {
                 // With `%` a name further down is told by the level that matches (RFC 3501 section 6.3.9).
                 for ancestor in pattern.matchingAncestors(of: name) where !names.contains(ancestor) {
-                    told[ancestor] = false
+                    reported[ancestor] = false
                 }
             }
         }
-        return told.sorted { precedes($0.key, $1.key) }.map { name, isSelectable in
+        return reported.sorted { precedes($0.key, $1.key) }.map { name, isSelectable in
             .lsub(attributes: isSelectable ? [] : ["\\Noselect"], mailbox: name)
         }
     }

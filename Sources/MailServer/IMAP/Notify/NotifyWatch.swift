@@ -68,7 +68,7 @@ struct NotifyWatch: Sendable {
         guard !plan.isOnlySelected else { return }
         let (signals, id) = (signals, id)
         account = mail.observe { event in
-            let isNews = signals.withLockedValue { signals in
+            let isChange = signals.withLockedValue { signals in
                 switch event {
                 case .tree: signals.tree = true
                 case .metadata(let mailbox, let entries, let origin):
@@ -84,7 +84,7 @@ struct NotifyWatch: Sendable {
                 }
                 return true
             }
-            if isNews { onChange() }
+            if isChange { onChange() }
         }
         if plan.needsTree { tree = try mail.tree(maximumAge: 0) }
         if plan.wantsMetadata { annotations = (try? mail.annotationState()) ?? annotations }
@@ -150,39 +150,39 @@ struct NotifyWatch: Sendable {
     mutating func look(
         selected: Mailbox?, usesModSeq: Bool, appendLimit: UInt64
     ) throws(StoreError) -> [IMAPResponse]? {
-        var news = signals.withLockedValue { signals in
-            let news = signals
+        var update = signals.withLockedValue { signals in
+            let update = signals
             signals = Signals()
             // As long as nobody has looked at the file.
-            if !news.annotations { signals.known = news.known }
-            return news
+            if !update.annotations { signals.known = update.known }
+            return update
         }
-        if news.isOverflowing { return nil }
+        if update.isOverflowing { return nil }
         var responses: [IMAPResponse] = []
-        if news.tree, let mail {
+        if update.tree, let mail {
             let now: AccountTree
             do throws(StoreError) { now = try mail.tree(maximumAge: Self.treeAge) } catch {
                 // For the next look.
                 signals.withLockedValue { signals in
                     signals.tree = true
-                    signals.annotations = signals.annotations || news.annotations
-                    signals.known.formUnion(news.known)
-                    signals.mailboxes.formUnion(news.mailboxes)
-                    signals.metadata = news.metadata + signals.metadata
+                    signals.annotations = signals.annotations || update.annotations
+                    signals.known.formUnion(update.known)
+                    signals.mailboxes.formUnion(update.mailboxes)
+                    signals.metadata = update.metadata + signals.metadata
                 }
                 throw error
             }
             if now != tree {
-                let change = TreeNews(from: tree, to: now, plan: plan, own: ownNames)
+                let change = TreeUpdate(from: tree, to: now, plan: plan, own: ownNames)
                 tree = now
                 responses += change.responses
                 guard try resolve(made: change.made) else { return nil }
                 // What was made may have messages by now, and who was renamed is looked at by the way.
-                news.mailboxes.formUnion(mailboxes.values.filter { change.made.contains($0.name) }.map(\.mailbox.id))
+                update.mailboxes.formUnion(mailboxes.values.filter { change.made.contains($0.name) }.map(\.mailbox.id))
             }
             ownNames = []
         }
-        for (name, var watched) in mailboxes where news.mailboxes.contains(watched.mailbox.id) {
+        for (name, var watched) in mailboxes where update.mailboxes.contains(watched.mailbox.id) {
             do throws(StoreError) {
                 let own = ownMessages.removeValue(forKey: watched.mailbox.id) ?? []
                 let items = try watched.look(own: own, isSelected: watched.mailbox === selected)
@@ -196,23 +196,23 @@ struct NotifyWatch: Sendable {
                 if error.code == .gone { mailboxes[name] = nil }
             }
         }
-        responses += news.metadata.compactMap(metadataResponse)
-        if news.annotations { responses += lookAtAnnotations(known: news.known) }
+        responses += update.metadata.compactMap(metadataResponse)
+        if update.annotations { responses += annotationResponses(known: update.known) }
         return responses
     }
 
     /// What other processes did to annotations. Blocks.
-    private mutating func lookAtAnnotations(known: Set<AnnotationState.Change>) -> [IMAPResponse] {
+    private mutating func annotationResponses(known: Set<AnnotationState.Change>) -> [IMAPResponse] {
         // What cannot be read is looked at again with the next poll.
         guard let mail, let now = try? mail.annotationState(since: annotations),
             let changes = try? mail.annotationChanges(from: annotations, to: now)
         else { return [] }
         annotations = now
-        var told: [String: (mailbox: MailboxName?, entries: [String])] = [:]
+        var reported: [String: (mailbox: MailboxName?, entries: [String])] = [:]
         for change in changes where !known.contains(change) {
-            told[change.mailbox?.description ?? "", default: (change.mailbox, [])].entries.append(change.entry)
+            reported[change.mailbox?.description ?? "", default: (change.mailbox, [])].entries.append(change.entry)
         }
-        return told.keys.sorted().compactMap { name in told[name].flatMap(metadataResponse) }
+        return reported.keys.sorted().compactMap { name in reported[name].flatMap(metadataResponse) }
     }
 
     private func metadataResponse(_ change: (mailbox: MailboxName?, entries: [String])) -> IMAPResponse? {

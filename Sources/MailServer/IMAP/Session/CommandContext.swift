@@ -22,11 +22,11 @@ struct CommandContext {
     /// The client is to hear what this command changes in the selected mailbox, whatever NOTIFY hides from it.
     private(set) var isTellingOwn = false
     /// Expunged messages have been told of.
-    var hasToldExpunges = false
+    var hasSentExpunges = false
     /// What happened meanwhile has been told as the last thing that the command did.
-    var hasToldNews = false
+    var hasSentUpdates = false
     /// What the command found out on its last turn on the pool, to be told behind its answers.
-    var newsAtHand: (news: IMAPSession.News, view: SelectedMailbox)?
+    var pendingUpdate: (update: IMAPSession.MailboxUpdate, view: SelectedMailbox)?
     /// How far the command is, if it goes over many messages.
     var progress: Progress?
 
@@ -59,7 +59,7 @@ extension IMAPSession {
     func endCommand() { if case .immediate? = context?.stage { context = nil } }
 
     /// The command under way may be answered with EXPUNGE.
-    var mayTellExpunges: Bool { context?.policy.allowsExpunge ?? false }
+    var mayReportExpunges: Bool { context?.policy.allowsExpunge ?? false }
 
     /// The command under way changes the selected mailbox, of which its client must hear.
     var isTellingOwn: Bool { context?.isTellingOwn ?? false }

@@ -127,10 +127,10 @@ extension IMAPSession {
         if let old = command.replaces, let new = results.first {
             try await remove(old, replacedBy: new, in: mailbox)
             context?.beginTellingOwn()
-            try await tellNews(expunges: mayTellExpunges)
+            try await sendUpdates(expunges: mayReportExpunges)
             return Completion("REPLACE completed")
         }
-        try await tellNews(expunges: mayTellExpunges)
+        try await sendUpdates(expunges: mayReportExpunges)
         guard let first = results.first else { return Completion("APPEND completed") }
         let uids: [ClosedRange<UInt32>] = .init(ascending: results.map(\.uid.rawValue))
         return Completion("APPEND completed", code: .appendUID(uidValidity: first.uidValidity, uids: uids))

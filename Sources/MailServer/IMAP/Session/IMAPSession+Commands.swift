@@ -36,8 +36,8 @@ extension IMAPSession {
             result = .failure(error)
         }
         try await answer(tag) { session throws(IMAPFailure) in
-            try await session.tellNewsOfCommand()
-            session.tellHeldBack()
+            try await session.sendUpdatesOfCommand()
+            session.reportHeldBack()
             return session.withModSeq(try result.get())
         }
         return .proceed

@@ -30,7 +30,7 @@ extension IMAPSession {
             }
         } catch {
             // All or none: RFC 9051 section 6.4.7.
-            let isClean = await takeBack(copied, from: target, in: view)
+            let isClean = await undo(copied, from: target, in: view)
             guard error.kind == .no, !isClean else { throw error }
             throw .no(error.code, "\(error.text); not all copies could be taken back")
         }
@@ -88,24 +88,24 @@ extension IMAPSession {
     ) async throws(IMAPFailure) -> ([UID], Mailbox) {
         let ranges = try uidRanges(set, byUID: byUID, in: view)
         let mail = try account().mail
-        let (uids, target, hasGhosts) = try await blocking(missing: .tryCreate) { () throws(StoreError) in
+        let (uids, target, hasPendingExpunges) = try await blocking(missing: .tryCreate) { () throws(StoreError) in
             let target = try mail.mailbox(MailboxName(name))
             let uids = view.uids(in: ranges)
-            guard !view.ghosts.isEmpty else { return (uids, target, false) }
-            let there = uids.filter { !view.isGhost($0.rawValue) }
+            guard !view.pendingExpunges.isEmpty else { return (uids, target, false) }
+            let there = uids.filter { !view.isExpungePending($0.rawValue) }
             return (there, target, there.count < uids.count)
         }
         // By number the client means a message that it believes to be there (RFC 2180 section 4.4).
-        if !byUID, hasGhosts { throw .expungeIssued }
+        if !byUID, hasPendingExpunges { throw .expungeIssued }
         return (uids, target)
     }
 
     /// Takes copies back, in pieces; false when some of them stay.
-    private func takeBack(_ copies: CopyResult, from target: Mailbox, in view: SelectedMailbox) async -> Bool {
+    private func undo(_ copies: CopyResult, from target: Mailbox, in view: SelectedMailbox) async -> Bool {
         let uids = copies.copied.map(\.target)
         var next = 0
         var tries = 0
-        while next < uids.count, tries < Self.triesToTakeBack {
+        while next < uids.count, tries < Self.triesToUndo {
             let piece = Array(uids[next..<min(next + configuration.changePiece, uids.count)])
             do throws(IMAPFailure) {
                 try await blocking { () throws(StoreError) in
@@ -121,7 +121,7 @@ extension IMAPSession {
     }
 
     /// How often taking copies back may meet a busy mailbox or pool.
-    private static let triesToTakeBack = 3
+    private static let triesToUndo = 3
 
     private static func copyUID(_ result: CopyResult) -> IMAPResponseCode? {
         guard !result.copied.isEmpty else { return nil }

@@ -46,15 +46,15 @@ extension IMAPSession {
     }
 
     private func enable(_ names: [String]) {
-        var told: [String] = []
+        var reported: [String] = []
         var wanted: IMAPEnabledFeatures = []
         for name in names {
             guard let feature = IMAPEnabledFeatures.byName[name] else { continue }
             wanted.formUnion(feature)
             let spelling = IMAPEnabledFeatures.spelling[name] ?? name
-            if !told.contains(spelling) { told.append(spelling) }
+            if !reported.contains(spelling) { reported.append(spelling) }
         }
-        respond(.enabled(told))
+        respond(.enabled(reported))
         if wanted.contains(.condstore) { enableModSeq() }
         enabled.formUnion(wanted)
         if !wanted.isDisjoint(with: [.rev2, .utf8]) { encoder.utf8 = true }
@@ -68,6 +68,6 @@ extension IMAPSession {
     /// stands (RFC 7162 section 3.1).
     func enableModSeq() {
         guard enabled.insert(.condstore).inserted, case .selected(_, let view) = state else { return }
-        respond(.status(tag: nil, .ok, code: .highestModSeq(view.toldModSeq), text: "Highest mod-sequence"))
+        respond(.status(tag: nil, .ok, code: .highestModSeq(view.reportedModSeq), text: "Highest mod-sequence"))
     }
 }

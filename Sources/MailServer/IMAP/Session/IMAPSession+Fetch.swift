@@ -27,15 +27,15 @@ extension IMAPSession {
         if command.vanished, let modSeq = command.changedSince {
             // Here `*` stands for the highest UID that was ever given out: what came last may be what is gone.
             let asked = command.set.resolved(largest: view.highestPossibleUID) ?? savedSearch
-            try await tellVanished(since: modSeq, in: asked, of: view)
+            try await reportVanished(since: modSeq, in: asked, of: view)
         }
-        let plan = FetchPlan(items, withUID: command.byUID, isReadOnly: view.isReadOnly, tellsModSeq: usesModSeq)
+        let plan = FetchPlan(items, withUID: command.byUID, isReadOnly: view.isReadOnly, reportsModSeq: usesModSeq)
         let producer = try await deliver(
             FetchProducer(
                 plan, of: ranges, in: view, utf8: encoder.utf8, changedSince: command.changedSince ?? 0,
                 limits: configuration.parseLimits),
-            then: newsAsked(expunges: mayTellExpunges), of: view)
-        context?.hasToldNews = true
+            then: updateScope(expunges: mayReportExpunges), of: view)
+        context?.hasSentUpdates = true
         if producer.isIncomplete { throw .expungeIssued }
         if let refusal = producer.refusal { throw IMAPFailure(refusal) }
         return Completion("FETCH completed")
@@ -46,7 +46,7 @@ extension IMAPSession {
         var producer: FetchProducer
         var bytes = ByteBuffer()
         var isLast = false
-        var news = Result<News, StoreError>.success(.none)
+        var update = Result<MailboxUpdate, StoreError>.success(.none)
     }
 
     /// Sends all that a producer has, piece by piece; gives it back as it is then.
@@ -54,7 +54,7 @@ extension IMAPSession {
     /// - Parameter asked: looked for behind the last piece, on the same turn on the pool, and told.
     @discardableResult
     func deliver(
-        _ producer: FetchProducer, then asked: NewsAsked? = nil, of view: SelectedMailbox? = nil
+        _ producer: FetchProducer, then asked: UpdateScope? = nil, of view: SelectedMailbox? = nil
     ) async throws(IMAPFailure) -> FetchProducer {
         var piece = Piece(producer: producer)
         let limit = configuration.outputPiece
@@ -69,9 +69,9 @@ extension IMAPSession {
                 }
                 if piece.isLast, let asked, let view {
                     do throws(StoreError) {
-                        piece.news = .success(try asked.look(at: view, known: piece.producer.known))
+                        piece.update = .success(try asked.look(at: view, known: piece.producer.known))
                     } catch {
-                        piece.news = .failure(error)
+                        piece.update = .failure(error)
                     }
                 }
                 return .success(piece)
@@ -86,7 +86,7 @@ extension IMAPSession {
             try await flush()
         }
         // The outcome stands even when the news must wait for the next command.
-        if let view, case .success(let news) = piece.news { try await take(news, after: view) }
+        if let view, case .success(let update) = piece.update { try await take(update, after: view) }
         return piece.producer
     }
 }

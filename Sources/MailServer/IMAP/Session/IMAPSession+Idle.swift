@@ -21,7 +21,7 @@ extension IMAPSession {
         }
         context?.stage = .idling(observation)
         respond(.continuation(text: "idling"))
-        try await tellNews(expunges: mayTellExpunges)
+        try await sendUpdates(expunges: mayReportExpunges)
         return .resolve(.beginIdle)
     }
 
@@ -30,7 +30,7 @@ extension IMAPSession {
         self.context?.stage = .immediate
         try await answer(context.tag) { session throws(IMAPFailure) in
             guard wellFormed else { throw .bad("Expected DONE") }
-            try await session.tellNews(expunges: session.mayTellExpunges)
+            try await session.sendUpdates(expunges: session.mayReportExpunges)
             return Completion("IDLE completed")
         }
     }

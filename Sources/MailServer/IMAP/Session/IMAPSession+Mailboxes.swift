@@ -28,7 +28,7 @@ extension IMAPSession {
             return try mail.mailbox(name).id
         }
         guard let id else { throw .no(.useAttr, "Another mailbox has that special use") }
-        try await tellSpelling(name)
+        try await reportSpelling(name)
         return Completion("CREATE completed", code: .mailboxID(id))
     }
 
@@ -46,7 +46,7 @@ extension IMAPSession {
             return (id, false)
         }
         if hasChildren { throw .no(.hasChildren, "There are mailboxes below it") }
-        tellDeletion(mailbox)
+        reportDeletion(mailbox)
         // Whoever deletes what it has selected knows.
         if case .selected(_, let view) = state, view.mailbox.id == deleted { deselect() }
         return Completion("DELETE completed")
@@ -55,7 +55,7 @@ extension IMAPSession {
     func rename(_ from: String, to: String) async throws(IMAPFailure) -> Completion {
         let mail = try account().mail
         try await blocking { () throws(StoreError) in try mail.rename(MailboxName(from), to: MailboxName(to)) }
-        try await tellSpelling(to, oldName: from)
+        try await reportSpelling(to, oldName: from)
         return Completion("RENAME completed")
     }
 

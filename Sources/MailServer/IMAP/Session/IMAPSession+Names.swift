@@ -5,7 +5,7 @@ import ShardFS
 
 extension IMAPSession {
     /// The LIST answer that SELECT has in IMAP4rev2.
-    func tellListing(of asked: String) async throws(IMAPFailure) {
+    func reportListing(of asked: String) async throws(IMAPFailure) {
         let mail = try account().mail
         let entry = try await blocking { () throws(StoreError) in
             let name = try MailboxName(asked)
@@ -17,7 +17,7 @@ extension IMAPSession {
     /// Tells how a new mailbox is called when that is not what the client wrote.
     ///
     /// - Parameter oldName: the name that the client knows it by, when it is not `asked`.
-    func tellSpelling(_ asked: String, oldName: String? = nil) async throws(IMAPFailure) {
+    func reportSpelling(_ asked: String, oldName: String? = nil) async throws(IMAPFailure) {
         guard isRev2 else { return }
         let mail = try account().mail
         let entry = try await blocking { () throws(StoreError) -> IMAPListEntry? in
@@ -30,7 +30,7 @@ extension IMAPSession {
     }
 
     /// Tells how a mailbox was called that is deleted now, when that is not what the client wrote.
-    func tellDeletion(_ asked: String) {
+    func reportDeletion(_ asked: String) {
         guard isRev2, let name = try? MailboxName(asked), !name.isSpelt(asked) else { return }
         respond(.list(IMAPListEntry(attributes: ["\\NonExistent"], mailbox: name.description, oldName: asked)))
     }

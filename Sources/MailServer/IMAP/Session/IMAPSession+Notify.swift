@@ -26,7 +26,7 @@ extension IMAPSession {
         }
         // What has gathered is told with the answer, whatever the client wants to hear from now on.
         notify = nil
-        try await tellNews(expunges: mayTellExpunges)
+        try await sendUpdates(expunges: mayReportExpunges)
         notify = watch
         for status in statuses {
             respond(status)
@@ -61,14 +61,14 @@ extension IMAPSession {
     /// Tells what happened while no command was carried out, or while the client idles.
     func pushChanges() async throws(IMAPFailure) {
         if isIdling {
-            try await tellNews(expunges: mayTellExpunges)
+            try await sendUpdates(expunges: mayReportExpunges)
         } else if let selected = notify?.plan.selected {
-            try await tellNews(expunges: !selected.isDelayed)
+            try await sendUpdates(expunges: !selected.isDelayed)
         }
-        try await tellNotifications()
+        try await reportNotifications()
     }
 
-    private func tellNotifications() async throws(IMAPFailure) {
+    private func reportNotifications() async throws(IMAPFailure) {
         guard let before = notify, before.hasSignals else { return }
         let (selected, usesModSeq) = (selectedMailbox, usesModSeq)
         let appendLimit = UInt64(configuration.maxLiteralSize)
@@ -115,19 +115,19 @@ extension IMAPSession {
     // MARK: The selected mailbox
 
     /// Whether changes in the selected mailbox are told at all: not to a client that asked for other events only.
-    var tellsSelected: Bool { notify == nil || notify?.plan.selected != nil || isTellingOwn }
+    var reportsSelected: Bool { notify == nil || notify?.plan.selected != nil || isTellingOwn }
 
     /// Whether changed flags are.
-    var tellsFlagChanges: Bool {
+    var reportsFlagChanges: Bool {
         guard let notify else { return true }
         return notify.plan.selected?.events.contains(.flags) ?? false || isTellingOwn
     }
 
     /// Unasked FETCHes of NOTIFY have the UID in them (RFC 5465 section 5.1).
-    var tellsUIDs: Bool { notify?.plan.selected?.events.contains(.flags) ?? false }
+    var reportsUIDs: Bool { notify?.plan.selected?.events.contains(.flags) ?? false }
 
     /// The FETCHes of new messages that NOTIFY promises; for those that the client made itself there are none.
-    func tellNewMessages(after last: UInt32, in view: SelectedMailbox) async throws(IMAPFailure) {
+    func reportNewMessages(after last: UInt32, in view: SelectedMailbox) async throws(IMAPFailure) {
         guard let notify, let items = notify.plan.selected?.items, !items.isEmpty, last < view.lastUID else { return }
         let uids = view.uids(in: [last + 1...view.lastUID]).map(\.rawValue)
         let ranges: [ClosedRange<UInt32>] = .init(
@@ -137,7 +137,7 @@ extension IMAPSession {
         // As for a mailbox that takes no flags: being told of a message is not reading it.
         try await deliver(
             FetchProducer(
-                FetchPlan(items, withUID: false, isReadOnly: true, tellsModSeq: usesModSeq), of: ranges, in: view,
+                FetchPlan(items, withUID: false, isReadOnly: true, reportsModSeq: usesModSeq), of: ranges, in: view,
                 utf8: encoder.utf8,
                 limits: configuration.parseLimits))
     }

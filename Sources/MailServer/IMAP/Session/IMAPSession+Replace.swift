@@ -11,13 +11,13 @@ extension IMAPSession {
         let last = replaced.byUID ? view.largestUID : UInt32(clamping: view.count)
         let number = replaced.number == IMAPSequenceRange.star ? last : replaced.number
         if replaced.byUID {
-            guard number > 0, view.entry(of: number) != nil, !view.isGhost(number) else {
+            guard number > 0, view.entry(of: number) != nil, !view.isExpungePending(number) else {
                 throw .no(.nonexistent, "There is no message of that UID")
             }
             return UID(number)
         }
         guard let uid = view.uid(at: number) else { throw .bad("There is no message of that number") }
-        if view.isGhost(uid) { throw .expungeIssued }
+        if view.isExpungePending(uid) { throw .expungeIssued }
         return UID(uid)
     }
 
@@ -39,7 +39,7 @@ extension IMAPSession {
             .status(
                 tag: nil, .ok, code: .appendUID(uidValidity: new.uidValidity, uids: [uids]),
                 text: "Replacement message ready"))
-        try await tellNews(expunges: false)
+        try await sendUpdates(expunges: false)
         try await blocking { () throws(StoreError) in
             do throws(StoreError) {
                 _ = try source.remove([old])

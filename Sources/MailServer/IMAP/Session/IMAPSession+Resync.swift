@@ -52,12 +52,12 @@ extension IMAPSession {
     }
 
     /// Tells what was expunged and changed since the client was here; behind the answers that every SELECT has.
-    func tellMissed(_ resync: Resync, in view: SelectedMailbox) async throws(IMAPFailure) {
+    func reportMissed(_ resync: Resync, in view: SelectedMailbox) async throws(IMAPFailure) {
         guard resync.uidValidity == view.snapshot.uidValidity else { return }
         let highest = view.highestPossibleUID
         guard let known = resync.known ?? (highest > 0 ? [1...highest] : nil) else { return }
-        try await tellVanished(since: resync.modSeq, in: known, match: resync.match, of: view)
-        let plan = FetchPlan([.uid, .flags, .modSeq], withUID: true, isReadOnly: true, tellsModSeq: true)
+        try await reportVanished(since: resync.modSeq, in: known, match: resync.match, of: view)
+        let plan = FetchPlan([.uid, .flags, .modSeq], withUID: true, isReadOnly: true, reportsModSeq: true)
         try await deliver(
             FetchProducer(
                 plan, of: known, in: view, utf8: encoder.utf8, changedSince: resync.modSeq,
@@ -65,11 +65,11 @@ extension IMAPSession {
     }
 
     /// Tells the UIDs of `ranges` that were expunged since `modSeq` and that the client does not see in this view.
-    func tellVanished(
+    func reportVanished(
         since modSeq: ModSeq, in ranges: [ClosedRange<UInt32>], match: SelectedMailbox.MatchData? = nil,
         of view: SelectedMailbox
     ) async throws(IMAPFailure) {
-        try await tellVanishedEarlier(of: view) { () throws(StoreError) in
+        try await reportVanishedEarlier(of: view) { () throws(StoreError) in
             var ranges = ranges
             if let match {
                 let known = view.highestMatch(match)

@@ -34,9 +34,9 @@ extension IMAPSession {
     }
 
     /// Looks through the selected mailbox and gives what the harvest keeps of the messages found.
-    func find<Harvest: SearchHarvest>(
-        _ criteria: SearchCriteria, into harvest: Harvest
-    ) async throws(IMAPFailure) -> Harvest {
+    func find<Collector: SearchCollector>(
+        _ criteria: SearchCriteria, into collector: Collector
+    ) async throws(IMAPFailure) -> Collector {
         let view = try selected()
         let before = savedSearch
         // A search that fails saves nothing: `$` is empty then (RFC 5182 section 2.1).
@@ -47,11 +47,11 @@ extension IMAPSession {
         // In a box: what is found so far would be copied with every turn.
         let box = NIOLockedValueBox(
             SearchRun(
-                compiler.compile(criteria.key), in: view, limits: configuration.parseLimits, into: harvest))
+                compiler.compile(criteria.key), in: view, limits: configuration.parseLimits, into: collector))
         beginProgress(goal: box.withLockedValue { $0.goal })
-        let asked = newsAsked(expunges: mayTellExpunges)
+        let asked = updateScope(expunges: mayReportExpunges)
         while true {
-            let (isDone, news) = try await blocking { () throws(StoreError) -> (Bool, News?) in
+            let (isDone, update) = try await blocking { () throws(StoreError) -> (Bool, MailboxUpdate?) in
                 let result: Result<Bool, StoreError> = box.withLockedValue { run in
                     do throws(StoreError) { return .success(try run.step()) } catch { return .failure(error) }
                 }
@@ -59,12 +59,12 @@ extension IMAPSession {
                 return (true, try? asked.look(at: view, known: [:]))
             }
             if isDone {
-                context?.newsAtHand = news.map { ($0, view) }
+                context?.pendingUpdate = update.map { ($0, view) }
                 break
             }
             try await goOn(done: box.withLockedValue { $0.done })
         }
-        return box.withLockedValue { $0.harvest }
+        return box.withLockedValue { $0.collector }
     }
 
     /// Answers a search or sort that has return options, and saves its result if it is asked to.

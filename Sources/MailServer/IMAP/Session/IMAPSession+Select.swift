@@ -36,12 +36,12 @@ extension IMAPSession {
                 recentFrom: knowsRecent ? recentFrom : .max,
                 summaries: index.map { SummaryCache($0, of: snapshot, limits: limits) })
         }
-        if isRev2 { try await tellListing(of: mailbox) }
+        if isRev2 { try await reportListing(of: mailbox) }
         describe(view)
         state = .selected(try account(), view)
         if let resync {
             do throws(IMAPFailure) {
-                try await tellMissed(resync, in: view)
+                try await reportMissed(resync, in: view)
             } catch {
                 // After a NO nothing is selected (RFC 9051 section 6.3.2).
                 deselect()
@@ -77,7 +77,7 @@ extension IMAPSession {
         deselect()
         if !view.isReadOnly {
             do throws(IMAPFailure) {
-                try await expunge(in: view, nil, tellsProgress: false)
+                try await expunge(in: view, nil, reportsProgress: false)
             } catch {
                 // It was deleted meanwhile, with all that was in it.
                 guard error.code == .nonexistent else { throw error }
@@ -90,7 +90,7 @@ extension IMAPSession {
     func expunge(_ set: IMAPSequenceSet?) async throws(IMAPFailure) -> Completion {
         let view = try selected()
         let ranges = try set.map { set throws(IMAPFailure) in try uidRanges(set, byUID: true, in: view) }
-        try await expunge(in: view, ranges, tellsProgress: true)
+        try await expunge(in: view, ranges, reportsProgress: true)
         return Completion("EXPUNGE completed")
     }
 
@@ -98,7 +98,7 @@ extension IMAPSession {
     ///
     /// - Parameter tellsProgress: the client is told how far the command is, which ends with its client.
     private func expunge(
-        in view: SelectedMailbox, _ ranges: [ClosedRange<UInt32>]?, tellsProgress: Bool
+        in view: SelectedMailbox, _ ranges: [ClosedRange<UInt32>]?, reportsProgress: Bool
     ) async throws(IMAPFailure) {
         let size = configuration.changePiece
         // The first piece goes on the turn that finds out what there is.
@@ -113,7 +113,7 @@ extension IMAPSession {
         }
         beginProgress(goal: marked.count)
         for start in stride(from: size, to: marked.count, by: size) {
-            if tellsProgress { try await goOn(done: start) }
+            if reportsProgress { try await goOn(done: start) }
             let piece = Array(marked[start..<min(start + size, marked.count)])
             try await blocking { () throws(StoreError) in try view.expunge(piece) }
         }

@@ -25,19 +25,19 @@ extension IMAPSession {
     }
 
     func thread(_ command: IMAPThreadCommand) async throws(IMAPFailure) -> Completion {
-        let algorithm: ThreadHarvest.Algorithm
+        let algorithm: ThreadCollector.Algorithm
         switch command.algorithm {
         case "REFERENCES": algorithm = .references
         case "ORDEREDSUBJECT": algorithm = .orderedSubject
         default: throw .bad("This threading algorithm is not known")
         }
-        let limits = ThreadHarvest.Limits(
+        let limits = ThreadCollector.Limits(
             messages: configuration.maxThreadedMessages, messageIDs: configuration.maxThreadedMessageIDs)
-        let harvest = try await find(
+        let collector = try await find(
             SearchCriteria(key: command.key, charset: command.charset),
-            into: ThreadHarvest(algorithm, limits: limits))
+            into: ThreadCollector(algorithm, limits: limits))
         let byUID = command.byUID
-        let tokens = try await blocking { () throws(StoreError) in harvest.tokens(byUID: byUID) }
+        let tokens = try await blocking { () throws(StoreError) in collector.tokens(byUID: byUID) }
         respond(.thread(tokens))
         return Completion("THREAD completed")
     }

@@ -15,15 +15,15 @@ extension IMAPSession {
         var modified: [UID] = []
         var isIncomplete = false
         var done = 0
-        var hasLooked = true
+        var isSynchronized = true
         repeat {
             if done > 0 { try await goOn(done: done) }
             let (now, before) = (try selected(), piece)
-            let asked = newsAsked(expunges: mayTellExpunges)
-            let tellsModSeq = usesModSeq
+            let asked = updateScope(expunges: mayReportExpunges)
+            let reportsModSeq = usesModSeq
             let (next, result, look) = try await blocking { () throws(StoreError) in
                 var piece = before
-                let (result, look) = try piece.change(now, asked, tellsModSeq: tellsModSeq)
+                let (result, look) = try piece.change(now, asked, reportsModSeq: reportsModSeq)
                 return (piece, result, look)
             }
             piece = next
@@ -31,10 +31,10 @@ extension IMAPSession {
             done += result.changed.count + result.missing.count + result.modified.count
             modified += result.modified
             if !result.missing.isEmpty { isIncomplete = true }
-            hasLooked = look != nil
+            isSynchronized = look != nil
             if let look { try await take(look, after: now) }
         } while !piece.isLast
-        context?.hasToldNews = hasLooked
+        context?.hasSentUpdates = isSynchronized
         if command.byUID { isIncomplete = false }
         guard modified.isEmpty else {
             let numbers = modified.map { command.byUID ? $0.rawValue : view.sequenceNumber(of: $0.rawValue) }
@@ -70,8 +70,8 @@ private struct StorePiece: Sendable {
     /// Changes the next messages, and looks what there is to tell; nil when it could not look now, which undoes nothing.
     /// Blocks.
     mutating func change(
-        _ view: SelectedMailbox, _ asked: IMAPSession.NewsAsked, tellsModSeq: Bool
-    ) throws(StoreError) -> (FlagResult, IMAPSession.News?) {
+        _ view: SelectedMailbox, _ asked: IMAPSession.UpdateScope, reportsModSeq: Bool
+    ) throws(StoreError) -> (FlagResult, IMAPSession.MailboxUpdate?) {
         let bits = try view.mailbox.bits(of: command.flags, create: command.operation != .remove)
         let change: FlagChange =
             switch command.operation {
@@ -84,12 +84,12 @@ private struct StorePiece: Sendable {
         if next == 1 { goal = found.count > size ? view.count(in: ranges) : found.count }
         let result = try view.mailbox.changeFlags(uids, change, unchangedSince: command.unchangedSince)
         if found.count > size, let last = found.last { next = last.entry.uid.rawValue } else { isLast = true }
-        var own: [NewsProducer.Own] = []
+        var own: [UpdateWriter.Own] = []
         for entry in result.changed {
             // A silent client works the flags out by itself; only what others did beside it is news.
             let before = view.entry(of: entry.uid.rawValue)?.flags ?? []
             let isKnown = command.silent && before.subtracting(change.remove).union(change.add) == entry.flags
-            if !isKnown || tellsModSeq { own.append(.init(entry: entry, isKnown: isKnown)) }
+            if !isKnown || reportsModSeq { own.append(.init(entry: entry, isKnown: isKnown)) }
         }
         let known = Dictionary(result.changed.map { ($0.uid.rawValue, $0.modSeq) }) { $1 }
         return (result, try? asked.look(at: view, known: known, own: own, withUID: command.byUID))

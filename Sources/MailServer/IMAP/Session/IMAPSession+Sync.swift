@@ -11,17 +11,17 @@ extension IMAPSession {
     /// - Parameter known: changes that the client has been told of or made itself, by UID.
     func sync(expunges: Bool, known: [UInt32: ModSeq] = [:]) async throws(IMAPFailure) {
         guard case .selected(_, let view) = state else { return }
-        let asked = newsAsked(expunges: expunges)
+        let asked = updateScope(expunges: expunges)
         try await take(
             blocking { () throws(StoreError) in try asked.look(at: view, known: known) }, after: view)
     }
 
     /// Which news a client may be told, and how.
-    struct NewsAsked: Sendable {
+    struct UpdateScope: Sendable {
         /// False for a client that has chosen to hear nothing of its mailbox (RFC 5465 section 5.1).
         fileprivate let any: Bool
         fileprivate let expunges: Bool
-        fileprivate let form: NewsForm
+        fileprivate let form: UpdateForm
         fileprivate let limit: Int
 
         /// What the engine says now; nothing has been told yet. Blocks.
@@ -31,8 +31,8 @@ extension IMAPSession {
         ///   - own: changes of the client's own command, to be told behind what others did.
         ///   - withUID: whether that is a UID command.
         func look(
-            at view: SelectedMailbox, known: [UInt32: ModSeq], own: [NewsProducer.Own] = [], withUID: Bool = false
-        ) throws(StoreError) -> News {
+            at view: SelectedMailbox, known: [UInt32: ModSeq], own: [UpdateWriter.Own] = [], withUID: Bool = false
+        ) throws(StoreError) -> MailboxUpdate {
             guard any else { return .none }
             var new: MailboxSnapshot
             do throws(StoreError) {
@@ -51,44 +51,44 @@ extension IMAPSession {
                 }
             }
             if !form.usesRecent { recentFrom = .max }
-            let told = view.lastUID
-            guard let news = view.update(to: new, expunges: expunges, recentFrom: recentFrom) else { return .gone }
+            let reported = view.lastUID
+            guard let update = view.update(to: new, expunges: expunges, recentFrom: recentFrom) else { return .gone }
             var form = form
-            if withUID { form.tellsUIDs = true }
-            var producer = NewsProducer(news, of: view, known: known, form: form)
+            if withUID { form.reportsUIDs = true }
+            var producer = UpdateWriter(update, of: view, known: known, form: form)
             producer.add(own: own, withUID: withUID)
-            var seen = SeenNews(
-                view: view, hasExpunged: !news.expunged.isEmpty, arrivedAfter: news.exists == nil ? nil : told,
-                piece: NewsPiece(producer))
+            var seen = ShownUpdate(
+                view: view, hasExpunged: !update.expunged.isEmpty, arrivedAfter: update.exists == nil ? nil : reported,
+                piece: UpdatePiece(producer))
             seen.piece.next(limit: limit)
             return .seen(seen)
         }
     }
 
     /// The outcome of a look.
-    enum News: Sendable {
+    enum MailboxUpdate: Sendable {
         case none
         /// The mailbox was deleted, or is another one now.
         case gone
-        case seen(SeenNews)
+        case seen(ShownUpdate)
     }
 
     /// What a look has seen, the first piece of it written.
-    struct SeenNews: Sendable {
+    struct ShownUpdate: Sendable {
         let view: SelectedMailbox
         fileprivate let hasExpunged: Bool
         /// The highest UID told before, when messages have arrived.
         fileprivate let arrivedAfter: UInt32?
-        fileprivate var piece: NewsPiece
+        fileprivate var piece: UpdatePiece
     }
 
     /// A piece of news, and what makes those behind it.
-    struct NewsPiece: Sendable {
-        private var producer: NewsProducer
+    struct UpdatePiece: Sendable {
+        private var producer: UpdateWriter
         private(set) var bytes = ByteBuffer()
         private(set) var isLast = false
 
-        init(_ producer: NewsProducer) { self.producer = producer }
+        init(_ producer: UpdateWriter) { self.producer = producer }
 
         mutating func next(limit: Int) {
             bytes = ByteBuffer()
@@ -96,32 +96,32 @@ extension IMAPSession {
         }
     }
 
-    func newsAsked(expunges: Bool) -> NewsAsked {
-        NewsAsked(any: tellsSelected, expunges: expunges, form: newsForm, limit: configuration.outputPiece)
+    func updateScope(expunges: Bool) -> UpdateScope {
+        UpdateScope(any: reportsSelected, expunges: expunges, form: updateForm, limit: configuration.outputPiece)
     }
 
-    private var newsForm: NewsForm {
-        NewsForm(
+    private var updateForm: UpdateForm {
+        UpdateForm(
             encoder: encoder, usesVanished: usesVanished, usesModSeq: usesModSeq, usesRecent: !isRev2,
-            tellsFlags: tellsFlagChanges, tellsUIDs: tellsUIDs)
+            reportsFlags: reportsFlagChanges, reportsUIDs: reportsUIDs)
     }
 
     /// Takes in what a look at `view` found, and tells it.
-    func take(_ news: News, after view: SelectedMailbox) async throws(IMAPFailure) {
-        switch news {
+    func take(_ update: MailboxUpdate, after view: SelectedMailbox) async throws(IMAPFailure) {
+        switch update {
         case .none: return
         case .gone: throw .mailboxGone
         case .seen(let seen):
             replaceView(seen.view)
-            if seen.hasExpunged { context?.hasToldExpunges = true }
+            if seen.hasExpunged { context?.hasSentExpunges = true }
             try await deliver(seen.piece)
-            if let last = seen.arrivedAfter { try await tellNewMessages(after: last, in: seen.view) }
+            if let last = seen.arrivedAfter { try await reportNewMessages(after: last, in: seen.view) }
         }
     }
 
     /// Sends a piece and all that come behind it, each when the client has taken the one before; they are made on the
     /// pool, so that others of this event loop have their turns.
-    private func deliver(_ first: NewsPiece) async throws(IMAPFailure) {
+    private func deliver(_ first: UpdatePiece) async throws(IMAPFailure) {
         var piece = first
         let limit = configuration.outputPiece
         while true {
@@ -144,7 +144,7 @@ extension IMAPSession {
     }
 
     /// As `sync`, at the end of a command, whose outcome stands even when the news must wait for the next one.
-    func tellNews(expunges: Bool) async throws(IMAPFailure) {
+    func sendUpdates(expunges: Bool) async throws(IMAPFailure) {
         do throws(IMAPFailure) {
             try await sync(expunges: expunges)
         } catch {
@@ -153,20 +153,20 @@ extension IMAPSession {
     }
 
     /// At the end of a command: what happened meanwhile, unless it has been told.
-    func tellNewsOfCommand() async throws(IMAPFailure) {
-        if let (news, view) = context?.newsAtHand { return try await take(news, after: view) }
-        if context?.hasToldNews != true { try await tellNews(expunges: mayTellExpunges) }
+    func sendUpdatesOfCommand() async throws(IMAPFailure) {
+        if let (update, view) = context?.pendingUpdate { return try await take(update, after: view) }
+        if context?.hasSentUpdates != true { try await sendUpdates(expunges: mayReportExpunges) }
     }
 
     /// Tells UIDs that were gone before the client's view of the mailbox began. RFC 7162 section 3.2.10.
     ///
     /// - Parameter find: gives them as ranges; blocks.
-    func tellVanishedEarlier(
+    func reportVanishedEarlier(
         of view: SelectedMailbox, _ find: @escaping @Sendable () throws(StoreError) -> [ClosedRange<UInt32>]
     ) async throws(IMAPFailure) {
-        let (form, limit) = (newsForm, configuration.outputPiece)
+        let (form, limit) = (updateForm, configuration.outputPiece)
         let first = try await blocking { () throws(StoreError) in
-            var piece = NewsPiece(NewsProducer(vanishedEarlier: try find(), of: view, form: form))
+            var piece = UpdatePiece(UpdateWriter(vanishedEarlier: try find(), of: view, form: form))
             piece.next(limit: limit)
             return piece
         }
@@ -175,20 +175,21 @@ extension IMAPSession {
 
     /// While expunges are held back a client must not take what it has seen for all that there was: it is told how far
     /// it got, in front of the command's end. RFC 7162 section 3.2.
-    func tellHeldBack() {
-        guard usesModSeq, case .selected(_, let view) = state, !view.ghosts.isEmpty else { return }
-        respond(.status(tag: nil, .ok, code: .highestModSeq(view.toldModSeq), text: "Expunges are still to be told"))
+    func reportHeldBack() {
+        guard usesModSeq, case .selected(_, let view) = state, !view.pendingExpunges.isEmpty else { return }
+        respond(
+            .status(tag: nil, .ok, code: .highestModSeq(view.reportedModSeq), text: "Expunges are still to be told"))
     }
 
     /// A command's end with the mailbox's mod-sequence, when it has told of expunged messages and a client that
     /// resynchronises by them listens. RFC 7162 section 3.2.7.
     func withModSeq(_ completion: Completion) -> Completion {
-        guard usesVanished, context?.hasToldExpunges == true, completion.code == nil,
+        guard usesVanished, context?.hasSentExpunges == true, completion.code == nil,
             case .selected(_, let view) = state
         else {
             return completion
         }
-        return Completion(completion.text, code: .highestModSeq(view.toldModSeq))
+        return Completion(completion.text, code: .highestModSeq(view.reportedModSeq))
     }
 
     /// The ranges of UIDs that a client's set stands for.

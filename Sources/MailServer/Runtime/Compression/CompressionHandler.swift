@@ -82,16 +82,16 @@ package final class CompressionHandler: ChannelDuplexHandler {
         if received.readableBytes == 0 { received = ByteBuffer() }
         if piece.readableBytes > 0 { context.fireChannelRead(wrapInboundOut(piece)) }
         context.fireChannelReadComplete()
-        tellEnd(context)
+        reportEnd(context)
     }
 
     package func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
         guard event as? ChannelEvent == .inputClosed else { return context.fireUserInboundEventTriggered(event) }
         isInputClosed = true
-        tellEnd(context)
+        reportEnd(context)
     }
 
-    private func tellEnd(_ context: ChannelHandlerContext) {
+    private func reportEnd(_ context: ChannelHandlerContext) {
         guard isInputClosed, !hasMore else { return }
         isInputClosed = false
         context.fireUserInboundEventTriggered(ChannelEvent.inputClosed)

@@ -92,15 +92,15 @@ package final class ConnectionLimits: UpdatableComponent {
         }
     }
 
-    package func messageStarted(_ address: IPAddress) -> RateLimitVerdict {
+    package func messageStarted(_ address: IPAddress) -> RateLimitDecision {
         state.withLockedValue { $0.limiter.messageStarted(address, now: now()) }
     }
 
-    package func recipientAdded(_ address: IPAddress) -> RateLimitVerdict {
+    package func recipientAdded(_ address: IPAddress) -> RateLimitDecision {
         state.withLockedValue { $0.limiter.recipientAdded(address, now: now()) }
     }
 
-    package func mayAuthenticate(_ address: IPAddress) -> RateLimitVerdict {
+    package func mayAuthenticate(_ address: IPAddress) -> RateLimitDecision {
         state.withLockedValue { $0.limiter.mayAuthenticate(address, now: now()) }
     }
 

@@ -8,7 +8,7 @@ package enum RateLimitReason: Sendable, Equatable {
     case tableFull
 }
 
-package enum RateLimitVerdict: Sendable, Equatable {
+package enum RateLimitDecision: Sendable, Equatable {
     case allowed
     /// `retryAfter` is in nanoseconds; 0 when it depends on another connection's end.
     case refused(RateLimitReason, retryAfter: Int64)
@@ -59,7 +59,7 @@ package struct RateLimiter: Sendable {
     /// Counts a new connection. When it is allowed, `connectionClosed` must follow once.
     package mutating func connectionOpened(
         _ address: IPAddress, to service: LimitedService, now: Int64
-    ) -> RateLimitVerdict {
+    ) -> RateLimitDecision {
         counted(address, now) { record, settings in
             let open = record.open[service, default: 0]
             if open >= settings.maximumConcurrent(service) { return .refused(.concurrentConnections, retryAfter: 0) }
@@ -83,7 +83,7 @@ package struct RateLimiter: Sendable {
     }
 
     /// Counts a message (at MAIL FROM).
-    package mutating func messageStarted(_ address: IPAddress, now: Int64) -> RateLimitVerdict {
+    package mutating func messageStarted(_ address: IPAddress, now: Int64) -> RateLimitDecision {
         counted(address, now) { record, settings in
             let wait = record.messages.add(
                 1, limit: settings.messageRate, period: nanoseconds(settings.messagePeriod), now: now)
@@ -92,7 +92,7 @@ package struct RateLimiter: Sendable {
     }
 
     /// Counts a recipient (at RCPT TO).
-    package mutating func recipientAdded(_ address: IPAddress, now: Int64) -> RateLimitVerdict {
+    package mutating func recipientAdded(_ address: IPAddress, now: Int64) -> RateLimitDecision {
         counted(address, now) { record, settings in
             let wait = record.recipients.add(
                 1, limit: settings.recipientRate, period: nanoseconds(settings.recipientPeriod), now: now)
@@ -101,7 +101,7 @@ package struct RateLimiter: Sendable {
     }
 
     /// Whether the client may try to log in.
-    package func mayAuthenticate(_ address: IPAddress, now: Int64) -> RateLimitVerdict {
+    package func mayAuthenticate(_ address: IPAddress, now: Int64) -> RateLimitDecision {
         guard !isExempt(address), let until = records[address.limitKey]?.lockedUntil, until > now else {
             return .allowed
         }
@@ -141,8 +141,8 @@ package struct RateLimiter: Sendable {
     }
 
     private mutating func counted(
-        _ address: IPAddress, _ now: Int64, _ body: (inout Record, RateLimitSettings) -> RateLimitVerdict
-    ) -> RateLimitVerdict {
+        _ address: IPAddress, _ now: Int64, _ body: (inout Record, RateLimitSettings) -> RateLimitDecision
+    ) -> RateLimitDecision {
         if isExempt(address) { return .allowed }
         if now >= nextCleanUp { cleanUp(now: now) }
         let key = address.limitKey
@@ -152,9 +152,9 @@ package struct RateLimiter: Sendable {
         }
         var record = records.removeValue(forKey: key) ?? Record(lastSeen: now)
         record.lastSeen = now
-        let verdict = body(&record, settings)
+        let decision = body(&record, settings)
         records[key] = record
-        return verdict
+        return decision
     }
 
     /// Drops the sixteenth of the table that was seen longest ago, so that a flood of addresses costs one pass each

@@ -89,7 +89,7 @@ import Testing
     }
 
     /// Names above a mailbox change with it: whether they have others below them.
-    @Test func changedNamesAreToldWithThoseAbove() {
+    @Test func changedNamesAreReportedWithThoseAbove() {
         let policy = CommandPolicy(.authenticated, changedNames: ["a/b/", "inbox/c", "/"])
         #expect(policy.changedTree == ["a", "a/b", "INBOX", "INBOX/c"])
     }

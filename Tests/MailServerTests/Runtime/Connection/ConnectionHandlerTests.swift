@@ -150,7 +150,7 @@ import Testing
         #expect(!channel.isActive && driver.ends == 1)
     }
 
-    @Test func stopIsTold() throws {
+    @Test func stopIsReported() throws {
         channel.pipeline.fireUserInboundEventTriggered(ConnectionStopEvent())
         #expect(driver.notices == [.start, .stop])
         handler.close(draining: true)

@@ -9,7 +9,7 @@ import Testing
 @testable import ServerRuntime
 
 /// News of very many messages: in pieces, as fast as the client reads, and beside the other sessions of the event loop.
-@Suite struct IMAPSessionNewsTests {
+@Suite struct IMAPSessionUpdateTests {
     private static let count = 1_500
     private static let piece = 2_048
 

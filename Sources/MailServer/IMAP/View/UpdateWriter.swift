@@ -4,7 +4,7 @@ import NIOCore
 import ShardFS
 
 /// How a client is told what happened in its mailbox.
-struct NewsForm: Sendable {
+struct UpdateForm: Sendable {
     var encoder = IMAPResponseEncoder()
     /// VANISHED in place of EXPUNGE (RFC 7162 section 3.2.10).
     var usesVanished = false
@@ -12,15 +12,15 @@ struct NewsForm: Sendable {
     var usesModSeq = false
     var usesRecent = false
     /// Whether changed flags are told at all, and with UIDs.
-    var tellsFlags = true
-    var tellsUIDs = false
+    var reportsFlags = true
+    var reportsUIDs = false
 }
 
 /// Writes what a client is to be told of its mailbox, in pieces of bounded size: news of any number of messages take no
 /// more memory than a piece and, for those that went, their numbers in ranges.
 ///
 /// It is handed to the pool and back for every piece, so it keeps its place as a value. RFC 3501 section 7.4, RFC 7162.
-struct NewsProducer: Sendable {
+struct UpdateWriter: Sendable {
     /// A message that the client's own command changed.
     struct Own: Sendable {
         var entry: MessageEntry
@@ -28,39 +28,39 @@ struct NewsProducer: Sendable {
         var isKnown: Bool
     }
 
-    private let form: NewsForm
+    private let form: UpdateForm
     /// The view behind these news.
     private let view: SelectedMailbox
     private let known: [UInt32: ModSeq]
     private let isEarlier: Bool
     private var vanished: ArraySlice<ClosedRange<UInt32>> = []
     private var expunged: [ClosedRange<UInt32>] = []
-    private var head: ViewNews?
+    private var counts: ViewUpdate?
     /// The messages that may have changed, from the next one to look at.
     private var changed: ClosedRange<UInt32>?
     private let changedSince: ModSeq
     private var own: ArraySlice<Own> = []
-    private var tellsOwnUIDs = false
+    private var reportsOwnUIDs = false
 
     /// Ranges in one VANISHED answer: a line of 8,800 octets at most, near what RFC 7162 section 4 wants of clients.
     private static let vanishedRanges = 400
 
     /// - Parameters:
-    ///   - view: as it is when all of `news` are told.
+    ///   - view: as it is when all of `update` are told.
     ///   - known: changes that the client has been told of or made itself, by UID.
-    init(_ news: ViewNews, of view: SelectedMailbox, known: [UInt32: ModSeq], form: NewsForm) {
+    init(_ update: ViewUpdate, of view: SelectedMailbox, known: [UInt32: ModSeq], form: UpdateForm) {
         self.form = form
         self.view = view
         self.known = known
         isEarlier = false
-        head = news
-        if form.usesVanished { vanished = news.vanished[...] } else { expunged = news.expunged }
-        changed = form.tellsFlags ? news.changed : nil
-        changedSince = news.changedSince
+        counts = update
+        if form.usesVanished { vanished = update.vanished[...] } else { expunged = update.expunged }
+        changed = form.reportsFlags ? update.changed : nil
+        changedSince = update.changedSince
     }
 
     /// UIDs that were gone before the client's view of the mailbox began, so that no numbers change.
-    init(vanishedEarlier uids: [ClosedRange<UInt32>], of view: SelectedMailbox, form: NewsForm) {
+    init(vanishedEarlier uids: [ClosedRange<UInt32>], of view: SelectedMailbox, form: UpdateForm) {
         self.form = form
         self.view = view
         known = [:]
@@ -70,7 +70,7 @@ struct NewsProducer: Sendable {
     }
 
     /// What a command of the client's own has changed, to be told behind everything else.
-    mutating func add(own changes: [Own], withUID: Bool) { (own, tellsOwnUIDs) = (changes[...], withUID) }
+    mutating func add(own changes: [Own], withUID: Bool) { (own, reportsOwnUIDs) = (changes[...], withUID) }
 
     /// Writes about `limit` octets.
     ///
@@ -85,9 +85,9 @@ struct NewsProducer: Sendable {
                 // From the last to the first, so that each number is still the one that it was.
                 form.encoder.encode(.expunge(last.upperBound), into: &buffer)
                 if last.count > 1 { expunged.append(last.lowerBound...last.upperBound - 1) }
-            } else if let news = head {
-                head = nil
-                writeHead(news, into: &buffer)
+            } else if let update = counts {
+                counts = nil
+                writeCounts(update, into: &buffer)
             } else if let range = changed {
                 writeChanged(range, into: &buffer, limit: limit)
             } else if let change = own.popFirst() {
@@ -99,16 +99,16 @@ struct NewsProducer: Sendable {
         return false
     }
 
-    private func writeHead(_ news: ViewNews, into buffer: inout ByteBuffer) {
-        if let keywords = news.keywords {
+    private func writeCounts(_ update: ViewUpdate, into buffer: inout ByteBuffer) {
+        if let keywords = update.keywords {
             form.encoder.encode(.flags(keywords.flags), into: &buffer)
             if !view.isReadOnly {
                 let code = IMAPResponseCode.permanentFlags(keywords.permanentFlags)
                 form.encoder.encode(.status(tag: nil, .ok, code: code, text: "New keywords"), into: &buffer)
             }
         }
-        if let exists = news.exists { form.encoder.encode(.exists(exists), into: &buffer) }
-        if let recent = news.recent, form.usesRecent { form.encoder.encode(.recent(recent), into: &buffer) }
+        if let exists = update.exists { form.encoder.encode(.exists(exists), into: &buffer) }
+        if let recent = update.recent, form.usesRecent { form.encoder.encode(.recent(recent), into: &buffer) }
     }
 
     private mutating func writeChanged(
@@ -121,8 +121,8 @@ struct NewsProducer: Sendable {
                 let uid = entry.uid.rawValue
                 guard buffer.readableBytes < limit else { throw EndOfPage(next: uid) }
                 guard known[uid] != entry.modSeq else { return }
-                let number = UInt32(clamping: place + view.ghostCount(below: uid) + 1)
-                writeFlags(of: entry, number, withUID: form.tellsUIDs, into: &buffer)
+                let number = UInt32(clamping: place + view.pendingExpungeCount(below: uid) + 1)
+                writeFlags(of: entry, number, withUID: form.reportsUIDs, into: &buffer)
             }
             changed = nil
         } catch {
@@ -137,7 +137,7 @@ struct NewsProducer: Sendable {
         // Another change may have come behind this one and been told: what was in between would undo that.
         let isOld = now.modSeq > change.entry.modSeq
         if !change.isKnown {
-            writeFlags(of: isOld ? now : change.entry, number, withUID: tellsOwnUIDs, into: &buffer)
+            writeFlags(of: isOld ? now : change.entry, number, withUID: reportsOwnUIDs, into: &buffer)
         } else if !isOld {
             // What a silent client that follows mod-sequences still has to hear.
             var writer = IMAPFetchWriter(sequenceNumber: number, utf8: form.encoder.utf8, into: &buffer)

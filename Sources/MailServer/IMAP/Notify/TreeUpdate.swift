@@ -2,7 +2,7 @@ import IMAPCodec
 import ShardFS
 
 /// What has changed between two looks at an account's mailboxes, as a client that asked for it is told.
-struct TreeNews {
+struct TreeUpdate {
     var responses: [IMAPResponse] = []
     /// Mailboxes that were not there before, renamed ones not among them.
     var made: Set<String> = []
@@ -23,7 +23,7 @@ struct TreeNews {
                 renamed[level.listing.name] = former
             }
         }
-        var told: Set<MailboxName> = []
+        var reported: Set<MailboxName> = []
         func tell(_ name: MailboxName, _ event: NotifyPlan.Events, oldName: MailboxName? = nil) {
             let isSubscribed = new.subscriptions.contains(name)
             var events = plan.events(
@@ -32,7 +32,9 @@ struct TreeNews {
                 let was = old.subscriptions.contains(oldName)
                 events.formUnion(plan.events(for: oldName.description, isSubscribed: was))
             }
-            guard events.contains(event), !own.contains(name.description), told.insert(name).inserted else { return }
+            guard events.contains(event), !own.contains(name.description), reported.insert(name).inserted else {
+                return
+            }
             responses.append(
                 .list(
                     IMAPListEntry(

@@ -14,7 +14,7 @@ package struct ThreadedMessage: Sendable {
 }
 
 /// What THREAD keeps of the messages found. RFC 5256 section 3.
-package struct ThreadHarvest: SearchHarvest {
+package struct ThreadCollector: SearchCollector {
     package enum Algorithm: Sendable { case references, orderedSubject }
 
     package struct Limits: Sendable {
@@ -43,10 +43,10 @@ package struct ThreadHarvest: SearchHarvest {
     package var cost: Int { 2 }
     package var readsHeader: Bool { true }
 
-    package mutating func take(_ candidate: inout SearchCandidate) throws(StoreError) {
+    package mutating func collect(_ candidate: inout SearchCandidate) throws(StoreError) {
         let (number, entry) = (candidate.number, candidate.entry)
         var reader = candidate.takeReader()
-        defer { candidate.giveBack(reader) }
+        defer { candidate.release(reader) }
         guard messages.count < limits.messages else {
             throw StoreError(.limit, "at most \(limits.messages) messages can be threaded")
         }

@@ -1,6 +1,6 @@
 /// How every value that the read cache keeps of a message begins, little-endian: the version of its form 1, three octets
 /// of zero, a fingerprint of the limits that the message was parsed under 4.
-package struct CacheRecordHead {
+package struct CacheRecordHeader {
     package static let size = 8
 
     package let version: UInt8

@@ -8,12 +8,12 @@ import Primitives
 /// loses nothing, and LMDB's own copy-on-write keeps the file whole; what the end of the machine may tear is never
 /// opened again (`StateRecord.Condition.open`). Without MDB_WRITEMAP: the map is read-only, so no stray write of this
 /// process can reach the file, and a full disk is an error instead of a signal.
-final class Environment: @unchecked Sendable {
+final class LMDBEnvironment: @unchecked Sendable {
     // Proof for @unchecked: the handles are set once and LMDB's own functions on them are thread-safe with MDB_NOTLS;
     // `trust` and `idle` are behind their locks; `write` runs on the one writer thread; `close` is called once, when
     // nobody uses the environment any more.
     enum Opened {
-        case open(Environment)
+        case open(LMDBEnvironment)
         /// There is none that can be trusted, and none was to be made.
         case absent
         /// Another process is about to open or to remove it; later.
@@ -44,7 +44,7 @@ final class Environment: @unchecked Sendable {
     private static let idleReaders = 16
     private static let readerPlaces: UInt32 = 254
     /// Seconds to wait for another process's commit.
-    private static let patience = 2.0
+    private static let lockTimeout = 2.0
 
     private let handle: OpaquePointer
     private let database: MDB_dbi
@@ -52,7 +52,7 @@ final class Environment: @unchecked Sendable {
     private let presence: Int32
     private let stateDescriptor: Int32
     private let directory: Int32
-    private let lockLook: StateRecord.Look
+    private let lockStamp: StateRecord.Stamp
     private let boot: String
     private let trust: Monitor<Trust>
     private let idle = Monitor<[OpaquePointer]>([])
@@ -102,7 +102,7 @@ final class Environment: @unchecked Sendable {
         guard IndexFiles.tryLock(presence, LOCK_SH), files.look(IndexFiles.presence)?.inode == inode(presence),
             files.look(IndexFiles.state)?.inode == inode(state)
         else { return .busy }
-        guard IndexFiles.lock(state, seconds: patience) else { return .busy }
+        guard IndexFiles.lock(state, seconds: lockTimeout) else { return .busy }
         defer { IndexFiles.unlock(state) }
         guard let record = IndexFiles.readState(state), isTrusted(files, record, owner, boot) else { return .busy }
         return connect(files, record, boot, mapBytes, presence, state)
@@ -149,7 +149,7 @@ final class Environment: @unchecked Sendable {
         code = mdb_txn_begin(handle, nil, UInt32(MDB_RDONLY), &transaction)
         if code == 0 { code = mdb_dbi_open(transaction, nil, 0, &database) }
         if let transaction { mdb_txn_abort(transaction) }
-        guard code == 0, let look = IndexFiles.look(data)?.look, let lockLook = files.look(IndexFiles.lock) else {
+        guard code == 0, let look = IndexFiles.look(data)?.look, let lockStamp = files.look(IndexFiles.lock) else {
             mdb_env_close(handle)
             return failed(files, code)
         }
@@ -171,9 +171,9 @@ final class Environment: @unchecked Sendable {
             return .busy
         }
         return .open(
-            Environment(
+            LMDBEnvironment(
                 handle: handle, database: database, dataDescriptor: data, presence: presence, stateDescriptor: state,
-                directory: directory, lockLook: lockLook, boot: boot, record: record))
+                directory: directory, lockStamp: lockStamp, boot: boot, record: record))
     }
 
     /// Out of memory or descriptors is no fault of the cache; all else is, and the next to open it begins anew.
@@ -184,7 +184,7 @@ final class Environment: @unchecked Sendable {
     }
 
     /// The file is as long as its meta page says: a page behind the end of a file is a signal when it is read.
-    private static func hasAllPages(_ handle: OpaquePointer, _ look: StateRecord.Look) -> Bool {
+    private static func hasAllPages(_ handle: OpaquePointer, _ look: StateRecord.Stamp) -> Bool {
         var info = MDB_envinfo()
         var stat = MDB_stat()
         guard mdb_env_info(handle, &info) == 0, mdb_env_stat(handle, &stat) == 0 else { return false }
@@ -195,7 +195,7 @@ final class Environment: @unchecked Sendable {
 
     private init(
         handle: OpaquePointer, database: MDB_dbi, dataDescriptor: Int32, presence: Int32, stateDescriptor: Int32,
-        directory: Int32, lockLook: StateRecord.Look, boot: String, record: StateRecord
+        directory: Int32, lockStamp: StateRecord.Stamp, boot: String, record: StateRecord
     ) {
         self.handle = handle
         self.database = database
@@ -203,7 +203,7 @@ final class Environment: @unchecked Sendable {
         self.presence = presence
         self.stateDescriptor = stateDescriptor
         self.directory = directory
-        self.lockLook = lockLook
+        self.lockStamp = lockStamp
         self.boot = boot
         trust = Monitor(Trust(state: record))
     }
@@ -231,8 +231,8 @@ final class Environment: @unchecked Sendable {
     /// Whether the files are what the last commit left.
     /// - Parameter holding: this process's writer has `state` locked.
     private func inspect(holding: Bool = false) -> Outcome {
-        guard let lock = IndexFiles.look(IndexFiles.lockName, in: directory), lock.inode == lockLook.inode,
-            lock.size >= lockLook.size,
+        guard let lock = IndexFiles.look(IndexFiles.lockName, in: directory), lock.inode == lockStamp.inode,
+            lock.size >= lockStamp.size,
             let (look, links) = IndexFiles.look(dataDescriptor), links > 0
         else { return .reopen }
         return trust.withLock { trust in
@@ -298,7 +298,7 @@ final class Environment: @unchecked Sendable {
 
     /// Runs `body` in a write transaction and commits. On the writer thread: LMDB's lock belongs to the thread.
     func write(_ body: (WriteTransaction) -> Int32) -> Outcome {
-        guard IndexFiles.lock(stateDescriptor, seconds: Self.patience) else { return .later }
+        guard IndexFiles.lock(stateDescriptor, seconds: Self.lockTimeout) else { return .later }
         defer { IndexFiles.unlock(stateDescriptor) }
         let state = inspect(holding: true)
         guard state == .good else { return state }

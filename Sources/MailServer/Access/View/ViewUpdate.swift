@@ -1,7 +1,7 @@
 package import ShardFS
 
 /// What a client is to be told of its mailbox.
-package struct ViewNews: Sendable {
+package struct ViewUpdate: Sendable {
     /// Numbers as they were before any of these went, ascending and disjoint; and the UIDs that they had.
     package var expunged: [ClosedRange<UInt32>] = []
     package var vanished: [ClosedRange<UInt32>] = []
@@ -15,7 +15,7 @@ package struct ViewNews: Sendable {
     package var recent: UInt32?
 }
 
-extension ViewNews {
+extension ViewUpdate {
     /// A message has gone; they come in ascending order.
     package mutating func addGone(number: Int, uid: UInt32) {
         expunged.append(joining: UInt32(clamping: number))
