@@ -20,7 +20,7 @@ func nio(_ name: String) -> Target.Dependency { server(name, "swift-nio") }
 func room(_ name: String, _ folder: String, _ dependencies: [Target.Dependency]) -> Target {
     .target(
         name: name,
-        dependencies: ["Primitives", "DurableFiles", nio("NIOCore"), nio("NIOConcurrencyHelpers")] + dependencies,
+        dependencies: ["Primitives", "DurableFiles", nio("NIOCore")] + dependencies,
         path: "Sources/MailServer/\(folder)", swiftSettings: settings)
 }
 

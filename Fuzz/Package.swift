@@ -17,7 +17,6 @@ func fuzzer(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
 
 let nioCore = Target.Dependency.product(name: "NIOCore", package: "swift-nio")
 let nioPosix = Target.Dependency.product(name: "NIOPosix", package: "swift-nio")
-let locks = Target.Dependency.product(name: "NIOConcurrencyHelpers", package: "swift-nio")
 let crypto = Target.Dependency.product(name: "Crypto", package: "swift-crypto")
 let codecs = Target.Dependency.product(name: "Codecs", package: "rmail")
 let server = Target.Dependency.product(name: "Server", package: "rmail")
@@ -37,7 +36,7 @@ let package = Package(
         fuzzer("FuzzMIME", [codecs]),
         fuzzer("FuzzNames", [shardFS]),
         fuzzer("FuzzLog", [shardFS]),
-        fuzzer("FuzzSession", [codecs, nioCore, nioPosix, locks, server, shardFS]),
+        fuzzer("FuzzSession", [codecs, nioCore, nioPosix, server, shardFS]),
         fuzzer("FuzzServer", [codecs, nioCore, crypto, server]),
     ]
 )

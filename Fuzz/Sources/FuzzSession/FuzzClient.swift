@@ -1,8 +1,8 @@
 import IMAPCodec
-import NIOConcurrencyHelpers
 import NIOCore
 
 @testable import MailIMAP
+@testable import Primitives
 
 /// A session without a socket, logged in and with INBOX selected, and what its client would make of the answers.
 final class FuzzClient {
@@ -53,17 +53,17 @@ final class FuzzClient {
 }
 
 final class FuzzOutput: IMAPOutput {
-    private let bytes = NIOLockedValueBox<[UInt8]>([])
+    private let bytes = Locked<[UInt8]>([])
 
     var isOpen: Bool { true }
 
     func send(_ piece: ByteBuffer) async -> Bool {
-        bytes.withLockedValue { $0 += piece.readableBytesView }
+        bytes.withLock { $0 += piece.readableBytesView }
         return true
     }
 
     func take() -> [UInt8] {
-        bytes.withLockedValue { bytes in
+        bytes.withLock { bytes in
             defer { bytes = [] }
             return bytes
         }

@@ -1,7 +1,7 @@
 import DurableFiles
 import Logging
-import NIOConcurrencyHelpers
 import NIOCore
+import Primitives
 import ServerConfiguration
 import ServerRuntime
 
@@ -12,7 +12,7 @@ final class RunningServer: Sendable {
 
     private let source: ConfigurationSource
     /// The configuration in force, against which a new one is compared.
-    private let configuration: NIOLockedValueBox<Configuration>
+    private let configuration: Locked<Configuration>
     let components: ComponentList
     private let tasks: [Task<Void, Never>]
     private let pool: BlockingPool
@@ -23,7 +23,7 @@ final class RunningServer: Sendable {
         _ pool: BlockingPool, _ logger: Logger
     ) {
         self.source = source
-        self.configuration = NIOLockedValueBox(configuration)
+        self.configuration = Locked(configuration)
         self.components = components
         self.pool = pool
         self.logger = logger
@@ -60,7 +60,7 @@ final class RunningServer: Sendable {
     /// stay.
     func reload() async {
         do throws(StartError) {
-            let old = configuration.withLockedValue { $0 }
+            let old = configuration.withLock { $0 }
             let (new, warnings) = try await pool.runStart { [source] () throws(StartError) in
                 do throws(ConfigurationError) {
                     return try source.load(PathFiles())
@@ -72,7 +72,7 @@ final class RunningServer: Sendable {
             let change = ConfigurationChange(from: old, to: new)
             let effective = ConfigurationChange.applicable(new, over: old)
             try await components.reload(effective)
-            configuration.withLockedValue { $0 = effective }
+            configuration.withLock { $0 = effective }
             logger.info(
                 "configuration reloaded",
                 metadata: change.applied.isEmpty ? [:] : ["changed": "\(change.applied.joined(separator: ", "))"])

@@ -1,6 +1,6 @@
 package import Logging
 package import MIME
-import NIOConcurrencyHelpers
+import Primitives
 import SMTPCodec
 package import ServerRuntime
 package import ShardFS
@@ -32,13 +32,13 @@ package final class LocalDelivery: UpdatableComponent {
     package let limits: ConnectionLimits
     package let pool: BlockingPool
     package let logger: Logger
-    private let settings: NIOLockedValueBox<Settings>
+    private let settings: Locked<Settings>
 
     package init(
         _ settings: Settings, store: Store, router: any RecipientRouter, checks: [any MailCheck],
         index: ShardIndex?, limits: ConnectionLimits, pool: BlockingPool, logger: Logger
     ) {
-        self.settings = NIOLockedValueBox(settings)
+        self.settings = Locked(settings)
         self.store = store
         self.router = router
         self.checks = checks
@@ -48,7 +48,7 @@ package final class LocalDelivery: UpdatableComponent {
         self.logger = logger
     }
 
-    package func update(_ settings: Settings) { self.settings.withLockedValue { $0 = settings } }
+    package func update(_ settings: Settings) { self.settings.withLock { $0 = settings } }
 
     /// Begins a transaction with its sender, whom every check accepts.
     package func begin(_ envelope: SMTPEnvelope) async throws(Refusal) -> InboundTransaction {
@@ -61,7 +61,7 @@ package final class LocalDelivery: UpdatableComponent {
             }
         }
         return InboundTransaction(
-            delivery: self, settings: settings.withLockedValue { $0 }, checks: checks, changes: changes)
+            delivery: self, settings: settings.withLock { $0 }, checks: checks, changes: changes)
     }
 
     /// Logs a failure.

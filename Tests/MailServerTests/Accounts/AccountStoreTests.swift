@@ -1,5 +1,5 @@
 import DurableFiles
-import NIOConcurrencyHelpers
+import Primitives
 import ShardFS
 import TestSupport
 import Testing
@@ -9,18 +9,18 @@ import Testing
 
 /// Writes down for which accounts mailboxes were made, or refuses.
 final class RecordingProvisioning: MailboxProvisioning {
-    let made = NIOLockedValueBox<[String]>([])
+    let made = Locked<[String]>([])
     let refusal: AccountError?
 
     init(refusal: AccountError? = nil) { self.refusal = refusal }
 
     func makeDefaultMailboxes(for address: AccountAddress) throws(AccountError) {
         if let refusal { throw refusal }
-        made.withLockedValue { $0.append(address.description) }
+        made.withLock { $0.append(address.description) }
     }
 
     func accountRemoved(_ address: AccountAddress) {
-        made.withLockedValue { $0.removeAll { $0 == address.description } }
+        made.withLock { $0.removeAll { $0 == address.description } }
     }
 }
 
@@ -78,7 +78,7 @@ private func code(_ body: () throws -> Void) -> AccountError.Code? {
         #expect(code { try f.store.create(alice, password: secret, iterations: 1) } == .notFound)
         try f.store.createDomain("example.com")
         let made = try f.store.create(alice, password: secret, quotaMB: 7, admin: true, iterations: 1)
-        #expect(f.mailboxes.made.withLockedValue { $0 } == ["alice@example.com"])
+        #expect(f.mailboxes.made.withLock { $0 } == ["alice@example.com"])
         #expect(try f.store.load(alice).password == made.password)
         #expect(try f.store.list() == [alice])
         #expect(try f.store.list(domain: "EXAMPLE.com") == [alice])
@@ -91,7 +91,7 @@ private func code(_ body: () throws -> Void) -> AccountError.Code? {
         #expect(loaded.admin)
         #expect(loaded.quotaMB == 7)
         try f.store.remove(alice)
-        #expect(f.mailboxes.made.withLockedValue { $0.isEmpty })
+        #expect(f.mailboxes.made.withLock { $0.isEmpty })
         #expect(code { _ = try f.store.load(alice) } == .notFound)
         #expect(code { try f.store.remove(alice) } == .notFound)
         #expect(code { try f.store.setEnabled(alice, true) } == .notFound)

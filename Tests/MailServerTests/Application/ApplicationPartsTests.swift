@@ -1,7 +1,6 @@
 import DurableFiles
 import Glibc
 import Logging
-import NIOConcurrencyHelpers
 import NIOCore
 import Primitives
 import ShardFS
@@ -57,14 +56,14 @@ private func endpoint(_ host: String, _ port: Port) throws -> ListenerEndpoint {
 
 @Suite struct LogOutputTests {
     private struct Fixture {
-        let lines = NIOLockedValueBox<[String]>([])
+        let lines = Locked<[String]>([])
         let output: LogOutput
 
         init(_ settings: LogOutput.Settings = LogOutput.Settings()) {
-            output = LogOutput(settings) { [lines] line in lines.withLockedValue { $0.append(line) } }
+            output = LogOutput(settings) { [lines] line in lines.withLock { $0.append(line) } }
         }
         /// Without the time, which is 20 characters.
-        var text: [String] { lines.withLockedValue { $0.map { String($0.dropFirst(21)) } } }
+        var text: [String] { lines.withLock { $0.map { String($0.dropFirst(21)) } } }
     }
 
     @Test func levelsAndMetadata() {
@@ -94,7 +93,7 @@ private func endpoint(_ host: String, _ port: Port) throws -> ListenerEndpoint {
     @Test func jsonLinesAreJSON() throws {
         let f = Fixture(LogOutput.Settings(format: .json))
         f.output.logger("x").error("say \"hi\"\n", metadata: ["ip": "::1", "level": "spoofed"])
-        let line = try #require(f.lines.withLockedValue { $0.first })
+        let line = try #require(f.lines.withLock { $0.first })
         #expect(line.hasSuffix("}\n"))
         #expect(line.filter { $0 == "\n" }.count == 1)
         let json = try JSONValue.parse(Array(line.utf8), name: "line")

@@ -1,6 +1,5 @@
 import DurableFiles
 import FoundationEssentials
-import NIOConcurrencyHelpers
 import Primitives
 import ShardFS
 import TestSupport
@@ -19,7 +18,7 @@ import Testing
     private struct Fixture {
         let directory = TemporaryDirectory(inMemory: true)
         let server: RunningServer
-        private let lines = NIOLockedValueBox<[String]>([])
+        private let lines = Locked<[String]>([])
         /// As the file had it first, and as it was read.
         private let configuration: Configuration
         private let resolved: Configuration
@@ -49,7 +48,7 @@ import Testing
             try Self.write(configuration, directory)
             resolved = try source.load(PathFiles()).configuration
             server = try await RunningServer.start(version: "1.2.3", source, resolved) { [lines] line in
-                lines.withLockedValue { $0.append(line) }
+                lines.withLock { $0.append(line) }
             }
             self.configuration = configuration
         }
@@ -75,11 +74,11 @@ import Testing
             try access.store.close()
         }
 
-        func contains(_ text: String) -> Bool { lines.withLockedValue { $0.contains { $0.contains(text) } } }
+        func contains(_ text: String) -> Bool { lines.withLock { $0.contains { $0.contains(text) } } }
 
         /// Of a listener, as the log tells it.
         func port(_ name: String) throws -> Int {
-            let line = lines.withLockedValue { $0.first { $0.contains("listening \(name) ") } }
+            let line = lines.withLock { $0.first { $0.contains("listening \(name) ") } }
             return try #require(line?.split(separator: ":").last.flatMap { Int($0.filter(\.isNumber)) })
         }
 

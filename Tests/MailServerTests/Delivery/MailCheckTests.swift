@@ -1,5 +1,5 @@
-import NIOConcurrencyHelpers
 import NIOCore
+import Primitives
 import SMTPCodec
 import ShardFS
 import Testing
@@ -24,17 +24,17 @@ import Testing
     /// Keeps what it learned of the sender, and writes it into the message with the last bytes of the content.
     private struct RememberingCheck: MailCheck {
         final class Transaction: TransactionCheck {
-            private let seen = NIOLockedValueBox("")
+            private let seen = Locked("")
 
             func sender(_ envelope: SMTPEnvelope) async -> CheckDecision {
-                seen.withLockedValue { $0 = "\(envelope.sender)" }
+                seen.withLock { $0 = "\(envelope.sender)" }
                 return .accept
             }
 
             func content(_ content: StagedContent, _ envelope: SMTPEnvelope) async -> CheckDecision {
                 let end = try? await content.read(at: content.size - 3, count: 100)
                 let text = String(decoding: end ?? [], as: UTF8.self)
-                return .accepted(MessageChanges(fields: ["X-Seen: \(seen.withLockedValue { $0 }) \(text)\r\n"]))
+                return .accepted(MessageChanges(fields: ["X-Seen: \(seen.withLock { $0 }) \(text)\r\n"]))
             }
         }
 

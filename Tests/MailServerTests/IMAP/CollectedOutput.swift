@@ -1,5 +1,5 @@
-import NIOConcurrencyHelpers
 import NIOCore
+import Primitives
 import Testing
 
 @testable import MailAccess
@@ -17,25 +17,25 @@ final class CollectedOutput: IMAPOutput {
         var onPiece: @Sendable (_ size: Int) -> Void = { _ in }
     }
 
-    private let state = NIOLockedValueBox(State())
+    private let state = Locked(State())
 
-    var isOpen: Bool { state.withLockedValue { $0.isOpen } }
+    var isOpen: Bool { state.withLock { $0.isOpen } }
 
     /// The client is gone.
-    func hangUp() { state.withLockedValue { $0.isOpen = false } }
+    func hangUp() { state.withLock { $0.isOpen = false } }
 
     /// Calls `body` with the size of each piece.
-    func onPiece(_ body: @escaping @Sendable (_ size: Int) -> Void) { state.withLockedValue { $0.onPiece = body } }
+    func onPiece(_ body: @escaping @Sendable (_ size: Int) -> Void) { state.withLock { $0.onPiece = body } }
 
     /// The client reads no more: whoever hands over a piece waits from then on.
-    func hold() { state.withLockedValue { $0.isHeld = true } }
+    func hold() { state.withLock { $0.isHeld = true } }
 
     /// Whether somebody waits for the client to read.
-    var isAwaited: Bool { state.withLockedValue { $0.waiter != nil } }
+    var isAwaited: Bool { state.withLock { $0.waiter != nil } }
 
     /// The client reads again.
     func release() {
-        let waiter = state.withLockedValue { state in
+        let waiter = state.withLock { state in
             state.isHeld = false
             defer { state.waiter = nil }
             return state.waiter
@@ -44,14 +44,14 @@ final class CollectedOutput: IMAPOutput {
     }
 
     func send(_ piece: ByteBuffer) async -> Bool {
-        let (isOpen, onPiece) = state.withLockedValue { state in
+        let (isOpen, onPiece) = state.withLock { state in
             if state.isOpen { state.bytes.writeImmutableBuffer(piece) }
             return (state.isOpen, state.onPiece)
         }
         guard isOpen else { return false }
         onPiece(piece.readableBytes)
         await withCheckedContinuation { continuation in
-            let waits = state.withLockedValue { state in
+            let waits = state.withLock { state in
                 if state.isHeld { state.waiter = continuation }
                 return state.isHeld
             }
@@ -61,7 +61,7 @@ final class CollectedOutput: IMAPOutput {
     }
 
     func take() -> [String] {
-        let text = state.withLockedValue { state in
+        let text = state.withLock { state in
             defer { state.bytes = ByteBuffer() }
             return String(buffer: state.bytes)
         }

@@ -1,7 +1,7 @@
 import IMAPCodec
-import NIOConcurrencyHelpers
 import NIOCore
 import NIOPosix
+import Primitives
 import ShardIndex
 import Testing
 
@@ -18,7 +18,7 @@ final class IMAPDialogue {
     private var decoder: IMAPFrameDecoder
     let output = CollectedOutput()
     let eventLoop = MultiThreadedEventLoopGroup.singleton.next()
-    private let wakes = NIOLockedValueBox(0)
+    private let wakes = Locked(0)
     private(set) var isClosed = false
     private var tagCount = 0
     /// The last step that asked for TLS.
@@ -38,7 +38,7 @@ final class IMAPDialogue {
             pool: IMAPTestMail.pool, output: output, eventLoop: eventLoop, now: now)
         decoder = IMAPFrameDecoder(options: configuration.decoderOptions(authenticated: false))
         let wakes = wakes
-        await session.setChangeHandler { wakes.withLockedValue { $0 += 1 } }
+        await session.setChangeHandler { wakes.withLock { $0 += 1 } }
         await apply(session.handle(.start))
     }
 
@@ -98,11 +98,11 @@ final class IMAPDialogue {
     /// Waits until the mailbox of an idling session has told of a change, and lets the session look.
     func wake() async throws -> [String] {
         let end = ContinuousClock.now + .seconds(60)
-        while wakes.withLockedValue({ $0 }) == 0, ContinuousClock.now < end {
+        while wakes.withLock({ $0 }) == 0, ContinuousClock.now < end {
             try await Task.sleep(for: .milliseconds(1))
         }
-        #expect(wakes.withLockedValue { $0 } > 0)
-        wakes.withLockedValue { $0 = 0 }
+        #expect(wakes.withLock { $0 } > 0)
+        wakes.withLock { $0 = 0 }
         return await give(.wake)
     }
 

@@ -1,5 +1,4 @@
 import FoundationEssentials
-import NIOConcurrencyHelpers
 import NIOCore
 import NIOPosix
 import Primitives
@@ -16,7 +15,7 @@ final class IMAPServerHarness: Sendable {
     private let server: IMAPServer
     private let limits: ConnectionLimits
     private let clients: PythonClients
-    private let endedScripts = NIOLockedValueBox(0)
+    private let endedScripts = Locked(0)
 
     /// - Parameter limits: by default, those of no configuration; clients on loopback are exempt from the others.
     init(
@@ -46,14 +45,14 @@ final class IMAPServerHarness: Sendable {
     /// Runs `script` with `PORT` and `IMAPS` set: see ``PythonClients``.
     @discardableResult
     func python(_ script: String) async throws -> String {
-        defer { endedScripts.withLockedValue { $0 += 1 } }
+        defer { endedScripts.withLock { $0 += 1 } }
         return try await clients.run(script)
     }
 
     /// Waits until the one script of this harness has made a file; as long as that takes.
     func wait(forFile path: String, _ location: SourceLocation = #_sourceLocation) async throws {
         while !FileManager.default.fileExists(atPath: path) {
-            let isOver = endedScripts.withLockedValue { $0 > 0 }
+            let isOver = endedScripts.withLock { $0 > 0 }
             try #require(
                 !isOver || FileManager.default.fileExists(atPath: path), "the script did not get there",
                 sourceLocation: location)

@@ -1,6 +1,6 @@
 import DurableFiles
 import Glibc
-import NIOConcurrencyHelpers
+import Primitives
 import ShardFS
 import Testing
 
@@ -19,11 +19,11 @@ import Testing
             var then: @Sendable () -> Void = {}
         }
 
-        private let state = NIOLockedValueBox(State())
+        private let state = Locked(State())
 
         /// Lets `count` calls pass and fails those behind with `error`; or calls `then` once, behind the last that passes.
         func arm(after count: Int, _ error: Errno? = nil, then: @escaping @Sendable () -> Void = {}) {
-            state.withLockedValue { $0 = State(left: count, error: error, then: then) }
+            state.withLock { $0 = State(left: count, error: error, then: then) }
         }
 
         func before(_ call: SystemCall) -> Errno? {
@@ -33,7 +33,7 @@ import Testing
                 guard name.hasSuffix(".eml"), name.split(separator: ".").count == 2 else { return nil }
             default: return nil
             }
-            let (error, then): (Errno?, (@Sendable () -> Void)?) = state.withLockedValue { state in
+            let (error, then): (Errno?, (@Sendable () -> Void)?) = state.withLock { state in
                 guard let left = state.left else { return (nil, nil) }
                 if left > 0 { state.left = left - 1 }
                 return left == 0 ? (state.error, nil) : (nil, left == 1 ? state.then : nil)
@@ -147,13 +147,13 @@ import Testing
         let (mail, _) = try Self.six()
         _ = try mail.mailbox().changeFlags((1...6).map { UID($0) }, .add(.deleted))
         // Each look at the clock is ten seconds behind the one before.
-        let time = NIOLockedValueBox(Int64(1_700_000_000))
+        let time = Locked(Int64(1_700_000_000))
         let dialogue = await IMAPDialogue.alice(
             mail,
             select: "INBOX",
             { ($0.copyPiece, $0.changePiece) = (2, 2) },
             now: {
-                time.withLockedValue { time in
+                time.withLock { time in
                     time += 10
                     return time
                 }

@@ -1,4 +1,4 @@
-import NIOConcurrencyHelpers
+import Primitives
 import ShardFS
 import TestSupport
 import Testing
@@ -29,10 +29,10 @@ import Testing
         let count = 600
         let (mail, one, _) = try await Self.pair(count, "INBOX") { if inPieces { $0.changePiece = 599 } }
         let mailbox = try mail.mailbox()
-        let isDone = NIOLockedValueBox(false)
+        let isDone = Locked(false)
         let observation = mailbox.observe {
             guard mailbox.currentSnapshot().messages.entry(of: UID(UInt32(count)))?.flags == .seen else { return }
-            let isFirst = isDone.withLockedValue { done in
+            let isFirst = isDone.withLock { done in
                 defer { done = true }
                 return !done
             }
@@ -40,7 +40,7 @@ import Testing
         }
         defer { observation.cancel() }
         let lines = await one.ok("\(command) 1:* +FLAGS (\\Seen)").filter { $0.hasPrefix("* 1 FETCH ") }
-        #expect(isDone.withLockedValue { $0 })
+        #expect(isDone.withLock { $0 })
         #expect(lines.last?.contains("\\Flagged \\Seen") == true, "\(lines)")
         if command.hasPrefix("UID") { #expect(lines.last?.contains("UID 1 ") == true, "\(lines)") }
     }

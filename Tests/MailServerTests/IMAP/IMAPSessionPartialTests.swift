@@ -1,5 +1,5 @@
 import IMAPCodec
-import NIOConcurrencyHelpers
+import Primitives
 import ShardFS
 import Testing
 
@@ -101,11 +101,11 @@ import Testing
     @Test func reportsProgress() async throws {
         let mail = try IMAPTestMail()
         try mail.fill(200)
-        let clock = NIOLockedValueBox<Int64>(1_000)
+        let clock = Locked<Int64>(1_000)
         let dialogue = await IMAPDialogue(
             mail,
             now: {
-                clock.withLockedValue {
+                clock.withLock {
                     $0 += 4
                     return $0
                 }

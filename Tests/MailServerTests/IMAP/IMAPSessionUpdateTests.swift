@@ -1,5 +1,5 @@
-import NIOConcurrencyHelpers
 import NIOCore
+import Primitives
 import ShardFS
 import Testing
 
@@ -45,51 +45,51 @@ import Testing
     @Test(arguments: [false, true]) func aClientThatDoesNotRead(vanished: Bool) async throws {
         let (mail, dialogue) = try await Self.behind(vanished: vanished)
         let output = dialogue.output
-        let (largest, all) = (NIOLockedValueBox(0), NIOLockedValueBox(0))
+        let (largest, all) = (Locked(0), Locked(0))
         output.onPiece { size in
-            largest.withLockedValue { $0 = max($0, size) }
-            all.withLockedValue { $0 += size }
+            largest.withLock { $0 = max($0, size) }
+            all.withLock { $0 += size }
         }
         output.hold()
         let (eventLoop, longest) = (dialogue.eventLoop, vanished ? 8_900 : 100)
         let free = Task.detached {
             while !output.isAwaited { try await Task.sleep(for: .milliseconds(1)) }
             // One piece waits, and nobody waits for it: the loop and the pool are there for others.
-            #expect(all.withLockedValue { $0 } <= Self.piece + longest)
+            #expect(all.withLock { $0 } <= Self.piece + longest)
             try await eventLoop.submit {}.get()
             let other = await IMAPDialogue.alice(mail)
             #expect(await other.ok("STORE 1 +FLAGS.SILENT (\\Seen)").isEmpty)
-            #expect(all.withLockedValue { $0 } <= Self.piece + longest)
+            #expect(all.withLock { $0 } <= Self.piece + longest)
             output.release()
         }
         let lines = await dialogue.ok("NOOP")
         try await free.value
         Self.check(lines, vanished: vanished)
-        #expect(largest.withLockedValue { $0 } <= Self.piece + longest)
+        #expect(largest.withLock { $0 } <= Self.piece + longest)
         #expect(!(await dialogue.ok("NOOP")).isEmpty, "what came meanwhile is told next")
     }
 
     /// Others of the event loop have a turn between any two pieces, however fast the client reads.
     @Test(arguments: [false, true]) func othersHaveTurns(vanished: Bool) async throws {
         let (_, dialogue) = try await Self.behind(vanished: vanished)
-        let turns = NIOLockedValueBox((turns: 0, isOver: false))
+        let turns = Locked((turns: 0, isOver: false))
         let eventLoop = dialogue.eventLoop
         @Sendable func turn() {
-            let isOver = turns.withLockedValue { turns in
+            let isOver = turns.withLock { turns in
                 turns.turns += 1
                 return turns.isOver
             }
             if !isOver { eventLoop.execute { turn() } }
         }
         eventLoop.execute { turn() }
-        let atPieces = NIOLockedValueBox([Int]())
+        let atPieces = Locked([Int]())
         dialogue.output.onPiece { _ in
-            atPieces.withLockedValue { $0.append(turns.withLockedValue { $0.turns }) }
+            atPieces.withLock { $0.append(turns.withLock { $0.turns }) }
         }
         let lines = await dialogue.ok("NOOP")
-        turns.withLockedValue { $0.isOver = true }
+        turns.withLock { $0.isOver = true }
         Self.check(lines, vanished: vanished)
-        let found = atPieces.withLockedValue { $0 }
+        let found = atPieces.withLock { $0 }
         #expect(found.count > (vanished ? 5 : 20))
         // A piece that is made before its session has let go of the loop comes without a turn.
         let between = zip(found, found.dropFirst()).count { $0 < $1 }

@@ -1,5 +1,5 @@
-import NIOConcurrencyHelpers
 import NIOCore
+import Primitives
 import SMTPCodec
 
 @testable import MailAccounts
@@ -23,17 +23,17 @@ final class SMTPMemoryBackend: SMTPBackend {
         var watcher: CheckedContinuation<Void, Never>?
     }
 
-    private let state = NIOLockedValueBox(State())
+    private let state = Locked(State())
 
-    var deliveries: [Delivery] { state.withLockedValue { $0.deliveries } }
+    var deliveries: [Delivery] { state.withLock { $0.deliveries } }
     var contents: [String] { deliveries.map { String(buffer: $0.content) } }
-    var openMessages: Int { state.withLockedValue { $0.openMessages } }
+    var openMessages: Int { state.withLock { $0.openMessages } }
 
     /// Holds every append up until ``openGate()``.
-    func closeGate() { state.withLockedValue { $0.gate.isClosed = true } }
+    func closeGate() { state.withLock { $0.gate.isClosed = true } }
 
     func openGate() {
-        let waiting = state.withLockedValue { state in
+        let waiting = state.withLock { state in
             defer { state.gate = (false, []) }
             return state.gate.waiting
         }
@@ -43,7 +43,7 @@ final class SMTPMemoryBackend: SMTPBackend {
     /// Returns once an append stands at the closed gate.
     func firstAppend() async {
         await withCheckedContinuation { continuation in
-            let isThere = state.withLockedValue { state in
+            let isThere = state.withLock { state in
                 if state.gate.waiting.isEmpty { state.watcher = continuation }
                 return !state.gate.waiting.isEmpty
             }
@@ -66,14 +66,14 @@ final class SMTPMemoryBackend: SMTPBackend {
         }
 
         func beginMessage(_ envelope: SMTPEnvelope) async throws(Refusal) -> any SMTPIncomingMessage {
-            backend.state.withLockedValue { $0.openMessages += 1 }
+            backend.state.withLock { $0.openMessages += 1 }
             return Message(backend: backend)
         }
     }
 
     private func passGate() async {
         await withCheckedContinuation { continuation in
-            let (isOpen, watcher) = state.withLockedValue { state in
+            let (isOpen, watcher) = state.withLock { state in
                 guard state.gate.isClosed else { return (true, CheckedContinuation<Void, Never>?.none) }
                 state.gate.waiting.append(continuation)
                 defer { state.watcher = nil }
@@ -86,18 +86,18 @@ final class SMTPMemoryBackend: SMTPBackend {
 
     private final class Message: SMTPIncomingMessage {
         private let backend: SMTPMemoryBackend
-        private let content = NIOLockedValueBox(ByteBuffer())
+        private let content = Locked(ByteBuffer())
 
         init(backend: SMTPMemoryBackend) { self.backend = backend }
 
         func append(_ bytes: ByteBuffer) async throws(Refusal) {
             await backend.passGate()
-            _ = content.withLockedValue { $0.writeImmutableBuffer(bytes) }
+            _ = content.withLock { $0.writeImmutableBuffer(bytes) }
         }
 
         func commit(_ envelope: SMTPEnvelope) async -> [RecipientOutcome] {
-            let content = content.withLockedValue { $0 }
-            backend.state.withLockedValue { state in
+            let content = content.withLock { $0 }
+            backend.state.withLock { state in
                 state.deliveries.append(Delivery(envelope: envelope, content: content))
                 state.openMessages -= 1
             }
@@ -105,7 +105,7 @@ final class SMTPMemoryBackend: SMTPBackend {
         }
 
         func discard() async {
-            backend.state.withLockedValue { $0.openMessages -= 1 }
+            backend.state.withLock { $0.openMessages -= 1 }
         }
     }
 }

@@ -1,5 +1,5 @@
 package import MIME
-import NIOConcurrencyHelpers
+import Primitives
 package import ShardFS
 package import ShardIndex
 
@@ -7,7 +7,7 @@ package import ShardIndex
 /// the first look at it is as fast as the second. For one writer at a time; blocks.
 package final class IncomingContent: Sendable {
     package let staged: StagedMessage
-    private let state: NIOLockedValueBox<Summary>
+    private let state: Locked<Summary>
 
     private enum Summary {
         case none
@@ -18,12 +18,12 @@ package final class IncomingContent: Sendable {
     /// - Parameter limits: nil when no read cache wants a summary.
     package init(_ staged: StagedMessage, limits: ParseLimits?) {
         self.staged = staged
-        state = NIOLockedValueBox(limits.map { .building(SummaryBuilder(limits: $0)) } ?? .none)
+        state = Locked(limits.map { .building(SummaryBuilder(limits: $0)) } ?? .none)
     }
 
     package func write(_ bytes: UnsafeRawBufferPointer) throws(StoreError) {
         try staged.write(bytes)
-        state.withLockedValue { state in
+        state.withLock { state in
             guard case .building(var builder) = state else { return }
             state = .none
             builder.feed(bytes.bindMemory(to: UInt8.self).span)
@@ -48,7 +48,7 @@ package final class IncomingContent: Sendable {
 
     /// Of all that was written; nil when none is wanted.
     private func summary() -> [UInt8]? {
-        state.withLockedValue { state in
+        state.withLock { state in
             switch state {
             case .none: return nil
             case .done(let summary): return summary

@@ -1,6 +1,5 @@
 import DurableFiles
 package import Logging
-import NIOConcurrencyHelpers
 import Primitives
 package import ServerRuntime
 import ShardFS
@@ -25,7 +24,7 @@ package final class LoginService: LoginChecker, UpdatableComponent {
     private let passwordPool: BlockingPool
     private let limits: ConnectionLimits
     private let logger: Logger
-    private let settings: NIOLockedValueBox<LoginSettings>
+    private let settings: Locked<LoginSettings>
     private let cache = VerifiedCredentialCache()
     /// Verified in place of an account that is not there, so that its absence costs the same time.
     private let decoy: PasswordHash
@@ -51,7 +50,7 @@ package final class LoginService: LoginChecker, UpdatableComponent {
         self.passwordPool = passwordPool
         self.limits = limits
         self.logger = logger
-        self.settings = NIOLockedValueBox(settings)
+        self.settings = Locked(settings)
         self.decoySecret = decoySecret
         self.now = now
         decoy = PasswordHash(
@@ -60,7 +59,7 @@ package final class LoginService: LoginChecker, UpdatableComponent {
     }
 
     /// Takes new settings; they hold from the next login on.
-    package func update(_ new: LoginSettings) { settings.withLockedValue { $0 = new } }
+    package func update(_ new: LoginSettings) { settings.withLock { $0 = new } }
 
     package func decide(_ attempt: LoginAttempt, from remoteAddress: String) async -> LoginOutcome {
         let client = IPAddress(remoteAddress)
@@ -109,7 +108,7 @@ package final class LoginService: LoginChecker, UpdatableComponent {
 
     /// The name in the default domain, when it has none of its own.
     private func qualified(_ user: String) -> String {
-        guard !user.utf8.contains(UInt8(ascii: "@")), let domain = settings.withLockedValue({ $0.defaultDomain })
+        guard !user.utf8.contains(UInt8(ascii: "@")), let domain = settings.withLock({ $0.defaultDomain })
         else { return user }
         return "\(user)@\(domain)"
     }

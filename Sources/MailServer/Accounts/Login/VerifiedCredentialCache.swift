@@ -1,6 +1,6 @@
 import Crypto
 package import DurableFiles
-import NIOConcurrencyHelpers
+import Primitives
 package import ShardFS
 
 /// Passwords found right a moment ago, so that a client that opens many connections pays for one hash.
@@ -17,7 +17,7 @@ package final class VerifiedCredentialCache: Sendable {
     private let key = SymmetricKey(size: .bits256)
     private let lifetime: Int64
     private let capacity: Int
-    private let entries = NIOLockedValueBox<[AccountAddress: Entry]>([:])
+    private let entries = Locked<[AccountAddress: Entry]>([:])
 
     /// - Parameters:
     ///   - lifetime: nanoseconds from the verification; a hit does not prolong it.
@@ -30,7 +30,7 @@ package final class VerifiedCredentialCache: Sendable {
     /// - Parameter now: monotonic nanoseconds.
     package func contains(_ address: AccountAddress, _ password: [UInt8], _ stamp: FileStamp, now: Int64) -> Bool {
         let digest = digest(address, password)
-        return entries.withLockedValue { entries in
+        return entries.withLock { entries in
             guard let entry = entries[address] else { return false }
             guard entry.expires > now, entry.stamp == stamp else {
                 entries[address] = nil
@@ -42,7 +42,7 @@ package final class VerifiedCredentialCache: Sendable {
 
     package func insert(_ address: AccountAddress, _ password: [UInt8], _ stamp: FileStamp, now: Int64) {
         let entry = Entry(digest: digest(address, password), stamp: stamp, expires: now &+ lifetime)
-        entries.withLockedValue { entries in
+        entries.withLock { entries in
             if entries[address] == nil, entries.count >= capacity {
                 entries = entries.filter { $0.value.expires > now }
                 // All fresh: any one makes room, at the price of one more hash for that account.
@@ -52,7 +52,7 @@ package final class VerifiedCredentialCache: Sendable {
         }
     }
 
-    package var count: Int { entries.withLockedValue { $0.count } }
+    package var count: Int { entries.withLock { $0.count } }
 
     private func digest(_ address: AccountAddress, _ password: [UInt8]) -> [UInt8] {
         // An address contains no NUL, so the two parts cannot be confused.

@@ -1,7 +1,7 @@
 import IMAPCodec
 import MailAccess
-import NIOConcurrencyHelpers
 import NIOCore
+import Primitives
 import ShardFS
 
 /// What a session watches for NOTIFY, and what its client has been told of it. A value that is handed to the pool and
@@ -26,7 +26,7 @@ struct NotifyWatch: Sendable {
     let id = UInt64.random(in: 0...UInt64.max)
     private let mail: Account?
     private let limit: Int
-    private let signals = NIOLockedValueBox(Signals())
+    private let signals = Locked(Signals())
     private let onChange: @Sendable () -> Void
     /// By name.
     private(set) var mailboxes: [String: WatchedMailbox] = [:]
@@ -68,7 +68,7 @@ struct NotifyWatch: Sendable {
         guard !plan.isOnlySelected else { return }
         let (signals, id) = (signals, id)
         account = mail.observe { event in
-            let isChange = signals.withLockedValue { signals in
+            let isChange = signals.withLock { signals in
                 switch event {
                 case .tree: signals.tree = true
                 case .metadata(let mailbox, let entries, let origin):
@@ -105,7 +105,7 @@ struct NotifyWatch: Sendable {
     func poll() {
         let unwatched = mailboxes.values.filter { !$0.mailbox.isWatched }.map(\.mailbox.id)
         let (needsTree, wantsMetadata) = (plan.needsTree, plan.wantsMetadata)
-        signals.withLockedValue { signals in
+        signals.withLock { signals in
             signals.mailboxes.formUnion(unwatched)
             if needsTree { signals.tree = true }
             if wantsMetadata { signals.annotations = true }
@@ -113,7 +113,7 @@ struct NotifyWatch: Sendable {
     }
 
     var hasSignals: Bool {
-        signals.withLockedValue {
+        signals.withLock {
             !$0.mailboxes.isEmpty || $0.tree || !$0.metadata.isEmpty || $0.isOverflowing || $0.annotations
         }
     }
@@ -150,7 +150,7 @@ struct NotifyWatch: Sendable {
     mutating func look(
         selected: Mailbox?, usesModSeq: Bool, appendLimit: UInt64
     ) throws(StoreError) -> [IMAPResponse]? {
-        var update = signals.withLockedValue { signals in
+        var update = signals.withLock { signals in
             let update = signals
             signals = Signals()
             // As long as nobody has looked at the file.
@@ -163,7 +163,7 @@ struct NotifyWatch: Sendable {
             let now: AccountTree
             do throws(StoreError) { now = try mail.tree(maximumAge: Self.treeAge) } catch {
                 // For the next look.
-                signals.withLockedValue { signals in
+                signals.withLock { signals in
                     signals.tree = true
                     signals.annotations = signals.annotations || update.annotations
                     signals.known.formUnion(update.known)
@@ -249,7 +249,7 @@ struct NotifyWatch: Sendable {
             }
             let (signals, onChange, id) = (signals, onChange, mailbox.id)
             let observation = MailboxObservation(mailbox) {
-                signals.withLockedValue { _ = $0.mailboxes.insert(id) }
+                signals.withLock { _ = $0.mailboxes.insert(id) }
                 onChange()
             }
             guard let snapshot = try? mailbox.snapshot() else { continue }

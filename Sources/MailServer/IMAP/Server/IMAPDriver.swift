@@ -1,5 +1,4 @@
 import IMAPCodec
-import NIOConcurrencyHelpers
 import NIOCore
 import Primitives
 import ServerRuntime
@@ -141,16 +140,16 @@ final class IMAPDriver: ConnectionDriver {
     private func expectChanges(on connection: ConnectionHandler) {
         let bound = NIOLoopBound((self, connection), eventLoop: connection.eventLoop)
         let eventLoop = connection.eventLoop
-        let isPending = NIOLockedValueBox(false)
+        let isPending = Locked(false)
         session.assumeIsolated { session in
             session.setChangeHandler {
-                let wasPending = isPending.withLockedValue { pending in
+                let wasPending = isPending.withLock { pending in
                     defer { pending = true }
                     return pending
                 }
                 guard !wasPending else { return }
                 eventLoop.execute {
-                    isPending.withLockedValue { $0 = false }
+                    isPending.withLock { $0 = false }
                     let (driver, connection) = bound.value
                     driver.isWoken = true
                     connection.advance()

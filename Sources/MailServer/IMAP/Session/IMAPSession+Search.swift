@@ -1,7 +1,7 @@
 import IMAPCodec
 import MIME
 import MailAccess
-import NIOConcurrencyHelpers
+import Primitives
 import ShardFS
 
 // SEARCH and UID SEARCH. RFC 9051 section 6.4.4, RFC 4731, RFC 5182, RFC 9394.
@@ -45,14 +45,14 @@ extension IMAPSession {
         if criteria.key.asksModSeq { enableModSeq() }
         let compiler = SearchCompiler(view: view, charset: charset, savedResult: before, now: now())
         // In a box: what is found so far would be copied with every turn.
-        let box = NIOLockedValueBox(
+        let box = Locked(
             SearchRun(
                 compiler.compile(criteria.key), in: view, limits: configuration.parseLimits, into: collector))
-        beginProgress(goal: box.withLockedValue { $0.goal })
+        beginProgress(goal: box.withLock { $0.goal })
         let asked = updateScope(expunges: mayReportExpunges)
         while true {
             let (isDone, update) = try await blocking { () throws(StoreError) -> (Bool, MailboxUpdate?) in
-                let result: Result<Bool, StoreError> = box.withLockedValue { run in
+                let result: Result<Bool, StoreError> = box.withLock { run in
                     do throws(StoreError) { return .success(try run.step()) } catch { return .failure(error) }
                 }
                 guard try result.get() else { return (false, nil) }
@@ -62,9 +62,9 @@ extension IMAPSession {
                 context?.pendingUpdate = update.map { ($0, view) }
                 break
             }
-            try await goOn(done: box.withLockedValue { $0.done })
+            try await goOn(done: box.withLock { $0.done })
         }
-        return box.withLockedValue { $0.collector }
+        return box.withLock { $0.collector }
     }
 
     /// Answers a search or sort that has return options, and saves its result if it is asked to.

@@ -1,5 +1,5 @@
-import NIOConcurrencyHelpers
 package import NIOCore
+import Primitives
 
 /// A session's answers, written to its channel no faster than the client takes them.
 ///
@@ -13,7 +13,7 @@ package final class ConnectionOutput: Sendable {
     /// Time that the client may take nothing before it is cut off.
     package let timeout: TimeAmount
     private let channel: any Channel
-    private let state = NIOLockedValueBox(State())
+    private let state = Locked(State())
 
     package init(_ channel: any Channel, timeout: TimeAmount) {
         self.channel = channel
@@ -26,7 +26,7 @@ package final class ConnectionOutput: Sendable {
     package func send(_ bytes: ByteBuffer) async -> Bool {
         channel.writeAndFlush(bytes, promise: nil)
         return await withCheckedContinuation { continuation in
-            let isOpen: Bool? = state.withLockedValue { state in
+            let isOpen: Bool? = state.withLock { state in
                 if !state.isOpen { return false }
                 if channel.isWritable { return true }
                 state.waiter = continuation
@@ -36,10 +36,10 @@ package final class ConnectionOutput: Sendable {
         }
     }
 
-    package var isOpen: Bool { state.withLockedValue { $0.isOpen } }
+    package var isOpen: Bool { state.withLock { $0.isOpen } }
 
     /// True while a session waits for its client to read.
-    package var isWaiting: Bool { state.withLockedValue { $0.waiter != nil } }
+    package var isWaiting: Bool { state.withLock { $0.waiter != nil } }
 
     /// The client has taken some of it.
     package func writabilityChanged() {
@@ -49,12 +49,12 @@ package final class ConnectionOutput: Sendable {
 
     /// The client is gone.
     package func close() {
-        state.withLockedValue { $0.isOpen = false }
+        state.withLock { $0.isOpen = false }
         take()?.resume(returning: false)
     }
 
     private func take() -> CheckedContinuation<Bool, Never>? {
-        state.withLockedValue { state in
+        state.withLock { state in
             defer { state.waiter = nil }
             return state.waiter
         }

@@ -1,4 +1,3 @@
-import NIOConcurrencyHelpers
 package import NIOCore
 import NIOPosix
 import NIOSSL
@@ -37,7 +36,7 @@ package final class ConnectionServer<Served: ConnectionProtocol>: Sendable {
     private let limits: ConnectionLimits
     private let tls: TLSHandlerProvider?
     private let group: any EventLoopGroup
-    private let state: NIOLockedValueBox<State>
+    private let state: Locked<State>
 
     /// - Parameters:
     ///   - limits: admit each connection.
@@ -54,14 +53,14 @@ package final class ConnectionServer<Served: ConnectionProtocol>: Sendable {
             self.tls = nil
         }
         self.group = group
-        state = NIOLockedValueBox(State(settings: settings))
+        state = Locked(State(settings: settings))
     }
 
     /// Connections at the moment.
-    package var connectionCount: Int { state.withLockedValue { $0.connections.count } }
+    package var connectionCount: Int { state.withLock { $0.connections.count } }
 
     /// Replaces the settings for connections to come.
-    package func update(_ settings: Served.Settings) { state.withLockedValue { $0.settings = settings } }
+    package func update(_ settings: Served.Settings) { state.withLock { $0.settings = settings } }
 
     /// Opens a listener.
     /// - Parameter port: 0 takes a free one.
@@ -78,7 +77,7 @@ package final class ConnectionServer<Served: ConnectionProtocol>: Sendable {
                 channel.eventLoop.makeCompletedFuture { try self.accept(channel, role) }
             }
             .bind(host: host, port: port).get()
-        let isStopping = state.withLockedValue { state in
+        let isStopping = state.withLock { state in
             if !state.isStopping { state.listeners.append(channel) }
             return state.isStopping
         }
@@ -92,7 +91,7 @@ package final class ConnectionServer<Served: ConnectionProtocol>: Sendable {
     /// Stops listening, asks all connections to end with what is under way, and cuts off after `grace` those that did
     /// not. Returns when no connection is left and nothing of any is under way.
     package func shutdown(grace: TimeAmount) async {
-        let (listeners, connections) = state.withLockedValue { state in
+        let (listeners, connections) = state.withLock { state in
             state.isStopping = true
             defer { state.listeners = [] }
             return (state.listeners, Array(state.connections.values))
@@ -141,7 +140,7 @@ package final class ConnectionServer<Served: ConnectionProtocol>: Sendable {
     /// Keeps the connection with its ticket, if it gets one.
     private func admit(_ channel: any Channel, _ remoteAddress: String) -> (Served.Settings, isIn: Bool) {
         let admission = limits.admit(IPAddress(remoteAddress), to: Served.service)
-        return state.withLockedValue { state in
+        return state.withLock { state in
             guard case .admitted(let ticket) = admission, !state.isStopping else { return (state.settings, false) }
             state.connections[ObjectIdentifier(channel)] = Connection(
                 channel: channel, finished: channel.eventLoop.makePromise(), ticket: ticket)
@@ -150,7 +149,7 @@ package final class ConnectionServer<Served: ConnectionProtocol>: Sendable {
     }
 
     private func remove(_ identifier: ObjectIdentifier) {
-        guard let connection = state.withLockedValue({ $0.connections.removeValue(forKey: identifier) }) else { return }
+        guard let connection = state.withLock({ $0.connections.removeValue(forKey: identifier) }) else { return }
         connection.ticket.close()
         connection.finished.succeed()
     }

@@ -1,4 +1,3 @@
-import NIOConcurrencyHelpers
 package import Primitives
 package import ServerConfiguration
 
@@ -33,13 +32,13 @@ package final class ConnectionLimits: UpdatableComponent {
     /// An admitted connection's share of the limits, released with the ticket at the latest.
     package final class Ticket: Sendable {
         private let release: @Sendable () -> Void
-        private let isOpen = NIOLockedValueBox(true)
+        private let isOpen = Locked(true)
 
         fileprivate init(release: @escaping @Sendable () -> Void) { self.release = release }
 
         /// Releases the share; a second call does nothing.
         package func close() {
-            let wasOpen = isOpen.withLockedValue { isOpen in
+            let wasOpen = isOpen.withLock { isOpen in
                 defer { isOpen = false }
                 return isOpen
             }
@@ -55,19 +54,19 @@ package final class ConnectionLimits: UpdatableComponent {
         var open: [LimitedService: Int] = [:]
     }
 
-    private let state: NIOLockedValueBox<State>
+    private let state: Locked<State>
     /// Monotonic nanoseconds.
     private let now: @Sendable () -> Int64
 
     package init(_ settings: Settings, now: @escaping @Sendable () -> Int64) {
         self.now = now
-        state = NIOLockedValueBox(
+        state = Locked(
             State(limiter: RateLimiter(settings.rates), maximum: settings.maximumConnections))
     }
 
     /// Replaces the settings; connections that are open stay and count.
     package func update(_ settings: Settings) {
-        state.withLockedValue { state in
+        state.withLock { state in
             state.limiter.settings = settings.rates
             state.maximum = settings.maximumConnections
         }
@@ -77,7 +76,7 @@ package final class ConnectionLimits: UpdatableComponent {
     /// - Parameter address: nil, for a client without one, takes part in the service's maximum alone.
     package func admit(_ address: IPAddress?, to service: LimitedService) -> Admission {
         let time = now()
-        return state.withLockedValue { state in
+        return state.withLock { state in
             let open = state.open[service, default: 0]
             if let maximum = state.maximum[service], open >= maximum { return .serviceFull }
             // An address that is exempt now may not be when the connection ends.
@@ -93,28 +92,28 @@ package final class ConnectionLimits: UpdatableComponent {
     }
 
     package func messageStarted(_ address: IPAddress) -> RateLimitDecision {
-        state.withLockedValue { $0.limiter.messageStarted(address, now: now()) }
+        state.withLock { $0.limiter.messageStarted(address, now: now()) }
     }
 
     package func recipientAdded(_ address: IPAddress) -> RateLimitDecision {
-        state.withLockedValue { $0.limiter.recipientAdded(address, now: now()) }
+        state.withLock { $0.limiter.recipientAdded(address, now: now()) }
     }
 
     package func mayAuthenticate(_ address: IPAddress) -> RateLimitDecision {
-        state.withLockedValue { $0.limiter.mayAuthenticate(address, now: now()) }
+        state.withLock { $0.limiter.mayAuthenticate(address, now: now()) }
     }
 
     /// - Returns: True when this failure began a lockout.
     package func authenticationFailed(_ address: IPAddress) -> Bool {
-        state.withLockedValue { $0.limiter.authenticationFailed(address, now: now()) }
+        state.withLock { $0.limiter.authenticationFailed(address, now: now()) }
     }
 
     /// Connections open now.
-    package func open(_ service: LimitedService) -> Int { state.withLockedValue { $0.open[service, default: 0] } }
+    package func open(_ service: LimitedService) -> Int { state.withLock { $0.open[service, default: 0] } }
 
     private func leave(_ address: IPAddress?, _ service: LimitedService) {
         let time = now()
-        state.withLockedValue { state in
+        state.withLock { state in
             state.open[service, default: 1] -= 1
             if let address { state.limiter.connectionClosed(address, to: service, now: time) }
         }

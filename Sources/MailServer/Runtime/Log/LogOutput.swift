@@ -1,6 +1,5 @@
 import Glibc
 package import Logging
-import NIOConcurrencyHelpers
 import Primitives
 package import ServerConfiguration
 import ShardFS
@@ -19,12 +18,12 @@ package final class LogOutput: UpdatableComponent {
         }
     }
 
-    private let settings: NIOLockedValueBox<Settings>
+    private let settings: Locked<Settings>
     private let write: @Sendable (String) -> Void
 
     /// - Parameter write: takes a line with its end; standard error by default.
     package init(_ settings: Settings, write: (@Sendable (String) -> Void)? = nil) {
-        self.settings = NIOLockedValueBox(settings)
+        self.settings = Locked(settings)
         self.write =
             write ?? { line in
                 var bytes = Array(line.utf8)[...]
@@ -38,7 +37,7 @@ package final class LogOutput: UpdatableComponent {
             }
     }
 
-    package func update(_ settings: Settings) { self.settings.withLockedValue { $0 = settings } }
+    package func update(_ settings: Settings) { self.settings.withLock { $0 = settings } }
 
     /// A logger that writes here.
     package func logger(_ label: String) -> Logger {
@@ -51,7 +50,7 @@ package final class LogOutput: UpdatableComponent {
     fileprivate func emit(
         _ level: Logger.Level, _ message: String, _ metadata: Logger.Metadata, _ label: String
     ) {
-        let settings = settings.withLockedValue { $0 }
+        let settings = settings.withLock { $0 }
         guard level >= settings.level.level else { return }
         var now = timespec()
         clock_gettime(CLOCK_REALTIME, &now)

@@ -1,6 +1,6 @@
-import NIOConcurrencyHelpers
 package import NIOCore
 import NIOPosix
+import Primitives
 
 /// Why a pool gave no result.
 package enum PoolError<WorkError: Error>: Error, CustomStringConvertible {
@@ -58,7 +58,7 @@ package final class BlockingPool: Sendable {
     private let threads: NIOThreadPool
     private let size: Int
     private let maximumWaiting: Int
-    private let state = NIOLockedValueBox(State())
+    private let state = Locked(State())
 
     /// Starts the threads; `shutdown` must be called before the last reference goes.
     /// - Parameters:
@@ -77,7 +77,7 @@ package final class BlockingPool: Sendable {
         isolation: isolated (any Actor)? = #isolation,
         _ body: @escaping @Sendable () throws(WorkError) -> Value
     ) async throws(PoolError<WorkError>) -> Value {
-        let id = state.withLockedValue { state in
+        let id = state.withLock { state in
             state.nextID &+= 1
             return state.nextID
         }
@@ -107,20 +107,20 @@ package final class BlockingPool: Sendable {
         } onCancel: {
             cancel(id)
         }
-        state.withLockedValue { _ = $0.cancelledEarly.remove(id) }
+        state.withLock { _ = $0.cancelledEarly.remove(id) }
         return try result.get()
     }
 
     /// Callers that wait for a thread now.
-    package var waiting: Int { state.withLockedValue { $0.jobs.count } }
+    package var waiting: Int { state.withLock { $0.jobs.count } }
 
     /// Whether new work is refused.
-    package var isClosed: Bool { state.withLockedValue { $0.isClosed } }
+    package var isClosed: Bool { state.withLock { $0.isClosed } }
 
     /// Refuses new work, waits for all that was accepted, and ends the threads.
     package func shutdown() async {
         await withCheckedContinuation { continuation in
-            let isIdle = state.withLockedValue { state in
+            let isIdle = state.withLock { state in
                 state.isClosed = true
                 if state.running == 0 { return true }
                 state.drained.append(continuation)
@@ -137,7 +137,7 @@ package final class BlockingPool: Sendable {
             case abandon(Abandonment)
             case wait, start
         }
-        let decision: Decision = state.withLockedValue { state in
+        let decision: Decision = state.withLock { state in
             if state.cancelledEarly.remove(job.id) != nil { return .abandon(.cancelled) }
             if state.isClosed { return .abandon(.closed) }
             if state.running == size, state.jobs.count >= maximumWaiting { return .abandon(.overloaded) }
@@ -157,7 +157,7 @@ package final class BlockingPool: Sendable {
     /// Runs on a thread of the pool until nothing waits.
     private func drain() {
         while true {
-            let (job, drained): (Job?, [CheckedContinuation<Void, Never>]) = state.withLockedValue { state in
+            let (job, drained): (Job?, [CheckedContinuation<Void, Never>]) = state.withLock { state in
                 if let job = state.takeNext() { return (job, []) }
                 state.running -= 1
                 guard state.isClosed, state.running == 0 else { return (nil, []) }
@@ -173,7 +173,7 @@ package final class BlockingPool: Sendable {
     }
 
     private func cancel(_ id: UInt64) {
-        let job: Job? = state.withLockedValue { state in
+        let job: Job? = state.withLock { state in
             if let job = state.jobs.removeValue(forKey: id) {
                 // Mass cancellation must not leave a long tail of names behind.
                 if state.order.count > 2 * state.jobs.count + 64 {

@@ -1,7 +1,7 @@
 import DurableFiles
 package import Logging
-import NIOConcurrencyHelpers
 import NIOSSL
+import Primitives
 
 /// The server's TLS: the certificate of the moment, which a reload reads again. Open connections keep the old one.
 package final class TLSCertificates: ServerComponent {
@@ -11,7 +11,7 @@ package final class TLSCertificates: ServerComponent {
     private let logger: Logger
     /// Seconds since 1970 UTC.
     private let now: @Sendable () -> Int64
-    private let context: NIOLockedValueBox<NIOSSLContext>
+    private let context: Locked<NIOSSLContext>
 
     /// Reads the certificate; makes a self-signed one first where none is configured and none is there.
     /// - Parameter pool: reads the files.
@@ -21,16 +21,16 @@ package final class TLSCertificates: ServerComponent {
         self.pool = pool
         self.logger = logger
         self.now = now
-        context = NIOLockedValueBox(try await Self.load(settings, pool, logger, now))
+        context = Locked(try await Self.load(settings, pool, logger, now))
     }
 
     package func reload(_ settings: Settings) async throws(StartError) -> ReloadAction {
         let new = try await Self.load(settings, pool, logger, now)
-        return { [context] in context.withLockedValue { $0 = new } }
+        return { [context] in context.withLock { $0 = new } }
     }
 
     /// The context of the moment, asked for each handshake.
-    package var provider: TLSProvider { { [context] in context.withLockedValue { $0 } } }
+    package var provider: TLSProvider { { [context] in context.withLock { $0 } } }
 
     private static func load(
         _ settings: Settings, _ pool: BlockingPool, _ logger: Logger, _ now: @escaping @Sendable () -> Int64

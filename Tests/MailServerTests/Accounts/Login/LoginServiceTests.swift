@@ -1,5 +1,5 @@
 import DurableFiles
-import NIOConcurrencyHelpers
+import Primitives
 import ShardFS
 import TestSupport
 import Testing
@@ -17,8 +17,8 @@ private final class Fixture: Sendable {
     let store: AccountStore
     let filePool = BlockingPool(threads: 1, maximumWaiting: 100)
     let passwordPool = BlockingPool(threads: 1, maximumWaiting: 100)
-    let time = NIOLockedValueBox<Int64>(0)
-    let lines = NIOLockedValueBox<[String]>([])
+    let time = Locked<Int64>(0)
+    let lines = Locked<[String]>([])
     let service: LoginService
 
     init(failures: Int = 100) throws {
@@ -28,9 +28,9 @@ private final class Fixture: Sendable {
         var configuration = Configuration()
         configuration.rateLimit.authFailureLimit = failures
         configuration.rateLimit.authFailureLockout = 900
-        let now: @Sendable () -> Int64 = { [time] in time.withLockedValue { $0 } }
+        let now: @Sendable () -> Int64 = { [time] in time.withLock { $0 } }
         let log = LogOutput(LogOutput.Settings(configuration)) { [lines] line in
-            lines.withLockedValue { $0.append(line) }
+            lines.withLock { $0.append(line) }
         }
         service = LoginService(
             accounts: store, filePool: filePool, passwordPool: passwordPool,
@@ -117,9 +117,9 @@ private final class Fixture: Sendable {
         // Neither of these counts.
         #expect(await f.login("alice@example.com", "secret") == .accepted(try f.store.load(alice)))
         #expect(await f.credentials("alice@example.com") != nil)
-        #expect(f.lines.withLockedValue { $0 }.isEmpty)
+        #expect(f.lines.withLock { $0 }.isEmpty)
         #expect(await f.proof(of: "bob@example.com") == .refused)
-        let lines = f.lines.withLockedValue { $0 }
+        let lines = f.lines.withLock { $0 }
         #expect(lines.count == 1)
         #expect(lines.first?.hasSuffix("locked out after too many failures client=192.0.2.7\n") == true)
 
@@ -127,7 +127,7 @@ private final class Fixture: Sendable {
         #expect(await f.proof(of: "alice@example.com") == .lockedOut)
         #expect(await f.service.scramCredentials(of: "alice@example.com", from: "192.0.2.7") == .lockedOut)
         #expect(await f.login("alice@example.com", "secret", from: "192.0.2.8") == .accepted(try f.store.load(alice)))
-        f.time.withLockedValue { $0 = 900_000_000_000 }
+        f.time.withLock { $0 = 900_000_000_000 }
         #expect(await f.login("alice@example.com", "secret") == .accepted(try f.store.load(alice)))
         await f.shutdown()
     }
@@ -165,11 +165,11 @@ private final class Fixture: Sendable {
         let f = try Fixture()
         #expect(await f.login("alice@example.com", "secret") != .refused)
         await f.passwordPool.shutdown()
-        f.time.withLockedValue { $0 = 59_999_999_999 }
+        f.time.withLock { $0 = 59_999_999_999 }
         #expect(await f.login("alice@example.com", "secret") == .accepted(try f.store.load(alice)))
         let closed = LoginOutcome.unavailable(reason: "password checks: the server is shutting down")
         #expect(await f.login("alice@example.com", "wrong") == closed)
-        f.time.withLockedValue { $0 = 60_000_000_000 }
+        f.time.withLock { $0 = 60_000_000_000 }
         #expect(await f.login("alice@example.com", "secret") == closed)
         await f.filePool.shutdown()
     }

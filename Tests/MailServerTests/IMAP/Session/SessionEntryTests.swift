@@ -1,7 +1,7 @@
 import IMAPCodec
-import NIOConcurrencyHelpers
 import NIOCore
 import NIOPosix
+import Primitives
 import Testing
 
 @testable import MailAccess
@@ -13,22 +13,22 @@ import Testing
 @Suite struct SessionEntryTests {
     /// Holds the first answer up until a second input has been dealt with.
     private final class StuckOutput: IMAPOutput {
-        private let waiting = NIOLockedValueBox<CheckedContinuation<Void, Never>?>(nil)
-        private let count = NIOLockedValueBox(0)
+        private let waiting = Locked<CheckedContinuation<Void, Never>?>(nil)
+        private let count = Locked(0)
 
         var isOpen: Bool { true }
-        var isStuck: Bool { waiting.withLockedValue { $0 != nil } }
+        var isStuck: Bool { waiting.withLock { $0 != nil } }
 
         func send(_ bytes: ByteBuffer) async -> Bool {
-            let isFirst = count.withLockedValue { count in
+            let isFirst = count.withLock { count in
                 count += 1
                 return count == 1
             }
-            if isFirst { await withCheckedContinuation { go in waiting.withLockedValue { $0 = go } } }
+            if isFirst { await withCheckedContinuation { go in waiting.withLock { $0 = go } } }
             return true
         }
 
-        func release() { waiting.withLockedValue { $0 }?.resume() }
+        func release() { waiting.withLock { $0 }?.resume() }
     }
 
     /// Whoever gave it a second one would have two commands work on one state.

@@ -1,4 +1,3 @@
-import NIOConcurrencyHelpers
 import NIOCore
 import NIOPosix
 import NIOSSL
@@ -36,13 +35,13 @@ import Testing
     private func run(
         _ address: SocketAddress, _ security: ConnectionSecurity = .none, idleTimeout: TimeAmount = .seconds(60)
     ) async throws -> [LineClient.Event] {
-        let events = NIOLockedValueBox<[LineClient.Event]>([])
+        let events = Locked<[LineClient.Event]>([])
         let startsTLS = if case .onDemand = security { true } else { false }
         let connection = try await ConnectionClient(group: Self.group).connect(
             to: address, security: security, connectTimeout: .seconds(60), closeTimeout: .milliseconds(50)
         ) { _ in LineClient(startsTLS: startsTLS, idleTimeout: idleTimeout, events) }
         try await connection.finished.get()
-        return events.withLockedValue { $0 }
+        return events.withLock { $0 }
     }
 
     @Test func plain() async throws {
@@ -125,7 +124,7 @@ import Testing
             do {
                 opened.append(
                     try await client.connect(to: address, connectTimeout: .milliseconds(300)) { _ in
-                        LineClient(startsTLS: false, idleTimeout: .seconds(60), NIOLockedValueBox([]))
+                        LineClient(startsTLS: false, idleTimeout: .seconds(60), Locked([]))
                     })
             } catch {
                 failure = error

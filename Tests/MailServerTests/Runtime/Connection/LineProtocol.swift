@@ -1,5 +1,5 @@
-import NIOConcurrencyHelpers
 import NIOCore
+import Primitives
 
 @testable import ServerConfiguration
 @testable import ServerRuntime
@@ -77,16 +77,16 @@ final class LineClient: ConnectionDriver {
 
     let idleTimeout: TimeAmount
     private let startsTLS: Bool
-    private let events: NIOLockedValueBox<[Event]>
+    private let events: Locked<[Event]>
     private var lines = LineBuffer()
 
-    init(startsTLS: Bool, idleTimeout: TimeAmount, _ events: NIOLockedValueBox<[Event]>) {
+    init(startsTLS: Bool, idleTimeout: TimeAmount, _ events: Locked<[Event]>) {
         self.startsTLS = startsTLS
         self.idleTimeout = idleTimeout
         self.events = events
     }
 
-    private func record(_ event: Event) { events.withLockedValue { $0.append(event) } }
+    private func record(_ event: Event) { events.withLock { $0.append(event) } }
 
     func take(_ bytes: ByteBuffer) { lines.append(bytes) }
 

@@ -1,4 +1,5 @@
 import NIOConcurrencyHelpers
+import Primitives
 import Testing
 
 @testable import ServerConfiguration
@@ -67,17 +68,17 @@ private func waiters(_ count: Int, of pool: BlockingPool) async {
         let pool = BlockingPool(threads: 1, maximumWaiting: 100)
         let gate = Gate()
         let holder = await occupy(pool, until: gate)
-        let order = NIOLockedValueBox<[Int]>([])
+        let order = Locked<[Int]>([])
         var tasks: [Task<Void, Never>] = []
         for i in 0..<20 {
             tasks.append(
-                Task { try? await pool.run { () throws(Oops) in order.withLockedValue { $0.append(i) } } })
+                Task { try? await pool.run { () throws(Oops) in order.withLock { $0.append(i) } } })
             await waiters(i + 1, of: pool)
         }
         gate.open()
         for task in tasks { await task.value }
         await holder.value
-        #expect(order.withLockedValue { $0 } == Array(0..<20))
+        #expect(order.withLock { $0 } == Array(0..<20))
         await pool.shutdown()
     }
 
@@ -98,8 +99,8 @@ private func waiters(_ count: Int, of pool: BlockingPool) async {
         let pool = BlockingPool(threads: 1, maximumWaiting: 10)
         let gate = Gate()
         let holder = await occupy(pool, until: gate)
-        let ran = NIOLockedValueBox(false)
-        let waiting = Task { await refusal(by: pool) { ran.withLockedValue { $0 = true } } }
+        let ran = Locked(false)
+        let waiting = Task { await refusal(by: pool) { ran.withLock { $0 = true } } }
         await waiters(1, of: pool)
         waiting.cancel()
         #expect(await waiting.value == "cancelled")
@@ -107,7 +108,7 @@ private func waiters(_ count: Int, of pool: BlockingPool) async {
         gate.open()
         await holder.value
         await pool.shutdown()
-        #expect(!ran.withLockedValue { $0 })
+        #expect(!ran.withLock { $0 })
     }
 
     @Test func aTaskCancelledBeforeItAsksIsRefused() async throws {
@@ -138,16 +139,16 @@ private func waiters(_ count: Int, of pool: BlockingPool) async {
 
     @Test func manyCallersShareFewThreads() async throws {
         let pool = BlockingPool(threads: 3, maximumWaiting: 10_000)
-        let peak = NIOLockedValueBox((now: 0, most: 0))
+        let peak = Locked((now: 0, most: 0))
         let total = await withTaskGroup(of: Int.self) { group in
             for i in 0..<1000 {
                 group.addTask {
                     let value = try? await pool.run { () throws(Oops) -> Int in
-                        peak.withLockedValue {
+                        peak.withLock {
                             $0.now += 1
                             $0.most = max($0.most, $0.now)
                         }
-                        defer { peak.withLockedValue { $0.now -= 1 } }
+                        defer { peak.withLock { $0.now -= 1 } }
                         return i
                     }
                     return value ?? 0
@@ -156,7 +157,7 @@ private func waiters(_ count: Int, of pool: BlockingPool) async {
             return await group.reduce(0, +)
         }
         #expect(total == 499_500)
-        #expect(peak.withLockedValue { $0.most } <= 3)
+        #expect(peak.withLock { $0.most } <= 3)
         await pool.shutdown()
     }
 }
