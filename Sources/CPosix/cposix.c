@@ -59,7 +59,7 @@ void cposix_pause(uint64_t nanoseconds) {
     nanosleep(&t, NULL);
 }
 
-// CRC-32C, reflected polynomial 0x82F63B78: the processor's instruction where it has one, else by nibbles.
+// CRC-32C, reflected polynomial 0x82F63B78: with the SSE4.2 instruction where the processor has it, else bit by bit.
 static uint32_t crc_soft(uint32_t crc, const unsigned char *p, size_t n) {
     for (; n > 0; n--, p++) {
         crc ^= *p;

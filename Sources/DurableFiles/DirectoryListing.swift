@@ -2,13 +2,13 @@ import Glibc
 
 /// Reads a directory's entries. Not a snapshot: exact only while nothing in it can change.
 package enum DirectoryListing {
-    /// The kind of an entry, where the file system tells it.
+    /// The kind of an entry, if the file system reports it.
     package enum Kind { case directory, file, other, unknown }
 
     @usableFromInline static let bufferSize = 1 << 16
 
-    /// Calls `body` with the name of each entry but `.` and `..`; the bytes are valid during the call only.
-    /// - Parameter failure: makes the caller's error of a listing that failed.
+    /// Calls `body` with the name of each entry except `.` and `..`; the bytes are valid only during the call.
+    /// - Parameter failure: converts the error of a failed listing.
     @inlinable
     package static func forEach<E: Error>(
         _ system: SystemCalls, _ directory: Int32, _ path: UnsafePointer<CChar>, failure: (FileError) -> E,
@@ -24,7 +24,7 @@ package enum DirectoryListing {
         while true {
             let count: Int
             do throws(Errno) { count = try system.list(fd, buffer) } catch .notFound {
-                // Removed since it was opened: nothing is in it.
+                // Removed since it was opened, and so empty.
                 return
             } catch {
                 throw failure(FileError(error, to: "list \(String(cString: path))"))
@@ -56,7 +56,7 @@ package enum DirectoryListing {
         }
     }
 
-    /// The names in a directory; empty when it does not exist.
+    /// The names in a directory; empty if it does not exist.
     package static func names(_ system: SystemCalls, _ directory: Int32, _ path: String) throws(FileError) -> [String] {
         var names: [String] = []
         do throws(FileError) {

@@ -1,10 +1,10 @@
 import Glibc
 import Primitives
 
-/// Reports that a file in a directory was written to, replaced or removed, by whatever process: inotify(7).
+/// Reports writes, replacements and removals of a file in a directory, by any process: inotify(7).
 ///
-/// One descriptor and one thread for the process, there for as long as something is watched. Where the kernel gives no
-/// watch (`fs.inotify.max_user_watches`, `max_user_instances`) there is none, and callers look by themselves.
+/// One descriptor and one thread serve the process for as long as anything is watched. If the kernel refuses a watch
+/// (`fs.inotify.max_user_watches`, `max_user_instances`), callers get none and poll instead.
 package final class DirectoryWatcher: Sendable {
     package static let shared = DirectoryWatcher()
 
@@ -17,12 +17,12 @@ package final class DirectoryWatcher: Sendable {
 
     private struct State {
         var descriptor: Int32?
-        /// By the kernel's number of a directory, which is the same for all who watch it.
+        /// Keyed by the kernel's watch number of a directory, which all watchers of the directory share, then by token.
         var watches: [Int32: [UInt64: Watch]] = [:]
         var lastKey: UInt64 = 0
     }
 
-    /// A watch; it ends with this object.
+    /// A watch, which ends when this object is released.
     package final class Token: Sendable {
         fileprivate let watcher: DirectoryWatcher
         fileprivate let watch: Int32
@@ -36,14 +36,15 @@ package final class DirectoryWatcher: Sendable {
 
         deinit { watcher.end(watch, key) }
 
-        /// False when the directory is gone or the kernel tells no more.
+        /// False once the directory is gone or the kernel has stopped reporting.
         package var isLive: Bool { watcher.state.withLock { $0.watches[watch]?[key] != nil } }
     }
 
-    /// A write, a name that comes, goes or is replaced, and the directory's own end or move.
+    /// Writes, names added, removed or replaced, and the removal or move of the directory itself.
     private static let events = UInt32(
         IN_MODIFY | IN_MOVED_TO | IN_MOVED_FROM | IN_DELETE | IN_DELETE_SELF | IN_MOVE_SELF | IN_ONLYDIR)
-    /// Between two reads, so that a flood of writes costs a bounded number of looks; the kernel joins equal events.
+    /// The pause between two reads in nanoseconds, so that a flood of writes causes a bounded number of calls; the
+    /// kernel merges equal events.
     private static let gap: UInt64 = 500_000
     private static let bufferSize = 16_384
 
@@ -52,8 +53,8 @@ package final class DirectoryWatcher: Sendable {
 
     private init() {}
 
-    /// Calls `body` after each change of `file` in an open directory, on the watcher's thread: it must not wait for
-    /// anybody. Nil where that is not to be had.
+    /// Calls `body` after each change of `file` in an open directory, on the watcher's thread: it must not block.
+    /// Returns nil if no watch is available.
     package func watch(_ caller: SystemCalls, _ directory: Int32, _ file: String, _ body: @escaping Body) -> Token? {
         state.withLock { s in
             guard let descriptor = s.descriptor ?? (try? system.openWatcher()) else { return nil }
@@ -67,7 +68,8 @@ package final class DirectoryWatcher: Sendable {
         }
     }
 
-    /// Whether there is a thread that reads the events of a descriptor, started now for a new one.
+    /// Makes sure that a thread reads the descriptor's events, starting one for a new descriptor; false if it cannot
+    /// start.
     private func isServed(_ descriptor: Int32, _ s: inout State) -> Bool {
         if s.descriptor != nil { return true }
         do {
@@ -86,7 +88,7 @@ package final class DirectoryWatcher: Sendable {
         state.withLock { s in
             guard s.watches[watch]?.removeValue(forKey: key) != nil, s.watches[watch]?.isEmpty == true else { return }
             s.watches[watch] = nil
-            // The kernel tells of its end, which wakes the thread.
+            // The kernel reports the removal (IN_IGNORED), which wakes the thread.
             if let descriptor = s.descriptor { system.unwatch(descriptor, watch) }
         }
     }
@@ -112,7 +114,7 @@ package final class DirectoryWatcher: Sendable {
         }
     }
 
-    /// Those who are to be told of some events, each once.
+    /// The bodies to call for a batch of events, each once.
     private static func take(_ events: UnsafeRawBufferPointer, _ s: inout State) -> [Body] {
         var found: [UInt64: Body] = [:]
         var rest = events
@@ -123,14 +125,14 @@ package final class DirectoryWatcher: Sendable {
             let name = rest[head..<end].prefix { $0 != 0 }
             rest = UnsafeRawBufferPointer(rebasing: rest[end...])
             if event.mask & UInt32(IN_Q_OVERFLOW) != 0 {
-                // Some were lost; nobody knows whose.
+                // Events were lost, possibly for any watch: call them all.
                 for watches in s.watches.values { found.merge(watches.mapValues(\.body)) { $1 } }
                 continue
             }
             for (key, watch) in s.watches[event.wd] ?? [:] where name.isEmpty || name.elementsEqual(watch.file) {
                 found[key] = watch.body
             }
-            // The directory is gone, and its number with it.
+            // The directory is gone, and its watch number with it.
             if event.mask & UInt32(IN_IGNORED) != 0 { s.watches[event.wd] = nil }
         }
         return Array(found.values)

@@ -1,19 +1,19 @@
-/// A file operation that failed: its kind, one plain sentence, and the errno behind it. Equal when the codes are.
+/// A failed file operation: its kind, one plain sentence, and the errno behind it. Errors with equal codes are equal.
 package struct FileError: Error, Hashable, Sendable, CustomStringConvertible {
     package enum Code: Sendable {
         /// The name is taken.
         case exists
         /// The directory or the lock file was removed.
         case gone
-        /// Someone else held the lock until the deadline.
+        /// Another taker held the lock until the deadline.
         case busy
-        /// The file system has no room (ENOSPC, EDQUOT).
+        /// The file system is full (ENOSPC, EDQUOT).
         case noSpace
-        /// The file system takes no writes.
+        /// The file system is read-only.
         case readOnly
-        /// Something else stands where a file of this kind should be.
+        /// Not the expected kind of file, or one that is too large.
         case damaged
-        /// Any other refusal of the operating system.
+        /// Any other error from the operating system.
         case system
     }
 
@@ -43,7 +43,7 @@ package struct FileError: Error, Hashable, Sendable, CustomStringConvertible {
     package func hash(into hasher: inout Hasher) { hasher.combine(code) }
 }
 
-/// Runs a system call and names its purpose when it fails.
+/// Runs a system call; a failure is thrown as a `FileError` that names its purpose.
 @inline(__always)
 func doing<R>(_ what: @autoclosure () -> String, _ body: () throws(Errno) -> R) throws(FileError) -> R {
     do { return try body() } catch { throw FileError(error, to: what()) }

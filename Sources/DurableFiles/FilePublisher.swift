@@ -1,15 +1,16 @@
 import Glibc
 
-/// The one routine that puts a file of small content in place so that a reader sees the old bytes or the new,
-/// whole, and a power cut leaves one of them.
+/// Puts a small file in place so that a reader sees either the old or the new bytes, complete, and a power cut leaves
+/// one of the two. The only routine that does so.
 package struct FilePublisher: Sendable {
     let system: SystemCalls
 
     package init(system: SystemCalls) { self.system = system }
 
-    /// Replaces (or, with `replacing: false`, makes) `name` in `directory`: temporary name, fsync, rename, fsync of
-    /// the directory. Durable when it returns.
-    /// - Throws: `exists` when `replacing` is false and the name is taken; nothing is left behind on any error.
+    /// Replaces (or, with `replacing: false`, creates) `name` in `directory`: temporary name, fsync, rename, fsync of
+    /// the directory. Durable on return.
+    /// - Throws: `exists` if `replacing` is false and the name is taken. No temporary file is left behind after an
+    ///   error. If only the sync of the directory failed, the new file is in place but may not be durable.
     package func publish(
         _ bytes: [UInt8], as name: String, in directory: Int32, replacing: Bool = true, mode: UInt32 = 0o600
     ) throws(FileError) {
@@ -57,7 +58,7 @@ package struct FilePublisher: Sendable {
 
     private func putNew(_ temporary: String, as name: String, in directory: Int32) throws(Errno) {
         do throws(Errno) {
-            // link never replaces.
+            // link(2) never replaces.
             try system.link(directory, temporary, directory, name)
             return try system.unlink(directory, temporary)
         } catch {
@@ -74,7 +75,7 @@ package struct FilePublisher: Sendable {
         throw .exists
     }
 
-    /// The whole of a small file; nil when there is none.
+    /// Reads a whole small file; nil if there is none.
     /// - Throws: `damaged` for anything but a regular file of at most `limit` bytes.
     package func read(_ name: String, in directory: Int32, limit: Int = 16 << 20, followsLinks: Bool = false)
         throws(FileError) -> [UInt8]?

@@ -1,4 +1,4 @@
-/// Identity and state of a file: two equal stamps mean the same content.
+/// The identity and state of a file: equal stamps mean equal content.
 package struct FileStamp: Sendable, Hashable {
     private let inode: UInt64
     private let size: Int64

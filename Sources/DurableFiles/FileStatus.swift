@@ -1,6 +1,6 @@
 import Glibc
 
-/// A file as fstat(2) describes it. Times in nanoseconds since 1970 UTC.
+/// The status of a file from fstat(2). Times are in nanoseconds since 1970 UTC.
 package struct FileStatus: Sendable {
     package var device: UInt64 = 0
     package var inode: UInt64 = 0
@@ -24,10 +24,10 @@ package struct FileStatus: Sendable {
         changed = Self.nanoseconds(s.st_ctim)
     }
 
-    /// Seconds since 1970; 0 for a file from before.
+    /// The modification time in seconds since 1970 UTC; 0 for an earlier time.
     package var modifiedSeconds: Int64 { max(0, modified / 1_000_000_000) }
 
-    /// A file system can hold times beyond the 292 years that nanoseconds reach: they count as the last moment.
+    /// Nanoseconds since 1970, clamped: a file system can hold times beyond the 292 years that they reach.
     private static func nanoseconds(_ time: timespec) -> Int64 {
         let (product, overflow) = Int64(time.tv_sec).multipliedReportingOverflow(by: 1_000_000_000)
         if overflow { return time.tv_sec < 0 ? .min : .max }

@@ -1,23 +1,23 @@
 import Glibc
 
-/// A plain exclusive lock on a file of its own, such as the `.lock` of an account.
+/// A plain exclusive lock on a dedicated file, such as the `.lock` of an account.
 ///
-/// Each taker opens the file anew, because flock(2) excludes open file descriptions, not threads; so threads of one
-/// process exclude each other as processes do. Nothing waits in the kernel and no mutex is held: taking polls, with
-/// pauses that grow. The lock ends with the value, on every way out of its scope.
+/// Each taker opens the file again, because flock(2) excludes open file descriptions, not threads; so threads of one
+/// process exclude each other just as processes do. Taking the lock polls with growing pauses: nothing waits in the
+/// kernel and no mutex is held. The lock ends with the value, on every path out of its scope.
 ///
-/// Neither shared nor fair: a mailbox has locks of its own kind. A holder that asks again for the same lock
-/// waits for itself until the deadline.
+/// Neither shared nor fair: mailboxes use a different lock. A holder that takes the same lock again waits for itself
+/// until the deadline.
 package struct LockFile: ~Copyable {
     private let system: SystemCalls
     private let descriptor: Int32
 
     /// Takes the lock, trying at least once.
     ///
-    /// The file is made when it is missing; it must never be renamed, replaced or removed afterwards.
+    /// Creates the file if it is missing; it must never be renamed, replaced or removed afterwards.
     /// - Parameter deadline: monotonic nanoseconds.
-    /// - Throws: `busy` when someone else held it until the deadline, `gone` when the directory or the file was
-    ///   removed, else what the system said.
+    /// - Throws: `busy` if another taker held it until the deadline, `gone` if the directory or the file was removed,
+    ///   else the error of the system call.
     package static func acquire(
         _ system: SystemCalls, in directory: Int32, _ name: String, until deadline: Int64
     ) throws(FileError) -> LockFile {
@@ -25,7 +25,7 @@ package struct LockFile: ~Copyable {
         do {
             descriptor = try system.open(directory, name, O_RDWR | O_CREAT | O_NOFOLLOW | O_NONBLOCK)
         } catch .notFound {
-            // A directory that was removed is still open to us and takes no new names.
+            // A removed directory that is still open takes no new names.
             throw FileError(.gone, "the directory of the lock \(name) was removed", errno: .notFound)
         } catch {
             throw FileError(error, to: "open the lock \(name)")
@@ -36,7 +36,7 @@ package struct LockFile: ~Copyable {
         return lock
     }
 
-    /// Takes the lock if nobody holds it now; nil when somebody does.
+    /// Takes the lock if it is free now; nil if it is held.
     package static func tryAcquire(
         _ system: SystemCalls, in directory: Int32, _ name: String
     ) throws(FileError) -> LockFile? {
@@ -49,7 +49,7 @@ package struct LockFile: ~Copyable {
     }
 
     /// Runs `body` while holding the lock.
-    /// - Parameter failure: makes the caller's error of a lock that could not be taken.
+    /// - Parameter failure: converts the error of a lock that could not be taken.
     @inlinable
     package static func hold<R, E: Error>(
         _ system: SystemCalls, in directory: Int32, _ name: String, until deadline: Int64,
@@ -71,11 +71,11 @@ package struct LockFile: ~Copyable {
         }
     }
 
-    /// Gives the lock back now rather than at the end of the scope.
+    /// Releases the lock now rather than at the end of the scope.
     package consuming func release() {}
 
     deinit {
-        // Unlocked by name too: a child process that was forked meanwhile may hold the same description.
+        // Explicitly unlocked, because a child process forked in the meantime may hold the same file description.
         system.unlock(descriptor)
         system.close(descriptor)
     }

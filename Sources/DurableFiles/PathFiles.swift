@@ -1,14 +1,14 @@
 import Glibc
 import Primitives
 
-/// Small files by path: those of accounts, certificates, configuration and state. Symbolic links are followed.
+/// Small files addressed by path: accounts, certificates, configuration and state. Reading follows symbolic links.
 ///
 /// All methods block: never call one on an event loop.
 package struct PathFiles: Sendable {
     private let system: SystemCalls
     private let lockTimeout: Int64
 
-    /// - Parameter lockTimeout: nanoseconds that `withLock` waits before it says `busy`.
+    /// - Parameter lockTimeout: nanoseconds that `withLock` waits before it fails with `busy`.
     package init(system: SystemCalls = SystemCalls(), lockTimeout: Int64 = 10_000_000_000) {
         self.system = system
         self.lockTimeout = lockTimeout
@@ -16,12 +16,13 @@ package struct PathFiles: Sendable {
 
     private static let here = SystemCalls.currentDirectory
 
-    /// The whole of a regular file of at most 16 MiB; nil when there is none.
+    /// Reads a whole regular file of at most 16 MiB; nil if there is none.
     package func read(_ path: String) throws(FileError) -> [UInt8]? {
         try FilePublisher(system: system).read(path, in: Self.here, followsLinks: true)
     }
 
-    /// Changes whenever the file is replaced or written; nil when there is none.
+    /// The stamp of a file, which changes whenever the file is replaced or written; nil if there is none. A symbolic
+    /// link is not followed: the stamp is the link's own.
     package func stamp(_ path: String) throws(FileError) -> FileStamp? {
         do throws(Errno) {
             return FileStamp(try system.status(Self.here, path))
@@ -30,13 +31,14 @@ package struct PathFiles: Sendable {
         }
     }
 
-    /// Whether anything has this name.
+    /// Whether anything exists at this path; a dangling symbolic link does not count.
     package func exists(_ path: String) -> Bool {
         (try? system.status(Self.here, path, followsLinks: true)) != nil
     }
 
-    /// Puts a file of mode 0600 in place, whole and durable, as `FilePublisher` does.
-    /// - Throws: `exists` when `replacing` is false and the name is taken; nothing is changed on any error.
+    /// Publishes a file of mode 0600 atomically and durably, as `FilePublisher` does.
+    /// - Throws: `exists` if `replacing` is false and the name is taken. Nothing has changed after an error, unless
+    ///   only the sync of the directory failed: then the new file is in place but may not be durable.
     package func publish(_ bytes: [UInt8], at path: String, replacing: Bool) throws(FileError) {
         try inDirectory(PathText.parent(path)) { directory throws(FileError) in
             try FilePublisher(system: system).publish(
@@ -44,8 +46,8 @@ package struct PathFiles: Sendable {
         }
     }
 
-    /// Makes a directory of mode 0700, and those above it, durable.
-    /// - Returns: False when it was there.
+    /// Creates a directory of mode 0700 and any missing parents, durably.
+    /// - Returns: False if it existed already.
     @discardableResult
     package func makeDirectory(_ path: String) throws(FileError) -> Bool {
         let parent = PathText.parent(path)
@@ -65,12 +67,12 @@ package struct PathFiles: Sendable {
         return true
     }
 
-    /// The names of the directories in `path`, sorted, those that begin with a dot left out; empty when `path` is
-    /// missing.
+    /// The sorted names of the directories in `path`, without those that begin with a dot; empty if `path` does not
+    /// exist.
     package func directories(in path: String) throws(FileError) -> [String] {
         var names: [String] = []
         do throws(FileError) {
-            // The dot lets `path` itself be a link.
+            // The dot allows `path` itself to be a symbolic link.
             try DirectoryListing.forEach(system, Self.here, path + "/.", failure: { $0 }) {
                 raw, kind throws(FileError) in
                 let name = String(decoding: raw, as: UTF8.self)
@@ -85,7 +87,7 @@ package struct PathFiles: Sendable {
         return names.sorted()
     }
 
-    /// Takes a directory out of sight with one rename, durable, and then deletes it with all that it holds.
+    /// Hides a directory with one durable rename, then deletes it and everything in it.
     package func removeTree(_ path: String) throws(FileError) {
         let parent = PathText.parent(path)
         try inDirectory(parent) { directory throws(FileError) in
@@ -104,8 +106,8 @@ package struct PathFiles: Sendable {
         }
     }
 
-    /// Runs `body` while this process alone holds the lock file `.lock` in `directory`.
-    /// - Parameter failure: makes the caller's error of a lock that could not be taken: `busy` after the timeout.
+    /// Runs `body` while holding the lock file `.lock` in `directory`, exclusively.
+    /// - Parameter failure: converts the error of a lock that could not be taken; `busy` after the timeout.
     package func withLock<R, E: Error>(
         in directory: String, failure: (FileError) -> E, _ body: () throws(E) -> R
     ) throws(E) -> R {
@@ -130,7 +132,7 @@ package struct PathFiles: Sendable {
 
     private func isDirectory(_ path: String) -> Bool { (try? system.status(Self.here, path))?.isDirectory == true }
 
-    /// Deletes whatever has a name. Names are bytes: a foreign hand can make ones that are no text.
+    /// Deletes a file or a directory tree. Names are bytes: other programs can create names that are not valid UTF-8.
     private func delete(_ parent: Int32, _ name: [CChar]) throws(FileError) {
         do throws(Errno) {
             return try system.unlink(parent, name)

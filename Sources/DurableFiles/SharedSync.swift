@@ -1,12 +1,13 @@
 import Primitives
 
-/// fsync of one descriptor on behalf of all who ask: one at a time, and each covers everybody who asked before it began.
+/// Shares fsyncs of one descriptor among all callers: one runs at a time, and each covers every call made before it
+/// began.
 ///
-/// The kernel tells a failed write-back once per descriptor. Apart, one caller would learn of it and the next would be
-/// told that all is well; here a failure is everybody's, and for good.
+/// The kernel reports a failed write-back once per descriptor. With separate fsyncs, one caller would see the failure
+/// and the next a success; here a failure is reported to every caller, from then on.
 package final class SharedSync: Sendable {
     private struct State {
-        /// The round that runs or ran last; who asks meanwhile is served by the next.
+        /// The current or last round; calls made during it are served by the next.
         var round: UInt64 = 0
         var covered: UInt64 = 0
         var isRunning = false
@@ -19,7 +20,8 @@ package final class SharedSync: Sendable {
     }
 
     private let state = Monitor(State())
-    /// For rounds of even and of odd number: those whose round has ended are woken together, of the others one.
+    /// For even and odd rounds: the end of a round wakes all waiters of that round, and one waiter of the next to run
+    /// it.
     private let even = Condition()
     private let odd = Condition()
 
@@ -27,7 +29,7 @@ package final class SharedSync: Sendable {
 
     package init() {}
 
-    /// Returns when an fsync that began after this call has succeeded.
+    /// Returns once an fsync that began after this call has succeeded.
     package func sync(_ system: SystemCalls, _ descriptor: Int32) throws(Errno) {
         let mine = state.withLock { $0.round + 1 }
         let turn: Turn = state.wait(on: condition(mine)) { s in

@@ -1,10 +1,12 @@
 import Glibc
 
 extension SystemCalls {
-    /// Opens a file that must be a regular one; nil when there is none.
+    /// Opens a regular file; nil if there is none.
     /// - Parameters:
-    ///   - flags: `O_NONBLOCK` where a foreign hand may have put a pipe there; `O_NOFOLLOW` where no symbolic link may be.
-    ///   - name: what messages call it.
+    ///   - flags: `O_NONBLOCK` where another program may have put a pipe there; `O_NOFOLLOW` where no symbolic link is
+    ///     allowed.
+    ///   - name: the file's name in error messages.
+    /// - Throws: `damaged` for anything but a regular file.
     package func openRegular(
         _ directory: Int32, _ path: UnsafePointer<CChar>, _ flags: Int32, _ name: @autoclosure () -> String
     ) throws(FileError) -> (descriptor: Int32, status: FileStatus)? {

@@ -1,5 +1,5 @@
-// Every system call of the engine and of the small files around it. Nothing outside this file calls the operating
-// system for them, so a hook that is asked before each call sees, fails or records all that happens to a disk.
+// Every system call of the engine and of the small files around it. Nothing outside this file makes system calls for
+// them, so a hook called before each one sees, fails or records everything that happens to a disk.
 import CPosix
 package import Glibc
 
@@ -11,7 +11,7 @@ package struct SystemCalls: Sendable {
 
     package static let currentDirectory = AT_FDCWD
 
-    /// Runs `body` until it is not interrupted; -1 becomes the errno.
+    /// Runs `body`, again after EINTR; throws the errno when it returns -1.
     @inline(__always)
     private func call(
         _ what: @autoclosure () -> SystemCall, retry: Bool = true, _ body: () -> Int
@@ -52,13 +52,13 @@ package struct SystemCalls: Sendable {
         try open(directory, path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW)
     }
 
-    /// A file without a name in the file system of `directory` (O_TMPFILE).
+    /// Opens an unnamed file in the file system of `directory` (O_TMPFILE).
     package func openUnnamed(_ directory: Int32) throws(Errno) -> Int32 {
         Int32(try call(.openUnnamed(directory: directory)) { Int(cposix_open_tmpfile(directory)) })
     }
 
     package func close(_ fd: Int32) {
-        // The descriptor is gone whatever close(2) answers; durability comes from fsync alone.
+        // The descriptor is gone whatever close(2) returns; durability comes from fsync alone.
         _ = try? call(.close(fd), retry: false) { Int(Glibc.close(fd)) }
     }
 
@@ -77,7 +77,8 @@ package struct SystemCalls: Sendable {
         return done
     }
 
-    /// Writes all of `bytes` at the file's position (its end, with O_APPEND). After an error some may be written.
+    /// Writes all of `bytes` at the file's position (with O_APPEND, its end). After an error, part may have been
+    /// written.
     package func write(_ fd: Int32, _ bytes: UnsafeRawBufferPointer) throws(Errno) {
         var done = 0
         while done < bytes.count {
@@ -104,7 +105,7 @@ package struct SystemCalls: Sendable {
         _ = try call(.truncate(fd, size: size)) { Int(Glibc.ftruncate(fd, off_t(size))) }
     }
 
-    /// Sets the modification time, seconds since 1970 UTC.
+    /// Sets the modification (and access) time, seconds since 1970 UTC.
     package func setModified(_ fd: Int32, _ seconds: Int64) throws(Errno) {
         let t = timespec(tv_sec: Int(seconds), tv_nsec: 0)
         _ = try call(.setTime(fd)) {
@@ -124,7 +125,8 @@ package struct SystemCalls: Sendable {
         return FileStatus(s)
     }
 
-    /// - Parameter followsLinks: a symbolic link in the last component too.
+    /// Returns the status of a path.
+    /// - Parameter followsLinks: follows a symbolic link in the last component too.
     package func status(
         _ directory: Int32, _ path: UnsafePointer<CChar>, followsLinks: Bool = false
     ) throws(Errno) -> FileStatus {
@@ -170,7 +172,7 @@ package struct SystemCalls: Sendable {
         }
     }
 
-    /// A further name for a file; fails with EEXIST, never replaces, never follows a symbolic link.
+    /// Adds a name for a file; fails with EEXIST, never replaces, never follows a symbolic link.
     package func link(
         _ fromDirectory: Int32, _ from: UnsafePointer<CChar>, _ toDirectory: Int32, _ to: UnsafePointer<CChar>
     ) throws(Errno) {
@@ -181,7 +183,7 @@ package struct SystemCalls: Sendable {
         ) { Int(Glibc.linkat(fromDirectory, from, toDirectory, to, 0)) }
     }
 
-    /// A name for an open file, one without a name included.
+    /// Adds a name for an open file, which may be unnamed.
     package func linkUnnamed(_ fd: Int32, _ directory: Int32, _ name: UnsafePointer<CChar>) throws(Errno) {
         _ = try call(.linkUnnamed(fd, toDirectory: directory, to: String(cString: name))) {
             Int(cposix_link_fd(fd, directory, name))
@@ -200,7 +202,7 @@ package struct SystemCalls: Sendable {
 
     // MARK: locks, listings, the rest
 
-    /// flock(2) that never waits: false when another open file description holds it.
+    /// flock(2) without waiting: false if another open file description holds the lock.
     package func tryLock(_ fd: Int32, exclusive: Bool) throws(Errno) -> Bool {
         let operation = (exclusive ? LOCK_EX : LOCK_SH) | LOCK_NB
         do {
@@ -214,34 +216,34 @@ package struct SystemCalls: Sendable {
 
     package func unlock(_ fd: Int32) { _ = try? call(.lock(fd, operation: LOCK_UN)) { Int(cposix_flock(fd, LOCK_UN)) } }
 
-    /// Directory entries as getdents64(2) packs them; 0 at the end.
+    /// Reads directory entries in the format of getdents64(2); returns the number of bytes, 0 at the end.
     package func list(_ fd: Int32, _ buffer: UnsafeMutableRawBufferPointer) throws(Errno) -> Int {
         try call(.list(fd)) { Int(cposix_getdents64(fd, buffer.baseAddress, buffer.count)) }
     }
 
     // MARK: watching
 
-    /// An inotify(7) descriptor.
+    /// Opens an inotify(7) descriptor.
     package func openWatcher() throws(Errno) -> Int32 {
         Int32(try plain(true) { Int(inotify_init1(Int32(IN_CLOEXEC))) })
     }
 
-    /// Watches an open directory; the answer names it in the events.
+    /// Watches an open directory; the returned number identifies it in the events.
     package func watch(_ watcher: Int32, _ directory: Int32, _ events: UInt32) throws(Errno) -> Int32 {
-        // By descriptor: its path may be another's by now.
+        // By descriptor: the directory's path may lead elsewhere by now.
         let path = "/proc/self/fd/\(directory)"
         return Int32(try call(.watch(directory)) { Int(inotify_add_watch(watcher, path, events)) })
     }
 
-    /// Nothing when the kernel has removed the watch by itself.
+    /// Ends a watch; does nothing if the kernel has already removed it.
     package func unwatch(_ watcher: Int32, _ watch: Int32) { _ = inotify_rm_watch(watcher, watch) }
 
-    /// Waits for events and reads some.
+    /// Waits for events and reads as many as fit; returns the number of bytes.
     package func readEvents(_ watcher: Int32, _ buffer: UnsafeMutableRawBufferPointer) throws(Errno) -> Int {
         try plain(true) { Glibc.read(watcher, buffer.baseAddress, buffer.count) }
     }
 
-    /// Starts a thread that nobody waits for.
+    /// Starts a detached thread.
     package static func startThread(
         _ body: @escaping @convention(c) (UnsafeMutableRawPointer?) -> UnsafeMutableRawPointer?
     )
@@ -262,11 +264,11 @@ package struct SystemCalls: Sendable {
 
     @usableFromInline
     static func fillRandomly(_ bytes: UnsafeMutableRawBufferPointer) {
-        // getrandom(2) fails only where the kernel lacks it; an id that repeats would give UIDs twice.
+        // getrandom(2) fails only where the kernel lacks it; a repeated id could assign a UID twice.
         precondition(cposix_random(bytes.baseAddress, bytes.count) == 0, "no random numbers from the kernel")
     }
 
-    /// Lets the calling thread sleep.
+    /// Puts the calling thread to sleep.
     package static func pause(nanoseconds: UInt64) { cposix_pause(nanoseconds) }
     package static var processID: Int32 { getpid() }
 }

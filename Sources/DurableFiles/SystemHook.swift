@@ -1,4 +1,4 @@
-/// What one system call is about to do. Byte pointers are valid only during the hook's call.
+/// A system call that is about to be made. Byte pointers are valid only during the hook's call.
 public enum SystemCall {
     case open(directory: Int32, path: String, flags: Int32)
     case openUnnamed(directory: Int32)
@@ -23,13 +23,13 @@ public enum SystemCall {
     case watch(Int32)
 }
 
-/// The seam for fault injection and recording. Both methods run on the thread that makes the call.
+/// The hook for fault injection and recording. `before` and `after` run on the thread that makes the call.
 public protocol SystemHook: Sendable {
-    /// Asked before each call; an errno that is returned fails the call with nothing done.
+    /// Called before each system call; a returned errno fails the call without making it.
     func before(_ call: SystemCall) -> Errno?
-    /// Told after a call that succeeded. `result` is a descriptor, a byte count or zero.
+    /// Called after each successful system call. `result` is a descriptor, a byte count or zero.
     func after(_ call: SystemCall, result: Int)
-    /// The most bytes that one write may take now; nil for no limit (short writes).
+    /// The most bytes that one write may take now, to force short writes; nil for no limit.
     func writeLimit() -> Int?
 }
 

@@ -2,8 +2,8 @@
 public enum Base64 {
     private static let alphabet = Array("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/".utf8)
 
-    /// The decoded bytes; nil when `text` is not base64. The empty text is empty data.
-    /// - Parameter allowsStrayBits: takes set bits beside the padding, as many decoders do.
+    /// Decodes base64; nil when `text` is not valid. Empty text decodes to no bytes.
+    /// - Parameter allowsStrayBits: accepts set bits next to the padding, as many decoders do.
     public static func decode(
         _ text: some BidirectionalCollection<UInt8>, allowsStrayBits: Bool = false
     ) -> [UInt8]? {
@@ -23,7 +23,7 @@ public enum Base64 {
                 decoded.append(UInt8(truncatingIfNeeded: accumulator >> UInt32(bits)))
             }
         }
-        // 2 or 4 bits are left over beside padding; set ones would give one value several spellings.
+        // Padding leaves 2 or 4 unused bits; if they could be set, one value would have several encodings.
         return allowsStrayBits || accumulator & ((1 << UInt32(bits)) - 1) == 0 ? decoded : nil
     }
 
@@ -51,7 +51,7 @@ public enum Base64 {
         String(decoding: encode(bytes), as: UTF8.self)
     }
 
-    /// What a letter of the alphabet stands for.
+    /// The 6-bit value of a character of the alphabet; nil for any other byte.
     public static func value(of byte: UInt8) -> UInt8? {
         switch byte {
         case UInt8(ascii: "A")...UInt8(ascii: "Z"): byte - UInt8(ascii: "A")

@@ -1,4 +1,4 @@
-/// A day of the Gregorian calendar, reckoned back before its introduction.
+/// A day of the proleptic Gregorian calendar.
 public struct CivilDay: Hashable, Sendable {
     public let year: Int
     public let month: Int
@@ -10,8 +10,8 @@ public struct CivilDay: Hashable, Sendable {
         self.day = day
     }
 
-    // Both directions count in years that begin in March, so that the leap day is the last of its year, and in
-    // cycles of 400 years of 146,097 days. 1970-01-01 is day 719,468 since 0000-03-01.
+    // Both conversions count years from March, so that the leap day is the last of its year, in cycles of 400 years
+    // (146,097 days). 1970-01-01 is day 719,468 since 0000-03-01.
 
     public init(daysSince1970: Int64) {
         let days = Int(daysSince1970) + 719_468

@@ -1,9 +1,9 @@
 package import Glibc
 
-/// Threads of a `Monitor` that wait to be woken (a pthread condition variable on the monotonic clock).
+/// A condition that threads of a `Monitor` wait on: a pthread condition variable on the monotonic clock.
 package final class Condition: @unchecked Sendable {
-    // Proof for @unchecked: the condition variable is made for use by many threads, and lives at a fixed address for as
-    // long as this object does.
+    // Proof for @unchecked: condition variables are meant for many threads, and this one keeps its address for the
+    // lifetime of this object.
     private let condition: UnsafeMutablePointer<pthread_cond_t>
 
     package init() {
@@ -27,7 +27,8 @@ package final class Condition: @unchecked Sendable {
     /// Wakes all waiters; call it while holding the monitor.
     package func wakeAll() { pthread_cond_broadcast(condition) }
 
-    /// Releases `mutex`, waits, and takes it again; false once the deadline has passed. Can return true unwoken.
+    /// Releases `mutex`, waits, and reacquires it; returns false once the deadline has passed. Spurious wakeups return
+    /// true.
     @usableFromInline
     func wait(_ mutex: UnsafeMutablePointer<pthread_mutex_t>, until deadline: Int64) -> Bool {
         if deadline == .max {

@@ -1,4 +1,4 @@
-/// Hexadecimal text, both cases read, lower case written.
+/// Hexadecimal text: decodes either case, encodes lower case.
 package enum Hex {
     package static func encode(_ bytes: [UInt8]) -> String {
         let digits = Array("0123456789abcdef".utf8)
@@ -11,13 +11,13 @@ package enum Hex {
         return String(decoding: out, as: UTF8.self)
     }
 
-    /// 16 digits.
+    /// The 16 digits of a value.
     package static func encode(_ value: UInt64) -> String {
         let digits = String(value, radix: 16)
         return String(repeating: "0", count: 16 - digits.count) + digits
     }
 
-    /// nil when `text` is empty, of odd length, or has another character.
+    /// Decodes digits of either case; nil when `text` is empty, has an odd length, or contains another character.
     package static func decode(_ text: String) -> [UInt8]? {
         let bytes = Array(text.utf8)
         guard !bytes.isEmpty, bytes.count.isMultiple(of: 2) else { return nil }

@@ -2,10 +2,10 @@ import Glibc
 
 /// An IPv4 or IPv6 address. An IPv4 address mapped into IPv6 (`::ffff:192.0.2.1`) is the IPv4 address.
 public struct IPAddress: Sendable, Hashable, CustomStringConvertible {
-    /// 4 or 16, in network order.
+    /// 4 or 16 bytes in network order.
     public let bytes: [UInt8]
 
-    /// Reads the usual text form; nil for anything else. A zone (`%eth0`) is cut off.
+    /// Parses the usual text form; nil for anything else. Drops a zone (`%eth0`).
     public init?(_ text: String) {
         guard !text.utf8.contains(0) else { return nil }
         let address = text.firstIndex(of: "%").map { String(text[..<$0]) } ?? text
@@ -24,7 +24,8 @@ public struct IPAddress: Sendable, Hashable, CustomStringConvertible {
 
     fileprivate init(bytes: [UInt8]) { self.bytes = bytes }
 
-    /// What limits count by: an IPv4 address, or the /64 network of an IPv6 address, which one customer holds whole.
+    /// The key of per-client limits: an IPv4 address, or the /64 network of an IPv6 address, since one customer holds a
+    /// whole /64.
     package var limitKey: IPAddress {
         bytes.count == 4 ? self : IPAddress(bytes: Array(bytes[..<8]) + [UInt8](repeating: 0, count: 8))
     }

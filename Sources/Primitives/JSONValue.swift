@@ -1,6 +1,6 @@
 import FoundationEssentials
 
-/// A JSON document that keeps the keys nobody here knows and integers of 64 bits.
+/// A JSON document that preserves unknown keys and 64-bit integers.
 package enum JSONValue: Codable, Hashable, Sendable {
     case null
     case bool(Bool)
@@ -56,7 +56,7 @@ package enum JSONValue: Codable, Hashable, Sendable {
     package var array: [JSONValue]? { if case .array(let a) = self { a } else { nil } }
     package var object: [String: JSONValue]? { if case .object(let o) = self { o } else { nil } }
 
-    /// A whole number from 0 to 2^64 - 1; a number of another kind or sign is nil.
+    /// The value as a whole number from 0 to 2^64 - 1; nil for anything else.
     package var unsignedInteger: UInt64? {
         switch self {
         case .integer(let i): UInt64(exactly: i)
@@ -70,7 +70,8 @@ package enum JSONValue: Codable, Hashable, Sendable {
         Int64(exactly: value).map { .integer($0) } ?? .unsigned(value)
     }
 
-    /// - Parameter name: for the message of the error.
+    /// Parses a JSON document.
+    /// - Parameter name: the document's name in the error message.
     package static func parse(_ bytes: [UInt8], name: String) throws(JSONError) -> JSONValue {
         do {
             return try JSONDecoder().decode(JSONValue.self, from: Data(bytes))
@@ -79,8 +80,9 @@ package enum JSONValue: Codable, Hashable, Sendable {
         }
     }
 
-    /// Keys sorted, two spaces of indent, a newline at the end: friendly to diff and to people.
-    /// - Throws: for a number that JSON has no form for.
+    /// Serializes the document with sorted keys, two-space indentation and a final newline, friendly to diffs and to
+    /// people.
+    /// - Throws: `JSONError` for a number without a JSON form.
     package func serialized() throws(JSONError) -> [UInt8] {
         let encoder = JSONEncoder()
         encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
@@ -92,7 +94,7 @@ package enum JSONValue: Codable, Hashable, Sendable {
     }
 }
 
-/// A document that could not be read or written, in one plain sentence.
+/// The reason why a document could not be read or written, in one plain sentence.
 package struct JSONError: Error, Hashable, CustomStringConvertible {
     package let description: String
 }

@@ -1,12 +1,12 @@
 package import Glibc
 
-/// A value that only one thread at a time reaches: the one lock box of this package.
+/// A mutex-protected value: the package's one lock type.
 ///
-/// A pthread mutex, because ThreadSanitizer knows it and reports false races on `Synchronization.Mutex`. Never held
-/// across a wait for another process or a peer, and never taken while another `Locked` is held.
+/// It is a pthread mutex because ThreadSanitizer understands those and reports false races on `Synchronization.Mutex`.
+/// Never held while waiting for another process or a peer, and never acquired while another `Locked` is held.
 package final class Locked<Value>: @unchecked Sendable {
-    // Proof for @unchecked: `value` is reached only between lock and unlock of `mutex`, which lives at a fixed
-    // address for as long as this object does.
+    // Proof for @unchecked: `value` is accessed only between lock and unlock of `mutex`, which keeps its address for
+    // the lifetime of this object.
     @usableFromInline var value: Value
     @usableFromInline let mutex: UnsafeMutablePointer<pthread_mutex_t>
 

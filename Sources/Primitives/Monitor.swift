@@ -1,9 +1,9 @@
 import Glibc
 
-/// A value that only one thread at a time reaches, and on whose change threads can wait.
+/// A mutex-protected value whose changes threads can wait for.
 ///
-/// `change` wakes everybody who waits for the value. Where each waiter waits for something of its own, `wait(on:)`
-/// takes a condition, and the change names those that it wakes.
+/// `change` wakes all threads waiting for the value. Where each waiter waits for something different, `wait(on:)` takes
+/// a condition, and the change wakes the conditions that it affects.
 package final class Monitor<Value>: Sendable {
     @usableFromInline let state: Locked<Value>
     @usableFromInline let changed = Condition()
@@ -15,7 +15,7 @@ package final class Monitor<Value>: Sendable {
         try state.withLock(body)
     }
 
-    /// Runs `body` as `withLock` does, and wakes the waiters.
+    /// Runs `body` under the lock and wakes the waiters.
     @inlinable
     package func change<R>(_ body: (inout Value) -> R) -> R {
         state.withLock { value in
@@ -24,8 +24,9 @@ package final class Monitor<Value>: Sendable {
         }
     }
 
-    /// Waits until `body` answers, asking again after each change.
-    /// - Parameter condition: asks again when this one is woken instead; of this monitor alone.
+    /// Waits until `body` returns a result, calling it again after each change.
+    /// - Parameter condition: a condition used with this monitor alone; `body` is called again when it is woken,
+    ///   instead of after each `change`.
     @inlinable @discardableResult
     package func wait<R>(on condition: Condition? = nil, _ body: (inout Value) -> R?) -> R {
         while true {
@@ -33,7 +34,7 @@ package final class Monitor<Value>: Sendable {
         }
     }
 
-    /// As the other, until a deadline (monotonic nanoseconds), after which it asks for a last time.
+    /// Like the other, but only until a deadline (monotonic nanoseconds): then calls `body` one last time.
     @inlinable @discardableResult
     package func wait<R>(
         on condition: Condition? = nil, until deadline: Int64, _ body: (inout Value) -> R?

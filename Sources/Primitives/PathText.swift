@@ -1,6 +1,7 @@
-/// Path arithmetic on text alone; no file is looked at.
+/// Path arithmetic on text alone; touches no file.
 package enum PathText {
-    /// `path` when it is absolute, else below `base`. `.` and empty components go; `..` stays, since links may matter.
+    /// Returns `path` if it is absolute, else the path below `base`. Drops `.` and empty components; keeps `..`,
+    /// because symbolic links may matter.
     package static func absolute(_ path: String, base: String) -> String {
         normalized(path.hasPrefix("/") ? path : base + "/" + path)
     }

@@ -1,4 +1,4 @@
-/// Points in time as the store's JSON files write them.
+/// Timestamps in the format of the store's JSON files.
 package enum Timestamp {
     /// `2026-08-01T12:00:00Z`, from seconds since 1970 UTC (proleptic Gregorian calendar).
     package static func iso8601(_ seconds: Int64) -> String {

@@ -1,7 +1,7 @@
 import Primitives
 
-/// An observation of a mailbox or an account. It ends with this object, or before with ``cancel()``, and keeps what it
-/// observes open until then. A call of the observer that is under way when it ends goes on.
+/// An observation of a mailbox or an account. It ends with this object, or earlier with ``cancel()``, and keeps the
+/// observed object open until then. A callback already running at its end continues.
 public final class Observation: Sendable {
     private let end: Locked<(@Sendable () -> Void)?>
 
@@ -15,7 +15,7 @@ public final class Observation: Sendable {
             defer { end = nil }
             return end
         }
-        // Under no lock: it may be a system call, and let go of what is observed.
+        // Without the lock: it may make a system call, and release the observed object.
         end?()
     }
 }

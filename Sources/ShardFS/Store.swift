@@ -2,41 +2,43 @@ public import DurableFiles
 import Glibc
 import Primitives
 
-/// Options of an open store. Plain values with working defaults.
+/// Options for opening a store. Plain values with working defaults.
 public struct StoreOptions: Sendable {
-    /// How much is on stable storage before an operation returns.
+    /// The data on stable storage before an operation returns.
     public enum Durability: String, Sendable, CaseIterable {
         /// Flag changes are synced too.
         case full
         /// Messages and UIDs are synced; flags wait for the file system's next commit.
         case messages
-        /// Bulk import: one syncfs at the end; ceilings and keywords are synced all the same.
+        /// Bulk import: one syncfs at close; ceilings and keywords are still synced.
         case none
     }
 
     public var durability: Durability = .messages
-    /// Seconds that one caller waits for a mailbox's lock before `busy`.
+    /// Seconds that a caller waits for a mailbox's lock before `busy`.
     public var lockWait: Double = 10
-    /// Callers of this process that may queue for one mailbox.
+    /// The maximum number of callers in this process waiting for one mailbox.
     public var lockWaiters = 64
-    /// Hours for which expunged messages can be brought back.
+    /// Hours for which expunged messages and deleted mailboxes are kept.
     public var expungeRetentionHours = 24
-    /// Random id of this node, made once and kept outside the store; tells a restart of this machine from another's.
+    /// The id of this node, generated once and stored outside the store; distinguishes a reboot of this machine from
+    /// one of another.
     public var node = "local"
-    /// Changes with each start of the machine; nil reads the kernel's.
+    /// Changes with each reboot; nil uses the kernel's boot id.
     public var bootID: String?
     /// Opens without writing: nothing is recovered, locked or settled.
     public var readOnly = false
-    /// Treats the store as one on a distributed file system, whatever statfs says.
+    /// Treats the store as one that other machines write to, as on a distributed file system: no view cache, no kernel
+    /// watches. Nil means false.
     public var shared: Bool?
-    /// Mailboxes kept open when nobody uses them.
+    /// The maximum number of idle mailboxes kept open per account.
     public var idleMailboxes = 256
-    /// Where views are kept between two openings; nil for nowhere. Not for a store that other machines write to: a
-    /// directory's times prove nothing there.
+    /// The cache of views between two openings; nil for none. Not for a store written by other machines, where a
+    /// directory's times prove nothing.
     public var viewCache: (any ViewCache)?
-    /// Asked before each system call; for tests.
+    /// Called before each system call; for tests.
     public var hook: (any SystemHook)?
-    /// Capabilities to do without, for tests of the fall-backs.
+    /// Capabilities to do without, for testing the fallbacks.
     public var withoutCapabilities: Set<Capability> = []
     /// Seconds since 1970 UTC; nil uses the machine's clock.
     public var clock: (@Sendable () -> Int64)?
@@ -46,23 +48,23 @@ public struct StoreOptions: Sendable {
 
 /// A mail store: a directory of domains, accounts and mailboxes in which every message is a plain file.
 ///
-/// Several processes may have one store open. Thread-safe; every method blocks for the time of its system calls.
+/// Several processes may have one store open. Thread-safe; every method blocks for its system calls.
 ///
 ///     let store = try Store.open("/var/mail/rmail")
 ///     let alice = try store.account(AccountAddress(parsing: "alice@example.com"))
 ///     let inbox = try alice.mailbox(MailboxName("INBOX"))
 public final class Store: Sendable {
-    /// The layout that this program reads and writes.
+    /// The version of the layout that this program reads and writes.
     public static let formatVersion: UInt64 = 1
     static let formatName = "format.json"
-    /// Accounts kept open though nobody uses them.
+    /// The maximum number of idle accounts kept open.
     private static let recentAccounts = 128
 
     public let root: String
-    /// 128 random bits as 32 hexadecimal digits, made with the store.
+    /// 128 random bits as 32 hexadecimal digits, generated with the store.
     public let id: String
     public let capabilities: Set<Capability>
-    /// Whether nothing is written: asked for, or all that the file system allows.
+    /// Whether the store is read-only, by request or because its file system has no working locks.
     public var isReadOnly: Bool { options.readOnly }
 
     let system: SystemCalls
@@ -80,7 +82,7 @@ public final class Store: Sendable {
     }
     private let open = Locked(Open())
 
-    /// Opens the store in `root`, made when it is missing; a store of the old program is taken over as it is.
+    /// Opens the store in `root`, creating it if it is missing; a store of the old program is used as it is.
     /// - Throws: `newerVersion`, `damaged`, `readOnly`, `system`.
     public static func open(_ root: String, options: StoreOptions = StoreOptions()) throws(StoreError) -> Store {
         let system = SystemCalls(hook: options.hook)
@@ -126,7 +128,7 @@ public final class Store: Sendable {
         }
     }
 
-    /// The store's id, from format.json; a newer layout is refused, not guessed at.
+    /// Returns the store's id from format.json, writing that file if it is missing; a newer layout is refused.
     private static func format(_ system: SystemCalls, _ directory: Int32, readOnly: Bool) throws(StoreError) -> String {
         let files = system.files
         if let bytes = try files.read(formatName, in: directory) {
@@ -149,7 +151,7 @@ public final class Store: Sendable {
         do {
             try files.publish(json.storable(), as: formatName, in: directory, replacing: false)
         } catch {
-            // Another process made it at the same moment.
+            // Another process created it at the same time.
             guard error.code == .exists else { throw error }
             return try format(system, directory, readOnly: true)
         }
@@ -159,7 +161,7 @@ public final class Store: Sendable {
     private static func kernelBootID(_ system: SystemCalls) -> String {
         guard let fd = try? system.open(SystemCalls.currentDirectory, "/proc/sys/kernel/random/boot_id", O_RDONLY)
         else {
-            // Without one every open looks like a restart: slower, never wrong.
+            // Without a boot id every opening looks like a reboot: slower, never wrong.
             return Hex.encode(SystemCalls.random(UInt64.self))
         }
         defer { system.close(fd) }
@@ -174,8 +176,8 @@ public final class Store: Sendable {
         "domains/\(address.domain)/users/\(address.local)"
     }
 
-    /// The account of an address.
-    /// - Throws: `notFound` when it has no directory.
+    /// Returns the account of an address.
+    /// - Throws: `notFound` if it has no directory.
     public func account(_ address: AccountAddress) throws(StoreError) -> Account {
         if let known = open.withLock({ $0.known[address]?.account }) { return known }
         let fd: Int32
@@ -200,14 +202,14 @@ public final class Store: Sendable {
         }
     }
 
-    /// Makes an account's directories, durably, when they are missing. Mailboxes are made by `Account`.
+    /// Creates an account's directories, durably, if they are missing. Its mailboxes are created by `Account`.
     public func createAccount(_ address: AccountAddress) throws(StoreError) -> Account {
         try checkWritable()
         var path = ""
         for component in ["domains", address.domain, "users", address.local] {
             let parent = path.isEmpty ? "." : path
             path = path.isEmpty ? component : "\(path)/\(component)"
-            // Whoever made it may have died before its sync.
+            // Its creator may have died before the sync.
             do { try system.makeDirectory(directory, path) } catch .exists {} catch {
                 throw StoreError.system(error, "make \(path)")
             }
@@ -222,7 +224,7 @@ public final class Store: Sendable {
         if options.readOnly { throw StoreError(.readOnly, "the store was opened for reading only") }
     }
 
-    /// Every account that has a directory, in order of domain and name.
+    /// Returns every account that has a directory, sorted by domain and name.
     public func accounts() throws(StoreError) -> [AccountAddress] {
         var found: [AccountAddress] = []
         for domain in try system.files.names(directory, "domains").sorted() {
@@ -237,7 +239,7 @@ public final class Store: Sendable {
         return found
     }
 
-    /// Lets go of an account, after its directory was removed or renamed.
+    /// Releases an account after its directory was removed or renamed.
     public func forget(_ address: AccountAddress) {
         open.withLock { open in
             open.known[address] = nil
@@ -245,7 +247,7 @@ public final class Store: Sendable {
         }
     }
 
-    /// Marks what is open as closed in good order. The store may be used on.
+    /// Marks open accounts and mailboxes as cleanly closed. The store remains usable.
     public func close() throws(StoreError) {
         let accounts = open.withLock { $0.known.values.compactMap(\.account) }
         var failure: StoreError?

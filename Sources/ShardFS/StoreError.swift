@@ -1,6 +1,6 @@
 public import DurableFiles
 
-/// What went wrong, where, and what the caller may do about it. Two errors are equal when their codes are.
+/// An error of the store: what failed, where, and the code by which callers react. Errors with equal codes are equal.
 public struct StoreError: Error, Hashable, Sendable, CustomStringConvertible {
     /// The kind of failure. An open set: a later version may add codes.
     public struct Code: Hashable, Sendable, CustomStringConvertible {
@@ -11,11 +11,11 @@ public struct StoreError: Error, Hashable, Sendable, CustomStringConvertible {
         public static let notFound = Code("not found")
         /// The name is taken.
         public static let exists = Code("exists")
-        /// A mailbox, account or domain name that cannot be one.
+        /// An invalid mailbox, account or domain name.
         public static let invalidName = Code("invalid name")
-        /// A flag, UID, date or other argument that cannot be right; nothing was touched.
+        /// An invalid flag, UID, date or other argument; nothing was changed.
         public static let invalidArgument = Code("invalid argument")
-        /// The mailbox's 31 keywords are used up, or a name or message passes a stated limit.
+        /// The mailbox's 31 keywords are used up, or a name or message exceeds a stated limit.
         public static let limit = Code("limit")
         /// The account's quota would be exceeded; nothing was stored.
         public static let overQuota = Code("over quota")
@@ -23,28 +23,28 @@ public struct StoreError: Error, Hashable, Sendable, CustomStringConvertible {
         public static let busy = Code("busy")
         /// The mailbox was deleted, or replaced by another of the same name, since it was opened.
         public static let gone = Code("gone")
-        /// The mailbox refuses writes after a failed fsync until it is opened anew.
+        /// The mailbox refuses writes after a failed fsync until it is reopened.
         public static let needsReopen = Code("needs reopen")
-        /// The store or its file system takes no writes.
+        /// The store or its file system is read-only.
         public static let readOnly = Code("read-only")
-        /// The file system has no room (ENOSPC, EDQUOT).
+        /// The file system is full (ENOSPC, EDQUOT).
         public static let noSpace = Code("no space")
-        /// The last UID or mod-sequence has been given out.
+        /// The last UID, UIDVALIDITY or mod-sequence has been assigned.
         public static let exhausted = Code("exhausted")
         /// The store was written by a newer version of the program.
         public static let newerVersion = Code("newer version")
-        /// A file of the store is not what it must be (a directory where a file should be, for example).
+        /// A file of the store is invalid (a directory in place of a file, for example).
         public static let damaged = Code("damaged")
-        /// The operating system refused a call.
+        /// A system call failed.
         public static let system = Code("system")
         /// The operation is not allowed on this mailbox (deleting INBOX, for example).
         public static let notAllowed = Code("not allowed")
     }
 
     public let code: Code
-    /// One plain sentence for a person.
+    /// One plain sentence for people.
     public let message: String
-    /// The errno behind the failure, where there is one.
+    /// The errno behind the failure, if there is one.
     public let errno: Errno?
 
     public init(_ code: Code, _ message: String, errno: Errno? = nil) {

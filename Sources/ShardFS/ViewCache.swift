@@ -1,4 +1,4 @@
-/// Which mailbox a kept view is of.
+/// Identifies the mailbox of a cached view.
 public struct ViewCacheKey: Hashable, Sendable {
     public var storeID: String
     public var account: AccountAddress
@@ -11,17 +11,16 @@ public struct ViewCacheKey: Hashable, Sendable {
     }
 }
 
-/// A place outside of the store where a mailbox's view may be kept between two openings, in parts that mean nothing to
-/// whoever keeps them.
+/// A cache outside the store for mailbox views between two openings, stored in parts that are opaque to it.
 ///
-/// It may lose, forget or refuse anything at any time. What it gives back is checked against the store and used only
-/// where both agree; so it changes how long an opening takes and nothing else.
+/// It may lose, drop or refuse anything at any time. Loaded parts are checked against the store and used only if they
+/// agree, so the cache affects only the time an opening takes.
 public protocol ViewCache: Sendable {
-    /// Calls `body` with every part kept, as of one moment. The bytes are valid during the call only.
+    /// Calls `body` with every stored part of one consistent state. The bytes are valid only during the call.
     func load(_ key: ViewCacheKey, _ body: (_ part: UInt32, _ bytes: UnsafeRawBufferPointer) -> Void)
 
-    /// Keeps parts in the place of those of the same number and forgets others, all or none. It may wait until
-    /// what came before is written, so that little of it is in memory.
-    /// - Returns: false when nothing was taken.
+    /// Stores parts, replacing those of the same number, and drops the `forgetting` ones: all or none. It may wait
+    /// until earlier parts are written, to limit memory use.
+    /// - Returns: False if nothing was stored.
     func store(_ key: ViewCacheKey, _ parts: [(part: UInt32, bytes: [UInt8])], forgetting: [UInt32]) -> Bool
 }

@@ -1,10 +1,10 @@
-// What other processes do to annotations: seen by looking at the file, which each change replaces.
+// Annotation changes by other processes, found by comparing the file, which each change replaces.
 import DurableFiles
 
-/// The annotations of an account and its mailboxes at one moment, to be compared with another; their values are kept
-/// as hashes.
+/// A snapshot of the annotations of an account and its mailboxes, for comparison with another. Values are kept as
+/// hashes.
 public struct AnnotationState: Sendable {
-    /// An annotation that was set, changed or removed; of the account itself where there is no mailbox.
+    /// An annotation that was set, changed or removed; without a mailbox, one of the account itself.
     public struct Change: Hashable, Sendable {
         public var mailbox: MailboxName?
         public var entry: String
@@ -36,7 +36,7 @@ public struct AnnotationState: Sendable {
 }
 
 extension Account {
-    /// The annotations as they are; nil when nothing was written since `known`, which costs one look at a file.
+    /// Returns the current annotations; nil if nothing was written since `known`, which costs one stat(2).
     /// - Throws: `damaged`, `system`.
     public func annotationState(since known: AnnotationState? = nil) throws(StoreError) -> AnnotationState? {
         var state = AnnotationState()
@@ -48,14 +48,14 @@ extension Account {
             throw StoreError.system(error, "look at \(Annotations.fileName)")
         }
         if let known, known.stamp == state.stamp { return nil }
-        // A change between the two looks is seen again the next time, and is none then.
+        // A change between stat and read is reported by the next call as no change.
         for (subject, entries) in try context.annotations.all() {
             state.values[subject] = entries.mapValues(\.hashValue)
         }
         return state
     }
 
-    /// What has changed between two moments, mailboxes that are gone left out.
+    /// Returns the changes between two snapshots, except those of mailboxes that no longer exist.
     public func annotationChanges(
         from old: AnnotationState, to new: AnnotationState
     ) throws(StoreError) -> [AnnotationState.Change] {

@@ -1,29 +1,29 @@
 import DurableFiles
 import Primitives
 
-/// What annotations may take. RFC 5464 wants 10 of 1024 bytes at least.
+/// Limits of annotations. RFC 5464 requires at least 10 entries of 1024 bytes.
 public enum AnnotationLimits {
-    /// Of one mailbox, and of the account itself.
+    /// Entries of one mailbox, or of the account itself.
     public static let entries = 100
-    /// Bytes of one value.
+    /// Maximum size of one value in bytes.
     public static let valueSize = 32_768
-    /// Bytes of an entry's name.
+    /// Maximum length of an entry's name in bytes.
     public static let entryLength = 255
-    /// Bytes of all names and values of an account: each change writes them all.
+    /// Maximum size of all names and values of an account in bytes: each change writes them all.
     public static let total = 2_097_152
 }
 
 extension Account {
-    /// The annotations of a mailbox, or of the account itself. RFC 5464.
+    /// Returns the annotations of a mailbox, or of the account itself. RFC 5464.
     /// - Parameter name: nil for the account's own.
-    /// - Throws: `notFound`, `damaged`, and what opening a mailbox meets.
+    /// - Throws: `notFound`, `damaged`, and the errors of opening a mailbox.
     public func annotations(of name: MailboxName?) throws(StoreError) -> [String: [UInt8]] {
         try context.annotations.list(subject(name))
     }
 
-    /// Sets annotations, or removes them with nil: all of `changes` or none. Durable when it returns.
+    /// Sets annotations, or removes those whose value is nil: all of `changes` or none. Durable on return.
     ///
-    /// They follow the mailbox when it is renamed, and go with it when it is deleted.
+    /// They follow a renamed mailbox and are deleted with it.
     /// - Throws: `limit` beyond ``AnnotationLimits``; `notFound`, `damaged`, `busy`, `readOnly`, `noSpace`, `system`.
     public func annotate(
         _ name: MailboxName?, _ changes: [(entry: String, value: [UInt8]?)]
@@ -37,7 +37,7 @@ extension Account {
         return .mailbox(try mailbox(name).id)
     }
 
-    /// Drops the annotations of mailboxes that are gone for good.
+    /// Drops the annotations of mailboxes that have been removed for good.
     func purgeAnnotations() throws(StoreError) {
         guard try context.has(Annotations.fileName) else { return }
         try context.shapeLocked { () throws(StoreError) in
@@ -48,7 +48,7 @@ extension Account {
             }
             for path in try context.mailboxPaths() + deleted {
                 let name = "\(path)/\(MailboxStatus.fileName)"
-                // Whose id cannot be read may have some: then all stay.
+                // A mailbox with an unreadable id may have annotations, so all are kept.
                 guard let bytes = try? context.files.read(name, in: context.directory),
                     let status = try? MailboxStatus(parsing: bytes)
                 else { return }

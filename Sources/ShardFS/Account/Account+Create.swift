@@ -3,12 +3,12 @@ import Glibc
 import Primitives
 
 extension Account {
-    /// Makes a mailbox, and the levels above it that are missing; durable when it returns.
+    /// Creates a mailbox and any missing levels above it; durable on return.
     ///
-    /// A level that is there without messages (\Noselect) becomes a mailbox again.
-    /// - Parameter specialUse: RFC 6154's attribute with its backslash, `\Sent` for example.
-    /// - Throws: `exists`; `invalidArgument` for a use that there is not; `notAllowed` for one that another mailbox was
-    ///   given; `noSpace`, `busy`, `readOnly`, `system`.
+    /// An existing level without messages (\Noselect) becomes a mailbox again.
+    /// - Parameter specialUse: an attribute of RFC 6154 with its backslash, such as `\Sent`.
+    /// - Throws: `exists`; `invalidArgument` for an unknown use, or any use for INBOX; `notAllowed` for a use assigned
+    ///   to another mailbox; `noSpace`, `busy`, `readOnly`, `system`.
     public func create(_ name: MailboxName, specialUse: String? = nil) throws(StoreError) {
         try context.checkWritable()
         let use = specialUse.flatMap { SpecialUse(parsing: $0) }
@@ -29,18 +29,18 @@ extension Account {
 }
 
 extension AccountContext {
-    /// Runs `body` under the lock on the shape of the mailbox tree.
+    /// Runs `body` under the account's lock, which guards the shape of the mailbox tree.
     func shapeLocked<R>(_ body: () throws(StoreError) -> R) throws(StoreError) -> R {
         try system.files.hold(UIDValidityCounter.lockName, in: directory, until: deadline, body)
     }
 
-    /// Whether a mailbox of that name holds (or can hold) messages; false for a level without.
+    /// Whether a mailbox of that name can hold messages; false for a level without messages.
     func isSelectable(_ name: MailboxName) throws(StoreError) -> Bool {
         guard try directoryStatus(name.relativePath) != nil else { return false }
         return try holdsMailbox(name.relativePath)
     }
 
-    /// Makes the levels down to `name` that are missing, as mailboxes; a level that is there stays what it is.
+    /// Creates the missing levels down to `name` as mailboxes; existing levels are unchanged.
     func makeMissing(_ name: MailboxName) throws(StoreError) {
         var missing: [MailboxName] = []
         var level: MailboxName? = name
@@ -63,12 +63,12 @@ extension AccountContext {
         }
     }
 
-    /// One level, whose parents are there. The account's lock is held.
+    /// Creates one level, whose parents exist. The account's lock is held.
     func makeMailbox(_ name: MailboxName, specialUse: String?) throws(StoreError) {
         let path = name.relativePath
         let validity = try counter.nextUnderLock { () throws(StoreError) in try highestUIDValidity() }
         if try has(path) {
-            // A level without messages becomes a mailbox again; nobody recovers it while its files are made.
+            // A level without messages becomes a mailbox again; the locks keep others from recovering it meanwhile.
             if try isMarked(path) { try clearMarked(path) }
             return try treeLocked([path]) { () throws(StoreError) in
                 let fd = try doing("open \(path)") { () throws(Errno) in try system.openDirectory(directory, path) }
@@ -86,7 +86,7 @@ extension AccountContext {
             let fd = try doing("open \(hidden)") { () throws(Errno) in try system.openDirectory(directory, hidden) }
             defer { system.close(fd) }
             _ = try makeMailboxFiles(in: fd, uidValidity: validity, specialUse: specialUse)
-            // Directories cannot replace a directory that has something in it, so a plain rename is safe too.
+            // rename(2) never replaces a non-empty directory, so a plain rename is safe too.
             try doing("put the mailbox \(name) in place") { () throws(Errno) in
                 try system.rename(directory, hidden, directory, path, replacing: !can(.renameNoReplace))
             }
@@ -95,11 +95,11 @@ extension AccountContext {
             throw error
         }
         try syncDirectory(parent)
-        // The directory that holds `mailboxes` itself.
+        // The directory that holds `mailboxes`.
         try syncDirectory(parent.contains("/") ? String(parent[..<parent.lastIndex(of: "/")!]) : ".")
     }
 
-    /// Removes a directory that no name leads a user to, as far as it can.
+    /// Removes a directory that no mailbox name leads to, as far as possible.
     func removeTree(_ path: String) {
         for name in (try? system.files.names(directory, path)) ?? [] {
             let child = "\(path)/\(name)"

@@ -2,29 +2,30 @@ import DurableFiles
 import Glibc
 import Primitives
 
-/// A mailbox that waits in `.deleted/` until its retention ends.
+/// A deleted mailbox, kept in `.deleted/` until its retention ends.
 public struct DeletedMailbox: Hashable, Sendable {
-    /// Its directory's name in `.deleted/`: the mailbox's id, with a suffix when that was taken.
+    /// Its directory's name in `.deleted/`: the mailbox's id, with a suffix if that was taken.
     public var directory: String
-    /// The name that it had; nil when the note of it is missing.
+    /// The mailbox's name before the deletion; nil if the note of it is missing.
     public var name: MailboxName?
     /// Seconds since 1970 UTC.
     public var deletedAt: Int64
 }
 
 extension Account {
-    /// Deletes a mailbox with its messages, durably. It waits in `.deleted/` until its retention ends.
+    /// Deletes a mailbox with its messages, durably. It is kept in `.deleted/` until its retention ends.
     ///
-    /// One with mailboxes below it stays as a level without messages (\Noselect); such a level can be deleted when
-    /// nothing is below it any more (RFC 9051, 6.3.5). Whoever has the mailbox open gets `gone` from then on. After an
-    /// error or a kill the mailbox is whole or deleted, and the next change or listing of the tree does the rest.
+    /// A mailbox with others below it stays as a level without messages (\Noselect); such a level can be deleted once
+    /// nothing is below it any more (RFC 9051, 6.3.5). Users of the open mailbox get `gone` from then on. After an
+    /// error or a kill the mailbox is either complete or deleted, and the next change or listing of the tree finishes
+    /// the deletion.
     /// - Throws: `notAllowed` for INBOX and for a level that has others below it; `notFound`, `busy`, `readOnly`,
     ///   `noSpace`, `system`.
     public func delete(_ name: MailboxName) throws(StoreError) {
         try context.checkWritable()
         if name.isInbox { throw StoreError(.notAllowed, "INBOX cannot be deleted") }
         let path = name.relativePath
-        // Recovery may need a UIDVALIDITY and so the account's lock: the mailbox is opened before that is taken.
+        // Opened before the account's lock is taken, since recovery may need that lock for a UIDVALIDITY.
         let mailbox = try openForDelete(path)
         let gone = try context.shapeLocked { () throws(StoreError) -> Mailbox? in
             try context.finishDeletions()
@@ -42,13 +43,13 @@ extension Account {
         for mailbox in [mailbox, gone] {
             guard let mailbox else { continue }
             forget(mailbox)
-            // Its users look and find it gone.
+            // Its users check it and find it gone.
             mailbox.notify()
         }
         treeChanged()
     }
 
-    /// Nil for a mailbox that cannot be opened: it can be deleted all the same.
+    /// Opens a mailbox for deletion; nil if it cannot be opened, which does not prevent its deletion.
     private func openForDelete(_ path: String) throws(StoreError) -> Mailbox? {
         do { return try context.mailbox(path: path) } catch {
             if error.code == .busy { throw error }
@@ -56,7 +57,7 @@ extension Account {
         }
     }
 
-    /// What is in `.deleted/`, the latest first.
+    /// The mailboxes in `.deleted/`, the latest first.
     public func deletedMailboxes() throws(StoreError) -> [DeletedMailbox] {
         var found: [DeletedMailbox] = []
         for entry in try context.entries(in: AccountContext.deletedDirectory) {
@@ -67,13 +68,13 @@ extension Account {
             found.append(
                 DeletedMailbox(
                     directory: entry, name: (note?["name"]?.string).flatMap { try? MailboxName($0) },
-                    // The later of the two: one that was put here by hand keeps its old modification time.
+                    // The later of the two: a directory put here by hand keeps its old modification time.
                     deletedAt: max(status.modified, status.changed) / 1_000_000_000))
         }
         return found.sorted { ($1.deletedAt, $0.directory) < ($0.deletedAt, $1.directory) }
     }
 
-    /// Removes for good the deleted mailboxes that are past the store's retention; how many.
+    /// Permanently removes deleted mailboxes past the store's retention; returns their number.
     @discardableResult
     public func purgeDeleted() throws(StoreError) -> Int {
         try context.checkWritable()
@@ -94,10 +95,10 @@ extension AccountContext {
         if options.readOnly { throw StoreError(.readOnly, "the store was opened for reading only") }
     }
 
-    /// Seconds that what was expunged or deleted is kept.
+    /// Seconds for which expunged messages and deleted mailboxes are kept.
     var retentionSeconds: Int64 { Int64(max(0, min(options.expungeRetentionHours, 1 << 30))) * 3600 }
 
-    /// Nil when there is no directory of that name.
+    /// The status of a directory; nil if there is none at that path.
     func directoryStatus(_ path: String) throws(StoreError) -> FileStatus? {
         do {
             let status = try system.status(directory, path)

@@ -2,7 +2,7 @@ import DurableFiles
 import Glibc
 
 extension Account {
-    /// Removes temporary names that writers left when they were killed; how many.
+    /// Removes temporary names left by killed writers; returns their number.
     @discardableResult
     func sweepLeftovers() throws(StoreError) -> Int {
         var count = try sweep(".") { $0.hasPrefix(".") && $0.hasSuffix(".tmp") }
@@ -17,7 +17,8 @@ extension Account {
         try Leftovers.sweep(context.system, context.directory, directory, now: context.now, isTemporary)
     }
 
-    /// Removes for good the oldest expunged messages while those that wait are larger than the quota itself; how many.
+    /// Permanently removes the oldest expunged messages while all expunged ones together exceed the quota; returns
+    /// their number.
     @discardableResult
     func purgeBeyondQuota() throws(StoreError) -> Int {
         let limit = try context.quotaLimit.current.bytes
@@ -40,7 +41,7 @@ extension Account {
         for oldest in hours.sorted(by: { $0.hour < $1.hour }) {
             if waiting <= limit { break }
             do {
-                // The hour after it in the order of names.
+                // A name that sorts right after this hour.
                 count += try context.mailbox(path: oldest.path).purgeExpunged(before: oldest.hour + "0")
             } catch {
                 guard error.code == .notFound || error.code == .gone else { throw error }

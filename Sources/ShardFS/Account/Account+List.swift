@@ -1,34 +1,35 @@
 import Glibc
 import Primitives
 
-/// A level of the mailbox tree, as LIST shows it.
+/// A level of the mailbox tree in the answer to LIST.
 public struct MailboxListing: Hashable, Sendable {
     public var name: MailboxName
-    /// Whether it holds messages of its own; else it is there for what is below it (\Noselect).
+    /// Whether it can hold messages; otherwise it exists only for the levels below it (\Noselect).
     public var isSelectable: Bool
     public var hasChildren: Bool
-    /// At most one mailbox of an account has each.
+    /// Each use belongs to at most one mailbox of an account.
     public var specialUse: SpecialUse?
 }
 
 extension Account {
-    /// Every mailbox and level: INBOX and what is below it first, then by name, each level after the one above it.
+    /// Returns every mailbox and level: INBOX and everything below it first, then by name, each level after its parent.
     ///
-    /// Directories that no mailbox name leads to are passed over. Opens no mailbox.
-    /// - Throws: `busy` when the tree is being changed for longer than the configured wait, `system`.
+    /// Skips directories that no mailbox name leads to. Opens no mailbox.
+    /// - Throws: `busy` if the tree is being changed for longer than the configured wait; `system`.
     public func list() throws(StoreError) -> [MailboxListing] {
         if context.options.readOnly { return try context.listTree() }
-        // Without the lock, a tree that is renamed meanwhile could be missing from the answer.
+        // Without the lock, a tree renamed during the listing could be missing from it.
         return try context.shapeLocked { () throws(StoreError) in
             try context.finishDeletions()
             return try context.listTree()
         }
     }
 
-    /// Makes the mailboxes of a new account that are missing: INBOX, Sent, Drafts, Trash, Junk and Archive, the latter
-    /// five with their special use; one whose use another mailbox has is not made.
+    /// Creates the default mailboxes that a new account lacks: INBOX, Sent, Drafts, Trash, Junk and Archive, the last
+    /// five with their special use. One whose use belongs to another mailbox is not created.
     ///
-    /// Those that are made are subscribed to, except where every mailbox is so for want of a subscriptions.json.
+    /// The created ones are subscribed to, unless the account had mailboxes but no subscriptions.json, so that every
+    /// mailbox counts as subscribed.
     public func createDefaults() throws(StoreError) {
         let there = try list()
         let used = Set(there.compactMap(\.specialUse))
@@ -38,7 +39,7 @@ extension Account {
             if names.contains(name) { return }
             if let use, used.contains(use) { return }
             do { try create(name, specialUse: use?.description) } catch {
-                // Somebody else did.
+                // Created by somebody else meanwhile.
                 guard error.code == .exists else { throw error }
             }
             made.append(name)
@@ -50,8 +51,8 @@ extension Account {
         if try context.subscriptions.add(made, until: context.deadline) { treeChanged() }
     }
 
-    /// Gives a mailbox a special use, and takes it from the one that had it; nil for none, also where the name alone
-    /// would give one.
+    /// Assigns a special use to a mailbox, taking it from its previous holder; nil for no use, not even the default use
+    /// of its name.
     /// - Throws: `notFound`, `notAllowed` for INBOX, `busy`, `system`.
     public func setSpecialUse(_ use: SpecialUse?, of name: MailboxName) throws(StoreError) {
         try context.checkWritable()
@@ -61,7 +62,7 @@ extension Account {
         var before: Mailbox?
         if let use, let holder = try context.holder(of: use, except: name) { before = try mailbox(holder) }
         try context.shapeLocked { () throws(StoreError) in
-            // First the new, then the old: a kill in between leaves two, of which one is shown.
+            // The new one first: a kill in between leaves two, of which one is shown.
             _ = try target.updateStatus { (status) throws(StoreError) in status.specialUse = use?.description ?? "" }
             _ = try before?.updateStatus { (status) throws(StoreError) in status.specialUse = "" }
         }
@@ -70,7 +71,7 @@ extension Account {
 }
 
 extension AccountContext {
-    /// The tree as it is; exact under the account's lock.
+    /// Reads the tree from disk; exact under the account's lock.
     func listTree() throws(StoreError) -> [MailboxListing] {
         var found: [(listing: MailboxListing, stored: String?)] = []
         var open: [(index: Int?, path: String)] = [(nil, Self.below)]
@@ -96,7 +97,7 @@ extension AccountContext {
             else { continue }
             found[i].listing.specialUse = use
         }
-        // By name only where nothing is stored: an empty text stands for no use at all.
+        // By name only where nothing is stored: an empty text means no use at all.
         for i in found.indices where found[i].listing.isSelectable && found[i].stored == nil {
             guard let use = SpecialUse(defaultOf: found[i].listing.name), taken.insert(use).inserted else { continue }
             found[i].listing.specialUse = use
@@ -115,10 +116,10 @@ extension AccountContext {
 
     private static let useKey = Array(#""special_use""#.utf8)
 
-    /// The special use in status.json; one that cannot be read has none.
+    /// The special use in status.json; nil if there is none or the file cannot be read.
     private func storedUse(_ path: String) -> String? {
         guard let bytes = try? files.read("\(path)/\(MailboxStatus.fileName)", in: directory),
-            // Most have none, and looking is a hundred times faster than parsing.
+            // Most have none, and searching is a hundred times faster than parsing.
             Self.contains(bytes, Self.useKey)
         else { return nil }
         return (try? JSONValue.stored(bytes, name: MailboxStatus.fileName))?["special_use"]?.string
@@ -133,7 +134,7 @@ extension AccountContext {
         }
     }
 
-    /// The one mailbox, beside `name`, whose status.json has this use.
+    /// The mailbox other than `name` whose status.json has this use.
     func holder(of use: SpecialUse, except name: MailboxName) throws(StoreError) -> MailboxName? {
         for listing in try listTree() where listing.specialUse == use && listing.name != name {
             if storedUse(listing.name.relativePath).flatMap({ SpecialUse(parsing: $0) }) == use { return listing.name }

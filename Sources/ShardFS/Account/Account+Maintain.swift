@@ -1,8 +1,8 @@
 import DurableFiles
 
 extension Account {
-    /// The account's upkeep, to be run now and then: finishes deletions that were cut off, and removes for good what is
-    /// past its retention, deleted mailboxes and expunged messages, and what a killed creation left.
+    /// Periodic upkeep of the account: finishes interrupted deletions, and permanently removes deleted mailboxes and
+    /// expunged messages past their retention as well as the leftovers of killed writers.
     public func maintain() throws(StoreError) {
         try purgeDeleted()
         try purgeExpunged()
@@ -14,14 +14,14 @@ extension Account {
             for parent in try [AccountContext.below] + context.levels().map({ "\($0)/\(AccountContext.below)" }) {
                 for name in try context.files.names(context.directory, parent)
                 where name.hasPrefix(AccountContext.newPrefix) {
-                    // Creations hold the account's lock, so nobody works on it.
+                    // Creations hold the account's lock, so nobody is using it.
                     context.removeTree("\(parent)/\(name)")
                 }
             }
         }
     }
 
-    /// Removes for good the expunged messages of every mailbox that are past the store's retention; how many.
+    /// Permanently removes expunged messages past the store's retention from every mailbox; returns their number.
     @discardableResult
     public func purgeExpunged() throws(StoreError) -> Int {
         try context.checkWritable()
@@ -29,12 +29,12 @@ extension Account {
         var count = 0
         for path in try context.mailboxPaths() {
             let hours = try context.files.names(context.directory, "\(path)/\(ExpungedName.directory)")
-            // Few mailboxes have any: the others are not opened for it.
+            // Few mailboxes have any, so the others are not opened.
             guard hours.contains(where: { ExpungedName.isHour($0) && $0 < end }) else { continue }
             do {
                 count += try context.mailbox(path: path).purgeExpunged(before: end)
             } catch {
-                // Renamed or deleted meanwhile: the next run.
+                // Renamed or deleted meanwhile: left to the next run.
                 guard error.code == .notFound || error.code == .gone else { throw error }
             }
         }

@@ -1,25 +1,26 @@
-// Who is told of changes to the tree of mailboxes, to subscriptions and to annotations.
+// Observers of changes to the mailbox tree, subscriptions and annotations.
 import DurableFiles
 import Primitives
 
-/// Something that happened to an account beside its messages.
+/// A change of an account outside its messages.
 public enum AccountEvent: Sendable, Equatable {
-    /// Mailboxes were made, renamed or deleted, or subscriptions changed: ``Account/tree(maximumAge:)`` tells how it is.
+    /// Mailboxes were created, renamed or deleted, or subscriptions changed; ``Account/tree(maximumAge:)`` returns the
+    /// result.
     case tree
-    /// Annotations (RFC 5464) of a mailbox, or of the server where it is nil, were set or removed. `origin` is
-    /// whoever did it, by the number it gave.
+    /// Annotations (RFC 5464) of a mailbox, or of the server if it is nil, were set or removed. `origin` is the number
+    /// passed by whoever changed them.
     case metadata(mailbox: MailboxName?, entries: [String], origin: UInt64?)
 }
 
-/// An account's mailboxes and subscriptions at one moment.
+/// A snapshot of an account's mailboxes and subscriptions.
 public struct AccountTree: Sendable, Equatable {
     public struct Level: Sendable, Equatable {
         public var listing: MailboxListing
-        /// Stays the same when the mailbox is renamed.
+        /// Unchanged when the mailbox is renamed.
         public var identity: Identity?
     }
 
-    /// What a directory is known by for as long as it exists.
+    /// The identity of a directory for as long as it exists.
     public struct Identity: Sendable, Hashable {
         let file: FileIdentity
     }
@@ -33,15 +34,16 @@ public struct AccountTree: Sendable, Equatable {
 
 struct AccountObservers {
     var bodies: [UInt64: @Sendable (AccountEvent) -> Void] = [:]
-    /// The tree as it was last read while somebody observed, and when (monotonic nanoseconds).
+    /// The tree as last read while observed, and the time of reading (monotonic nanoseconds).
     var tree: (AccountTree, readAt: Int64)?
-    /// Changes of this process, so that what was read before one is not kept for what is behind it.
+    /// Counts this process's changes, so that a tree read before a change is not kept after it.
     var changes: UInt64 = 0
 }
 
 extension Account {
-    /// Calls `body` after every change by this process, on the thread that made it and under no lock; it must not
-    /// block. The observation ends with the token that it returns. What other processes do, ``tree(maximumAge:)`` shows.
+    /// Calls `body` after every change by this process, on the thread that made it and without any lock; it must not
+    /// block. The observation ends when the returned token is released. Changes by other processes show only in
+    /// ``tree(maximumAge:)``.
     public func observe(_ body: @escaping @Sendable (AccountEvent) -> Void) -> Observation {
         let key = SystemCalls.random(UInt64.self)
         observers.withLock { $0.bodies[key] = body }
@@ -55,9 +57,9 @@ extension Account {
         }
     }
 
-    /// The tree as it is, or as it was at most `maximumAge` nanoseconds ago for other processes' changes; this
-    /// process's are always in it.
-    /// - Throws: as ``list()``; subscriptions that cannot be read count as none.
+    /// Returns the tree. Changes by other processes may be missing for up to `maximumAge` nanoseconds; this process's
+    /// own are always included.
+    /// - Throws: the errors of ``list()``; subscriptions that cannot be read count as none.
     public func tree(maximumAge: UInt64) throws(StoreError) -> AccountTree {
         let now = Clocks.monotonic()
         let (known, changes) = observers.withLock { ($0.tree, $0.changes) }
@@ -75,7 +77,7 @@ extension Account {
         return made
     }
 
-    /// Tells observers that annotations changed; for whoever keeps them.
+    /// Reports changed annotations to observers; for the code that stores them.
     public func metadataChanged(mailbox: MailboxName?, entries: [String], by origin: UInt64? = nil) {
         notify(.metadata(mailbox: mailbox, entries: entries, origin: origin))
     }

@@ -3,16 +3,16 @@ import Glibc
 import Primitives
 
 extension Account {
-    /// Renames a mailbox and all below it, by one rename(2): at every instant the whole tree has the old name or the
-    /// new one. Missing levels above the new name are made. Durable when it returns.
+    /// Renames a mailbox and everything below it with one rename(2): at every instant the whole tree has either the old
+    /// name or the new one. Creates missing levels above the new name. Durable on return.
     ///
-    /// This process's users of the mailboxes follow; those of other processes get `gone` and look the name up again.
-    /// Subscriptions stay as they are (RFC 9051, 6.3.6).
+    /// Users of the mailboxes in this process follow the rename; those in other processes get `gone` and look the name
+    /// up again. Subscriptions are unchanged (RFC 9051, 6.3.6).
     ///
-    /// INBOX itself stays: its messages are moved to a new mailbox of the name, and what is below INBOX stays too.
-    /// That is no single step: when it is cut off, some messages have moved.
-    /// - Throws: `exists`; `notFound`; `notAllowed` for a new name below the old one; `limit` when a name below would
-    ///   become too long; `busy`, `readOnly`, `noSpace`, `system`.
+    /// INBOX itself stays: its messages move to a new mailbox of the given name, and everything below INBOX stays too.
+    /// This is not atomic: after an interruption, some messages have moved.
+    /// - Throws: `exists`; `notFound`; `notAllowed` for a new name below the old one; `limit` if a name below would
+    ///   become too long or too deep; `busy`, `readOnly`, `noSpace`, `system`.
     public func rename(_ old: MailboxName, to new: MailboxName) throws(StoreError) {
         try context.checkWritable()
         if old.isInbox { return try renameInbox(to: new) }
@@ -32,7 +32,7 @@ extension Account {
         do throws(StoreError) {
             try context.annotations.copy(from: .mailbox(inbox.id), to: .mailbox(target.id), until: context.deadline)
         } catch {
-            // No room for them twice: they stay with INBOX (RFC 5464, 4.1).
+            // No room for a second copy: they stay with INBOX (RFC 5464, 4.1).
             if error.code != .limit { throw error }
         }
         var uids: [UID] = []
@@ -42,10 +42,10 @@ extension Account {
 }
 
 extension AccountContext {
-    /// The account's lock is held.
+    /// Renames a tree under the account's lock, which the caller holds.
     ///
-    /// UIDVALIDITY stays with the mailboxes. No two mailboxes of an account, those that are gone included, ever have
-    /// the same value: so whoever knew another mailbox by the new name sees that this is not it.
+    /// Mailboxes keep their UIDVALIDITY. No two mailboxes of an account, past ones included, ever share a value, so a
+    /// client that knew another mailbox by the new name sees that this is a different one.
     fileprivate func renameTree(_ old: MailboxName, _ new: MailboxName) throws(StoreError) {
         let from = old.relativePath
         let to = new.relativePath
@@ -53,7 +53,7 @@ extension AccountContext {
         var replacing = !can(.renameNoReplace)
         let isTaken = try has(to)
         if isTaken || old == new {
-            // Where a file system does not tell letter case, both may be one directory.
+            // On a case-insensitive file system both may be one directory.
             guard old != new, try directoryStatus(to)?.identity == source.identity else {
                 throw StoreError(.exists, "the mailbox \(new) exists already")
             }
@@ -67,7 +67,7 @@ extension AccountContext {
         do { try system.makeDirectory(directory, targetParent) } catch .exists {} catch {
             throw StoreError.system(error, "make \(targetParent)")
         }
-        // Whoever made it may have died before this.
+        // Its creator may have died before this sync.
         try syncDirectory(Self.parent(of: targetParent))
         try treeLocked(mailboxes) { () throws(StoreError) in
             try doing("rename \(old) to \(new)") { () throws(Errno) in
@@ -79,7 +79,7 @@ extension AccountContext {
         try syncDirectory(Self.parent(of: from))
     }
 
-    /// Tells the open mailboxes of a tree where they are now.
+    /// Updates the paths of the open mailboxes in a renamed tree.
     private func follow(_ from: String, _ to: String) {
         for mailbox in open.withLock({ $0.values.compactMap(\.mailbox) }) {
             let path = mailbox.path
@@ -87,13 +87,13 @@ extension AccountContext {
         }
     }
 
-    /// A level below that the new name would make too long or too deep could not be reached any more.
+    /// Throws `limit` for a level below whose new name would be too long or too deep to be reached.
     private func checkFits(
         _ path: String, _ from: String, _ old: MailboxName, _ new: MailboxName
     ) throws(StoreError) {
         var name = old
         for (i, part) in path.utf8.dropFirst(from.utf8.count + 1).split(separator: 0x2F).enumerated() where i % 2 == 1 {
-            // What no name leads to now may stay so.
+            // Directories that no name leads to may stay so.
             guard let next = MailboxName(directoryName: part, in: name) else { return }
             name = next
         }

@@ -1,17 +1,16 @@
 extension Account {
-    /// The mailboxes that the user has subscribed to. Names of mailboxes that do not exist stay until unsubscribed
-    /// (RFC 9051, 6.3.7).
+    /// Returns the mailboxes that the user has subscribed to. Names of missing mailboxes stay until unsubscribed (RFC
+    /// 9051, 6.3.7).
     ///
-    /// Without a subscriptions.json, as in a store whose user has never chosen, every mailbox counts as subscribed;
-    /// the first change writes that list down. A new account's default mailboxes are subscribed to as they are made,
-    /// others are not.
-    /// - Throws: `damaged` when the file cannot be understood.
+    /// Without a subscriptions.json, as in a store whose user has never chosen, every mailbox counts as subscribed; the
+    /// first change stores that list. A new account's default mailboxes are subscribed to on creation, others are not.
+    /// - Throws: `damaged` if the file cannot be parsed.
     public func subscriptions() throws(StoreError) -> [MailboxName] {
         if let stored = try context.subscriptions.stored() { return stored }
         return try list().filter(\.isSelectable).map(\.name)
     }
 
-    /// Subscribes; the mailbox need not exist. Durable when it returns.
+    /// Subscribes to a mailbox, which need not exist. Durable on return.
     /// - Throws: `limit` at 10,000 names, `damaged`, `busy`, `readOnly`, `system`.
     public func subscribe(_ name: MailboxName) throws(StoreError) {
         try context.checkWritable()
@@ -20,7 +19,7 @@ extension Account {
         }
     }
 
-    /// Ends a subscription, or does nothing when there is none.
+    /// Ends a subscription; does nothing if there is none.
     public func unsubscribe(_ name: MailboxName) throws(StoreError) {
         try context.checkWritable()
         if try context.subscriptions.remove(name, until: context.deadline, initial: context.implicitSubscriptions) {

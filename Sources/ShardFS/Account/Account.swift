@@ -2,12 +2,12 @@ import DurableFiles
 import Glibc
 import Primitives
 
-/// A user's mail: the tree of mailboxes, subscriptions and quota. Every method may be called from any thread and
-/// blocks for the time of its system calls.
+/// A user's mail: the mailbox tree, subscriptions and quota. Every method may be called from any thread and blocks for
+/// its system calls.
 public final class Account: Sendable {
     public let address: AccountAddress
     let context: AccountContext
-    /// Kept open though nobody uses them, most recent last.
+    /// Idle mailboxes kept open, most recently used last.
     private let recent = Locked<[Mailbox]>([])
     let observers = Locked(AccountObservers())
 
@@ -16,15 +16,15 @@ public final class Account: Sendable {
         self.context = context
     }
 
-    /// The mailbox of that name; all users of one process share the object.
-    /// - Throws: `notFound`, and what opening meets.
+    /// Opens the mailbox of that name; all users in one process share the object.
+    /// - Throws: `notFound`, and the errors of opening it.
     public func mailbox(_ name: MailboxName) throws(StoreError) -> Mailbox {
         let mailbox = try context.mailbox(path: name.relativePath)
         keep(mailbox)
         return mailbox
     }
 
-    /// Lets go of a mailbox that is gone.
+    /// Stops keeping a deleted mailbox open.
     func forget(_ mailbox: Mailbox) { recent.withLock { list in list.removeAll { $0 === mailbox } } }
 
     private func keep(_ mailbox: Mailbox) {
@@ -40,12 +40,12 @@ public final class Account: Sendable {
         for mailbox in evicted { mailbox.storeView() }
     }
 
-    /// Keeps the views of open mailboxes that changed since, so that the next opening is quick after any end.
+    /// Stores the changed views of open mailboxes, so that the next opening is quick even after a crash.
     func keepViews() {
         for mailbox in recent.withLock({ $0 }) { mailbox.keepView() }
     }
 
-    /// What is used, and what may be. Counts anew when the ledger is not exact.
+    /// Returns the quota usage and limits. Recounts first if the ledger is not exact, unless the store is read-only.
     public func quota() throws(StoreError) -> (bytes: UInt64, messages: UInt64, limits: QuotaLimits) {
         var usage = try context.ledger.usage()
         if !usage.isExact, !context.options.readOnly {
@@ -55,7 +55,7 @@ public final class Account: Sendable {
         return (usage.bytes, usage.messages, try context.quotaLimit.current)
     }
 
-    /// Whether messages of `size` bytes together would fit now. A hint: only an append decides.
+    /// Whether messages of `size` bytes in total would fit now. Only a hint: the append decides.
     public func hasRoom(for size: UInt64, messages: Int = 1) throws(StoreError) -> Bool {
         let now = try quota()
         let (bytes, count) = (
@@ -65,7 +65,7 @@ public final class Account: Sendable {
             bytes: bytes.overflow ? .max : bytes.partialValue, messages: count.overflow ? .max : count.partialValue)
     }
 
-    /// Marks every open mailbox and the ledger as closed in good order, and lets go of them.
+    /// Marks every open mailbox and the ledger as cleanly closed, and releases them.
     public func close() throws(StoreError) {
         let open = recent.withLock { list in
             defer { list = [] }
@@ -82,7 +82,7 @@ struct WeakMailbox: Sendable {
 }
 
 extension AccountContext {
-    /// The open mailbox at a path below the account's directory.
+    /// Returns the open mailbox at a path below the account's directory, opening it if necessary.
     func mailbox(path: String) throws(StoreError) -> Mailbox {
         let status: FileStatus
         do { status = try system.status(directory, path) } catch .notFound {
@@ -91,7 +91,7 @@ extension AccountContext {
             throw StoreError.system(error, "look at \(path)")
         }
         if let known = open.withLock({ $0[status.identity]?.mailbox }), !known.isBroken, leads(path, to: known) {
-            // The directory is the same one, wherever it was before.
+            // The same directory, perhaps moved since.
             let before = known.path
             if before != path, (try? system.status(directory, before))?.identity != status.identity {
                 known.moved(to: path)
@@ -107,14 +107,15 @@ extension AccountContext {
         }
     }
 
-    /// Every mailbox of the account that has messages of its own: paths below the account's directory.
+    /// The paths, below the account's directory, of all mailboxes that can hold messages.
     func mailboxPaths() throws(StoreError) -> [String] {
         try mailboxes(among: levels())
     }
 
-    /// Counts the account's messages anew. No lock of it may be held.
+    /// Recounts the account's quota usage. None of its locks may be held.
     func recountQuota() throws(StoreError) {
-        // Recovery of one may need a UIDVALIDITY and so the account's lock: opened, and kept so, before that is taken.
+        // Opened, and kept open, before the account's lock is taken, since recovery may need that lock for a
+        // UIDVALIDITY.
         var ready: [Mailbox] = []
         for path in try mailboxPaths() { ready.append(try mailbox(path: path)) }
         defer { withExtendedLifetime(ready) {} }
@@ -136,7 +137,7 @@ extension AccountContext {
         }
     }
 
-    /// Runs `body` with all of `mailboxes`, which are in the order of their ids, locked exclusively.
+    /// Runs `body` with all of `mailboxes`, sorted by id, locked exclusively.
     static func lockedAll<R>(
         _ mailboxes: ArraySlice<Mailbox>, _ body: () throws(StoreError) -> R
     ) throws(StoreError) -> R {
@@ -146,7 +147,7 @@ extension AccountContext {
         }
     }
 
-    /// The next UIDVALIDITY of the account, durably taken.
+    /// Takes the account's next UIDVALIDITY, durably.
     func nextUIDValidity() throws(StoreError) -> UInt32 {
         try counter.next(until: deadline) { () throws(StoreError) in try highestUIDValidity() }
     }
@@ -158,7 +159,7 @@ extension AccountContext {
 
     /// The highest UIDVALIDITY found in the account, deleted mailboxes included; 0 for none.
     func highestUIDValidity() throws(StoreError) -> UInt32 {
-        // Levels whose deletion was cut off may still have status.json.
+        // Levels of an interrupted deletion may still have a status.json.
         var paths = try levels()
         for name in try system.files.names(directory, ".deleted") { paths.append(".deleted/\(name)") }
         var highest: UInt32 = 0
@@ -170,7 +171,7 @@ extension AccountContext {
                 throw StoreError.system(error, "open \(path)")
             }
             defer { system.close(fd) }
-            // What means nothing has no value; what cannot be read may have the highest.
+            // A damaged file has no value; one that could not be read may hold the highest, so that error is thrown.
             do {
                 highest = max(highest, try LogFile.open(system, in: fd, readOnly: true)?.openedHeader.uidValidity ?? 0)
             } catch {
@@ -188,7 +189,8 @@ extension AccountContext {
         return highest
     }
 
-    /// Fills a fresh directory with the files of an empty mailbox; durable, but for the directory's own name.
+    /// Creates the files of an empty mailbox in a new directory and returns the mailbox id. Durable except for the
+    /// directory's own name.
     func makeMailboxFiles(in fd: Int32, uidValidity: UInt32, specialUse: String?) throws(StoreError) -> String {
         var status = MailboxStatus()
         status.uidValidity = uidValidity

@@ -2,25 +2,25 @@ import DurableFiles
 import Glibc
 import Primitives
 
-/// What every mailbox of an account shares: the account's directory, its quota, the store's options.
+/// The state shared by all mailboxes of an account: the account's directory, its quota, the store's options.
 final class AccountContext: Sendable {
     let system: SystemCalls
     let files: StoreFiles
     let options: StoreOptions
     let capabilities: Set<Capability>
-    /// `domains/{domain}/users/{user}`.
+    /// The descriptor of `domains/{domain}/users/{user}`.
     let directory: Int32
-    /// For messages.
+    /// The account's name in error messages.
     let name: String
     let storeID: String
     let bootID: String
     let ledger: QuotaLedger
     let quotaLimit: QuotaLimit
     let tokens: TokenSource
-    /// Mailboxes of this account that this process has open, by their directory.
+    /// This process's open mailboxes of the account, by directory.
     let open = Locked<[FileIdentity: WeakMailbox]>([:])
     private let quotaPrepared = Locked(false)
-    /// Directories from the account's up to the store's root, not synced by this process yet.
+    /// Whether this process has synced the directories from the account's up to the store's root.
     private let ancestorsSynced = Locked(false)
 
     init(
@@ -42,15 +42,15 @@ final class AccountContext: Sendable {
         quotaLimit = QuotaLimit(system: system, directory: directory)
     }
 
-    /// Once in this process: a ledger that is not exact is counted before the first message, not in the midst of it.
-    /// No lock of the account may be held.
+    /// Recounts an inexact ledger once per process, before the first message rather than in the middle of one. No lock
+    /// of the account may be held.
     func prepareQuota() throws(StoreError) {
         if quotaPrepared.withLock({ $0 }) { return }
         if try quotaLimit.current != .none, try !ledger.usage().isExact { try recountQuota() }
         quotaPrepared.withLock { $0 = true }
     }
 
-    /// Counts bytes and messages if the account's quota has room for them.
+    /// Reserves quota for bytes and messages if there is room.
     func reserve(bytes: UInt64, messages: Int) throws(StoreError) -> QuotaLedger.Outcome {
         try ledger.reserve(bytes: bytes, messages: messages, limits: quotaLimit.current)
     }
@@ -61,7 +61,7 @@ final class AccountContext: Sendable {
     var deadline: Int64 { Clocks.monotonic() + Int64(max(0, min(options.lockWait, 3600)) * 1e9) }
     func can(_ capability: Capability) -> Bool { capabilities.contains(capability) }
 
-    /// Makes the account's own path durable once: account, `users`, domain, `domains`, root.
+    /// Makes the account's own path durable, once: account, `users`, domain, `domains`, root.
     func syncAncestors() throws(StoreError) {
         if ancestorsSynced.withLock({ $0 }) { return }
         var path = "."
@@ -72,7 +72,7 @@ final class AccountContext: Sendable {
         ancestorsSynced.withLock { $0 = true }
     }
 
-    /// fsync of a directory below (or above) the account's.
+    /// Syncs a directory below (or above) the account's.
     func syncDirectory(_ path: String) throws(StoreError) {
         let fd = try doing("open \(path) of \(name)") { () throws(Errno) in
             try system.open(directory, path, O_RDONLY | O_DIRECTORY)
@@ -82,16 +82,16 @@ final class AccountContext: Sendable {
     }
 }
 
-/// Tokens for log records: a random nonce of this process and a counter.
+/// Generates tokens for log records: a random nonce of this process and a counter.
 final class TokenSource: Sendable {
     private let next = Locked(UInt64(SystemCalls.random(UInt32.self)) << 32)
 
     func take() -> UInt64 { take(1) }
 
-    /// The first of `count` tokens that follow each other.
+    /// Returns the first of `count` consecutive tokens.
     func take(_ count: Int) -> UInt64 {
         next.withLock { n in
-            // The counter wraps inside its half, so that the nonce stays.
+            // The counter wraps within its half, leaving the nonce unchanged.
             let nonce = n & 0xFFFF_FFFF_0000_0000
             let counter = UInt32(truncatingIfNeeded: n)
             n = nonce | UInt64(counter &+ UInt32(truncatingIfNeeded: count))
@@ -99,7 +99,7 @@ final class TokenSource: Sendable {
         }
     }
 
-    /// Gives records that are written together tokens that follow each other.
+    /// Gives consecutive tokens to records that are written together.
     func number(_ records: inout [LogRecord]) {
         let first = take(records.count)
         for i in records.indices { records[i].token = first &+ UInt64(i) }

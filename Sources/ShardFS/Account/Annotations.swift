@@ -2,10 +2,10 @@ import DurableFiles
 import FoundationEssentials
 import Primitives
 
-/// What a user has noted about mailboxes and the account: `metadata.json`. RFC 5464.
+/// A user's annotations of mailboxes and of the account: `metadata.json`. RFC 5464.
 ///
-/// `{"account": {entry: value}, "mailboxes": {mailbox id: {entry: value}}}`. A value is a text, or `{"base64": …}` where
-/// its bytes are no UTF-8. Other keys, and what has another form, are kept.
+/// `{"account": {entry: value}, "mailboxes": {mailbox id: {entry: value}}}`. A value is a string, or `{"base64": …}` if
+/// its bytes are not UTF-8. Other keys, and values of any other form, are preserved.
 struct Annotations: Sendable {
     static let fileName = "metadata.json"
 
@@ -13,20 +13,21 @@ struct Annotations: Sendable {
     /// The account's directory.
     let directory: Int32
 
-    /// Where an annotation belongs.
+    /// The owner of an annotation.
     enum Subject: Hashable, Sendable {
         case account
-        /// By the mailbox's id, so that a new mailbox of an old name has none of the old one's.
+        /// By the mailbox's id, so that a new mailbox does not inherit the annotations of an old one of the same name.
         case mailbox(String)
     }
 
-    /// - Throws: `damaged` when the file cannot be understood.
+    /// The annotations of one subject.
+    /// - Throws: `damaged` if the file cannot be parsed.
     func list(_ subject: Subject) throws(StoreError) -> [String: [UInt8]] {
         Self.entries(of: subject, in: try load()).compactMapValues(Self.bytes)
     }
 
-    /// Those of all subjects.
-    /// - Throws: as ``list(_:)``.
+    /// The annotations of all subjects.
+    /// - Throws: the errors of ``list(_:)``.
     func all() throws(StoreError) -> [Subject: [String: [UInt8]]] {
         let document = try load()
         var found: [Subject: [String: [UInt8]]] = [:]
@@ -37,7 +38,7 @@ struct Annotations: Sendable {
         return found
     }
 
-    /// Sets and removes, all or nothing; durable when it returns.
+    /// Sets and removes annotations, all or none; durable on return.
     /// - Parameter deadline: for the account's lock, monotonic nanoseconds.
     /// - Throws: `limit`, `damaged`.
     func change(
@@ -60,14 +61,14 @@ struct Annotations: Sendable {
         }
     }
 
-    /// Gives `target` what `source` has.
+    /// Copies the annotations of `source` to `target`.
     func copy(from source: Subject, to target: Subject, until deadline: Int64) throws(StoreError) {
         let entries = try list(source)
         guard !entries.isEmpty else { return }
         try change(target, entries.map { ($0.key, $0.value) }, until: deadline)
     }
 
-    /// Drops those of mailboxes that are not among `ids`. The account's lock is held.
+    /// Drops the annotations of mailboxes that are not among `ids`. The account's lock is held.
     func keep(_ ids: Set<String>) throws(StoreError) {
         var document = try load()
         guard let mailboxes = document["mailboxes"]?.object else { return }
@@ -141,7 +142,7 @@ struct Annotations: Sendable {
         return .object(["base64": .string(Data(bytes).base64EncodedString())])
     }
 
-    /// Nil for what is no value.
+    /// The bytes of a stored value; nil if it has any other form.
     private static func bytes(_ value: JSONValue) -> [UInt8]? {
         if let text = value.string { return Array(text.utf8) }
         return value["base64"]?.string.flatMap { Data(base64Encoded: $0) }.map { Array($0) }

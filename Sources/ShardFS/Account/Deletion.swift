@@ -2,25 +2,25 @@ import DurableFiles
 import Glibc
 import Primitives
 
-// How a mailbox leaves the tree. The account's lock is held in all of this file.
+// Deletion of mailboxes. The account's lock is held throughout this file.
 //
-// While a deletion is under way there is a directory `.deleted/.{id}`: from before its commit, or made by it, until the
-// quota has been given back; then it becomes `.deleted/{id}`. A hidden directory there tells the next holder of the
-// account's lock that a deletion was cut off: what is left of it is done, and the quota is counted anew.
+// A deletion in progress has a directory `.deleted/.{id}`, created before its commit or by it, until its quota has been
+// released; then the directory becomes `.deleted/{id}`. A hidden directory there shows the next holder of the account's
+// lock that a deletion was interrupted: it finishes the deletion, and the quota is recounted.
 //
-// Without mailboxes below, the commit is the rename of the mailbox's directory to `.deleted/.{id}`.
-// With mailboxes below, the directory stays, and the commit is the rename of changes.log to `.deleting.log` in it: from
-// then on every taker of the mailbox's lock finds no log, and so learns that the mailbox is gone (status.json, which a
-// writer does not look at, would not tell it). All else is moved to `.deleted/.{id}`, the marked log last, durably in
-// that order: a directory without the mark holds all of the mailbox or nothing of it.
+// Without mailboxes below, the commit is the rename of the mailbox's directory to `.deleted/.{id}`. With mailboxes
+// below, the directory stays, and the commit is the rename of changes.log to `.deleting.log` in it: from then on every
+// taker of the mailbox's lock finds no log, and so learns that the mailbox is gone (status.json would not show it,
+// since writers do not read it). Everything else is moved to `.deleted/.{id}`, the marked log last, durably in that
+// order: a directory without the mark holds either all of the mailbox or none of it.
 
 extension AccountContext {
     static let deletedDirectory = ".deleted"
-    /// In a deleted mailbox: the name that it had and when it was deleted.
+    /// In a deleted mailbox: its former name and the time of its deletion.
     static let deletedNote = "deleted.json"
 
     /// Deletes the mailbox at `path`.
-    /// - Parameter mailbox: the same, open; nil when it cannot be opened, so that what it used is not known.
+    /// - Parameter mailbox: the open mailbox; nil if it cannot be opened, so that its usage is unknown.
     func deleteMailbox(_ name: MailboxName, _ path: String, _ mailbox: Mailbox?) throws(StoreError) {
         try makeDeletedDirectory()
         let stage = Self.stage(mailbox?.id ?? MailboxStatus.randomID())
@@ -43,7 +43,7 @@ extension AccountContext {
         try finish(stage, name)
     }
 
-    /// Removes a level that holds no messages, and nothing below it.
+    /// Removes a level without messages that has nothing below it.
     func deleteLevel(_ name: MailboxName, _ path: String) throws(StoreError) {
         if try hasBelow(path) {
             // RFC 9051, 6.3.5.
@@ -57,7 +57,7 @@ extension AccountContext {
         try finish(stage, name)
     }
 
-    /// Does what deletions that were cut off have left undone.
+    /// Finishes interrupted deletions.
     func finishDeletions() throws(StoreError) {
         let staged = try stages()
         guard !staged.isEmpty else { return }
@@ -69,7 +69,7 @@ extension AccountContext {
         for stage in try stages() { try finish(stage, nil) }
     }
 
-    /// Moves what is left of a deleted mailbox out of its directory.
+    /// Moves the remains of a deleted mailbox out of its directory.
     func clearMarked(_ path: String, into known: String? = nil) throws(StoreError) {
         let stage = known ?? Self.stage(MailboxStatus.randomID())
         if known == nil {
@@ -80,7 +80,7 @@ extension AccountContext {
         try treeLocked([path]) { () throws(StoreError) in try moveRest(path, stage) }
     }
 
-    /// Whether the directory holds a mailbox whose deletion was committed.
+    /// Whether the directory holds a mailbox with a committed deletion.
     func isMarked(_ path: String) throws(StoreError) -> Bool {
         guard try has("\(path)/\(Self.deletionMark)") else { return false }
         return try !has("\(path)/\(LogFile.fileName)")
@@ -115,7 +115,7 @@ extension AccountContext {
         try mailbox.locked(exclusive: true) { () throws(StoreError) in try body(mailbox.used()) }
     }
 
-    /// After the commit: a kill before it leaves a count that is too high, and the stage that tells of it.
+    /// Called after the commit: a kill in between leaves a count that is too high, and the stage that shows it.
     private func release(_ used: (bytes: UInt64, messages: Int)?) throws(StoreError) {
         if let used { try ledger.release(bytes: used.bytes, messages: used.messages) }
     }
@@ -125,7 +125,7 @@ extension AccountContext {
         do {
             try system.rename(directory, "\(path)/\(LogFile.fileName)", directory, mark, replacing: true)
         } catch .notFound {
-            // No log to mark: one that holds nothing.
+            // No log to mark: create an empty one.
             system.close(
                 try doing("make \(mark)") { () throws(Errno) in
                     try system.open(directory, mark, O_RDWR | O_CREAT | O_NOFOLLOW)
@@ -137,7 +137,8 @@ extension AccountContext {
     }
 
     private func moveRest(_ path: String, _ stage: String) throws(StoreError) {
-        // Ceilings and keywords are written without the mailbox's lock: none may put a new status.json here.
+        // Ceilings and keywords are written without the mailbox's lock, so their own lock must keep a new status.json
+        // out.
         try system.files.hold("\(path)/\(Mailbox.statusLockName)", in: directory, until: deadline) {
             () throws(StoreError) in
             for name in try system.files.names(directory, path)
@@ -153,14 +154,14 @@ extension AccountContext {
     }
 
     private func moveAway(_ path: String, _ stage: String) throws(StoreError) {
-        // A directory never replaces one that has something in it, so a plain rename is safe too.
+        // rename(2) never replaces a non-empty directory, so a plain rename is safe too.
         try doing("delete \(path)") { () throws(Errno) in
             try system.rename(directory, path, directory, stage, replacing: !can(.renameNoReplace))
         }
     }
 
-    /// A rename that never replaces: a name that is taken gets a suffix. Under the account's lock nobody takes it
-    /// between the look and the rename.
+    /// Renames without ever replacing: a taken name gets a suffix. Under the account's lock nobody takes it between
+    /// check and rename.
     private func moveAside(_ from: String, to: String) throws(StoreError) {
         var target = to
         var suffix = 1
@@ -173,7 +174,7 @@ extension AccountContext {
         }
     }
 
-    /// The last step: from here on only the retention counts.
+    /// The last step: from here on only the retention matters.
     private func finish(_ stage: String, _ name: MailboxName?) throws(StoreError) {
         guard let slash = stage.lastIndex(of: "/") else { return }
         if try isShell(stage) { return removeTree(stage) }
@@ -183,14 +184,14 @@ extension AccountContext {
             let note = JSONValue.object(["name": .string(name.description), "deleted_at": .integer(now)])
             try files.publish(note.storable(), as: Self.deletedNote, in: fd)
         }
-        // Not every file system stamps a directory that is renamed.
+        // Not every file system updates the times of a renamed directory.
         try doing("stamp \(stage)") { () throws(Errno) in try system.setModified(fd, now) }
         let id = stage[slash...].dropFirst(2)
         try moveAside(stage, to: "\(Self.deletedDirectory)/\(id.isEmpty ? "unnamed" : id)")
         try syncDirectory(Self.deletedDirectory)
     }
 
-    /// Whether a directory has nothing that anybody could miss.
+    /// Whether a directory holds nothing worth keeping.
     private func isShell(_ path: String) throws(StoreError) -> Bool {
         for name in try system.files.names(directory, path) where !Self.fixtures.contains(name) {
             if name == StagingArea.directoryName { continue }
@@ -201,7 +202,7 @@ extension AccountContext {
 }
 
 extension Mailbox {
-    /// What the messages count for in the account's quota. Exclusive lock.
+    /// The messages' share of the account's quota. Exclusive lock.
     func used() -> (bytes: UInt64, messages: Int) {
         let list = state.withLock { $0.view.list }
         return (list.totals.octets, list.count)

@@ -2,22 +2,22 @@ import DurableFiles
 import Glibc
 import Primitives
 
-// The levels of an account's mailbox tree on disk: directories `mailboxes/*/mailboxes/*`. A level that holds no
-// messages of its own is \Noselect.
+// The levels of an account's mailbox tree on disk: directories `mailboxes/*/mailboxes/*`. A level that cannot hold
+// messages is \Noselect.
 
 extension AccountContext {
-    /// The log of a mailbox that was deleted while others stand below it, until the rest of it has been moved away.
-    /// That the log has this name is the deletion's commit.
+    /// The log of a deleted mailbox with others below it, until the rest of the mailbox has been moved away. Renaming
+    /// the log to this name is the deletion's commit.
     static let deletionMark = ".deleting.log"
-    /// What stays in a directory that holds no messages: locks are never renamed or removed under their takers.
+    /// The files that stay in a directory without messages: locks are never renamed or removed under their takers.
     static let fixtures: Set<String> = [MailboxLocks.gateName, MailboxLocks.lockName, Mailbox.statusLockName]
     static let below = "mailboxes"
-    /// Mailboxes in the making, below `mailboxes`.
+    /// Mailboxes being created, below `mailboxes`.
     static let newPrefix = ".new."
 
-    /// Whether the directory at `path` is a mailbox, one whose status.json and log were lost included.
+    /// Whether the directory at `path` is a mailbox, even one whose status.json and log were lost.
     func holdsMailbox(_ path: String) throws(StoreError) -> Bool {
-        // Every mailbox that was ever opened has a log, and no deleted one.
+        // Every mailbox that was ever opened has a log; a deleted one never has.
         if try has("\(path)/\(LogFile.fileName)") { return true }
         if try has("\(path)/\(Self.deletionMark)") { return false }
         if try has("\(path)/\(MailboxStatus.fileName)") { return true }
@@ -30,7 +30,7 @@ extension AccountContext {
         return found
     }
 
-    /// Every level, parents first: paths below the account's directory.
+    /// All levels, parents first, as paths below the account's directory.
     func levels(below path: String? = nil) throws(StoreError) -> [String] {
         var found: [String] = []
         var open = [path.map { "\($0)/\(Self.below)" } ?? Self.below]
@@ -43,12 +43,12 @@ extension AccountContext {
         return found
     }
 
-    /// The directories in `parent` that are not hidden; none when it does not exist.
+    /// The paths of the non-hidden directories in `parent`; empty if it does not exist.
     private func directories(in parent: String) throws(StoreError) -> [String] {
         try entries(in: parent).map { "\(parent)/\($0)" }
     }
 
-    /// The names of the directories in `parent` that are not hidden; none when it does not exist.
+    /// The names of the non-hidden directories in `parent`; empty if it does not exist.
     func entries(in parent: String) throws(StoreError) -> [String] {
         var found: [String] = []
         var unknown: [String] = []
@@ -69,7 +69,7 @@ extension AccountContext {
         return found
     }
 
-    /// Whether anything stands below a level, a directory that no mailbox name leads to included.
+    /// Whether anything exists below a level, even a directory that no mailbox name leads to.
     func hasBelow(_ path: String) throws(StoreError) -> Bool {
         try system.files.names(directory, "\(path)/\(Self.below)").contains { !$0.hasPrefix(".") }
     }
@@ -78,7 +78,7 @@ extension AccountContext {
         path.lastIndex(of: "/").map { String(path[..<$0]) } ?? "."
     }
 
-    /// The open mailbox at `path`, which is not opened for it.
+    /// The mailbox at `path` if it is already open.
     func known(at path: String) -> Mailbox? {
         guard let status = try? system.status(directory, path),
             let known = open.withLock({ $0[status.identity]?.mailbox }), !known.isBroken, leads(path, to: known)
@@ -86,18 +86,18 @@ extension AccountContext {
         return known
     }
 
-    /// Whether the directory at `path`, which is the mailbox's, still holds it: one that was deleted with others below
-    /// it leaves its directory behind, and another may stand there since.
+    /// Whether the mailbox's directory at `path` still holds that mailbox: deleting one with others below it leaves the
+    /// directory behind, and another mailbox may have been created there since.
     func leads(_ path: String, to mailbox: Mailbox) -> Bool {
         if options.readOnly { return true }
         let log = mailbox.state.withLock { $0.log }
         guard let now = try? system.status(directory, "\(path)/\(LogFile.fileName)") else { return false }
         if now.identity == log.identity { return true }
-        // Compacted or recovered by another process, or another mailbox.
+        // Compacted or recovered by another process, or a different mailbox.
         return (try? LogFile.open(system, in: mailbox.directory, readOnly: true))?.openedHeader.mailboxID == mailbox.id
     }
 
-    /// RFC 8474's id of a mailbox that need not be open; empty when it has none yet.
+    /// The id (RFC 8474) of a mailbox that need not be open; empty if it has none yet.
     func mailboxID(at path: String) -> String {
         if let known = known(at: path) { return known.id }
         guard let fd = try? system.openDirectory(directory, path) else { return "" }
@@ -108,9 +108,9 @@ extension AccountContext {
     }
 
     /// Runs `body` with the mailboxes at `paths` locked exclusively, in the order of their ids. The account's lock is
-    /// held, so that each path leads to the same directory throughout.
+    /// held, so each path leads to the same directory throughout.
     ///
-    /// Takes one descriptor for each mailbox and opens none of them: a tree of hundreds can be locked.
+    /// Takes one descriptor per mailbox and opens no mailbox, so a tree of hundreds can be locked.
     func treeLocked<R>(_ paths: [String], _ body: () throws(StoreError) -> R) throws(StoreError) -> R {
         var held: [Int32] = []
         defer {

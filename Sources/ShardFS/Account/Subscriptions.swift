@@ -1,37 +1,37 @@
 import DurableFiles
 import Primitives
 
-/// The mailboxes that an account's user has subscribed to: `subscriptions.json`.
+/// The subscriptions of an account's user: `subscriptions.json`.
 ///
-/// `{"mailboxes": [name, …]}`, or a bare list, which the next change turns into the first form. Other keys and entries
-/// that are no mailbox names are kept. A subscribed mailbox need not exist (RFC 9051, 6.3.7).
+/// `{"mailboxes": [name, …]}`, or a bare list, which the next change converts to the first form. Other keys, and
+/// entries that are not mailbox names, are preserved. A subscribed mailbox need not exist (RFC 9051, 6.3.7).
 struct Subscriptions: Sendable {
     static let fileName = "subscriptions.json"
     static let key = "mailboxes"
-    /// So that no client fills the account's directory with names.
+    /// Keeps a client from filling the account's directory with names.
     static let maximum = 10_000
 
     let system: SystemCalls
     /// The account's directory.
     let directory: Int32
 
-    /// The names in the file's order, each once.
-    /// - Throws: `damaged` when the file cannot be understood.
+    /// The names in file order, each once; empty if there is no file.
+    /// - Throws: `damaged` if the file cannot be parsed.
     func list() throws(StoreError) -> [MailboxName] {
         try stored() ?? []
     }
 
-    /// As `list`; nil when there is no file.
+    /// Like `list()`, but nil if there is no file.
     func stored() throws(StoreError) -> [MailboxName]? {
         var seen: Set<MailboxName> = []
         return try load()?.entries.compactMap(Self.name).filter { seen.insert($0).inserted }
     }
 
-    /// Subscribes; false when the name was there already.
+    /// Subscribes to a mailbox; false if it was subscribed already.
     /// - Parameters:
     ///   - deadline: for the account's lock, monotonic nanoseconds.
-    ///   - initial: what counts as subscribed while there is no file; asked under the account's lock.
-    /// - Throws: `limit` when the account has `maximum` entries, `damaged` for a file that would be lost.
+    ///   - initial: returns the names that count as subscribed while there is no file; called under the account's lock.
+    /// - Throws: `limit` beyond `maximum` entries; `damaged` for a file that would be lost.
     @discardableResult
     func add(
         _ name: MailboxName, until deadline: Int64, initial: Initial = { () throws(StoreError) in [] }
@@ -39,7 +39,7 @@ struct Subscriptions: Sendable {
         try add([name], until: deadline, initial: initial)
     }
 
-    /// Subscribes to all of `names` at once; false when all were there already.
+    /// Subscribes to all of `names` at once; false if all were subscribed already.
     @discardableResult
     func add(
         _ names: [MailboxName], until deadline: Int64, initial: Initial = { () throws(StoreError) in [] }
@@ -55,7 +55,7 @@ struct Subscriptions: Sendable {
         }
     }
 
-    /// Ends a subscription; false when there was none.
+    /// Ends a subscription; false if there was none.
     /// - Parameter deadline: for the account's lock, monotonic nanoseconds.
     @discardableResult
     func remove(
@@ -77,7 +77,7 @@ struct Subscriptions: Sendable {
 
     private static func name(_ entry: JSONValue) -> MailboxName? { entry.string.flatMap { try? MailboxName($0) } }
 
-    /// Nil when there is no file.
+    /// The document; nil if there is no file.
     private func load() throws(StoreError) -> Document? {
         guard let bytes = try system.files.read(Self.fileName, in: directory) else { return nil }
         let value = try JSONValue.stored(bytes, name: Self.fileName)

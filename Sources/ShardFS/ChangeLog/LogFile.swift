@@ -2,22 +2,22 @@ import CPosix
 import DurableFiles
 import Glibc
 
-/// An open change log. Records are appended whole under the mailbox's lock; reading needs no lock.
+/// An open change log. Complete records are appended under the mailbox's lock; reading needs no lock.
 final class LogFile: Sendable {
     static let fileName = "changes.log"
 
     private let system: SystemCalls
-    /// O_APPEND: for records and for reading.
+    /// Opened with O_APPEND, for appending records and for reading.
     let descriptor: Int32
     let identity: FileIdentity
-    /// The header as it was when the log was opened; `epoch` and `base` never change in one file.
+    /// The header at the time of opening; `epoch` and `base` never change in one file.
     let openedHeader: LogHeader
 
     var epoch: UInt64 { openedHeader.epoch }
     var seed: UInt32 { openedHeader.seed }
     var base: UInt64 { openedHeader.base }
 
-    /// Nil when there is no log, or neither slot of its header is valid.
+    /// Opens the log; nil if there is none, or neither slot of its header is valid.
     static func open(_ system: SystemCalls, in directory: Int32, readOnly: Bool = false) throws(StoreError) -> LogFile?
     {
         let flags = (readOnly ? O_RDONLY : O_RDWR | O_APPEND) | O_NOFOLLOW
@@ -52,7 +52,7 @@ final class LogFile: Sendable {
         return bytes.withUnsafeBytes { LogHeader(UnsafeRawBufferPointer(rebasing: $0[0..<count])) }
     }
 
-    /// The header as it is now.
+    /// Reads the current header.
     func header() throws(StoreError) -> LogHeader {
         guard let header = try Self.readHeader(system, descriptor) else {
             throw StoreError(.damaged, "the header of \(Self.fileName) is damaged")
@@ -60,9 +60,9 @@ final class LogFile: Sendable {
         return header
     }
 
-    /// Writes a newer header into the slot that does not hold the newest. Exclusive lock.
+    /// Writes a new header into the slot of the older one. Exclusive lock.
     func write(_ header: LogHeader, in directory: Int32) throws(StoreError) {
-        // pwrite on an O_APPEND descriptor appends on Linux, so the header has a descriptor of its own.
+        // On Linux pwrite(2) on an O_APPEND descriptor appends, so the header needs a separate descriptor.
         let fd = try doing("open \(Self.fileName)") { () throws(Errno) in
             try system.open(directory, Self.fileName, O_RDWR | O_NOFOLLOW)
         }
@@ -77,11 +77,11 @@ final class LogFile: Sendable {
         try doing("write the header of \(Self.fileName)") { () throws(Errno) in try result.get() }
     }
 
-    /// How many whole records a log of `size` bytes has.
+    /// The number of complete records in a log of `size` bytes.
     static func records(in size: Int64) -> Int {
         size <= Int64(LogHeader.size) ? 0 : Int(size - Int64(LogHeader.size)) / LogRecord.size
     }
-    /// Whether a log of `size` bytes ends in a part of a record.
+    /// Whether a log of `size` bytes ends in a partial record.
     static func isTorn(_ size: Int64) -> Bool {
         size < Int64(LogHeader.size) || (size - Int64(LogHeader.size)) % Int64(LogRecord.size) != 0
     }
@@ -95,7 +95,7 @@ final class LogFile: Sendable {
         try doing("sync \(Self.fileName)") { () throws(Errno) in try system.syncData(descriptor) }
     }
 
-    /// Cuts the log after `records` records. Exclusive lock.
+    /// Truncates the log to `records` records. Exclusive lock.
     func truncate(records: Int) throws(StoreError) {
         try doing("cut the torn end of \(Self.fileName)") { () throws(Errno) in
             try system.truncate(descriptor, to: Self.offset(of: records))
@@ -104,7 +104,7 @@ final class LogFile: Sendable {
 
     // MARK: writing
 
-    /// One record. Under the mailbox's lock.
+    /// Appends one record. The mailbox's lock is held.
     @inline(__always)
     func append(_ record: LogRecord) throws(StoreError) {
         var room: (UInt64, UInt64, UInt64, UInt64, UInt64, UInt64, UInt64, UInt64) = (0, 0, 0, 0, 0, 0, 0, 0)
@@ -117,7 +117,7 @@ final class LogFile: Sendable {
         try doing("write to \(Self.fileName)") { () throws(Errno) in try result.get() }
     }
 
-    /// Several records in one write.
+    /// Appends several records in one write.
     func append(_ records: [LogRecord]) throws(StoreError) {
         guard !records.isEmpty else { return }
         let bytes = Self.encode(records, seed: seed)
@@ -138,22 +138,23 @@ final class LogFile: Sendable {
 
     // MARK: reading
 
-    /// What a scan of records ended with.
+    /// The end of a scan.
     enum ScanEnd: Equatable {
-        /// All whole records were right.
+        /// All complete records were valid.
         case end
-        /// The record at this place is wrong: being written, torn, or damaged.
+        /// The record at this place is invalid: being written, torn, or damaged.
         case bad(Int)
     }
 
     static let readPiece = 1 << 20
 
-    /// Calls `body` for each right record from place `from` up to `to` (`Int.max`: the end), with its place.
+    /// Calls `body` for each valid record from place `from` up to, not including, `to` (`Int.max`: the end of the log),
+    /// with its place.
     func scan(
         from: Int, to: Int, _ body: (LogRecord, Int) throws(StoreError) -> Void
     ) throws(StoreError) -> ScanEnd {
         guard from < to else { return .end }
-        // An open end is read in small pieces: a writer looks for its own few records.
+        // An open-ended scan reads in small pieces: a writer looks for its own few records.
         let open = to == .max
         let piece = open ? 64 : min(to - from, Self.readPiece / LogRecord.size)
         let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: piece * LogRecord.size, alignment: 16)
@@ -168,7 +169,7 @@ final class LogFile: Sendable {
             let whole = bytes / LogRecord.size
             let right = cposix_check_records(part.baseAddress!, 0, whole, seed)
             for i in 0..<right {
-                // A kind of a later version is passed over: its place keeps its mod-sequence.
+                // A kind from a later version is skipped: its place keeps its mod-sequence.
                 if let record = LogRecord(UnsafeRawPointer(part.baseAddress! + i * LogRecord.size)) {
                     try body(record, at + i)
                 }
@@ -180,14 +181,14 @@ final class LogFile: Sendable {
         return .end
     }
 
-    /// The digests that the records at these places hold; unknown where a record is wrong or another message's.
+    /// The digests in the records at the entries' places; unknown if a record is invalid or belongs to another message.
     func digests(of entries: [MessageEntry]) throws(StoreError) -> [ContentDigest] {
         guard let lowest = entries.lazy.map(\.record).min(), let highest = entries.lazy.map(\.record).max() else {
             return []
         }
         var digests = [ContentDigest](repeating: .unknown, count: entries.count)
         if Int(highest - lowest) < 4 * entries.count + 64 {
-            // Close together: one read for all.
+            // Close together: one read covers all.
             var places: [UInt32: Int] = [:]
             places.reserveCapacity(entries.count)
             for (i, entry) in entries.enumerated() { places[entry.record] = i }
@@ -205,7 +206,7 @@ final class LogFile: Sendable {
         return digests
     }
 
-    /// Whether the first `count` records are right.
+    /// Whether the first `count` records are valid.
     func isRight(upTo count: Int) throws(StoreError) -> Bool {
         let piece = max(1, min(count, Self.readPiece / LogRecord.size))
         let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: piece * LogRecord.size, alignment: 16)
@@ -225,7 +226,7 @@ final class LogFile: Sendable {
         return true
     }
 
-    /// Checksum and token of the record at a place: no two records have the same. Nil when it is wrong.
+    /// The checksum and token of the record at a place, which together identify it; nil if the record is invalid.
     func checksumAndToken(at index: Int) throws(StoreError) -> (checksum: UInt32, token: UInt64)? {
         guard let record = try record(at: index) else { return nil }
         let bytes = Self.encode([record], seed: seed)
@@ -233,7 +234,7 @@ final class LogFile: Sendable {
         return (checksum, record.token)
     }
 
-    /// The record at a place; nil when it is wrong.
+    /// The record at a place; nil if it is invalid.
     func record(at index: Int) throws(StoreError) -> LogRecord? {
         var found: LogRecord?
         _ = try scan(from: index, to: index + 1) { record, _ in found = record }

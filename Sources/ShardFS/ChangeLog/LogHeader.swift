@@ -1,32 +1,32 @@
 import CPosix
 
-/// The head of a change log: two 4 KiB slots written in turn, the newer of those whose checksum is right counts.
+/// The header of a change log: two 4 KiB slots written in turn. The newer one with a valid checksum counts.
 struct LogHeader: Equatable, Sendable {
     static let slotSize = 4096
-    /// Where the records begin.
+    /// The size of the header; the records follow it.
     static let size = 2 * slotSize
     private static let magic: UInt64 = 0x676F_6C6C_6961_6D72  // "rmaillog"
     private static let version: UInt32 = 1
 
     var sequence: UInt64 = 1
     var epoch: UInt64
-    /// A record at place i (from 0) with no mod-sequence of its own has base + i + 1.
+    /// A record at place i (from 0) without an explicit mod-sequence has base + i + 1.
     var base: UInt64
-    /// No UID below this is free, whatever the records say.
+    /// Every UID below this is taken, whatever the records say.
     var nextUID: UInt64
-    /// Changes since this mod-sequence and later are all in the log.
+    /// The log contains all changes after this mod-sequence.
     var oldestAnswerable: ModSeq
     var uidValidity: UInt32
     var mailboxID: String
     var keywords: KeywordTable
     var uidCeiling: UInt64
     var modSeqCeiling: ModSeq
-    /// First UID that is still recent.
+    /// The first UID that is still recent.
     var recentUID: UInt32 = 1
 
     var seed: UInt32 { LogRecord.seed(epoch) }
 
-    /// One slot's bytes.
+    /// The bytes of one slot.
     func slot() -> [UInt8] {
         var out = [UInt8]()
         out.reserveCapacity(Self.slotSize)
@@ -74,7 +74,7 @@ struct LogHeader: Equatable, Sendable {
         self.recentUID = recentUID
     }
 
-    /// The valid header in the first 8 KiB of a log; nil when neither slot is one.
+    /// Reads the newest valid header from the first 8 KiB of a log; nil if neither slot is valid.
     init?(_ bytes: UnsafeRawBufferPointer) {
         var best: LogHeader?
         for start in [0, Self.slotSize] where bytes.count >= start + Self.slotSize {
@@ -104,7 +104,7 @@ struct LogHeader: Equatable, Sendable {
         modSeqCeiling = get(UInt64.self)
         uidValidity = get(UInt32.self)
         recentUID = get(UInt32.self)
-        // Numbers beyond these were never written, and sums with them might overflow.
+        // Larger numbers are never written, and sums with them might overflow.
         guard sequence < 1 << 63, max(base, oldestAnswerable) < LogRecord.modSeqLimit,
             modSeqCeiling <= MailboxStatus.modSeqEnd, nextUID <= UID.end, uidCeiling <= MailboxStatus.uidEnd
         else { return nil }

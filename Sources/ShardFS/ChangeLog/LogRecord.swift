@@ -2,41 +2,41 @@ import CPosix
 
 /// One record of a change log: 64 bytes, little-endian (docs/storage.md, "The change log").
 struct LogRecord: Equatable, Sendable {
-    /// What the record is about. The top bit of the byte tells a done record from an intent.
+    /// The kind of a record. The top bit of the byte distinguishes a done record from an intent.
     enum Kind: UInt8, Sendable {
         case append = 1
         case flags = 2
         case expunge = 3
-        /// `uid` is the first UID and `size` the count of a set; its done record commits the appends before it.
+        /// `uid` is the first UID and `messageSize` the count of a set; its done record commits the appends before it.
         case set = 4
         /// `uid` is the first UID that is still recent.
         case recent = 5
-        /// What compaction or recovery kept of a message that is there; carries its own mod-sequence.
+        /// A message kept by compaction or recovery; carries an explicit mod-sequence.
         case kept = 6
-        /// The end of an intent that changed nothing.
+        /// Ends an intent that changed nothing.
         case void = 7
-        /// The mailbox was closed in good order; its done record is the log's last.
+        /// The mailbox was cleanly closed; its done record is the last of the log.
         case clean = 8
     }
 
     static let size = 64
     static let version: UInt8 = 1
     static let doneBit: UInt8 = 0x80
-    /// Far above all mod-sequences that are given out, and so far below 2^64 that adding a log's places never overflows.
+    /// Far above any assigned mod-sequence, and far enough below 2^64 that adding a log's places never overflows.
     static let modSeqLimit: ModSeq = 3 << 62
 
     var kind: Kind
     var isDone: Bool
     var uid: UInt32 = 0
     var flags: MessageFlags = []
-    /// Nonce of the process and a counter; a done record repeats its intent's.
+    /// A nonce of the process and a counter; a done record repeats its intent's token.
     var token: UInt64 = 0
-    /// Zero: the log's base plus the record's place, from 1.
+    /// The explicit mod-sequence; zero means the log's base plus the record's place, counted from 1.
     var modSeq: ModSeq = 0
-    /// Seconds since 1970 UTC: when the message was saved (SAVEDATE), or when the record was written.
+    /// The time in seconds since 1970 UTC at which the message was saved (SAVEDATE) or the record was written.
     var time: Int64 = 0
     var messageSize: UInt32 = 0
-    /// The first 16 bytes of the content's SHA-256; zero when not known.
+    /// The first 16 bytes of the content's SHA-256; zero if not known.
     var digest = ContentDigest.unknown
 
     /// Writes the 64 bytes; the checksum is seeded with the log's epoch.
@@ -58,8 +58,8 @@ struct LogRecord: Equatable, Sendable {
         out.storeBytes(of: crc.littleEndian, toByteOffset: 0, as: UInt32.self)
     }
 
-    /// Reads 64 bytes whose checksum is known to be right; nil for a kind or version of a later program, and for
-    /// numbers that no writer gives: what acts on records need not ask whether a UID or mod-sequence can be.
+    /// Parses 64 bytes with a verified checksum; nil for a kind or version of a later program, and for numbers that no
+    /// writer uses, so that code acting on records need not check UIDs and mod-sequences.
     @inline(__always)
     init?(_ p: UnsafeRawPointer) {
         let byte = p.load(fromByteOffset: 4, as: UInt8.self)
@@ -118,7 +118,7 @@ extension UnsafeRawPointer {
     }
 }
 
-/// The first 16 bytes of the SHA-256 of a message: RFC 8474's EMAILID, and what bit rot is found by.
+/// The first 16 bytes of the SHA-256 of a message: RFC 8474's EMAILID, also used to detect bit rot.
 public struct ContentDigest: Hashable, Sendable, CustomStringConvertible {
     var high: UInt64
     var low: UInt64

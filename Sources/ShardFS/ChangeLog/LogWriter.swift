@@ -1,12 +1,12 @@
 import DurableFiles
 import Glibc
 
-/// Makes a whole new log and puts it in place of the old one.
+/// Writes a complete new log and puts it in place of the old one.
 struct LogWriter {
     let system: SystemCalls
     let directory: Int32
 
-    /// Its own for each writer: two may copy at once.
+    /// Unique to each writer: two may copy at once.
     private let temporaryName: String
     private static let piece = 4096
 
@@ -16,7 +16,7 @@ struct LogWriter {
         temporaryName = ".\(LogFile.fileName).\(SystemCalls.random(UInt64.self)).tmp"
     }
 
-    /// Writes header and kept records, all with mod-sequence `floor`; fsync, rename, fsync of the directory.
+    /// Writes the header and the kept records, all with mod-sequence `floor`; fsync, rename, fsync of the directory.
     /// Exclusive lock.
     func publish(_ header: LogHeader, _ records: [LogRecord], floor: ModSeq) throws(StoreError) {
         let fd = try begin(header)
@@ -45,10 +45,10 @@ struct LogWriter {
         try replace()
     }
 
-    /// Removes what was begun.
+    /// Removes the temporary file.
     func discard() { try? system.unlink(directory, temporaryName) }
 
-    /// Writes the header of a log whose records are complete.
+    /// Rewrites the header once all records have been written.
     func finish(_ header: LogHeader, _ fd: Int32) throws(StoreError) {
         let result: Result<Void, Errno> = header.slot().withUnsafeBytes { raw in
             do throws(Errno) { return .success(try system.write(fd, raw, at: 0)) } catch { return .failure(error) }
@@ -56,7 +56,7 @@ struct LogWriter {
         try doing("write the new log") { () throws(Errno) in try result.get() }
     }
 
-    /// A new log with a header under its temporary name.
+    /// Creates a new log with a header under the temporary name and returns its descriptor.
     func begin(_ header: LogHeader) throws(StoreError) -> Int32 {
         let fd = try doing("create the new log") { () throws(Errno) in
             try system.open(directory, temporaryName, O_RDWR | O_CREAT | O_EXCL)

@@ -1,12 +1,12 @@
 import DurableFiles
 import Glibc
 
-/// The rules of one account: its files, the tree of its mailboxes, what they have in common, its quota.
+/// Checks the rules of one account: its files, its mailbox tree, rules across mailboxes, its quota.
 struct AccountCheck {
     let check: StoreCheck
     let system: SystemCalls
     let root: Int32
-    /// Below the store's root.
+    /// The account's path below the store's root.
     let path: String
 
     static let deletedDirectory = ".deleted"
@@ -32,7 +32,7 @@ struct AccountCheck {
         for id in try system.files.names(root, "\(path)/\(Self.deletedDirectory)").sorted() {
             let path = "\(path)/\(Self.deletedDirectory)/\(id)"
             if id.hasPrefix(".") {
-                // Perhaps before its quota was given back.
+                // Its quota may not have been released yet.
                 report.add(.leftover, path, "a deletion that was cut off; the next change of the tree ends it")
                 used.isUnsettled = true
             }
@@ -47,7 +47,7 @@ struct AccountCheck {
         checkLedger(used, &report)
     }
 
-    /// A mailbox's directory, and those below it.
+    /// Checks a mailbox's directory and those below it.
     private func walk(
         _ parentPath: String, parent: MailboxName?, _ found: inout [(path: String, summary: MailboxCheck.Summary)],
         _ report: inout CheckReport
@@ -66,7 +66,7 @@ struct AccountCheck {
             }
             if exists("\(path)/\(AccountContext.deletionMark)"), !exists("\(path)/\(LogFile.fileName)") {
                 report.add(.leftover, path, "a mailbox whose deletion was cut off; the next change of the tree ends it")
-                // What it used may be given back already or not.
+                // Its quota may or may not have been released already.
                 var summary = MailboxCheck.Summary()
                 summary.isUnsettled = true
                 found.append((path, summary))
@@ -81,7 +81,7 @@ struct AccountCheck {
         }
     }
 
-    /// A mailbox, or what is left of one whose status and log are both lost.
+    /// Whether the directory is a mailbox, or the remains of one whose status and log are both lost.
     private func isMailbox(_ path: String) throws(StoreError) -> Bool {
         if exists("\(path)/\(MailboxStatus.fileName)") || exists("\(path)/\(LogFile.fileName)") { return true }
         return try system.files.names(root, path).contains { ShardName.parse($0) != nil }
@@ -96,7 +96,7 @@ struct AccountCheck {
         return try? MailboxStatus(parsing: bytes)
     }
 
-    /// UIDVALIDITY and MAILBOXID belong to one mailbox each.
+    /// Checks that each UIDVALIDITY and MAILBOXID belongs to one mailbox.
     private func checkIdentities(
         _ found: [(path: String, summary: MailboxCheck.Summary)], _ report: inout CheckReport
     ) {
@@ -116,7 +116,7 @@ struct AccountCheck {
             report.add(.uidValidityCounterBad, name, error.message)
             return
         }
-        // Missing: counted anew from what is found.
+        // If missing, it is rebuilt from the mailboxes found.
         guard let bytes else { return }
         guard let counter = UIDValidityCounter.parse(bytes) else {
             report.add(.uidValidityCounterBad, name, "it holds no number")
@@ -169,7 +169,7 @@ struct AccountCheck {
 }
 
 extension QuotaLine {
-    /// The boot id that a line was written under.
+    /// The boot id under which a line was written.
     static func boot(_ raw: UnsafeRawBufferPointer) -> String {
         guard raw.count >= bootEnd else { return "" }
         return String(decoding: raw[bootStart..<bootEnd].prefix { $0 != 0x20 }, as: UTF8.self)

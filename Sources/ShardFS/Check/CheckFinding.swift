@@ -1,9 +1,9 @@
-/// What a check found: a rule that does not hold, or something worth knowing.
+/// A finding of a check: a broken rule, or something worth knowing.
 public struct CheckFinding: Hashable, Sendable, CustomStringConvertible {
     public enum Severity: Int, Comparable, Sendable, CaseIterable {
-        /// Not wrong: settled when the mailbox is next opened, or left by a writer that was killed.
+        /// Not an error: settled when the mailbox is next opened, or left by a killed writer.
         case info
-        /// Not the engine's work, and left alone by it.
+        /// Not created by the engine, which ignores it.
         case warning
         /// A rule of the store is broken.
         case error
@@ -31,7 +31,7 @@ public struct CheckFinding: Hashable, Sendable, CustomStringConvertible {
         public static let notAFile = Code("not-a-file", .error)
         public static let unreadable = Code("unreadable", .error)
 
-        // status.json, the log's header, and what they say of each other.
+        // status.json, the log's header, and their agreement.
         public static let formatBad = Code("format-bad", .error)
         public static let documentBad = Code("document-bad", .error)
         public static let statusMissing = Code("status-missing", .error)
@@ -46,7 +46,7 @@ public struct CheckFinding: Hashable, Sendable, CustomStringConvertible {
         public static let needsRecovery = Code("needs-recovery", .info)
         public static let oldProgram = Code("old-program", .info)
 
-        // Records, and the names that they tell of.
+        // Records, and the file names that they describe.
         public static let recordBad = Code("record-bad", .error)
         public static let logTorn = Code("log-torn", .info)
         public static let recordUnknown = Code("record-unknown", .info)
@@ -72,7 +72,7 @@ public struct CheckFinding: Hashable, Sendable, CustomStringConvertible {
     }
 
     public let code: Code
-    /// Below the store's root.
+    /// The path below the store's root.
     public let path: String
     /// One plain sentence.
     public let message: String
@@ -81,12 +81,12 @@ public struct CheckFinding: Hashable, Sendable, CustomStringConvertible {
     public var description: String { "\(severity) \(code) \(path): \(message)" }
 }
 
-/// All that a check found, and how much it looked at.
+/// The findings of a check and the numbers of checked objects.
 public struct CheckReport: Sendable {
     public internal(set) var findings: [CheckFinding] = []
     public internal(set) var accounts = 0
     public internal(set) var mailboxes = 0
-    /// Messages that have a name in a shard.
+    /// Messages with a name in a shard.
     public internal(set) var messages = 0
 
     public var errors: [CheckFinding] { findings.filter { $0.severity == .error } }

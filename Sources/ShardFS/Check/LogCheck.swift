@@ -1,4 +1,4 @@
-/// The rules of a change log's records, and of the names that they tell of.
+/// Checks the rules of a change log's records, and of the file names that they describe.
 struct LogCheck {
     let mailbox: MailboxCheck
     let status: MailboxStatus
@@ -6,7 +6,7 @@ struct LogCheck {
 
     private var path: String { "\(mailbox.path)/\(LogFile.fileName)" }
 
-    /// False when intents are open, so that names and quota may differ from what the done records say.
+    /// Checks the log. Returns false if intents are open, so that names and quota may differ from the done records.
     func run(_ report: inout CheckReport) throws(StoreError) -> Bool {
         let size = try log.size()
         let count = LogFile.records(in: size)
@@ -72,7 +72,7 @@ struct LogCheck {
         }
     }
 
-    /// UIDs whose names an open intent may have changed already.
+    /// The UIDs whose names an open intent may have changed already.
     private func openUIDs(_ view: MailboxView, _ report: inout CheckReport) -> [ClosedRange<UInt32>] {
         var open: [ClosedRange<UInt32>] = []
         for intent in view.pending.values.sorted(by: { $0.record.uid < $1.record.uid }) {
@@ -86,7 +86,7 @@ struct LogCheck {
         return open
     }
 
-    /// The messages and flags by the log against the names.
+    /// Compares the log's messages and flags with the names.
     private func compare(_ view: MailboxView, _ open: [ClosedRange<UInt32>], _ report: inout CheckReport) {
         func isOpen(_ uid: UInt32) -> Bool { open.contains { $0.contains(uid) } }
         view.list.forEach { entry in
@@ -97,7 +97,7 @@ struct LogCheck {
                 return
             }
             let at = "\(mailbox.path)/\(named.path)"
-            // Records that raced may stand in the other order than their renames: there the name alone counts.
+            // Racing records may be in a different order than their renames: then only the name counts.
             if named.flags != entry.flags, !view.unconfirmed.contains(uid) {
                 report.add(.flagsDiffer, at, "the log says that its flags are '\(entry.flags.letters)'")
             }
@@ -117,7 +117,7 @@ struct LogCheck {
             let at = "\(mailbox.path)/\(named.path)"
             do {
                 let file = try MessageFile.open(mailbox.system, mailbox.directory, named.path, uid: UID(uid))
-                // Renamed or expunged since: nothing to say.
+                // Renamed or expunged since: nothing to report.
                 guard let file else { continue }
                 if try file.digest() != digest {
                     report.add(
@@ -130,7 +130,7 @@ struct LogCheck {
     }
 }
 
-/// What the order of records must keep: mod-sequences that rise with the place, and UIDs that rise and never return.
+/// Checks the order of records: mod-sequences rise with the place, UIDs rise and never return.
 struct RecordOrder {
     struct Problem {
         var code: CheckFinding.Code
@@ -139,7 +139,7 @@ struct RecordOrder {
 
     let base: UInt64
     private(set) var problems: [Problem] = []
-    /// Records with a mod-sequence of their own stand before all others.
+    /// Records with an explicit mod-sequence, which precede all others.
     private var ownModSeqs = 0
     private var highestOwn: ModSeq = 0
     private var sawPlain = false
@@ -161,7 +161,7 @@ struct RecordOrder {
         guard record.isDone else { return }
         switch record.kind {
         case .append:
-            // Those of a compacted log are in the order of the log before.
+            // Records of a compacted log keep the order of the old log.
             if record.modSeq == 0, record.uid <= lastUID {
                 add(.uidOrder, "message \(record.uid) was appended after \(lastUID)")
             }
@@ -175,7 +175,7 @@ struct RecordOrder {
     }
 
     mutating func finish() {
-        // The next record without one of its own has a place's worth more than this.
+        // The next record without an explicit mod-sequence has the one after this.
         if highestOwn > base + UInt64(ownModSeqs) {
             add(.modSeqOrder, "a kept record has mod-sequence \(highestOwn), which another change has or will have")
         }

@@ -1,36 +1,36 @@
 import DurableFiles
 import Glibc
 
-/// The rules of one mailbox: its names, status.json, and the log's header. What the records say is `LogCheck`'s.
+/// Checks the rules of one mailbox: its names, status.json, and the log's header. `LogCheck` checks the records.
 struct MailboxCheck {
-    /// What the account's rules need of a mailbox.
+    /// The facts about a mailbox that the account's rules need.
     struct Summary {
         var uidValidity: UInt32 = 0
         var mailboxID = ""
         var epoch: UInt64?
         var bytes: UInt64 = 0
         var messages = 0
-        /// Intents wait to be settled, or a recovery to be done: quota is not exact yet.
+        /// Intents are unsettled or a recovery is due, so the quota is not exact yet.
         var isUnsettled = false
     }
 
-    /// A message's name in a shard.
+    /// A message in a shard.
     struct Named {
         var flags: MessageFlags
         var size: UInt32
         var identity: FileIdentity
-        /// Below the mailbox's directory.
+        /// The path below the mailbox's directory.
         var path: String
     }
 
     let check: StoreCheck
     let system: SystemCalls
     let directory: Int32
-    /// Below the store's root.
+    /// The mailbox's path below the store's root.
     let path: String
 
     private(set) var names: [UInt32: Named] = [:]
-    /// UIDs in `.expunged/` with their UIDVALIDITY.
+    /// The UIDs in `.expunged/`, by UIDVALIDITY.
     private(set) var expunged: [UInt32: Set<UInt32>] = [:]
     private var usedFlags: MessageFlags = []
 
@@ -110,7 +110,7 @@ struct MailboxCheck {
             }
             let status: FileStatus
             do { status = try system.status(directory, below) } catch .notFound {
-                // Renamed or gone since the listing: the log, read later, knows.
+                // Renamed or gone since the listing; the log is read later and knows.
                 continue
             } catch {
                 report.add(.unreadable, at, "could not look at it: \(error)")
@@ -207,7 +207,7 @@ struct MailboxCheck {
 
     // MARK: the log's header
 
-    /// The log when it is the one that the names are to be held against.
+    /// The log, if the names are to be compared with it.
     private func openLog(_ status: MailboxStatus, _ report: inout CheckReport) -> LogFile? {
         let at = "\(path)/\(LogFile.fileName)"
         let log: LogFile?

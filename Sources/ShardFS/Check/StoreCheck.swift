@@ -2,11 +2,11 @@ import DurableFiles
 import Glibc
 import Primitives
 
-/// Judges a store from its files alone: every rule of docs/storage.md that can be seen at rest is a check with a code.
+/// Checks a store from its files alone: every rule of docs/storage.md that is visible at rest has a check with a code.
 ///
-/// Reads only: no lock is taken, nothing is written, recovered or settled. Beside writers a mailbox that changed while
-/// it was looked at is looked at again; what is left then may still be a passing state, so the last word belongs to a
-/// check of a quiet store.
+/// Read-only: takes no lock, and writes, recovers and settles nothing. While writers are active, a mailbox that changes
+/// during its check is checked again; a remaining finding may still be a transient state, so only a check of an idle
+/// store is conclusive.
 ///
 ///     let report = try StoreCheck(root: "/var/mail/rmail").run()
 ///     for finding in report.findings { print(finding) }
@@ -14,12 +14,12 @@ public struct StoreCheck: Sendable {
     public let root: String
     /// Reads every message and compares it with the digest in the log.
     public var verifyContent = false
-    /// This node's id and the machine's boot id: a mailbox that this node last opened under another is not compared
-    /// with its log, which recovery will make anew. Nil: every log counts.
+    /// This node's id and the machine's boot id. A mailbox last opened by this node under another boot id is not
+    /// compared with its log, which recovery will rebuild. Without a boot id, every log is compared.
     public var node = StoreOptions().node
     public var bootID: String?
 
-    /// Looks at a mailbox that changes meanwhile.
+    /// Attempts for a mailbox that changes during its check.
     static let attempts = 5
     private let system = SystemCalls()
 
@@ -57,8 +57,8 @@ public struct StoreCheck: Sendable {
         return report
     }
 
-    /// Checks one mailbox, with the rules that need no other.
-    /// - Throws: `notFound` when it has no directory.
+    /// Checks one mailbox by the rules that involve no other.
+    /// - Throws: `notFound` if it has no directory.
     public func run(_ account: AccountAddress, _ mailbox: MailboxName) throws(StoreError) -> CheckReport {
         var report = CheckReport()
         let directory = try openRoot()
@@ -90,14 +90,14 @@ public struct StoreCheck: Sendable {
         }
     }
 
-    // MARK: what accounts and mailboxes share
+    // MARK: shared by accounts and mailboxes
 
     func checkAccount(_ root: Int32, _ path: String, _ report: inout CheckReport) throws(StoreError) {
         report.accounts += 1
         try AccountCheck(check: self, system: system, root: root, path: path).run(&report)
     }
 
-    /// One mailbox, again while it changes under the check.
+    /// Checks one mailbox, again while it changes under the check.
     func checkMailbox(
         _ root: Int32, _ path: String, _ report: inout CheckReport
     ) throws(StoreError) -> MailboxCheck.Summary {
@@ -128,7 +128,7 @@ public struct StoreCheck: Sendable {
         }
     }
 
-    /// Reports names in a directory that the layout has no place for.
+    /// Reports names in a directory that are not part of the layout.
     func checkNames(
         _ directory: Int32, _ path: String, _ known: Set<String>, _ report: inout CheckReport
     ) throws(StoreError) {
@@ -142,7 +142,7 @@ public struct StoreCheck: Sendable {
         }
     }
 
-    /// Reports the messages in a staging directory that never came to be. `directory` is at `path`.
+    /// Reports unfinished messages in a staging directory. `directory` is at `path`.
     func checkStaging(_ directory: Int32, _ path: String, _ report: inout CheckReport) throws(StoreError) {
         let staging = path == "." ? StagingArea.directoryName : "\(path)/\(StagingArea.directoryName)"
         for name in try system.files.names(directory, StagingArea.directoryName) {
@@ -150,13 +150,13 @@ public struct StoreCheck: Sendable {
         }
     }
 
-    /// Names that are used for a moment while something is put in place.
+    /// Whether a name is temporary, used only while something is put in place.
     static func isTemporary(_ name: String) -> Bool {
         guard name.hasPrefix(".") else { return false }
         return name.hasSuffix(".tmp") || name.hasPrefix(".new.") || name.hasPrefix(".probe.")
     }
 
-    /// A JSON file that may be missing.
+    /// Checks a JSON file, which may be missing.
     func checkDocument(_ directory: Int32, _ path: String, _ report: inout CheckReport) {
         do {
             if let bytes = try system.files.read(path, in: directory) {

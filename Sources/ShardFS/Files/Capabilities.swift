@@ -2,20 +2,20 @@ import DurableFiles
 import Glibc
 import Primitives
 
-/// What a store's file system can do beyond POSIX's least; probed once per store.
+/// The optional features of a store's file system, beyond what POSIX guarantees; probed once per store.
 public enum Capability: String, Hashable, Sendable, CaseIterable {
-    /// Files without a name (O_TMPFILE); else a name in `.tmp/`.
+    /// Unnamed files (O_TMPFILE); else a name in `.tmp/`.
     case unnamedFiles
-    /// renameat2(RENAME_NOREPLACE); else a look-up, then a plain rename under the lock.
+    /// renameat2(RENAME_NOREPLACE); else a lookup, then a plain rename under the lock.
     case renameNoReplace
-    /// Hard links; else bytes are copied.
+    /// Hard links; without them, bytes are copied.
     case hardLinks
-    /// flock(2) that excludes; a store without it is opened read-only.
+    /// Working flock(2); without it, a store is opened read-only.
     case locks
 }
 
 extension Capability {
-    /// Tries each in `directory`, leaving nothing behind. `without` are reported as missing.
+    /// Tries each capability in `directory`, leaving nothing behind. Those in `without` are reported as missing.
     static func probe(
         _ system: SystemCalls, _ directory: Int32, without: Set<Capability>
     ) throws(StoreError) -> Set<Capability> {
@@ -69,7 +69,8 @@ extension Capability {
         } catch .notSupported { return false } catch .invalid { return false } catch .noSystemCall {
             return false
         } catch {
-            // No answer: a store opened read-only for want of descriptors would surprise everybody.
+            // Other errors are inconclusive and thrown: a store opened read-only for lack of descriptors would surprise
+            // its users.
             if error.rawValue == ENOLCK { return false }
             throw StoreError.system(error, "lock a file in the store")
         }

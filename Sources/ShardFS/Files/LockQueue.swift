@@ -1,8 +1,8 @@
 import Primitives
 
-/// Readers and one writer among the threads of this process, first come first served.
+/// A first-come-first-served readers-writer lock among the threads of this process.
 ///
-/// Stands in front of the file locks of a mailbox, so that one thread at most of a process waits in the kernel.
+/// It precedes the file locks of a mailbox, so that waiting threads of one process do not compete for those.
 final class LockQueue: Sendable {
     private final class Waiter {
         let exclusive: Bool
@@ -44,7 +44,7 @@ final class LockQueue: Sendable {
 
     init(maximumWaiters: Int) { self.maximumWaiters = maximumWaiters }
 
-    /// Waits at most until `deadline` (monotonic nanoseconds).
+    /// Takes the lock, waiting at most until `deadline` (monotonic nanoseconds).
     func acquire(exclusive: Bool, until deadline: Int64) -> Outcome {
         let arrival: Arrival = state.withLock { s in
             if s.waiters.isEmpty, s.admits(exclusive) {

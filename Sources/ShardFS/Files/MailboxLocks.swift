@@ -2,10 +2,11 @@ import DurableFiles
 import Glibc
 import Primitives
 
-/// The lock of one mailbox among all processes and threads: `.gate` and `.lock`, flock on each.
+/// The lock of one mailbox across all processes and threads: flock(2) on `.gate` and on `.lock`.
 ///
-/// Shared: gate exclusive, lock shared, gate off. Exclusive: gate exclusive, lock exclusive, gate off. The gate keeps a
-/// stream of shared takers from shutting an exclusive one out. Each taker has its own open file descriptions.
+/// To lock shared: gate exclusive, lock shared, release the gate. To lock exclusively: gate exclusive, lock exclusive,
+/// release the gate. The gate keeps a stream of shared takers from starving an exclusive one. Each taker has separate
+/// open file descriptions.
 final class MailboxLocks: Sendable {
     static let gateName = ".gate"
     static let lockName = ".lock"
@@ -42,14 +43,15 @@ final class MailboxLocks: Sendable {
         }
     }
 
-    /// A lock that is held; given back by `release`.
+    /// A held lock; `release` ends it.
     struct Hold {
         fileprivate let gate: Int32
         fileprivate let lock: Int32
         let exclusive: Bool
     }
 
-    /// - Throws: `busy` after the configured wait, or at once when too many wait already.
+    /// Takes the lock.
+    /// - Throws: `busy` after the configured wait, or immediately if too many are waiting already.
     func acquire(exclusive: Bool) throws(StoreError) -> Hold {
         let deadline = Clocks.monotonic() &+ Int64(max(0, min(wait, 3600)) * 1e9)
         switch queue.acquire(exclusive: exclusive, until: deadline) {
@@ -85,7 +87,7 @@ final class MailboxLocks: Sendable {
         queue.release(exclusive: hold.exclusive)
     }
 
-    /// flock with a deadline: the first tries are close together, because a hold is short.
+    /// Polls flock(2) until a deadline; the first tries are close together, because locks are held briefly.
     private func lockFile(_ fd: Int32, exclusive: Bool, _ deadline: Int64) throws(StoreError) {
         var pauses = LockPauses(until: deadline)
         while try !doing("lock the mailbox", { () throws(Errno) in try system.tryLock(fd, exclusive: exclusive) }) {
@@ -108,7 +110,7 @@ final class MailboxLocks: Sendable {
 
     private func open(_ name: String) throws(StoreError) -> Int32 {
         do { return try system.open(directory, name, O_RDWR | O_CREAT | O_NOFOLLOW) } catch .notFound {
-            // A directory that was removed is still open to us and takes no new names.
+            // A removed directory that is still open takes no new names.
             throw StoreError(.gone, "the mailbox was deleted", errno: .notFound)
         } catch {
             throw StoreError.system(error, "open \(name)")

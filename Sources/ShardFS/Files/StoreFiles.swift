@@ -1,10 +1,10 @@
 import DurableFiles
 
-/// The routines of DurableFiles as the engine calls them: here, and nowhere else, their failures become `StoreError`s.
+/// The engine's interface to DurableFiles: the only place where its errors become `StoreError`s.
 struct StoreFiles: Sendable {
     let system: SystemCalls
 
-    /// The whole of a small file; nil when there is none.
+    /// Reads a whole small file; nil if there is none.
     /// - Throws: `damaged` for anything but a regular file of at most `limit` bytes.
     func read(_ name: String, in directory: Int32, limit: Int = 16 << 20) throws(StoreError) -> [UInt8]? {
         do throws(FileError) {
@@ -12,8 +12,8 @@ struct StoreFiles: Sendable {
         } catch { throw StoreError(error) }
     }
 
-    /// Puts a file in place as `FilePublisher` does: whole, and durable when it returns.
-    /// - Throws: `exists` when `replacing` is false and the name is taken.
+    /// Publishes a file as `FilePublisher` does: atomically, and durable on return.
+    /// - Throws: `exists` if `replacing` is false and the name is taken.
     func publish(
         _ bytes: [UInt8], as name: String, in directory: Int32, replacing: Bool = true
     ) throws(StoreError) {
@@ -23,21 +23,21 @@ struct StoreFiles: Sendable {
     }
 
     /// Runs `body` while holding the lock file `name`.
-    /// - Throws: as `LockFile.acquire`, and as `body`.
+    /// - Throws: the errors of `LockFile.acquire` and of `body`.
     func hold<R>(
         _ name: String, in directory: Int32, until deadline: Int64, _ body: () throws(StoreError) -> R
     ) throws(StoreError) -> R {
         try LockFile.hold(system, in: directory, name, until: deadline, failure: StoreError.init, body)
     }
 
-    /// The names in a directory; empty when it does not exist.
+    /// The names in a directory; empty if it does not exist.
     func names(_ directory: Int32, _ path: String) throws(StoreError) -> [String] {
         do throws(FileError) {
             return try DirectoryListing.names(system, directory, path)
         } catch { throw StoreError(error) }
     }
 
-    /// Calls `body` with the name of each entry of a directory; the bytes are valid during the call only.
+    /// Calls `body` with the name of each entry of a directory; the bytes are valid only during the call.
     @inline(__always)
     func forEach(
         _ directory: Int32, _ path: UnsafePointer<CChar>,
@@ -46,7 +46,7 @@ struct StoreFiles: Sendable {
         try DirectoryListing.forEach(system, directory, path, failure: StoreError.init, body)
     }
 
-    /// Opens a file that must be a regular one; nil when there is none.
+    /// Opens a regular file; nil if there is none.
     func openRegular(
         _ directory: Int32, _ path: UnsafePointer<CChar>, _ flags: Int32, _ name: @autoclosure () -> String
     ) throws(StoreError) -> (descriptor: Int32, status: FileStatus)? {
@@ -79,7 +79,7 @@ extension StoreError {
     static func system(_ errno: Errno, _ doing: String) -> StoreError { StoreError(FileError(errno, to: doing)) }
 }
 
-/// Runs a system call and names its purpose when it fails.
+/// Runs a system call; a failure is thrown as a `StoreError` that names its purpose.
 @inline(__always)
 func doing<R>(_ what: @autoclosure () -> String, _ body: () throws(Errno) -> R) throws(StoreError) -> R {
     do { return try body() } catch { throw StoreError.system(error, what()) }

@@ -1,14 +1,14 @@
-/// The address of an account, in the one form that its directories have: lower case, NFC.
+/// The address of an account in its canonical form, that of its directories: lower case, NFC.
 ///
-/// Both parts are safe as path components. A conservative subset of RFC 5321 and RFC 6531: addresses outside it can
-/// receive mail by an alias, but cannot be accounts.
+/// Both parts are safe path components. They are a conservative subset of RFC 5321 and RFC 6531: other addresses can
+/// receive mail through an alias, but cannot be accounts.
 public struct AccountAddress: Hashable, Sendable, CustomStringConvertible {
     public let local: String
     public let domain: String
 
     /// RFC 5321, 4.5.3.1.1.
     public static let maximumLocalBytes = 64
-    /// RFC 5321, 4.5.3.1.2, and the longest path component.
+    /// RFC 5321, 4.5.3.1.2, and the maximum length of a path component.
     public static let maximumDomainBytes = 255
     /// RFC 1035, 2.3.4.
     public static let maximumLabelBytes = 63
@@ -19,7 +19,7 @@ public struct AccountAddress: Hashable, Sendable, CustomStringConvertible {
         self.domain = try Self.domain(domain)
     }
 
-    /// Reads `alice@example.com`.
+    /// Parses `alice@example.com`.
     /// - Throws: `invalidName`.
     public init(parsing address: String) throws(StoreError) {
         guard let at = address.utf8.lastIndex(of: 0x40) else {
@@ -32,8 +32,8 @@ public struct AccountAddress: Hashable, Sendable, CustomStringConvertible {
 
     public var description: String { "\(local)@\(domain)" }
 
-    /// The stored form of a user's name: letters, digits and `.`, `_`, `-`, `+`, `=`, no dot first, last or twice in
-    /// a row; beyond ASCII letters, marks, digits and symbols.
+    /// The stored form of a user's name: letters, digits and `.`, `_`, `-`, `+`, `=`, without a leading, trailing or
+    /// repeated dot; beyond ASCII, letters, marks, digits and symbols.
     /// - Throws: `invalidName`.
     public static func local(_ text: String) throws(StoreError) -> String {
         let name = try stored(text, maximum: maximumLocalBytes, "a user's name")
@@ -53,7 +53,8 @@ public struct AccountAddress: Hashable, Sendable, CustomStringConvertible {
         for part in name.utf8.split(separator: 0x2E, omittingEmptySubsequences: false) {
             let label = Substring(part)
             guard !label.isEmpty else { throw StoreError(.invalidName, "a domain has no empty label") }
-            // A label beyond ASCII is bounded by the domain; its own bound is on its A-label, which is not made here.
+            // A non-ASCII label is limited only by the domain; the label limit applies to its A-label, which is not
+            // computed here.
             if label.utf8.count > maximumLabelBytes, label.utf8.allSatisfy({ $0 < 0x80 }) {
                 throw StoreError(.invalidName, "a label of a domain has at most \(maximumLabelBytes) bytes")
             }
@@ -65,7 +66,7 @@ public struct AccountAddress: Hashable, Sendable, CustomStringConvertible {
     }
 
     private static func stored(_ text: String, maximum: Int, _ what: String) throws(StoreError) -> String {
-        // Checked before the work too: the text may be of any length.
+        // Checked first too, because the text may be of any length.
         guard text.utf8.count <= 3 * maximum else { throw tooLong(what, maximum) }
         let name = Normalization.nfc(text.lowercased())
         guard !name.isEmpty else { throw StoreError(.invalidName, "\(what) is not empty") }

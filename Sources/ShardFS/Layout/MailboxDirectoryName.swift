@@ -1,10 +1,11 @@
-/// How one component of a mailbox name stands on disk: the directory's name.
+/// The directory name of one component of a mailbox name.
 ///
-/// A byte that could hurt is `%` and two upper-case hexadecimal digits: `%` itself, a leading `.`, control characters
-/// (U+0001 to U+001F, U+007F to U+009F), and the first byte of a word that the layout uses. Nothing else is encoded,
-/// so each component has one directory name and a directory that is not the encoding of a component is foreign.
+/// Unsafe bytes are written as `%` and two upper-case hexadecimal digits: `%` itself, a leading `.`, control characters
+/// (U+0001 to U+001F, U+007F to U+009F), and the first byte of a name reserved by the layout. Nothing else is encoded,
+/// so each component has exactly one directory name, and a directory that is not the encoding of a component is
+/// foreign.
 enum MailboxDirectoryName {
-    /// Names that the layout gives to something else inside a mailbox; those with a leading dot are safe already.
+    /// Names that the layout uses for other files inside a mailbox; those with a leading dot are safe already.
     static let reserved: Set<String> = ["mailboxes", "status.json", "changes.log"]
 
     /// The directory name of a component (NFC, without `/`).
@@ -26,9 +27,9 @@ enum MailboxDirectoryName {
         return String(decoding: bytes, as: UTF8.self)
     }
 
-    /// The component that a directory name stands for; nil for bytes that are not UTF-8 or a broken escape.
+    /// Decodes a directory name to its component; nil for bytes that are not UTF-8, or a broken escape.
     ///
-    /// Undoes escapes only: whether the result is a component, and this its encoding, is for the caller to check.
+    /// Only undoes escapes: the caller checks that the result is a component, and the name its encoding.
     static func decode(_ name: some Collection<UInt8>) -> String? {
         var bytes: [UInt8] = []
         bytes.reserveCapacity(name.count)

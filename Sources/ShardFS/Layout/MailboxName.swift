@@ -1,9 +1,9 @@
 /// The name of a mailbox: UTF-8 in NFC, levels separated by `/`, at most 1000 bytes and 64 levels.
 ///
 /// A first level `inbox` in any case is INBOX (RFC 9051, 5.1). A value exists only for a name that is safe to look up:
-/// no empty level, no `.` or `..`, no NUL, CR or LF. Two names are equal when their bytes are.
+/// no empty level, no `.` or `..`, no NUL, CR or LF. Names are equal if their bytes are.
 public struct MailboxName: Hashable, Sendable, CustomStringConvertible {
-    /// The whole name, as clients see it.
+    /// The whole name, as shown to clients.
     public let description: String
     /// The levels from the top; never empty.
     public let components: [String]
@@ -11,19 +11,19 @@ public struct MailboxName: Hashable, Sendable, CustomStringConvertible {
     public static let separator: Character = "/"
     public static let maximumBytes = 1000
     public static let maximumLevels = 64
-    /// The most bytes that a level may have once it is a directory name: what file systems take.
+    /// The maximum length in bytes of a level encoded as a directory name, the limit of file systems.
     public static let maximumDirectoryBytes = 255
 
     public static let inbox = MailboxName(canonical: ["INBOX"])
 
-    /// - Throws: `invalidName` for a name that cannot be one, `limit` for one that is too long or too deep.
+    /// - Throws: `invalidName` for an invalid name, `limit` for one that is too long or too deep.
     public init(_ name: String) throws(StoreError) {
-        // Composition shortens to a third at most; a longer text is not worth normalizing.
+        // Composition shortens a text to no less than a third; a longer one is not worth normalizing.
         guard name.utf8.count <= 3 * Self.maximumBytes else { throw Self.tooLong }
         let text = Normalization.nfc(name)
         guard text.utf8.count <= Self.maximumBytes else { throw Self.tooLong }
         var components: [String] = []
-        // By bytes: to a Character, a separator with a combining mark behind it would be no separator.
+        // By bytes: a separator followed by a combining mark would be a different Character.
         for part in text.utf8.split(separator: 0x2F, omittingEmptySubsequences: false) {
             let component = String(Substring(part))
             try Self.check(component)
@@ -36,8 +36,8 @@ public struct MailboxName: Hashable, Sendable, CustomStringConvertible {
         self.init(canonical: components)
     }
 
-    /// A name from bytes that may be no UTF-8, which are refused.
-    /// - Throws: as `init(_:)`.
+    /// Parses a name from bytes, which must be valid UTF-8.
+    /// - Throws: the errors of `init(_:)`.
     public init(utf8 bytes: some Collection<UInt8>) throws(StoreError) {
         guard bytes.count <= 3 * Self.maximumBytes else { throw Self.tooLong }
         guard let name = String(validating: bytes, as: UTF8.self) else {
@@ -46,7 +46,7 @@ public struct MailboxName: Hashable, Sendable, CustomStringConvertible {
         try self.init(name)
     }
 
-    /// The spelling that names have, of a text that is none and is to be compared with them.
+    /// Normalizes a text that is not a name itself, for comparison with names.
     public static func composed(_ text: String) -> String { Normalization.nfc(text) }
 
     private init(canonical components: [String]) {
@@ -84,14 +84,14 @@ public struct MailboxName: Hashable, Sendable, CustomStringConvertible {
         components.count == 1 ? nil : MailboxName(canonical: Array(components.dropLast()))
     }
 
-    /// Whether `other` is above this name; a name is no descendant of itself.
+    /// Whether `other` is an ancestor of this name; a name is not its own descendant.
     public func isDescendant(of other: MailboxName) -> Bool {
         components.count > other.components.count
             && zip(components, other.components).allSatisfy { $0.utf8.elementsEqual($1.utf8) }
     }
 
-    /// This name after its ancestor (or itself) `old` was renamed to `new`; unchanged when `old` is neither.
-    /// - Throws: `limit` when the new name is too long or too deep.
+    /// The name after its ancestor (or itself) `old` was renamed to `new`; unchanged if `old` is neither.
+    /// - Throws: `limit` if the new name is too long or too deep.
     public func renamed(from old: MailboxName, to new: MailboxName) throws(StoreError) -> MailboxName {
         guard self == old || isDescendant(of: old) else { return self }
         let tail = components.dropFirst(old.components.count)
@@ -103,13 +103,13 @@ public struct MailboxName: Hashable, Sendable, CustomStringConvertible {
     /// The directory's name within its parent's `mailboxes`.
     var directoryName: String { MailboxDirectoryName.encode(leaf) }
 
-    /// The way from the account's directory to the mailbox's: `mailboxes/A/mailboxes/B`.
+    /// The path from the account's directory to the mailbox's: `mailboxes/A/mailboxes/B`.
     var relativePath: String {
         components.map { "mailboxes/" + MailboxDirectoryName.encode($0) }.joined(separator: "/")
     }
 
-    /// The mailbox that a directory within `parent`'s `mailboxes` (the account's, for nil) stands for; nil for a
-    /// directory that no mailbox name leads to.
+    /// The mailbox of a directory within `parent`'s `mailboxes` (the account's, if nil); nil if no mailbox name leads
+    /// to that directory.
     init?(directoryName: some Collection<UInt8>, in parent: MailboxName?) {
         guard let component = MailboxDirectoryName.decode(directoryName) else { return nil }
         let text = parent.map { "\($0)/\(component)" } ?? component
@@ -121,7 +121,7 @@ public struct MailboxName: Hashable, Sendable, CustomStringConvertible {
 
     // MARK: equality
 
-    // By bytes: String compares by canonical equivalence with tables of its own, which may be newer than ours.
+    // By bytes: String compares by canonical equivalence with Unicode tables that may be newer than ours.
     public static func == (a: MailboxName, b: MailboxName) -> Bool {
         a.description.utf8.elementsEqual(b.description.utf8)
     }

@@ -1,7 +1,7 @@
 import DurableFiles
 import Primitives
 
-/// `status.json`: what a mailbox needs beyond its message files. Keys that are not known are kept.
+/// `status.json`: the state of a mailbox beyond its message files. Unknown keys are preserved.
 struct MailboxStatus: Sendable, Equatable {
     var uidValidity: UInt32 = 0
     /// 128 random bits as 32 lower-case hex digits; RFC 8474's MAILBOXID.
@@ -9,31 +9,31 @@ struct MailboxStatus: Sendable, Equatable {
     var specialUse: String?
     /// Letter to keyword name.
     var keywords = KeywordTable()
-    /// The incarnation of the change log; a log of another epoch does not exist. Nil: a store of the old program.
+    /// The incarnation of the change log; a log of another epoch is ignored. Nil in a store of the old program.
     var epoch: UInt64?
     /// Node id to the boot id under which that node last opened the mailbox.
     var boots: [String: String] = [:]
-    /// No UID below this is given out.
+    /// No UID below this is assigned.
     var uidFloor: UInt64 = 1
-    /// No UID at or above this is given out before the ceiling is raised, durably.
+    /// No UID at or above this is assigned before the ceiling is raised, durably.
     var uidCeiling: UInt64 = 1
     var modSeqFloor: ModSeq = 0
     var modSeqCeiling: ModSeq = 0
-    /// The log's last mod-sequence when the mailbox was closed in good order; nil while it is in use.
+    /// The log's last mod-sequence when the mailbox was cleanly closed; nil while it is in use.
     var clean: ModSeq?
-    /// The whole document as read, for the keys nobody here knows.
+    /// The whole document as read, to preserve unknown keys.
     var document: JSONValue = .object([:])
 
     static let fileName = "status.json"
     static let uidStep: UInt64 = 1_000
     static let modSeqStep: UInt64 = 1_000_000
-    /// Exclusive end of what can be given out.
+    /// The exclusive end of the UIDs that can be assigned.
     static let uidEnd = UInt64(UID.lastGiven.rawValue) + 1
     static let modSeqEnd: UInt64 = 1 << 63 - 1
 
     init() {}
 
-    /// - Throws: `damaged` when a value is of the wrong kind.
+    /// - Throws: `damaged` if a value has the wrong type.
     init(_ json: JSONValue) throws(StoreError) {
         guard json.object != nil else { throw StoreError(.damaged, "status.json is not an object") }
         document = json
@@ -61,14 +61,14 @@ struct MailboxStatus: Sendable, Equatable {
         clean = try number("clean")
     }
 
-    /// The document with this status in it.
+    /// The document with this status merged in.
     var json: JSONValue {
         var o = document.object ?? [:]
         o["uid_validity"] = .uint(UInt64(uidValidity))
         o["uid_next"] = .uint(uidCeiling)
         o["mailbox_id"] = .string(mailboxID)
         if let specialUse { o["special_use"] = .string(specialUse) } else { o["special_use"] = nil }
-        // Letters that a later program may use are kept.
+        // Preserves letters that a later program may use.
         var letters = document["keywords"]?.object ?? [:]
         letters.merge(keywords.json.object ?? [:]) { _, mine in mine }
         o["keywords"] = .object(letters)
@@ -95,7 +95,7 @@ struct MailboxStatus: Sendable, Equatable {
     }
 }
 
-/// The keyword names of a mailbox, each behind a letter of its file names.
+/// The keyword names of a mailbox, each represented by a letter in its file names.
 public struct KeywordTable: Hashable, Sendable {
     /// Letter to name, as in status.json.
     public private(set) var names: [UInt8: String] = [:]
@@ -114,12 +114,12 @@ public struct KeywordTable: Hashable, Sendable {
             Dictionary(uniqueKeysWithValues: names.map { (String(UnicodeScalar($0.key)), JSONValue.string($0.value)) }))
     }
 
-    /// The most keywords that a mailbox can have.
+    /// The maximum number of keywords in a mailbox.
     public static var maximum: Int { MessageFlags.keywordLetters.count }
-    /// The longest keyword name, in bytes.
+    /// The maximum length of a keyword name in bytes.
     public static let maximumNameLength = 64
 
-    /// Whether a name can be a keyword: an atom of RFC 9051 of 1 to 64 bytes without `\`.
+    /// Whether a name is a valid keyword: an atom (RFC 9051) of 1 to 64 bytes without `\`.
     public static func isValid(_ name: String) -> Bool {
         let bytes = name.utf8
         guard !bytes.isEmpty, bytes.count <= maximumNameLength else { return false }
@@ -128,22 +128,22 @@ public struct KeywordTable: Hashable, Sendable {
         }
     }
 
-    /// The bit of a name, compared without regard to ASCII case.
+    /// The bit of a name, ignoring ASCII case; nil if it has none.
     public func flag(_ name: String) -> MessageFlags? {
         let wanted = name.lowercased()
         for (letter, known) in names where known.lowercased() == wanted { return MessageFlags(letter: letter) }
         return nil
     }
 
-    /// The names of the keywords in `flags`, in the order of their letters. A letter without a name is shown as
-    /// `keyword-b`: both places that held its name were lost.
+    /// The names of the keywords in `flags`, in the order of their letters. A letter whose name was lost in both places
+    /// that hold it is shown as `keyword-b`.
     public func names(in flags: MessageFlags) -> [String] {
         flags.intersection(.keywordMask).letters.utf8.map { names[$0] ?? "keyword-\(Character(UnicodeScalar($0)))" }
     }
 
     public var isFull: Bool { names.count >= Self.maximum }
 
-    /// Gives a name the next free letter; nil when all 31 are taken.
+    /// Returns the letter of a name, assigning the next free one if it has none; nil if all 31 are taken.
     mutating func add(_ name: String) -> MessageFlags? {
         if let known = flag(name) { return known }
         guard let letter = MessageFlags.keywordLetters.first(where: { names[$0] == nil }) else { return nil }
@@ -151,10 +151,10 @@ public struct KeywordTable: Hashable, Sendable {
         return MessageFlags(letter: letter)
     }
 
-    /// Takes in what `other` knows and this table does not.
+    /// Adds the letters of `other` that this table lacks.
     mutating func merge(_ other: KeywordTable) { names.merge(other.names) { mine, _ in mine } }
 
-    /// Takes a pair from a file; one that no table can have is passed over.
+    /// Adds a pair from a file; an invalid one is skipped.
     mutating func set(_ letter: UInt8, _ name: String) {
         if MessageFlags.keywordLetters.contains(letter), Self.isValid(name) { names[letter] = name }
     }

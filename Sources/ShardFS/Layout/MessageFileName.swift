@@ -1,11 +1,11 @@
-/// The name of a message file, `{uid}_{flags}.eml`: writing the canonical form, reading any form that means one.
+/// The name of a message file, `{uid}_{flags}.eml`: writes the canonical form, parses any equivalent form.
 ///
-/// Reading goes by number, never by width, and takes flags in any order; anything else is a foreign name.
+/// Parsing goes by the number, whatever its width, and accepts flags in any order; anything else is a foreign name.
 public enum MessageFileName {
     /// Room for the longest name and its NUL: 10 digits, `_`, 62 letters, `.eml`.
     static let capacity = 80
 
-    /// Writes the canonical name and a NUL; the count is without the NUL.
+    /// Writes the canonical name and a NUL; returns its length without the NUL.
     @inline(__always)
     static func write(_ uid: UInt32, _ flags: UInt64, _ out: UnsafeMutablePointer<CChar>) -> Int {
         let width = max(8, digits(uid))
@@ -62,15 +62,15 @@ public enum MessageFileName {
         with(uid.rawValue, flags) { String(cString: $0) }
     }
 
-    /// What a name means.
+    /// The meaning of a name.
     public struct Parsed: Hashable, Sendable {
         public var uid: UInt32
         public var flags: MessageFlags
-        /// Whether writing it again gives the same name.
+        /// Whether the name is in canonical form.
         public var isCanonical: Bool
     }
 
-    /// Reads a name; nil when it is not a message's.
+    /// Parses a name; nil if it is not a message's.
     @inline(__always)
     static func parse(_ name: UnsafeBufferPointer<UInt8>) -> Parsed? {
         let count = name.count
@@ -108,7 +108,7 @@ public enum MessageFileName {
     }
 }
 
-/// The name of a shard directory: the number, at least four digits.
+/// The name of a shard directory: its number with at least four digits.
 enum ShardName {
     /// UIDs up to 4,294,967,295 give shards up to 4,294,967.
     static let highest: UInt32 = 4_294_967
@@ -118,7 +118,7 @@ enum ShardName {
         return String(repeating: "0", count: max(0, 4 - digits.count)) + digits
     }
 
-    /// A shard's number; nil for a name that is not one in its canonical form.
+    /// Parses a shard's number; nil if the name is not in canonical form.
     static func parse(_ name: UnsafeBufferPointer<UInt8>) -> UInt32? {
         guard name.count >= 4, name.count <= 7, name.count == 4 || name[0] != 0x30 else { return nil }
         var n: UInt32 = 0

@@ -2,7 +2,7 @@ import DurableFiles
 
 /// The flags and keywords of a message: one bit for each ASCII letter or digit that a file name can carry.
 ///
-/// Bit order is ASCII order (`0`–`9`, `A`–`Z`, `a`–`z`), so that the bits in turn are the canonical name.
+/// Bits are in ASCII order (`0`–`9`, `A`–`Z`, `a`–`z`), so that ascending bits give the canonical name.
 public struct MessageFlags: OptionSet, Hashable, Sendable {
     public let rawValue: UInt64
     @inlinable public init(rawValue: UInt64) { self.rawValue = rawValue }
@@ -11,17 +11,17 @@ public struct MessageFlags: OptionSet, Hashable, Sendable {
     public static let deleted = MessageFlags(letter: UInt8(ascii: "D"))
     public static let flagged = MessageFlags(letter: UInt8(ascii: "F"))
     public static let seen = MessageFlags(letter: UInt8(ascii: "S"))
-    /// `T` in file names: not Maildir's meaning.
+    /// `T` in file names, which has another meaning in Maildir.
     public static let draft = MessageFlags(letter: UInt8(ascii: "T"))
 
     /// The five flags of RFC 9051, 2.3.2.
     public static let system: MessageFlags = [.answered, .deleted, .flagged, .seen, .draft]
 
-    /// The letters that can stand for a keyword, in the order in which they are taken: digits, then lower-case
-    /// letters without a, d, f, s and t, which a case-insensitive file system would confuse with system flags.
+    /// The letters available for keywords, in the order of assignment: digits, then lower-case letters without a, d, f,
+    /// s and t, which a case-insensitive file system would confuse with system flags.
     public static let keywordLetters: [UInt8] = Array("0123456789bceghijklmnopqruvwxyz".utf8)
 
-    /// Every bit that a keyword can have.
+    /// All bits that keywords can use.
     public static let keywordMask = MessageFlags(
         rawValue: keywordLetters.reduce(0) { $0 | MessageFlags(letter: $1).rawValue })
 
@@ -42,7 +42,7 @@ public struct MessageFlags: OptionSet, Hashable, Sendable {
         index < 10 ? 0x30 + UInt8(index) : index < 36 ? 0x41 + UInt8(index - 10) : 0x61 + UInt8(index - 36)
     }
 
-    /// The letters in canonical order, as they stand in a file name.
+    /// The letters in canonical order, as in a file name.
     public var letters: String {
         var bytes: [UInt8] = []
         var bits = rawValue
@@ -55,7 +55,7 @@ public struct MessageFlags: OptionSet, Hashable, Sendable {
     }
 }
 
-/// A change of flags, applied to whatever flags the message has when the change is made.
+/// A change of flags, applied to the flags that the message has at the time of the change.
 public struct FlagChange: Hashable, Sendable {
     public var add: MessageFlags
     public var remove: MessageFlags
@@ -68,7 +68,7 @@ public struct FlagChange: Hashable, Sendable {
     public static func add(_ flags: MessageFlags) -> FlagChange { FlagChange(add: flags) }
     public static func remove(_ flags: MessageFlags) -> FlagChange { FlagChange(remove: flags) }
 
-    /// Makes the known flags exactly `flags`; letters that nobody knows are kept.
+    /// Sets the known flags to exactly `flags`; unknown letters are kept.
     public static func replace(with flags: MessageFlags) -> FlagChange {
         FlagChange(add: flags, remove: MessageFlags.system.union(.keywordMask).subtracting(flags))
     }

@@ -1,4 +1,4 @@
-/// A message's number in its mailbox: 1 to 4,294,967,294 when given out here (RFC 9051, 2.3.1.1).
+/// A message's number in its mailbox: 1 to 4,294,967,294 if assigned by the engine (RFC 9051, 2.3.1.1).
 public struct UID: RawRepresentable, Hashable, Comparable, Sendable, CustomStringConvertible,
     ExpressibleByIntegerLiteral
 {
@@ -7,11 +7,11 @@ public struct UID: RawRepresentable, Hashable, Comparable, Sendable, CustomStrin
     @inlinable public init(_ value: UInt32) { rawValue = value }
     @inlinable public init(integerLiteral value: UInt32) { rawValue = value }
 
-    /// The lowest and the highest that a message can have.
+    /// The lowest and the highest UID that a message can have.
     @inlinable public static var min: UID { 1 }
     @inlinable public static var max: UID { UID(.max) }
 
-    /// The last UID that the engine gives out; 4,294,967,295 is read where another program made it.
+    /// The last UID that the engine assigns; 4,294,967,295 is accepted if another program assigned it.
     @inlinable public static var lastGiven: UID { 4_294_967_294 }
 
     @inlinable public static func < (a: UID, b: UID) -> Bool { a.rawValue < b.rawValue }
@@ -21,10 +21,10 @@ public struct UID: RawRepresentable, Hashable, Comparable, Sendable, CustomStrin
     @usableFromInline var shard: UInt32 { rawValue / UID.perShard }
     static let perShard: UInt32 = 1000
 
-    /// Above every UID there can be.
+    /// The exclusive end of all UIDs.
     static let end = UInt64(UInt32.max) + 1
 
-    /// The UIDs of a shard directory; the last shard has fewer than the others, and the 0 of the first is none.
+    /// The UIDs of a shard directory; the last shard has fewer, and the 0 of the first is not a UID.
     static func inShard(_ number: UInt32) -> ClosedRange<UInt32> {
         let first = number * perShard
         return first...first + Swift.min(perShard - 1, .max - first)
@@ -36,5 +36,5 @@ extension ClosedRange<UID> {
     @inlinable public init(_ numbers: ClosedRange<UInt32>) { self = UID(numbers.lowerBound)...UID(numbers.upperBound) }
 }
 
-/// A mod-sequence (RFC 7162): grows with each change of a mailbox, never given twice, 63 bits.
+/// A mod-sequence (RFC 7162): grows with each change of a mailbox, never assigned twice, 63 bits.
 public typealias ModSeq = UInt64

@@ -1,10 +1,10 @@
 import DurableFiles
 
-/// The account's counter of UIDVALIDITY values, the file `uidvalidity`: a decimal number and a newline, the last value
-/// given out.
+/// The account's counter of UIDVALIDITY values, the file `uidvalidity`: a decimal number and a newline, the last
+/// assigned value.
 ///
-/// Every mailbox of an account that ever was has a value of its own, higher than all before it, so that no name ever
-/// shows an old value for other content (RFC 9051, 2.3.1.1).
+/// Every mailbox that ever existed in an account has a unique value, higher than all before it, so that no name ever
+/// shows an old value with other content (RFC 9051, 2.3.1.1).
 struct UIDValidityCounter: Sendable {
     static let fileName = "uidvalidity"
     static let lockName = ".lock"
@@ -15,13 +15,13 @@ struct UIDValidityCounter: Sendable {
     /// Seconds since 1970 UTC.
     let clock: @Sendable () -> Int64
 
-    /// Takes the account's lock and gives out the next value, 1 to 4,294,967,295; durable when it returns.
+    /// Takes the account's lock and assigns the next value, 1 to 4,294,967,295; durable on return.
     ///
     /// - Parameters:
     ///   - deadline: for the lock, monotonic nanoseconds.
-    ///   - highestInUse: the highest UIDVALIDITY found anywhere in the account, deleted mailboxes and snapshots
-    ///     included, 0 for none; asked only when the file is missing or unreadable.
-    /// - Throws: `exhausted` after the last value, `busy` on the deadline.
+    ///   - highestInUse: returns the highest UIDVALIDITY found anywhere in the account, deleted mailboxes and snapshots
+    ///     included, 0 for none; called only if the file is missing or unreadable.
+    /// - Throws: `exhausted` after the last value, `busy` at the deadline.
     func next(
         until deadline: Int64, highestInUse: () throws(StoreError) -> UInt32
     ) throws(StoreError) -> UInt32 {
@@ -30,10 +30,10 @@ struct UIDValidityCounter: Sendable {
         }
     }
 
-    /// As `next(until:highestInUse:)`, for a caller that holds the account's lock.
+    /// Like `next(until:highestInUse:)`, for a caller that holds the account's lock.
     func nextUnderLock(highestInUse: () throws(StoreError) -> UInt32) throws(StoreError) -> UInt32 {
         let files = system.files
-        // A clock before 1970 or after 2106 says nothing; counting goes on.
+        // A clock before 1970 or after 2106 is ignored; counting continues.
         let now = UInt32(exactly: clock()) ?? 0
         let value: UInt32
         if let last = try stored(files) {
@@ -50,18 +50,18 @@ struct UIDValidityCounter: Sendable {
         return value + 1
     }
 
-    /// The last value; nil when the file is missing or holds none.
+    /// The last value; nil if the file is missing or invalid.
     private func stored(_ files: StoreFiles) throws(StoreError) -> UInt32? {
         do {
             return try files.read(Self.fileName, in: directory, limit: 64).flatMap(Self.parse)
         } catch {
-            // Far too large, or no file at all; the latter fails again, and for good, when it is to be replaced.
+            // Far too large, or not a regular file; the latter fails again, finally, when it is to be replaced.
             if error.code == .damaged { return nil }
             throw error
         }
     }
 
-    /// Digits, with white space after them; nil for anything else, 0 included.
+    /// Parses digits with optional trailing white space; nil for anything else, including 0.
     static func parse(_ bytes: [UInt8]) -> UInt32? {
         var value: UInt64 = 0
         var digits = 0

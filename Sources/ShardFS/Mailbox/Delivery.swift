@@ -1,8 +1,8 @@
 import DurableFiles
 
-/// One message into several mailboxes as one step.
+/// Delivers one message to several mailboxes as one step.
 public enum Delivery {
-    /// A mailbox that a message goes to, and the flags that it has there.
+    /// A mailbox to deliver to, and the message's flags in it.
     public struct Target: Sendable {
         public var mailbox: Mailbox
         public var flags: MessageFlags
@@ -13,16 +13,16 @@ public enum Delivery {
         }
     }
 
-    /// Gives a finished message a name in each mailbox: one write of the bytes, a link for each. All or none: when it
-    /// returns, every mailbox has the message durably; when it throws, none shows it.
+    /// Delivers a finished message to every target: the bytes are written once and linked into each mailbox. All or
+    /// none: when it returns, every mailbox has the message durably; when it throws, none shows it.
     ///
-    /// One limit: a process that is killed between the done records of two mailboxes leaves the message in the first
-    /// alone; nobody was told that it was accepted, so the sender tries again.
+    /// One exception: a process killed between the done records of two mailboxes leaves the message in the first only.
+    /// It was never reported as accepted, so the sender tries again.
     /// - Returns: the results in the order of `targets`; a mailbox named twice gets the message once, with the flags of
     ///   its first target.
-    /// - Throws: as `Mailbox.append`; `overQuota` names the account.
+    /// - Throws: the errors of `Mailbox.append`; the message of `overQuota` names the account.
     public static func deliver(_ message: FinishedMessage, to targets: [Target]) throws(StoreError) -> [AppendResult] {
-        // A message that was staged in the store has prepared no account's quota yet.
+        // A message staged in the store has not prepared any account's quota yet.
         for target in targets { try target.mailbox.context.prepareQuota() }
         if targets.count == 1 { return [try targets[0].mailbox.append(message, flags: targets[0].flags)] }
         var byID: [String: Target] = [:]
@@ -30,7 +30,7 @@ public enum Delivery {
         return try deliver(message, byID.values.sorted { $0.mailbox.id < $1.mailbox.id }, as: targets)
     }
 
-    /// As `deliver(_:to:)`, with the same flags in every mailbox.
+    /// Like `deliver(_:to:)`, with the same flags in every mailbox.
     public static func deliver(
         _ message: FinishedMessage, to mailboxes: [Mailbox], flags: MessageFlags = []
     ) throws(StoreError) -> [AppendResult] {
@@ -66,7 +66,7 @@ public enum Delivery {
     }
 
     private enum Attempt {
-        /// By mailbox id; the logs are those that have the done records.
+        /// The results and the logs with the done records, both by mailbox id.
         case done([String: AppendResult], [String: LogFile])
         case raise(Mailbox)
         case recount(Mailbox)
@@ -82,7 +82,7 @@ public enum Delivery {
             var writers: [SetWriter] = []
             var results: [String: AppendResult] = [:]
             do throws(StoreError) {
-                // All reservations first: bytes that were linked and unlinked again cannot be linked once more.
+                // All reservations first: an unnamed file that was linked and unlinked cannot be linked again.
                 for delivery in deliveries {
                     let mailbox = delivery.mailbox
                     let member = SetMember(message, flags: delivery.flags, time: mailbox.context.now)
@@ -99,7 +99,7 @@ public enum Delivery {
                 let logs = writers.compactMap { writer in writer.log.map { (writer.mailbox.id, $0) } }
                 return .done(results, Dictionary(uniqueKeysWithValues: logs))
             } catch {
-                // Those that have their done record are taken back by an expunge, once the locks are free.
+                // Mailboxes with a done record are undone by an expunge, once the locks are released.
                 for (mailbox, writer) in zip(targets, writers) where results[mailbox.id] == nil { writer.rollBack() }
                 undo = targets.compactMap { mailbox in results[mailbox.id].map { (mailbox, $0.uid) } }
                 throw error
@@ -107,7 +107,7 @@ public enum Delivery {
         }
     }
 
-    /// After the locks: the logs' done records and the directories above the shards become durable.
+    /// After the locks are released, makes the done records and the directories above the shards durable.
     private static func settle(
         _ targets: [Mailbox], _ results: [String: AppendResult], _ logs: [String: LogFile]
     ) throws(StoreError) {

@@ -1,5 +1,5 @@
-/// A message that is complete and durable (as the store's durability says), which alone can be appended: here or in
-/// any mailbox of the store, and to several. ``StagedMessage/finish(internalDate:)`` makes it.
+/// A complete message, durable as configured by the store's durability, and ready to be appended to this or any other
+/// mailbox of the store, also to several. Made by ``StagedMessage/finish(internalDate:)``.
 ///
 /// Dropping it without appending leaves nothing behind.
 public struct FinishedMessage: Sendable {
@@ -12,11 +12,11 @@ public struct FinishedMessage: Sendable {
 }
 
 extension Mailbox {
-    /// Appends a message that is in memory as a whole: `stage`, `write`, `finish` and `append` in one.
+    /// Appends a complete message from memory: `stage`, `write`, `finish` and `append` in one.
     /// - Parameters:
-    ///   - bytes: the wire form (CRLF), stored as it is.
+    ///   - bytes: the wire form (CRLF), stored unchanged.
     ///   - internalDate: seconds since 1970 UTC, 0 to 4,294,967,295; nil for now.
-    /// - Throws: as those.
+    /// - Throws: the errors of those methods.
     public func append(
         bytes: [UInt8], flags: MessageFlags = [], internalDate: Int64? = nil
     ) throws(StoreError) -> AppendResult {

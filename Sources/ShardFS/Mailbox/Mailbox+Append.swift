@@ -2,7 +2,7 @@ import DurableFiles
 import Glibc
 import Primitives
 
-/// What an append gave.
+/// The result of an append.
 public struct AppendResult: Hashable, Sendable {
     public var uidValidity: UInt32
     public var uid: UID
@@ -10,10 +10,10 @@ public struct AppendResult: Hashable, Sendable {
 }
 
 extension Mailbox {
-    /// Puts a finished message into the mailbox under the next UID.
+    /// Appends a finished message to the mailbox under the next UID.
     ///
-    /// When it returns, the message survives `kill -9` and power loss (not under `durability: none`); when it throws,
-    /// the message is not there. UIDs become visible in ascending order.
+    /// When it returns, the message survives `kill -9` and power loss (except with `durability: none`); when it throws,
+    /// the message is not in the mailbox. UIDs become visible in ascending order.
     /// - Throws: `overQuota`, `noSpace`, `busy`, `gone`, `exhausted`, `needsReopen`, `system`.
     public func append(_ message: FinishedMessage, flags: MessageFlags = []) throws(StoreError) -> AppendResult {
         let result = try append(size: message.size, digest: message.digest, flags: flags) {
@@ -23,7 +23,7 @@ extension Mailbox {
         return result
     }
 
-    /// One message whose bytes are durable already: `link` gives them their name.
+    /// Appends one message whose bytes are durable already: `link` names them.
     func append(
         size: UInt32, digest: ContentDigest, flags: MessageFlags,
         _ link: (ShardDirectory, UnsafePointer<CChar>) throws(Errno) -> Void
@@ -48,12 +48,12 @@ extension Mailbox {
         }
     }
 
-    /// Flags that a file name can carry.
+    /// Rejects flags that a file name cannot carry.
     func checkFlags(_ flags: MessageFlags) throws(StoreError) {
         if flags.rawValue >> 62 != 0 { throw StoreError(.invalidArgument, "no such flag") }
     }
 
-    /// Nil without `recount`: over quota. The exclusive lock is held.
+    /// Appends under the exclusive lock. Returns nil if over quota, or if `recount` is set.
     private func appendLocked(
         size: UInt32, digest: ContentDigest, flags: MessageFlags, recount: inout Bool,
         _ link: (ShardDirectory, UnsafePointer<CChar>) throws(Errno) -> Void
@@ -82,14 +82,14 @@ extension Mailbox {
         do {
             shard = try publish(uid, flags, link)
         } catch {
-            // After an error that says nothing of what happened (EIO, a time-out) the name may be there.
+            // After an ambiguous error (EIO, a timeout) the name may exist.
             if error.errno != .exists, let shard = try? self.shard(uid / UID.perShard) {
                 try? MessageFileName.with(uid, flags) { (name) throws(Errno) in
                     try system.unlink(shard.descriptor, name)
                 }
             }
             do {
-                // Not given back, the intent stays open: who settles it has the ledger counted anew.
+                // If the release fails, the intent stays open, and settling it triggers a recount of the ledger.
                 try context.ledger.release(bytes: UInt64(size), messages: 1)
                 try write(LogRecord(.void, done: true, uid: uid, token: record.token))
             } catch {}
@@ -99,7 +99,7 @@ extension Mailbox {
         do {
             try write(record)
         } catch {
-            // No done record, so nobody has seen the name: take it back, and the intent is settled as void.
+            // Without a done record nobody has seen the name: remove it, and the intent is settled as void.
             do {
                 try MessageFileName.with(uid, flags) { (name) throws(Errno) in try system.unlink(shard.descriptor, name)
                 }
@@ -113,7 +113,7 @@ extension Mailbox {
         return (AppendResult(uidValidity: validity, uid: UID(uid), modSeq: modSeq), shard)
     }
 
-    /// Links a message under its final name, making the shard directory when it is missing.
+    /// Links a message under its final name, creating the shard directory if it is missing.
     func publish(
         _ uid: UInt32, _ flags: MessageFlags,
         _ link: (ShardDirectory, UnsafePointer<CChar>) throws(Errno) -> Void
@@ -125,7 +125,7 @@ extension Mailbox {
                 try MessageFileName.with(uid, flags) { (name) throws(Errno) in try link(shard, name) }
                 return shard
             } catch .notFound where attempt < 2 {
-                // The directory was removed as empty by another process: open it anew.
+                // Another process removed the directory as empty: open it again.
                 forgetShard(number)
             } catch {
                 throw StoreError.system(error, "publish message \(uid)")
@@ -134,9 +134,9 @@ extension Mailbox {
         throw StoreError(.system, "could not publish message \(uid): its shard directory keeps vanishing")
     }
 
-    /// Makes names in shards durable before they are acknowledged; not under the lock.
+    /// Makes names in shards durable before they are acknowledged; called without the lock.
     ///
-    /// A failed sync takes the appended messages back and closes the mailbox for writing.
+    /// A failed sync removes the appended messages and closes the mailbox for writing.
     func makeDurable(_ shards: [ShardDirectory], appended: [UID]) throws(StoreError) {
         guard options.durability != .none else { return }
         do {

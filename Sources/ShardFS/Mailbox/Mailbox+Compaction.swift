@@ -2,30 +2,30 @@ import DurableFiles
 import Glibc
 import Primitives
 
-// Compaction: the log anew with one record for each message. The bulk is copied and synced without a lock; the rest
-// and the rename happen under the exclusive lock. Mod-sequences stay.
+// Compaction: rewrites the log with one record for each message. The bulk is copied and synced without a lock; the rest
+// and the rename happen under the exclusive lock. Mod-sequences are unchanged.
 
 extension Mailbox {
-    /// Records beyond twice the messages that a log may have.
+    /// The number of records beyond twice the messages that a log may have.
     static let compactionSlack = 10_000
-    /// Expunges that a compacted log still tells of.
+    /// The number of expunges that a compacted log keeps.
     static let keptExpunges = 5_000
 
-    /// Compacts a log that has grown past its measure. Never fails the operation that called it: the next tries again.
+    /// Compacts a log that has outgrown its limit. Never fails the operation that called it: the next one tries again.
     ///
-    /// What called it has happened, and is told as such; a mailbox that broke refuses the next change.
+    /// That operation has succeeded and is reported so; a mailbox that broke refuses the next change.
     func compactIfNeeded() {
         let (records, messages) = state.withLock { ($0.view.applied, $0.view.list.count) }
         guard records > 2 * messages + Self.compactionSlack else { return }
         try? compact()
     }
 
-    /// Writes the log anew.
+    /// Rewrites the log.
     public func compact() throws(StoreError) {
         try checkWritable()
         try refresh()
         let (log, view) = state.withLock { ($0.log, $0.view) }
-        // Appends of a set that was being written when it was read are not in the list yet: they go with the rest.
+        // Appends of a set still being written during the read are not in the list yet: they are copied with the rest.
         let bulkEnd = view.firstHeld ?? view.applied
         let writer = LogWriter(system: system, directory: directory)
         let fd = try writer.begin(try log.header())
@@ -76,7 +76,7 @@ extension Mailbox {
                 kept.modSeq = record.modSeq != 0 ? record.modSeq : log.base + UInt64(place) + 1
                 expunges.append(kept)
                 if expunges.count - dropped > 2 * Self.keptExpunges {
-                    // Forget in large steps, so that it costs nothing each time.
+                    // Drop in large steps to keep the cost low.
                     dropped = expunges.count - Self.keptExpunges
                     copied.oldestAnswerable = max(copied.oldestAnswerable, expunges[dropped - 1].modSeq)
                     expunges.removeFirst(dropped)
@@ -95,7 +95,8 @@ extension Mailbox {
         return copied
     }
 
-    /// Copies what was written meanwhile and renames. False when somebody else replaced the log. Exclusive lock.
+    /// Copies the records written meanwhile and renames the new log into place. False if the log has been replaced by
+    /// somebody else. Exclusive lock.
     private func replaceLog(
         _ log: LogFile, _ from: Int, _ bulk: Copied, _ writer: LogWriter, _ fd: Int32
     ) throws(StoreError) -> Bool {
@@ -110,15 +111,15 @@ extension Mailbox {
             switch record.kind {
             case .append, .kept, .expunge: tail.append(kept)
             case .flags:
-                // Records that raced may stand in the other order than their renames, and the intents that tell so are
-                // not kept: the view, which has looked at the names, has the last word.
+                // Racing records may be in a different order than their renames, and the intents that show it are not
+                // kept: the view, which has checked the names, decides.
                 if let entry = view.list.entry(of: UID(record.uid)) { kept.flags = entry.flags }
                 tail.append(kept)
             case .set, .recent, .void, .clean: break
             }
         }
-        // Appends of a set that was rolled back stand in the log without the set's done record; they are not in the
-        // view, and neither may they be in the new log.
+        // Appends of a rolled-back set are in the log without the set's done record. They are not in the view and must
+        // not be in the new log either.
         let expunged = Set(tail.lazy.filter { $0.kind == .expunge }.map(\.uid))
         tail.removeAll { record in
             (record.kind == .append || record.kind == .kept) && view.list.entry(of: UID(record.uid)) == nil

@@ -2,7 +2,7 @@ import DurableFiles
 import Glibc
 import Primitives
 
-/// What a copy or move did: source and destination UIDs pairwise, in the order asked for.
+/// The result of a copy or move: pairs of source and destination UIDs, in the requested order.
 public struct CopyResult: Sendable {
     public var uidValidity: UInt32
     public var copied: [(source: UID, target: UID)] = []
@@ -11,14 +11,15 @@ public struct CopyResult: Sendable {
 }
 
 extension Mailbox {
-    /// Copies messages to another mailbox of the store as hard links: no data moves, INTERNALDATE stays. All or none.
+    /// Copies messages to another mailbox of the store as hard links: no data is copied, INTERNALDATE is kept. All or
+    /// none.
     ///
-    /// UIDs that are not there are passed over, as RFC 9051 wants of UID COPY.
-    /// - Throws: as `append`; `limit` when the target has no letter left for a keyword.
+    /// Missing UIDs are skipped, as RFC 9051 requires for UID COPY.
+    /// - Throws: the errors of `append`; `limit` if the target has no letter left for a keyword.
     public func copy(_ uids: [UID], to target: Mailbox) throws(StoreError) -> CopyResult {
         var used = try usedFlags(uids)
-        // A name that is missing under the shared lock is a dead writer's expunge or a foreign hand's work: once more
-        // with the source settled, and every name looked at.
+        // A name missing under the shared lock was removed by a dead writer's expunge or by another program: try once
+        // more with the source settled and every name checked.
         var verify = false
         while true {
             let letters = try KeywordMap(from: self, to: target, used: used)
@@ -30,7 +31,7 @@ extension Mailbox {
                     self, exclusive: verify || id == target.id, target, uids: uids.count, records: uids.count + 3
                 ) { () throws(StoreError) -> SetWriter.Outcome in
                     let members = try copyMembers(uids, to: target, letters, verify, &sources, &used)
-                    // A keyword that came since the look at the flags: it needs a letter there first.
+                    // A keyword added since the flags were read needs a letter in the target first.
                     isCovered = letters.covers(used)
                     guard isCovered, !members.isEmpty else { return .done([], [], nil) }
                     return try SetWriter(mailbox: target).run(members)
@@ -68,8 +69,8 @@ extension Mailbox {
         for (entry, digest) in zip(entries, digests) {
             guard let shard = try shard(entry.uid.shard) else { continue }
             if verify, try shard.lookUp(entry.uid.rawValue, lastKnown: entry.flags) == nil { continue }
-            // Under the shared lock a flag change may run beside: the copy has the flags from before it, and the name
-            // is looked up again on ENOENT.
+            // Under the shared lock a flag change may run concurrently: the copy has the flags from before it, and the
+            // name is looked up again on ENOENT.
             members.append(
                 SetMember(size: entry.size, digest: digest, flags: letters.map(entry.flags), time: time) {
                     (target, newName) throws(Errno) in
@@ -81,7 +82,8 @@ extension Mailbox {
         return members
     }
 
-    /// A hard link; the bytes where links end (65,000 on ext4), across file systems, or without links.
+    /// Makes a hard link; copies the bytes at the link limit (65,000 on ext4), across file systems, or without hard
+    /// links.
     func linkOrCopy(
         _ uid: UInt32, _ flags: MessageFlags, in shard: ShardDirectory, to target: ShardDirectory,
         _ newName: UnsafePointer<CChar>, of mailbox: Mailbox
@@ -95,7 +97,7 @@ extension Mailbox {
                     try system.link(shard.descriptor, name, target.descriptor, newName)
                 }
             } catch .notFound {
-                // The target's directory may be what is missing: the caller makes it anew.
+                // The target's directory may be the missing one: the caller creates it again.
                 guard let now = (try? shard.lookUp(uid, lastKnown: nil)) ?? nil else { throw .notFound }
                 if now.name == name { throw .notFound }
                 name = now.name
@@ -124,7 +126,7 @@ extension Mailbox {
         }
     }
 
-    /// The bytes and INTERNALDATE of a message again, in the file system of this mailbox.
+    /// Stages a copy of a message's bytes and INTERNALDATE in the file system of this mailbox.
     func stage(copyOf file: MessageFile) throws(StoreError) -> FinishedMessage {
         let staged = try stagingFile()
         let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: 1 << 18, alignment: 16)
@@ -139,8 +141,8 @@ extension Mailbox {
         return try staged.finish(internalDate: file.internalDate)
     }
 
-    /// Runs `body` under both mailboxes' locks, taken in the order of their ids, the target's exclusively; with room
-    /// below the target's ceilings.
+    /// Runs `body` under both mailboxes' locks, taken in the order of their ids, the target's exclusively, with room
+    /// below both mailboxes' ceilings.
     static func lockedBoth<R>(
         _ source: Mailbox, exclusive: Bool, _ target: Mailbox, uids: Int, records: Int, sourceRecords: Int = 0,
         _ body: () throws(StoreError) -> R
@@ -171,12 +173,12 @@ extension Mailbox {
     }
 }
 
-/// Keyword letters of one mailbox as those of another; letters without a name are not carried over.
+/// Maps the keyword letters of one mailbox to those of another; a letter without a name is carried over as `keyword-b`.
 struct KeywordMap {
     private var pairs: [(from: MessageFlags, to: MessageFlags)] = []
     private var same = false
 
-    /// Gives names the target lacks a letter there, durably.
+    /// Assigns letters in the target, durably, to names that it lacks.
     init(from source: Mailbox, to target: Mailbox, used: MessageFlags) throws(StoreError) {
         if source.id == target.id {
             same = true

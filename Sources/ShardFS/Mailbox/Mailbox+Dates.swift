@@ -2,10 +2,10 @@ import DurableFiles
 import Glibc
 import Primitives
 
-// INTERNALDATE is a file's time; looked up a shard at a time when somebody asks, then kept beside the flags.
+// INTERNALDATE is a file's modification time; looked up a shard at a time on demand, then kept with the flags.
 
 extension Mailbox {
-    /// INTERNALDATE of a message, seconds since 1970 UTC; also of one expunged since, as long as its file waits.
+    /// The INTERNALDATE of a message, seconds since 1970 UTC; also of one expunged since, until its file is purged.
     /// - Throws: `notFound`.
     public func internalDate(of entry: MessageEntry) throws(StoreError) -> Int64 {
         if let known = entry.knownInternalDate { return known }
@@ -24,7 +24,8 @@ extension Mailbox {
         return date
     }
 
-    /// By UID less the shard's first; a message whose name has changed since, or whose date is none, is left out.
+    /// The dates of a shard's messages by UID minus the shard's first UID, without messages that were renamed since or
+    /// whose date cannot be packed.
     private func lookUpDates(_ number: UInt32, _ columns: ShardColumns) throws(StoreError) -> [UInt16: UInt32] {
         guard let shard = try shard(number) else { return [:] }
         var dates: [UInt16: UInt32] = [:]
@@ -39,7 +40,7 @@ extension Mailbox {
         return dates
     }
 
-    /// Keeps dates that are known without a look.
+    /// Records dates that are known without a lookup.
     func noteDates(_ dates: [(UID, Int64?)]) {
         let known = dates.compactMap { uid, date in
             date.flatMap(Self.packed).map { (uid: uid.rawValue, date: $0) }
@@ -47,7 +48,7 @@ extension Mailbox {
         state.withLock { $0.view.noteDates(known) }
     }
 
-    /// Nil for a date that the column cannot hold: it is looked up each time.
+    /// Packs a date; nil if the column cannot hold it, so that it is looked up each time.
     private static func packed(_ date: Int64) -> UInt32? {
         UInt32(exactly: date).flatMap { $0 == ShardColumns.unknownDate ? nil : $0 }
     }

@@ -3,14 +3,16 @@ import Glibc
 import Primitives
 
 extension Mailbox {
-    /// In `.expunged/`: held while a message is brought back.
+    /// The lock file in `.expunged/`, held while a message is undeleted.
     static let undeleteLock = ".lock"
-    /// Messages expunged or moved under one hold of the lock.
+    /// Messages expunged or moved each time the lock is held.
     static let expungeRound = 256
 
-    /// Expunges those of `uids` (all messages when nil) that have \Deleted at that moment; the UIDs that went.
+    /// Expunges the messages among `uids` (nil: all messages) that have \Deleted at that moment; returns the expunged
+    /// UIDs.
     ///
-    /// The files wait in `.expunged/` until their retention ends. Durable when it returns (not under `none`).
+    /// The files are kept in `.expunged/` until their retention ends. Durable on return (except with `durability:
+    /// none`).
     public func expunge(_ uids: [UID]? = nil) throws(StoreError) -> [UID] {
         let wanted: [UID]
         if let uids {
@@ -24,7 +26,7 @@ extension Mailbox {
         return try expunge(wanted, onlyDeleted: true, durable: true)
     }
 
-    /// Removes messages whatever their flags, in the same way.
+    /// Removes messages in the same way, whatever their flags.
     public func remove(_ uids: [UID]) throws(StoreError) -> [UID] {
         try expunge(uids, onlyDeleted: false, durable: true)
     }
@@ -55,14 +57,14 @@ extension Mailbox {
                 throw breakMailbox(error)
             }
         }
-        // An empty directory that stays harms nobody.
+        // An empty directory left behind is harmless.
         try? removeEmptyShards(touched)
         raiseCeilingsAhead()
         compactIfNeeded()
         return gone
     }
 
-    /// fsync of a directory below the mailbox's.
+    /// Syncs a directory below the mailbox's.
     func syncBelow(_ name: String) throws(StoreError) {
         let fd = try doing("open \(name)") { () throws(Errno) in try system.openDirectory(directory, name) }
         defer { system.close(fd) }
@@ -100,7 +102,7 @@ extension Mailbox {
                     count += 1
                     touched.insert(records[i].uid / UID.perShard)
                 } else {
-                    // A foreign hand took the file: the listing under this lock says that it is gone.
+                    // Another program removed the file: a lookup under this lock shows that it is gone.
                     try context.ledger.markRecount()
                 }
             } catch {
@@ -108,14 +110,14 @@ extension Mailbox {
                 failure = error
             }
         }
-        // Between change and done: a kill here can only over-count.
+        // Between change and done record: a kill here can only leave the usage too high.
         try context.ledger.release(bytes: freed, messages: count)
         try write(records)
         gone.append(contentsOf: records.lazy.filter { $0.kind == .expunge }.map { UID($0.uid) })
         if let failure { throw failure }
     }
 
-    /// False when the message has no name.
+    /// Moves a message to `.expunged/`; false if it has no name.
     private func moveToExpunged(
         _ record: LogRecord, _ validity: UInt32, _ bin: Int32, _ onlyDeleted: Bool
     ) throws(StoreError) -> Bool {
@@ -138,12 +140,12 @@ extension Mailbox {
             flags = now.flags
             nonCanonical = now.name
         }
-        // It has a name, so no record may say that it went.
+        // It has a name, so no record may report it as gone.
         throw StoreError(
             .system, "could not expunge message \(record.uid): its way to \(ExpungedName.directory) keeps vanishing")
     }
 
-    /// The directory of this hour, made when it is missing.
+    /// Opens the directory of this hour, creating it if it is missing.
     private func openExpunged(_ hour: String) throws(StoreError) -> Int32 {
         for path in [ExpungedName.directory, "\(ExpungedName.directory)/\(hour)"] {
             do { try system.makeDirectory(directory, path) } catch .exists {} catch {
@@ -155,7 +157,7 @@ extension Mailbox {
         }
     }
 
-    /// Removes shard directories that an expunge or a move left empty, except the newest.
+    /// Removes shard directories left empty by an expunge or a move, except the newest.
     func removeEmptyShards(_ numbers: Set<UInt32>) throws(StoreError) {
         let list = state.withLock { $0.view.list }
         let newest = state.withLock { UInt32(clamping: max($0.view.nextUID, 1) - 1) } / UID.perShard
@@ -164,7 +166,7 @@ extension Mailbox {
         try locked(exclusive: true) { () throws(StoreError) in
             for number in empty {
                 forgetShard(number)
-                // Foreign files keep their directory.
+                // A directory with foreign files is kept.
                 do throws(Errno) {
                     try system.removeDirectory(directory, ShardName.string(number))
                 } catch .notEmpty {
@@ -178,17 +180,17 @@ extension Mailbox {
 
     // MARK: undelete and purge
 
-    /// A message that waits in `.expunged/`.
+    /// An expunged message kept in `.expunged/`.
     public struct ExpungedMessage: Hashable, Sendable {
-        /// The UID it had, under `uidValidity`.
+        /// Its former UID, under `uidValidity`.
         public var uid: UID
         public var uidValidity: UInt32
         public var flags: MessageFlags
-        /// UTC hour of the expunge, `yyyymmddhh`.
+        /// The UTC hour of the expunge, `yyyymmddhh`.
         public var hour: String
     }
 
-    /// What can be brought back, oldest expunge first.
+    /// Returns the messages that can be undeleted, oldest expunge first.
     public func recoverableMessages() throws(StoreError) -> [ExpungedMessage] {
         var found: [ExpungedMessage] = []
         try forEachExpunged { (hour, file) throws(StoreError) in
@@ -198,10 +200,10 @@ extension Mailbox {
         return found
     }
 
-    /// Brings an expunged message back as a new message without \Deleted; its old UID never returns.
+    /// Restores an expunged message as a new message without \Deleted; its old UID never returns.
     public func undelete(_ message: ExpungedMessage) throws(StoreError) -> AppendResult {
         try checkWritable()
-        // Two at once would both find the file, and bring it back twice.
+        // Two concurrent calls would both find the file and restore it twice.
         do {
             return try system.files.hold(
                 "\(ExpungedName.directory)/\(Self.undeleteLock)", in: directory, until: context.deadline
@@ -233,12 +235,13 @@ extension Mailbox {
             guard error.errno == .notFound else { throw error }
             throw StoreError(.notFound, "message \(message.uid) was brought back or purged meanwhile", errno: .notFound)
         }
-        // The message is back, whatever becomes of its old name: that one goes with its hour.
+        // The message is restored, whatever happens to its old name: that one is removed with its hour.
         try? remove(source, in: directory)
         return result
     }
 
-    /// Removes for good what was expunged in an hour before `before` (`yyyymmddhh`, UTC). How many files went.
+    /// Permanently removes the messages expunged in an hour before `before` (`yyyymmddhh`, UTC); returns the number of
+    /// files.
     public func purgeExpunged(before: String) throws(StoreError) -> Int {
         var count = 0
         for hour in try system.files.names(directory, ExpungedName.directory) where hour < before {
@@ -255,7 +258,7 @@ extension Mailbox {
         return count
     }
 
-    /// Purges what is past the store's retention.
+    /// Permanently removes expunged messages past the store's retention; returns the number of files.
     @discardableResult
     public func purgeExpunged() throws(StoreError) -> Int {
         try purgeExpunged(

@@ -2,29 +2,29 @@ import DurableFiles
 import Glibc
 import Primitives
 
-/// What a flag change did.
+/// The result of a flag change.
 public struct FlagResult: Sendable {
-    /// The messages as they are now, in the order asked for; unchanged ones included.
+    /// The messages after the change, in the requested order; unchanged ones included.
     public var changed: [MessageEntry] = []
-    /// UIDs that are not there (any more).
+    /// UIDs that do not exist (any more).
     public var missing: [UID] = []
-    /// UIDs that were changed after `unchangedSince`, and so were left alone.
+    /// UIDs changed after `unchangedSince`, and therefore skipped.
     public var modified: [UID] = []
 }
 
 extension Mailbox {
-    /// Messages changed under one hold of the lock.
+    /// Messages changed each time the lock is held.
     static let flagRound = 256
-    /// A name that moves this often under a flag change is given up on.
+    /// Attempts to rename a message whose name keeps changing.
     private static let flagTries = 32
-    /// Listings that must lack a message before it counts as gone.
+    /// Directory listings that must lack a message before it counts as gone.
     private static let listingTries = 4
 
-    /// Changes the flags of messages: concurrent changes never lose each other's, and never the message.
+    /// Changes the flags of messages. Concurrent changes never lose each other's result, nor the message.
     ///
-    /// Durable when it returns under `durability: full`; else with the file system's next commit.
-    /// - Parameter unchangedSince: leaves alone what has changed after this mod-sequence (RFC 7162, 3.1.3).
-    /// - Throws: what it could not do; changes made before the error stay made, and are in the log.
+    /// Durable on return with `durability: full`; otherwise with the file system's next commit.
+    /// - Parameter unchangedSince: skips messages changed after this mod-sequence (RFC 7162, 3.1.3).
+    /// - Throws: the first failure; changes made before it remain, and are in the log.
     public func changeFlags(
         _ uids: [UID], _ change: FlagChange, unchangedSince: ModSeq? = nil
     ) throws(StoreError) -> FlagResult {
@@ -36,7 +36,8 @@ extension Mailbox {
         while at < uids.count {
             let round = uids[at..<min(at + Self.flagRound, uids.count)]
             at = round.endIndex
-            // The name alone is ABA: a conditional change reads the log to its end under the exclusive lock.
+            // Names alone are subject to ABA, so a conditional change reads the log to its end under the exclusive
+            // lock.
             try locked(exclusive: unchangedSince != nil, uids: 0, records: 2 * round.count) { () throws(StoreError) in
                 if round.count == 1, unchangedSince == nil {
                     try changeOne(round.first!, change, &result, &touched)
@@ -61,7 +62,7 @@ extension Mailbox {
         return result
     }
 
-    /// The common case, without arrays.
+    /// The common case of one message, without arrays.
     private func changeOne(
         _ uid: UID, _ change: FlagChange, _ result: inout FlagResult, _ touched: inout [ShardDirectory]
     ) throws(StoreError) {
@@ -88,7 +89,7 @@ extension Mailbox {
             throw error
         }
         guard let flags else {
-            // Not under any name: an expunge that its own record will tell of, or a foreign hand.
+            // It has no name: removed by an expunge, which has its own record, or by another program.
             try write(LogRecord(.void, done: true, uid: uid.rawValue, token: record.token))
             result.missing.append(uid)
             return
@@ -124,7 +125,7 @@ extension Mailbox {
         var failure: StoreError?
         if !records.isEmpty {
             context.tokens.number(&records)
-            // An exclusive holder counts the log's records by what it writes itself.
+            // An exclusive holder counts the log's records by its own writes.
             if unchangedSince != nil { try write(records) } else { try log.append(records) }
             for i in records.indices {
                 records[i].isDone = true
@@ -160,10 +161,10 @@ extension Mailbox {
         }
     }
 
-    /// Renames a message to its changed flags; the flags it has then, or nil when it has no name.
+    /// Renames a message to its changed flags. Returns the resulting flags, or nil if the message has no name.
     ///
-    /// The name last known is tried first; ENOENT means that someone else changed it: look up, apply the change to
-    /// what is found, try again.
+    /// Tries the last known name first. ENOENT means that someone else changed it: look it up, apply the change to the
+    /// flags found, and try again.
     func rename(
         _ uid: UInt32, _ known: MessageFlags, _ change: FlagChange, in shard: ShardDirectory
     ) throws(StoreError) -> MessageFlags? {
@@ -178,15 +179,15 @@ extension Mailbox {
                 return wanted
             } catch .notFound {
             } catch .exists {
-                // Two names of one UID: fsck's to judge. Ours stays as it is.
+                // Two names of one UID: left for fsck to judge, and this name stays unchanged.
                 throw StoreError(.damaged, "message \(uid) of \(path) has two names")
             } catch {
-                // It may have happened all the same (a time-out, EIO): look at the result.
+                // The rename may have succeeded anyway (a timeout, EIO): check.
                 if try shard.lookUp(uid, lastKnown: wanted)?.flags == wanted { return wanted }
                 throw StoreError.system(error, "change the flags of message \(uid)")
             }
             guard let now = try shard.lookUp(uid, lastKnown: nil) else {
-                // A listing beside renames may miss a name that is there.
+                // A listing concurrent with renames may miss an existing name.
                 misses += 1
                 if misses < Self.listingTries { continue }
                 return nil
@@ -212,15 +213,15 @@ extension Mailbox {
         }
     }
 
-    /// After an error that says nothing of what happened: whether the new name is there and the old one is not.
+    /// Checks after an ambiguous error whether a rename happened: the new name exists and the old one does not.
     func renameHappened(_ fromDirectory: Int32, _ from: String, _ toDirectory: Int32, _ to: String) -> Bool {
         guard (try? system.status(toDirectory, to)) != nil else { return false }
         do { _ = try system.status(fromDirectory, from) } catch .notFound { return true } catch {}
         return false
     }
 
-    /// A rename that does not replace. Where the file system cannot promise that: a look-up, then a plain rename
-    /// (never link and unlink, which leaves two names when three writers meet).
+    /// Renames without replacing. If the file system cannot guarantee that, looks up the new name and then renames
+    /// plainly (never link and unlink, which can leave two names when three writers meet).
     func renameChecked(
         _ fromDirectory: Int32, _ from: UnsafePointer<CChar>, _ toDirectory: Int32, _ to: UnsafePointer<CChar>
     ) throws(Errno) {

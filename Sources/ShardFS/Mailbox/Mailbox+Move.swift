@@ -3,19 +3,20 @@ import Glibc
 import Primitives
 
 extension Mailbox {
-    /// Moves messages to another mailbox of the store: one rename each, so that at no instant a message is in
-    /// neither. Durable when it returns (not under `none`). Not all or none: a batch of single moves, settled forward.
+    /// Moves messages to another mailbox of the store with one rename each, so that no message is ever missing from
+    /// both. Durable on return (except with `durability: none`). Not all or none: a batch of single moves, settled
+    /// forward.
     ///
-    /// Within one mailbox a message gets a new UID. Across file systems or accounts: append there, expunge here.
+    /// Within one mailbox a message gets a new UID. Across file systems, messages are copied and then expunged here.
     public func move(_ uids: [UID], to target: Mailbox) throws(StoreError) -> CopyResult {
         var result = CopyResult()
         try move(uids, to: target, into: &result)
         return result
     }
 
-    /// As ``move(_:to:)``. `result` gets what was moved, also when it throws: what stands there has gone over.
+    /// Like ``move(_:to:)``, but `result` receives the messages moved so far even when it throws.
     public func move(_ uids: [UID], to target: Mailbox, into result: inout CopyResult) throws(StoreError) {
-        // Within one mailbox everything goes by one view.
+        // Within one mailbox, use a single view.
         let target = id == target.id ? self : target
         result.uidValidity = target.state.withLock { $0.status.uidValidity }
         var sourceShards: Set<UInt32> = []
@@ -27,9 +28,9 @@ extension Mailbox {
             failure = error
         }
         if !result.copied.isEmpty {
-            // What was moved before a failure is as durable as if there had been none.
+            // Messages moved before a failure are made just as durable.
             try makeDurable(sourceShards, target, targetShards)
-            // An empty directory that stays harms nobody.
+            // An empty directory left behind is harmless.
             try? removeEmptyShards(sourceShards)
         }
         if let failure { throw failure }
@@ -66,19 +67,19 @@ extension Mailbox {
         }
     }
 
-    /// A move across file systems.
+    /// Moves messages across file systems.
     private func copyAndRemove(
         _ uids: [UID], _ target: Mailbox, _ result: inout CopyResult
     ) throws(StoreError) {
         let copied = try copy(uids, to: target).copied
         do throws(StoreError) {
-            // What another took meanwhile is its own: the copy must not stay.
+            // If somebody else removed the original meanwhile, the copy must not stay.
             let gone = Set(try remove(copied.map(\.source)))
             result.copied += copied.filter { gone.contains($0.source) }
             _ = try? target.remove(copied.filter { !gone.contains($0.source) }.map(\.target))
         } catch {
-            // Which of them went, their files tell: the list may not know yet. Twice is better than not at all, so that
-            // a copy goes only where the original is seen.
+            // The files show which messages are gone; the list may not know yet. A duplicate is better than a loss, so
+            // a copy is removed only if its original is seen.
             let kept = copied.filter { isSeen($0.source) }
             let unmoved = Set(kept.map(\.source))
             result.copied += copied.filter { !unmoved.contains($0.source) }
@@ -87,7 +88,7 @@ extension Mailbox {
         }
     }
 
-    /// Whether a message's file stands where the list has it.
+    /// Whether a message's file has the name that the list expects.
     private func isSeen(_ uid: UID) -> Bool {
         guard let entry = state.withLock({ $0.view.list.entry(of: uid) }), let shard = try? shard(uid.shard) else {
             return false
@@ -117,7 +118,7 @@ extension Mailbox {
         }
     }
 
-    /// `newKeyword`: one came since the look at the flags and needs a letter in the target first; nothing was done.
+    /// `newKeyword`: a keyword added since the flags were read needs a letter in the target first; nothing was done.
     private enum MoveOutcome { case done, newKeyword, recount, overQuota, crossDevice }
 
     private func moveRound(
@@ -152,7 +153,7 @@ extension Mailbox {
         var reserved = false
         var refused: MoveOutcome?
         do {
-            // Intents first, so that a kill after the reservation is found; reserved there before given back here.
+            // Intents first, so that a kill after the reservation is noticed; reserve there before releasing here.
             try target.write(here)
             try write(away)
             if target.context !== context {

@@ -1,19 +1,19 @@
-// Who is told of changes.
+// Observers of changes to a mailbox.
 import DurableFiles
 import Primitives
 
 extension Mailbox {
     struct Observers {
         var bodies: [UInt64: @Sendable () -> Void] = [:]
-        /// While there is somebody to tell, and where the kernel tells.
+        /// The kernel's watch, held while there are observers; nil if the kernel grants none.
         var watch: DirectoryWatcher.Token?
     }
 
-    /// Calls `body` after every change this process makes or sees, on the thread that saw it and under no lock.
-    /// It must not block. The observation ends with the token that it returns.
+    /// Calls `body` after every change made or seen by this process, on the thread that saw it and without any lock. It
+    /// must not block. The observation ends when the returned token is released.
     ///
-    /// Changes of other processes are seen at once while ``isWatched``; else whoever wants to know calls ``refresh()``
-    /// now and then.
+    /// Changes by other processes are seen immediately while ``isWatched``; otherwise observers must call ``refresh()``
+    /// periodically.
     public func observe(_ body: @escaping @Sendable () -> Void) -> Observation {
         let key = SystemCalls.random(UInt64.self)
         let observation = Observation { self.stopObserving(key) }
@@ -21,7 +21,7 @@ extension Mailbox {
             o.bodies[key] = body
             return o.watch == nil
         }
-        // On a file system that several machines write to, the kernel knows of its own writers only.
+        // On a file system written by several machines, the kernel knows only its own writers.
         guard isFirst, options.shared != true else { return observation }
         let watch = DirectoryWatcher.shared.watch(system, directory, LogFile.fileName) { [weak self] in
             self?.readLogIfChanged()
@@ -29,7 +29,7 @@ extension Mailbox {
         observers.withLock { o in
             if o.watch == nil, !o.bodies.isEmpty { o.watch = watch }
         }
-        // A change between the look that the caller had and the watch would go untold.
+        // A change between the caller's last read and the watch would go unreported.
         readLogIfChanged()
         return observation
     }
@@ -41,12 +41,12 @@ extension Mailbox {
             defer { o.watch = nil }
             return o.watch
         }
-        // Its end is a call of the system, which is none to make under the lock.
+        // Ending the watch makes a system call, which must not happen under the lock.
         withExtendedLifetime(watch) {}
     }
 
-    /// Whether observers are told of other processes' changes as they happen. False without observers, where the
-    /// kernel's watches are used up, and for a store that is shared between machines.
+    /// Whether observers are notified immediately of changes by other processes. False without observers, when the
+    /// kernel's watches are exhausted, and for a store shared between machines.
     public var isWatched: Bool { observers.withLock { $0.watch }?.isLive ?? false }
 
     func notify() {
@@ -54,15 +54,16 @@ extension Mailbox {
         for body in bodies { body() }
     }
 
-    /// The log was written to or replaced, most often by this process, which has applied the record already.
+    /// Called when the log was written or replaced, usually by this process, which has applied the record already.
     private func readLogIfChanged() {
         let (log, applied, path) = state.withLock { ($0.log, $0.view.applied, $0.logPath) }
         guard let status = try? system.status(context.directory, path), status.identity == log.identity else {
-            // Deleted, renamed, compacted or recovered: observers find out, where a wait for a lock holds nobody up.
+            // Deleted, renamed, compacted or recovered: left to observers, which can wait for a lock without holding up
+            // others.
             return notify()
         }
         let records = LogFile.records(in: status.size)
-        // What cannot be read now is met by the next who looks.
+        // A read error is left to the next reader.
         if records > applied { _ = try? catchUp(to: records) }
     }
 }

@@ -2,14 +2,14 @@ import DurableFiles
 import Glibc
 import Primitives
 
-// Opening: the log gives the view, an exact listing of every shard confirms it.
+// Opening: the log yields the view, and an exact listing of every shard confirms it.
 
 extension Mailbox {
-    /// Shards listed under one hold of the lock.
+    /// Shards listed each time the lock is held.
     private static let shardsPerRound = 8
 
-    /// Opens the mailbox in `path` (below the account's directory), recovering it after a restart of the machine.
-    /// - Throws: `notFound` when there is no mailbox, `damaged`, `busy`, `system`.
+    /// Opens the mailbox in `path` (below the account's directory), recovering it after a reboot.
+    /// - Throws: `notFound` if there is no mailbox, `damaged`, `busy`, `system`.
     static func open(_ context: AccountContext, path: String) throws(StoreError) -> Mailbox {
         let directory: Int32
         do {
@@ -25,7 +25,7 @@ extension Mailbox {
         } catch { result = .failure(error) }
         switch result {
         case .success(let mailbox):
-            // From here on the descriptor is the mailbox's.
+            // From here on the mailbox owns the descriptor.
             try mailbox.list()
             return mailbox
         case .failure(let error):
@@ -61,7 +61,7 @@ extension Mailbox {
                 path: path, logPath: path + "/" + LogFile.fileName, parts: kept?.parts ?? ViewParts()))
     }
 
-    /// Compares every shard with the log, newest first, a few under each hold of the lock.
+    /// Compares every shard with the log, newest first, a few each time the lock is held.
     func list() throws(StoreError) {
         if options.readOnly { return try listReadOnly() }
         // The bulk of the log needs no lock.
@@ -72,9 +72,9 @@ extension Mailbox {
         keepView(afterListing: try listTouched())
     }
 
-    /// Compares the shards that are not known to agree with the log; how many they were.
+    /// Compares the shards that are not known to agree with the log; returns their number.
     ///
-    /// A shard that looks as it was listed needs no lock: no name in it has changed since.
+    /// A shard with an unchanged stamp needs no lock: no name in it has changed since it was listed.
     @discardableResult
     func listTouched() throws(StoreError) -> Int {
         state.withLock { s in
@@ -96,8 +96,8 @@ extension Mailbox {
         return count
     }
 
-    /// A shard with more messages that nobody appended than the ceilings leave room for. A mailbox without UIDs for
-    /// them leaves them as they are.
+    /// Lists a shard with more unlogged messages than the ceilings leave room for. If the mailbox has no UIDs left for
+    /// them, they are left alone.
     private func listFullShard(_ number: UInt32) throws(StoreError) {
         for _ in 0..<8 {
             do throws(StoreError) {
@@ -110,7 +110,7 @@ extension Mailbox {
         }
     }
 
-    /// Shards in the directory or in the view, newest first.
+    /// The shards in the directory or in the view, newest first.
     func shardNumbers() throws(StoreError) -> [UInt32] {
         var numbers = Set(state.withLock { $0.view.list.shards.map(\.number) })
         try system.files.forEach(directory, ".") { name, _ in
@@ -119,8 +119,8 @@ extension Mailbox {
         return numbers.sorted(by: >)
     }
 
-    /// Compares one shard with the view, which is at the log's end; what a foreign hand changed is logged. Exclusive.
-    /// False when the ceilings left no room for messages that were found.
+    /// Compares one shard with the view, which is at the log's end, and logs changes by other programs. Exclusive lock.
+    /// False if the ceilings left no room for the messages found.
     private func listShard(_ number: UInt32) throws(StoreError) -> Bool {
         let known = state.withLock { s in s.view.list.shardIndex(number).map { s.view.list.shards[$0] } }
         let name = ShardName.string(number)
@@ -132,13 +132,13 @@ extension Mailbox {
         } catch .notFound {
             return try reconcile(number, nil, known)
         } catch .notDirectory {
-            // Something of that name that is no directory: reported by fsck, never touched.
+            // Not a directory: reported by fsck, never touched.
             return true
         } catch {
             throw StoreError.system(error, "open the shard directory \(name)")
         }
         defer { system.close(fd) }
-        // Before the first name is read: a change beside it shows in a later look.
+        // Before the first name is read: a concurrent change then shows in a later stamp.
         let status = options.viewCache == nil ? nil : try? system.status(fd)
         var listing = try ShardListing(system, directory: fd, number: number)
         if listing.agrees(with: known) {
@@ -149,7 +149,8 @@ extension Mailbox {
         return try reconcile(number, listing, known)
     }
 
-    /// Logs what was changed behind the engine's back: the names win, with fresh mod-sequences. Exclusive lock.
+    /// Logs changes made by other programs: the names win, with new mod-sequences. Exclusive lock. False if the
+    /// ceilings left no room.
     private func reconcile(_ number: UInt32, _ listing: ShardListing?, _ known: ShardTable?) throws(StoreError) -> Bool
     {
         var records: [LogRecord] = []
@@ -161,7 +162,7 @@ extension Mailbox {
         where listing?.flags(Int(nonCanonical.uid % UID.perShard)) == nil && nonCanonicalFlags[nonCanonical.uid] == nil
             && uids.contains(nonCanonical.uid)
         {
-            // The only name of a known message, in another form: it gets its canonical one.
+            // The only name of a known message, in non-canonical form: it is renamed to the canonical one.
             nonCanonicalFlags[nonCanonical.uid] = nonCanonical
             strays.remove(at: i)
         }
@@ -203,8 +204,8 @@ extension Mailbox {
         return try adopt(strays.sorted { $0.uid < $1.uid }, shard: number)
     }
 
-    /// Gives messages that nobody appended a UID of their own: the one in their name may have been another's.
-    /// False when the ceilings left no room for all.
+    /// Appends unlogged messages under new UIDs: the UID in the name may have belonged to another message. False if the
+    /// ceilings left no room for all.
     private func adopt(_ strays: [ListedMessage], shard number: UInt32) throws(StoreError) -> Bool {
         for stray in strays {
             guard let shard = try shard(number) else { return true }
@@ -219,7 +220,7 @@ extension Mailbox {
                 )
                 .identity == status.identity
             {
-                // A second name of the same message: the rename that left it is over.
+                // A second name of the same message, left by an interrupted rename.
                 try remove(stray.name, in: shard.descriptor)
                 continue
             }
@@ -230,7 +231,7 @@ extension Mailbox {
     }
 
     private func adopt(_ stray: ListedMessage, _ size: UInt32, in shard: ShardDirectory) throws(StoreError) -> Bool {
-        // The next UID that no other stray stands under; this one may stand under it already.
+        // The next UID that no other stray's name uses; this one's name may use it already.
         let (next, ceiling) = state.withLock { ($0.view.nextUID, $0.status.uidCeiling) }
         guard next < ceiling else { return false }
         var uid = UInt32(next)
@@ -257,7 +258,7 @@ extension Mailbox {
         return true
     }
 
-    /// Without locks and without writing: as exact as a listing can be.
+    /// Lists without locks and without writing: as exact as possible that way.
     private func listReadOnly() throws(StoreError) {
         let log = state.withLock { $0.log }
         _ = try catchUp(to: LogFile.records(in: log.size()))
@@ -278,7 +279,7 @@ extension Mailbox {
 }
 
 extension MailboxView {
-    /// The names as listed; sizes and mod-sequences where the log has them.
+    /// Replaces a shard's names by the listed ones, with sizes and mod-sequences from the log where known.
     mutating func replaceShard(
         _ number: UInt32, _ listing: ShardListing, size: (UInt32, MessageFlags) -> UInt32
     ) {

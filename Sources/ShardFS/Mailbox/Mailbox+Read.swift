@@ -3,30 +3,30 @@ import DurableFiles
 import Glibc
 import Primitives
 
-/// A mailbox at one moment: a value, cheap to keep.
+/// A snapshot of a mailbox: a value, cheap to keep.
 public struct MailboxSnapshot: Sendable {
     public let messages: MessageList
     public let uidValidity: UInt32
-    /// The next UID to be given out (RFC 9051, 2.3.1.1); 4,294,967,295 when there is none left.
+    /// The next UID to be assigned (RFC 9051, 2.3.1.1); 4,294,967,295 if none is left.
     public let uidNext: UID
     public let highestModSeq: ModSeq
-    /// Asked about changes before this, the log cannot tell what was expunged.
+    /// The oldest mod-sequence since which the log can list all expunges.
     public let oldestAnswerable: ModSeq
-    /// The first UID that no session has been told of as \Recent yet.
+    /// The first UID that has not been reported as \Recent to any session yet.
     public let recentUID: UID
     public let keywords: KeywordTable
     public let mailboxID: String
     public let specialUse: String?
 }
 
-/// An open message file: immutable, and readable even when the message is expunged meanwhile.
+/// An open message file: immutable, and readable even if the message is expunged meanwhile.
 public final class MessageFile: Sendable {
     public let uid: UID
     /// RFC822.SIZE in bytes.
     public let size: UInt32
     /// INTERNALDATE, seconds since 1970 UTC.
     public let internalDate: Int64
-    /// For sendfile(2); valid while this object lives.
+    /// A descriptor for sendfile(2); valid for the lifetime of this object.
     public let descriptor: Int32
     let identity: FileIdentity
     private let system: SystemCalls
@@ -42,7 +42,7 @@ public final class MessageFile: Sendable {
 
     deinit { system.close(descriptor) }
 
-    /// Nil when there is no such file.
+    /// Opens a message file; nil if there is none.
     static func open(
         _ system: SystemCalls, _ directory: Int32, _ name: UnsafePointer<CChar>, uid: UID
     ) throws(StoreError) -> MessageFile? {
@@ -53,12 +53,12 @@ public final class MessageFile: Sendable {
         return MessageFile(system, fd, uid, status)
     }
 
-    /// Reads into `buffer` from `offset`; fewer bytes than asked only at the end of the message.
+    /// Reads into `buffer` from `offset`; fewer bytes than requested only at the end of the message.
     public func read(into buffer: UnsafeMutableRawBufferPointer, at offset: Int64) throws(StoreError) -> Int {
         try doing("read message \(uid)") { () throws(Errno) in try system.read(descriptor, buffer, at: offset) }
     }
 
-    /// At most `count` bytes from `offset`.
+    /// Reads at most `count` bytes from `offset`.
     public func read(at offset: Int64 = 0, count: Int? = nil) throws(StoreError) -> [UInt8] {
         let left = max(0, Int64(size) - offset)
         let wanted = Int(min(left, Int64(count ?? Int(size))))
@@ -72,7 +72,7 @@ public final class MessageFile: Sendable {
         return bytes
     }
 
-    /// Reads the whole message for its digest.
+    /// Reads the whole message and computes its digest.
     public func digest() throws(StoreError) -> ContentDigest {
         let hash = ContentDigest.begin()
         defer { EVP_MD_CTX_free(hash) }
@@ -92,13 +92,13 @@ public final class MessageFile: Sendable {
 }
 
 extension Mailbox {
-    /// The mailbox as the log says now, changes of other processes included.
+    /// Returns the current state of the mailbox, including changes by other processes.
     public func snapshot() throws(StoreError) -> MailboxSnapshot {
         try refresh()
         return currentSnapshot()
     }
 
-    /// The mailbox as this process last saw it; no system call.
+    /// Returns the state last seen by this process, normally without a system call.
     public func currentSnapshot() -> MailboxSnapshot {
         nameKeywords(in: state.withLock { $0.view.usedFlags })
         return state.withLock { s in
@@ -112,11 +112,11 @@ extension Mailbox {
         }
     }
 
-    /// Opens a message; also one expunged since, as long as its file waits in `.expunged/`.
+    /// Opens a message; also one expunged since, while its file is kept in `.expunged/`.
     /// - Throws: `notFound`.
     public func open(_ uid: UID) throws(StoreError) -> MessageFile {
         let known = state.withLock { $0.view.list.entry(of: uid)?.flags }
-        // A rename between look-up and open is possible each time, so try a few times before giving up.
+        // A rename between lookup and open is possible each time, so try several times before giving up.
         for attempt in 0..<10 {
             if let shard = try shard(uid.shard) {
                 if attempt == 0, let known {
@@ -146,8 +146,8 @@ extension Mailbox {
         return file
     }
 
-    /// Digest (EMAILID) and time of saving (SAVEDATE, seconds since 1970 UTC) as the log has them; the digest is
-    /// computed from the file when it is not known.
+    /// Returns the digest (EMAILID) and save time (SAVEDATE, seconds since 1970 UTC) from the log; an unknown digest is
+    /// computed from the file, without a save time.
     public func details(_ entry: MessageEntry) throws(StoreError) -> (digest: ContentDigest, saved: Int64?) {
         let log = state.withLock { $0.log }
         if let record = try log.record(at: Int(entry.record)), record.uid == entry.uid.rawValue,
@@ -158,8 +158,8 @@ extension Mailbox {
         return (try open(entry.uid).digest(), nil)
     }
 
-    /// UIDs expunged after `modSeq`, ascending; nil when the log does not reach back that far: then every UID of the
-    /// client's that is absent is the answer (RFC 7162, 5.1).
+    /// Returns the UIDs expunged after `modSeq`, ascending; nil if the log does not reach back that far, in which case
+    /// every missing UID of the client's counts as expunged (RFC 7162, 5.1).
     public func expunged(since modSeq: ModSeq) throws(StoreError) -> [UID]? {
         try refresh()
         let (log, view) = state.withLock { ($0.log, $0.view) }
@@ -172,8 +172,8 @@ extension Mailbox {
         return found.sorted().map { UID($0) }
     }
 
-    /// Takes the \Recent messages for a session: UIDs from the answer up to `uidNext` are recent to it alone. A log
-    /// record, not synced, written only when it moves (RFC 3501, 2.3.2).
+    /// Takes the \Recent messages for a session: UIDs from the returned one up to, not including, `uidNext` are recent
+    /// in that session only. Writes a log record, not synced, only if the value changes (RFC 3501, 2.3.2).
     public func takeRecent() throws(StoreError) -> UID {
         try refresh()
         func standing() -> (recent: UID, next: UID) {

@@ -2,7 +2,7 @@ import DurableFiles
 import Glibc
 import Primitives
 
-/// One message of a set: bytes that are durable already, and how they get their name.
+/// One message of a set: its bytes, durable already, and the closure that names them.
 struct SetMember {
     var size: UInt32
     var digest: ContentDigest
@@ -21,8 +21,8 @@ extension SetMember {
 }
 
 extension Mailbox {
-    /// Appends several finished messages under consecutive UIDs: all or none, through errors, kills and power cuts.
-    /// - Throws: as `append`; nothing was added then.
+    /// Appends several finished messages under consecutive UIDs: all or none, despite errors, kills and power cuts.
+    /// - Throws: the errors of `append`; then nothing was added.
     public func append(_ messages: [(message: FinishedMessage, flags: MessageFlags)]) throws(StoreError)
         -> [AppendResult]
     {
@@ -44,7 +44,7 @@ extension Mailbox {
         }
     }
 
-    /// After the lock: the log's done records become durable, then the set is acknowledged. Nil: reserve again.
+    /// After the lock is released, makes the log's done records durable and acknowledges the set. Nil: reserve again.
     func finishSet(_ outcome: SetWriter.Outcome) throws(StoreError) -> [AppendResult]? {
         switch outcome {
         case .recount:
@@ -69,12 +69,13 @@ extension Mailbox {
     }
 }
 
-/// A set in one exclusive hold: intent, fdatasync of the log, links, fsync of every shard, done records.
+/// Writes a set while the lock is held exclusively once: intent, fdatasync of the log, links, fsync of every shard,
+/// done records.
 ///
-/// `prepare`, `link` and `commit` are apart so that one delivery to several mailboxes can hold them all.
+/// `prepare`, `link` and `commit` are separate so that one delivery to several mailboxes can interleave them.
 struct SetWriter {
     enum Outcome {
-        /// The log is the one that has the done records: compaction may have put another in its place since.
+        /// The log is the one with the done records: compaction may have replaced it since.
         case done([AppendResult], [ShardDirectory], LogFile?)
         case overQuota
         case recount
@@ -91,7 +92,7 @@ struct SetWriter {
 
     init(mailbox: Mailbox) { self.mailbox = mailbox }
 
-    /// The whole of it, for one mailbox.
+    /// All steps, for one mailbox.
     func run(_ members: [SetMember]) throws(StoreError) -> Outcome {
         var writer = self
         if let refused = try writer.prepare(members) { return refused }
@@ -104,7 +105,7 @@ struct SetWriter {
         }
     }
 
-    /// Reserves quota and writes the intent, durably. Nil: go on; else nothing was done.
+    /// Writes the intent durably and reserves quota. Nil: continue; otherwise nothing was done.
     mutating func prepare(_ members: [SetMember]) throws(StoreError) -> Outcome? {
         self.members = members
         count = members.count
@@ -143,7 +144,7 @@ struct SetWriter {
 
     private var void: LogRecord { LogRecord(.void, done: true, uid: first, token: token) }
 
-    /// Gives every member its name and makes the names durable.
+    /// Links every member under its name and makes the names durable.
     mutating func link() throws(StoreError) {
         for (i, member) in members.enumerated() {
             let shard = try mailbox.publish(first + UInt32(i), member.flags, member.link)
@@ -165,7 +166,7 @@ struct SetWriter {
         }
     }
 
-    /// Writes the done records: from here on readers see the set.
+    /// Writes the done records, which make the set visible to readers.
     mutating func commit() throws(StoreError) -> [AppendResult] {
         var records: [LogRecord] = []
         records.reserveCapacity(count + 1)
@@ -185,11 +186,11 @@ struct SetWriter {
         }
     }
 
-    /// Takes back all names under the same hold. What cannot be taken back now is settled by the next holder.
+    /// Removes all names while the lock is still held. Names that cannot be removed now are settled by the next holder.
     func rollBack() {
         do {
             try mailbox.rollBack(first: first, count: UInt32(count))
-            // Not given back, the intent stays open: who settles it has the ledger counted anew.
+            // If the release fails, the intent stays open, and settling it triggers a recount of the ledger.
             try mailbox.context.ledger.release(bytes: bytes, messages: count)
             try mailbox.write(void)
         } catch {}

@@ -2,10 +2,10 @@ import DurableFiles
 import Glibc
 import Primitives
 
-// What writers that died left: intents without a done, settled from the names. Exclusive lock.
+// Settling the intents of dead writers, those without a done record, from the names. Exclusive lock.
 
 extension Mailbox {
-    /// Writes records under the mailbox's lock and takes them, and all before them, into the view.
+    /// Writes records under the mailbox's lock and applies them, and all before them, to the view.
     func write(_ records: [LogRecord]) throws(StoreError) {
         try write(records.count, { (log) throws(StoreError) in try log.append(records) }) { records[$0] }
     }
@@ -21,14 +21,15 @@ extension Mailbox {
         do {
             try append(log)
         } catch {
-            // A part of a record at the end would hide all that follow it.
+            // A partial record at the end would hide all later ones.
             if let start { try? log.truncate(records: start) }
             throw error
         }
         if let start { take(start, count, record) } else { try catchUp(to: .max) }
     }
 
-    /// The only writer knows what stands in the log without reading it back; a reader may have been quicker.
+    /// Applies records without reading them back: the only writer knows where they are. A reader may have applied them
+    /// first.
     private func take(_ start: Int, _ count: Int, _ record: (Int) -> LogRecord) {
         let changed = state.withLock { s in
             let before = s.view.highestModSeq
@@ -40,7 +41,7 @@ extension Mailbox {
         if changed { notify() }
     }
 
-    /// Settles every intent that has no done record. The view is at the log's end and nobody else writes.
+    /// Settles every intent without a done record. The view is at the log's end and nobody else writes.
     func settle() throws(StoreError) {
         let pending = state.withLock { $0.view.pending }
         guard !pending.isEmpty else { return }
@@ -51,7 +52,7 @@ extension Mailbox {
             if record.kind != .flags { recount = true }
             switch record.kind {
             case .set where intent.held.count == Int(record.messageSize):
-                // Every append is in the log, so every name was durable before: only the end of the set is missing.
+                // Every append is in the log, so every name was durable before: only the set's done record is missing.
                 done.append(
                     LogRecord(
                         .set, done: true, uid: record.uid, token: record.token, time: record.time,
@@ -65,12 +66,13 @@ extension Mailbox {
                 done.append(LogRecord(.void, done: true, token: record.token))
             }
         }
-        // Before the done records: a kill in between only leaves a recount that finds nothing.
+        // Before the done records: a kill in between only causes a needless recount.
         if recount { try context.ledger.markRecount() }
         try write(done)
     }
 
-    /// The done record of one dead intent: present = append or flags, gone = expunge, never there = void.
+    /// The done record for an abandoned intent: append or flags if the message exists, expunge if it is gone, void if
+    /// it never existed.
     private func settled(_ intent: LogRecord) throws(StoreError) -> LogRecord {
         let known = state.withLock { $0.view.list.entry(of: UID(intent.uid)) }
         let shard = try shard(intent.uid / UID.perShard)
@@ -90,12 +92,12 @@ extension Mailbox {
         return done
     }
 
-    /// Takes back what a set linked: no name stays in its UID range, in a shard or in `.expunged/`.
+    /// Removes everything that a set linked: no name in its UID range is left in a shard or in `.expunged/`.
     func rollBack(first: UInt32, count: UInt32) throws(StoreError) {
         guard count > 0 else { return }
         let last = UInt32(min(UInt64(first) + UInt64(count) - 1, UInt64(UInt32.max)))
         let numbers = first / UID.perShard...last / UID.perShard
-        // By the shards that are there: a set found in the log may be as large as the space of UIDs.
+        // Over existing shards only: a set found in the log may be as large as the UID space.
         for number in try shardNumbers() where numbers.contains(number) {
             guard let shard = try shard(number) else { continue }
             var names: [String] = []
@@ -105,7 +107,7 @@ extension Mailbox {
                 }
             }
             for name in names { try remove(name, in: shard.descriptor) }
-            // Without names too: who removed them may have failed to make that durable.
+            // Even without names: whoever removed them may have failed to make that durable.
             do { try shard.sync() } catch { throw breakMailbox(error) }
         }
         let validity = state.withLock { $0.status.uidValidity }
@@ -145,12 +147,12 @@ struct ExpungedName: Sendable {
         "\(uidValidity).\(MessageFileName.string(uid, flags))"
     }
 
-    /// Whether a name is that of an hour's directory.
+    /// Whether a name is an hour directory's.
     static func isHour(_ name: String) -> Bool {
         name.utf8.count == 10 && name.utf8.allSatisfy { $0 >= 48 && $0 <= 57 }
     }
 
-    /// The UTC hour of `seconds` as the name of its directory.
+    /// The directory name of the UTC hour of `seconds`.
     static func hour(_ seconds: Int64) -> String {
         var t = time_t(seconds)
         var parts = tm()
@@ -164,7 +166,7 @@ struct ExpungedName: Sendable {
 }
 
 extension Mailbox {
-    /// Calls `body` for each message in `.expunged/`, with the hour's directory.
+    /// Calls `body` for each message in `.expunged/`, with the name of its hour directory.
     func forEachExpunged(_ body: (String, ExpungedName) throws(StoreError) -> Void) throws(StoreError) {
         for hour in try system.files.names(directory, ExpungedName.directory).sorted() {
             guard ExpungedName.isHour(hour) else { continue }

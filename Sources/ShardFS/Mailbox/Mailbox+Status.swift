@@ -1,4 +1,4 @@
-// status.json, its ceilings and keywords, and the copy of them in the log's header.
+// status.json with its ceilings and keywords, and their copy in the log's header.
 import DurableFiles
 import Primitives
 
@@ -13,7 +13,7 @@ extension Mailbox {
         return try MailboxStatus(parsing: bytes)
     }
 
-    /// Reads, changes and replaces status.json under its own lock; durable when it returns.
+    /// Reads, changes and replaces status.json under its own lock; durable on return.
     @discardableResult
     func updateStatus(_ change: (inout MailboxStatus) throws(StoreError) -> Void) throws(StoreError) -> MailboxStatus {
         try system.files.hold(Self.statusLockName, in: directory, until: context.deadline) {
@@ -46,8 +46,9 @@ extension Mailbox {
         }
     }
 
-    /// Raises the ceilings when less than half a step is left. Not under the mailbox's lock.
-    /// - Throws: `exhausted` when the last UID or mod-sequence has been given out.
+    /// Raises the ceilings if they leave room for less than half a step beyond the given numbers; with `always`, only
+    /// if they do not leave room for those. Called without the mailbox's lock.
+    /// - Throws: `exhausted`, with `always`, if too few UIDs or mod-sequences are left.
     func raiseCeilings(uids: Int, records: Int, always: Bool = false) throws(StoreError) {
         let (nextUID, nextModSeq, status) = state.withLock { ($0.view.nextUID, $0.view.nextModSeq, $0.status) }
         let wantedUID = nextUID + UInt64(uids) + (always ? 0 : MailboxStatus.uidStep / 2)
@@ -73,8 +74,8 @@ extension Mailbox {
         }
     }
 
-    /// Raises the ceilings ahead of need, after an operation that is done and must not fail any more: who cannot go on
-    /// without them hears of it then.
+    /// Raises the ceilings ahead of need, after a completed operation that must not fail any more: an operation that
+    /// needs them reports the error.
     func raiseCeilingsAhead() { try? raiseCeilings(uids: 0, records: 0) }
 
     /// Runs `body` under the lock with room for `uids` UIDs and `records` records below the ceilings.
@@ -93,8 +94,9 @@ extension Mailbox {
 
     // MARK: keywords
 
-    /// The flag bits of keyword names, in any case. A name that is not known gets a letter, durably, when `create`.
-    /// - Throws: `invalidArgument` for a name that is no keyword, `limit` when the 31 letters are taken.
+    /// Returns the flag bits of keyword names, ignoring case. With `create`, unknown names are assigned letters,
+    /// durably.
+    /// - Throws: `invalidArgument` for an invalid keyword, `limit` if all 31 letters are taken.
     public func keywords(_ names: [String], create: Bool) throws(StoreError) -> MessageFlags {
         guard !names.isEmpty else { return [] }
         for name in names where !KeywordTable.isValid(name) {
@@ -121,7 +123,7 @@ extension Mailbox {
         return flags
     }
 
-    /// Names of letters that another process gave out.
+    /// Loads the names of letters assigned by other processes.
     func nameKeywords(in flags: MessageFlags) {
         let wanted = flags.intersection(.keywordMask)
         let missing = state.withLock { s in
@@ -136,7 +138,7 @@ extension Mailbox {
 
     // MARK: header
 
-    /// Copies ceilings and keywords into the log's header when they changed. Exclusive lock.
+    /// Copies the ceilings and keywords into the log's header if they changed. Exclusive lock.
     func refreshHeader() throws(StoreError) {
         let (stale, log, status) = state.withLock { ($0.headerStale, $0.log, $0.status) }
         guard stale else { return }
@@ -153,16 +155,16 @@ extension Mailbox {
     /// Removes the mark, durably, before the first change after it. Exclusive lock.
     func removeCleanMark() throws(StoreError) {
         try updateStatus { (status) throws(StoreError) in status.clean = nil }
-        // The next opener must not take the mark's record for the log's last.
+        // The next opener must not mistake the mark's record for the last one of the log.
         try write([LogRecord(.void, done: true)])
         let log = state.withLock { $0.log }
         try log.syncData()
     }
 
-    /// Marks the mailbox as closed in good order: everything is durable and the log's last record says so.
+    /// Marks the mailbox as cleanly closed: everything is durable and the log's last record says so.
     public func close() throws(StoreError) {
         guard !options.readOnly, !isBroken else { return }
-        // While no mark stands that a lock would have to remove.
+        // Before the mark is set, since taking the lock would remove it.
         if options.viewCache != nil { _ = try? listTouched() }
         do throws(StoreError) {
             try locked(exclusive: true, uids: 0, records: 1) { () throws(StoreError) in
@@ -171,10 +173,10 @@ extension Mailbox {
                     // The messages themselves were never synced.
                     try doing("sync the file system") { () throws(Errno) in try system.syncFileSystem(directory) }
                 }
-                // Every one: another process may have renamed in a shard that this one never opened.
+                // All of them: another process may have renamed in a shard that this one never opened.
                 for name in try system.files.names(directory, ".") where ShardName.parse(name) != nil {
                     do throws(StoreError) { try syncBelow(name) } catch {
-                        // Something of that name that is no directory holds no messages.
+                        // Not a directory, so it holds no messages.
                         guard error.code == .damaged else { throw error }
                     }
                 }
@@ -191,7 +193,7 @@ extension Mailbox {
             storeView()
         } catch {
             if error.code == .gone { return }
-            // A sync that failed once would succeed the next time, and the mark would vouch for what is lost.
+            // A failed sync would succeed the next time, and the mark would vouch for lost data.
             if error.errno != nil, error.code != .busy { throw breakMailbox(error) }
             throw error
         }

@@ -1,26 +1,27 @@
-// The view kept between two openings (`ViewCache`): read at the opening, checked, written when the mailbox is let go.
+// The view cached between two openings (`ViewCache`): loaded and checked when the mailbox is opened, stored when it is
+// released.
 import DurableFiles
 import Primitives
 
 //
-// A kept view is of one place in one log. It counts when the log is the same file of the same epoch and base, and holds
-// there the same record. What the log has since is read as by any follower. A shard counts as listed when its directory
-// looks as it did when a listing agreed with the view, and no record since is about it; the others are listed, under
-// the lock, as without a kept view.
+// A cached view belongs to one place in one log. It is valid if the log is the same file with the same epoch and base,
+// and has the same record at that place. Later records are read as by any follower. A shard counts as listed if its
+// directory still has the stamp of a listing that agreed with the view, and no later record concerns it; the other
+// shards are listed, under the lock, as without a cached view.
 
 extension Mailbox {
-    /// Records that are read again to learn which shards they touched; beyond that all count as touched.
+    /// The maximum number of records read again to find the touched shards; beyond it all count as touched.
     private static let rereadRecords = 200_000
-    /// Bytes that the cache gets at one time.
+    /// The size in bytes of one piece stored in the cache.
     private static let storePiece = 2 << 20
-    /// A listing of so many shards at the opening is worth keeping at once.
+    /// A listing of at least this many shards at opening is worth storing immediately.
     private static let worthKeeping = 4
 
     var viewCacheKey: ViewCacheKey? { context.viewCacheKey(id) }
 
     // MARK: reading
 
-    /// The view that the cache holds of this log; nil when it holds none that can be used.
+    /// Loads the cached view of this log; nil if there is no usable one.
     static func cachedView(
         _ context: AccountContext, _ log: LogFile, _ status: MailboxStatus
     ) throws(StoreError) -> (view: MailboxView, parts: ViewParts)? {
@@ -59,7 +60,7 @@ extension Mailbox {
                 return false
             }
         }
-        // The log as it was left: not a byte of it is other. Else its records are looked at, though not taken in.
+        // An unchanged log needs no check; otherwise its records are verified, though not applied.
         if file.changed == viewHeader.logChanged, file.size == LogFile.offset(of: applied) { return true }
         return try log.isRight(upTo: applied)
     }
@@ -68,9 +69,9 @@ extension Mailbox {
         try log.checksumAndToken(at: applied - 1)
     }
 
-    // MARK: what is listed
+    // MARK: listed shards
 
-    /// Notes which shards the records since touched: they no longer count as listed.
+    /// Finds the shards touched by later records; they no longer count as listed.
     func noteTouched() throws(StoreError) {
         guard options.viewCache != nil else { return }
         let (log, from, to) = state.withLock { ($0.log, $0.parts.place, $0.view.applied) }
@@ -89,7 +90,7 @@ extension Mailbox {
                 let end = (UInt64(record.uid) + UInt64(record.messageSize)) / UInt64(UID.perShard)
                 for other in UInt64(number)...end { touched?.insert(UInt32(truncatingIfNeeded: other)) }
             }
-            // A record that cannot be read may be about anything.
+            // An unreadable record may concern any shard.
             if end != .end { touched = nil }
         }
         let known = touched
@@ -103,14 +104,14 @@ extension Mailbox {
         }
     }
 
-    /// Whether the shard's directory is as a listing found it that agreed with the view.
+    /// Whether the shard's directory still has the stamp of a listing that agreed with the view.
     func isAsListed(_ number: UInt32) -> Bool {
         guard let look = state.withLock({ $0.parts.listed[number] }) else { return false }
         guard let now = try? system.status(directory, ShardName.string(number)), now.isDirectory else { return false }
         return ShardStamp(now) == look
     }
 
-    /// Notes that a shard which looked so when its listing began agrees with the view. Exclusive lock.
+    /// Records that a shard agrees with the view, with its status at the start of the listing. Exclusive lock.
     func noteListed(_ number: UInt32, _ status: FileStatus?) {
         guard options.viewCache != nil, let status else { return }
         let look = ShardStamp(status)
@@ -120,24 +121,24 @@ extension Mailbox {
 
     // MARK: writing
 
-    /// After an opening: a view that took long to make is kept at once.
+    /// Stores a view immediately after an opening that took long to build it.
     func keepView(afterListing shards: Int) {
         if shards >= Self.worthKeeping { storeView() }
     }
 
-    /// Keeps the view, every shard listed again that was touched since.
+    /// Stores the view after listing the touched shards again.
     func keepView() {
         guard options.viewCache != nil, !options.readOnly, !isBroken else { return }
         _ = try? listTouched()
         storeView()
     }
 
-    /// Keeps the view as it is. Takes no lock.
+    /// Stores the current view. Takes no mailbox lock.
     func storeView() {
         guard let cache = options.viewCache, !options.readOnly, !isBroken, let key = viewCacheKey else { return }
         do throws(StoreError) { try noteTouched() } catch { return }
         let (log, view, parts) = state.withLock { ($0.log, $0.view, $0.parts) }
-        // Intents under way, and names still to be looked at, are of the moment.
+        // Open intents and unconfirmed names are transient.
         guard view.pending.isEmpty, view.unconfirmed.isEmpty, parts.place == view.applied, view.applied > 0,
             view.applied <= Int(UInt32.max)
         else { return }
@@ -163,7 +164,7 @@ extension Mailbox {
                     number: table.number, count: UInt32(table.count), serial: stored[table.number]?.serial ?? 0,
                     look: parts.listed[table.number]))
             if bytes >= Self.storePiece {
-                // A head that is not the newest names other serials, and counts for nothing until the new one is there.
+                // An older header names other serials, so it is invalid until the new one is stored.
                 isTaken = isTaken && cache.store(key, piece, forgetting: [])
                 piece = []
                 bytes = 0
@@ -193,7 +194,7 @@ extension AccountContext {
 }
 
 extension ViewParts {
-    /// Whether the cache holds the shard as it is now.
+    /// Whether the cache holds the current contents of the shard.
     func holds(_ table: ShardTable) -> Bool {
         stored[table.number]?.hasDates == !table.columns.dates.isEmpty
     }

@@ -2,37 +2,37 @@ import DurableFiles
 import Glibc
 import Primitives
 
-/// An open mailbox. All of a process's users of one mailbox share one object; every method may be called from any
-/// thread and blocks for the time of its system calls.
+/// An open mailbox. All users in one process share one object; every method may be called from any thread and blocks
+/// for its system calls.
 ///
-/// Layout and protocols: docs/storage.md. Every change is an intent record in the log, the change of names, and a done
-/// record that names its intent, all under the mailbox's lock; readers act on done records only.
+/// Layout and protocols: docs/storage.md. Every change consists of an intent record in the log, the change of names,
+/// and a done record with the intent's token, all under the mailbox's lock; readers act on done records only.
 public final class Mailbox: Sendable {
     struct State {
         var log: LogFile
         var view: MailboxView
         var status: MailboxStatus
         var shards: [UInt32: ShardDirectory] = [:]
-        /// Path below the account's directory, and that of the log.
+        /// The paths of the mailbox and of its log, below the account's directory.
         var path: String
         var logPath: String
-        /// The log's own name is durable (synced by this process since the log was opened).
+        /// The log's name is durable (synced by this process since the log was opened).
         var logNameSynced = false
         /// The directories above the shards are durable.
         var ancestorsSynced = false
         /// The log's header lacks ceilings or keywords that status.json has.
         var headerStale = false
-        /// Keyword letters seen that status.json, read again, does not name.
+        /// Keyword letters in use that status.json, read again, does not name.
         var unnamed: MessageFlags = []
-        /// When an intent without a done was first seen, monotonic nanoseconds.
+        /// The time at which an open intent was first seen, monotonic nanoseconds.
         var pendingSince: Int64?
         var broken: StoreError?
-        /// What of the view is kept elsewhere, and which shards need no listing.
+        /// The cached parts of the view, and the shards that need no listing.
         var parts = ViewParts()
-        /// Records in the log, while this process holds the lock exclusively and so is its only writer.
+        /// The number of records in the log, while this process holds the lock exclusively and so is the only writer.
         var soleRecords: Int?
 
-        /// Starts or ends the time after which an intent without a done belongs to a dead writer.
+        /// Starts or stops the clock after which an open intent is attributed to a dead writer.
         mutating func notePending() {
             if view.pending.isEmpty {
                 pendingSince = nil
@@ -54,9 +54,9 @@ public final class Mailbox: Sendable {
     var system: SystemCalls { context.system }
     var options: StoreOptions { context.options }
 
-    /// Shard directories that are kept open.
+    /// The maximum number of shard directories kept open.
     private static let openShards = 16
-    /// Intents older than this belong to a dead writer, if the lock can be had.
+    /// The age in nanoseconds at which an open intent is attributed to a dead writer, if the lock can be taken.
     private static let deadIntent: Int64 = 1_000_000_000
 
     init(context: AccountContext, directory: Int32, locks: MailboxLocks, state: State) {
@@ -69,23 +69,23 @@ public final class Mailbox: Sendable {
 
     deinit { system.close(directory) }
 
-    /// Path below the account's directory.
+    /// The path below the account's directory.
     var path: String { state.withLock { $0.path } }
 
-    /// The mailbox was renamed by this process.
+    /// Records a rename of the mailbox by this process.
     func moved(to path: String) {
         state.withLock { s in
             s.path = path
             s.logPath = path + "/" + LogFile.fileName
-            // Others than before.
+            // The parent directories changed and are not yet synced.
             s.ancestorsSynced = false
         }
     }
 
     // MARK: the lock
 
-    /// Runs `body` under the mailbox's lock, with the view at the log's end; exclusively, with every intent of a dead
-    /// writer settled.
+    /// Runs `body` under the mailbox's lock, with the view at the log's end and, if exclusive, every dead writer's
+    /// intent settled.
     func locked<R>(exclusive: Bool, _ body: () throws(StoreError) -> R) throws(StoreError) -> R {
         try checkWritable()
         while true {
@@ -101,7 +101,7 @@ public final class Mailbox: Sendable {
                 throw error
             }
             release(hold)
-            // Something only an exclusive holder may mend: a torn end, a clean mark.
+            // Something that only an exclusive holder may fix: a torn end, a clean mark.
             let mending = try locks.acquire(exclusive: true)
             do {
                 _ = try prepare(exclusive: true)
@@ -123,8 +123,8 @@ public final class Mailbox: Sendable {
         if let broken = state.withLock({ $0.broken }) { throw broken }
     }
 
-    /// After a lock is taken: the path still leads to this log, and the view is at its end. False when only an
-    /// exclusive holder can go on.
+    /// Called after taking the lock: checks that the path still leads to this log, and brings the view to its end.
+    /// False if only an exclusive holder can continue.
     func prepare(exclusive: Bool) throws(StoreError) -> Bool {
         let (log, logPath, applied) = state.withLock { ($0.log, $0.logPath, $0.view.applied) }
         let status: FileStatus
@@ -142,7 +142,8 @@ public final class Mailbox: Sendable {
         let records = LogFile.records(in: status.size)
         if replaced || records != applied {
             if case .bad(let place) = try catchUp(to: records) {
-                // Under a shared lock the record may be on its way; exclusively nobody writes.
+                // Under a shared lock the record may still be incomplete; under the exclusive lock nobody is writing
+                // it.
                 if !exclusive { return false }
                 try mendLog(badFrom: place, records: records)
             }
@@ -165,7 +166,7 @@ public final class Mailbox: Sendable {
         try log.truncate(records: applied)
     }
 
-    /// A wrong record: the log's end is cut there when nothing right follows, else the log begins anew.
+    /// Repairs an invalid record: truncates the log there if no valid record follows, otherwise rebuilds the log.
     private func mendLog(badFrom place: Int, records: Int) throws(StoreError) {
         let log = state.withLock { $0.log }
         var rightAfter = false
@@ -187,13 +188,13 @@ public final class Mailbox: Sendable {
         }
     }
 
-    /// Another process replaced the log (compaction or recovery): the view is made anew from it.
+    /// Opens a log put in place by another process (compaction or recovery) and builds a new view from it.
     private func reopenLog(expecting identity: FileIdentity) throws(StoreError) {
         guard let log = try LogFile.open(system, in: directory, readOnly: options.readOnly), log.identity == identity,
             log.openedHeader.mailboxID == id
         else { throw StoreError(.gone, "the mailbox was replaced by another of the same name") }
         let status = try readStatus()
-        // Complete before anyone sees it: a view half filled would look like an expunge.
+        // Complete before anyone sees it: a half-built view would look like an expunge.
         var view = MailboxView(log.openedHeader, uidFloor: status.uidFloor)
         let records = LogFile.records(in: try log.size())
         _ = try log.scan(from: 0, to: records) { record, place in view.apply(record, at: place) }
@@ -210,13 +211,13 @@ public final class Mailbox: Sendable {
         notify()
     }
 
-    /// Applies the records up to `records`, or to the end of the log when there are fewer.
+    /// Applies the records up to `records`, or to the end of the log if there are fewer.
     @discardableResult
     func catchUp(to records: Int) throws(StoreError) -> LogFile.ScanEnd {
         let result: Result<(LogFile.ScanEnd, Bool), StoreError> = state.withLock { s in
             do throws(StoreError) {
                 let before = s.view.highestModSeq
-                // A view that was made anew from a replaced log may have names to look at and nothing to read.
+                // A view built from a replaced log may have names to confirm and nothing to read.
                 guard s.view.applied < records || !s.view.unconfirmed.isEmpty else { return .success((.end, false)) }
                 let end = try s.log.scan(from: s.view.applied, to: records) { record, place in
                     s.view.apply(record, at: place)
@@ -232,7 +233,7 @@ public final class Mailbox: Sendable {
         return end
     }
 
-    /// The flags of messages whose records raced, from their names.
+    /// Determines the flags of messages with racing records from their names.
     private func confirm(_ s: inout State) throws(StoreError) {
         for uid in s.view.unconfirmed {
             guard let known = s.view.list.entry(of: UID(uid)) else {
@@ -240,13 +241,13 @@ public final class Mailbox: Sendable {
                 continue
             }
             guard let shard = try openShard(&s, uid / UID.perShard, create: false) else { continue }
-            // Gone for now: an expunge's done record will tell.
+            // Gone for now: an expunge's done record will follow.
             guard let now = try shard.lookUp(uid, lastKnown: known.flags) else { continue }
             s.view.confirm(uid, now.flags)
         }
     }
 
-    /// Reads what others wrote since; needs no lock. Settles a dead writer's intents when they are old.
+    /// Reads records written by others, without the lock. Settles a dead writer's intents once they are old enough.
     public func refresh() throws(StoreError) {
         let (log, applied, logPath) = state.withLock { ($0.log, $0.view.applied, $0.logPath) }
         let status: FileStatus
@@ -254,7 +255,7 @@ public final class Mailbox: Sendable {
             status = try system.status(context.directory, logPath)
         } catch .notFound {
             if options.readOnly { throw StoreError(.gone, "the mailbox was deleted or renamed") }
-            // A rename by this process may be half way: its lock tells, and where the mailbox is then.
+            // A rename by this process may be in progress: the lock waits for it, and the path is then the new one.
             return try locked(exclusive: false) { () throws(StoreError) in }
         } catch {
             throw StoreError.system(error, "look at \(logPath)")
@@ -278,7 +279,7 @@ public final class Mailbox: Sendable {
 
     // MARK: directories below
 
-    /// The open directory of a shard; nil when there is none and it is not to be made.
+    /// Returns the open directory of a shard; nil if there is none and `create` is false.
     func shard(_ number: UInt32, create: Bool = false) throws(StoreError) -> ShardDirectory? {
         let result: Result<ShardDirectory?, StoreError> = state.withLock { s in
             do throws(StoreError) { return .success(try openShard(&s, number, create: create)) } catch {
@@ -314,7 +315,7 @@ public final class Mailbox: Sendable {
 
     // MARK: durability
 
-    /// Makes every directory name above the shard's files durable once in this process.
+    /// Makes every directory name above the shard's files durable, once per process.
     func syncNames(above shard: ShardDirectory) throws(StoreError) {
         if !shard.nameSynced.withLock({ $0 }) {
             try doing("sync the mailbox directory") { () throws(Errno) in try system.sync(directory) }
@@ -324,17 +325,17 @@ public final class Mailbox: Sendable {
         if done { return }
         try syncParents()
         try context.syncAncestors()
-        // A rename meanwhile has brought others.
+        // A rename in the meantime has changed the parents.
         state.withLock { if $0.path == path { $0.ancestorsSynced = true } }
     }
 
-    /// fsync of each directory above the mailbox's up to the account's. By `..`, because the mailbox may be renamed
-    /// meanwhile, which is no failed sync.
+    /// Syncs each directory above the mailbox's up to the account's. Walks up by `..`, because the mailbox may be
+    /// renamed meanwhile, which must not count as a failed sync.
     private func syncParents() throws(StoreError) {
         let top = try doing("look at the account") { () throws(Errno) in try system.status(context.directory).identity }
         var fd = try openParent(of: directory)
         defer { system.close(fd) }
-        // As deep as a name can be; a mailbox that is nowhere below the account ends at the root.
+        // As deep as a name can be; for a mailbox outside the account the walk ends at the root.
         for _ in 0...2 * MailboxName.maximumLevels {
             let here = try doing("look at a directory above \(path)") { () throws(Errno) in try system.status(fd) }
             if here.identity == top { return }
@@ -349,7 +350,7 @@ public final class Mailbox: Sendable {
         try doing("open a directory above \(path)") { () throws(Errno) in try system.openDirectory(fd, "..") }
     }
 
-    /// After a failed fsync nothing that was written is known to be there: no more writes until opened anew.
+    /// Refuses writes until the mailbox is reopened: after a failed fsync no written data is known to be on disk.
     func breakMailbox(_ error: StoreError) -> StoreError {
         let broken = StoreError(
             .needsReopen, "the mailbox takes no writes after a failed sync (\(error.message))", errno: error.errno)
@@ -357,6 +358,6 @@ public final class Mailbox: Sendable {
         return broken
     }
 
-    /// Whether the mailbox refuses writes until it is opened anew.
+    /// Whether the mailbox refuses writes until it is reopened.
     var isBroken: Bool { state.withLock { $0.broken != nil } }
 }

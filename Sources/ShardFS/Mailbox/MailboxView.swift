@@ -1,31 +1,31 @@
-/// What a mailbox's log says up to some record: the messages, the intents without a done, and the next UID.
+/// The state of a mailbox according to its log up to some record: the messages, the open intents, and the next UID.
 ///
-/// Pure: records in, state out. Acts on done records only.
+/// Purely computed from the records. Only done records change messages.
 struct MailboxView: Sendable {
-    /// An intent that has no done record yet.
+    /// An intent without a done record so far.
     struct Intent: Sendable {
         var record: LogRecord
-        /// Appends of a set, held back until the set's done record.
+        /// The appends of a set, held back until the set's done record.
         var held: [(LogRecord, Int)] = []
-        /// Another change of the same message ran beside it: its order is told by the name alone.
+        /// Another change of the same message ran concurrently: only the name shows their order.
         var contended = false
     }
 
     private(set) var list = MessageList()
     private(set) var pending: [UInt64: Intent] = [:]
-    /// Records applied: the place of the next one.
+    /// The number of applied records, and the place of the next one.
     private(set) var applied = 0
     private(set) var base: UInt64
     private(set) var highestModSeq: ModSeq
-    /// No UID below it is free.
+    /// Every UID below this is taken.
     private(set) var nextUID: UInt64
     private(set) var recentUID: UInt32
     private(set) var oldestAnswerable: ModSeq
-    /// The mod-sequence of a clean mark that is the last record.
+    /// The mod-sequence of the clean mark, if that is the last record.
     private(set) var cleanMark: ModSeq?
-    /// Messages whose name must be looked at: their records may stand in the other order than their renames.
+    /// Messages whose names must be checked: their records may be in a different order than their renames.
     var unconfirmed: Set<UInt32> = []
-    /// Every flag that any message has had: tells when a keyword's name must be looked up.
+    /// All flags that any message has had: shows when a keyword's name must be looked up.
     private(set) var usedFlags: MessageFlags = []
 
     init(_ header: LogHeader, uidFloor: UInt64) {
@@ -36,7 +36,7 @@ struct MailboxView: Sendable {
         oldestAnswerable = header.oldestAnswerable
     }
 
-    /// As it was kept, of the log with this header.
+    /// Restores a cached view of the log with this header.
     init(_ viewHeader: ViewHeader, _ list: MessageList, header: LogHeader, uidFloor: UInt64) {
         self.init(header, uidFloor: uidFloor)
         self.list = list
@@ -48,13 +48,13 @@ struct MailboxView: Sendable {
         usedFlags = MessageFlags(rawValue: viewHeader.usedFlags)
     }
 
-    /// The place of the first append that waits for the done record of its set; nil when none does.
+    /// The place of the first append held back for its set's done record; nil if there is none.
     var firstHeld: Int? { pending.values.compactMap { $0.held.first?.1 }.min() }
 
-    /// The mod-sequence that the next record will have.
+    /// The mod-sequence of the next record.
     var nextModSeq: ModSeq { base + UInt64(applied) + 1 }
 
-    /// Takes in the record at place `index`.
+    /// Applies the record at place `index`.
     mutating func apply(_ record: LogRecord, at index: Int) {
         applied = index + 1
         cleanMark = nil
@@ -73,7 +73,8 @@ struct MailboxView: Sendable {
             for (held, place) in set.held {
                 put(held, place, held.modSeq != 0 ? held.modSeq : base + UInt64(place) + 1)
             }
-            // Its own record is not kept by compaction, so it must not count: the highest never goes down.
+            // Compaction does not keep the set's own record, so it must not count: the highest mod-sequence never
+            // decreases.
             return
         case .flags:
             finish(record)
@@ -84,7 +85,7 @@ struct MailboxView: Sendable {
             list.remove(record.uid)
             unconfirmed.remove(record.uid)
         case .recent:
-            // Nothing that a client can ask for changed, so the mod-sequence stays.
+            // Nothing visible to clients changed, so the mod-sequence stays.
             recentUID = max(recentUID, record.uid)
             return
         case .void:
@@ -126,13 +127,13 @@ struct MailboxView: Sendable {
 
     mutating func raiseNextUID(_ floor: UInt64) { nextUID = max(nextUID, floor) }
 
-    /// A look at the name told the flags; the mod-sequence stays.
+    /// Sets the flags found in the name; the mod-sequence is unchanged.
     mutating func confirm(_ uid: UInt32, _ flags: MessageFlags) {
         if let entry = list.entry(of: UID(uid)) { list.setFlags(uid, flags.rawValue, entry.modSeq) }
         unconfirmed.remove(uid)
     }
 
-    /// A listing without the lock: the message is (not) there, whatever the log says.
+    /// Adds or updates a message found by a listing without the lock, whatever the log says.
     mutating func show(_ uid: UInt32, _ flags: MessageFlags, size: UInt32) {
         let known = list.entry(of: UID(uid))
         list.put(
@@ -143,13 +144,13 @@ struct MailboxView: Sendable {
 
     mutating func remove(_ uid: UInt32) { list.remove(uid) }
 
-    /// What was looked up of messages' dates, by UID less the shard's first.
+    /// Sets the dates of a shard's messages, by UID minus the shard's first UID.
     mutating func setDates(ofShard number: UInt32, _ dates: [UInt16: UInt32]) { list.setDates(ofShard: number, dates) }
 
     mutating func locateShards() { list.locateShards() }
 
     mutating func noteDates(_ dates: [(uid: UInt32, date: UInt32)]) { list.noteDates(dates) }
 
-    /// A kind of a later version, or a place that holds nothing to act on.
+    /// Skips records without effect, such as those of a later version's kind.
     mutating func skip(to index: Int) { applied = max(applied, index) }
 }

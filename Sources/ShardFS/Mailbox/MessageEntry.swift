@@ -1,4 +1,4 @@
-/// One message as the mailbox's view has it.
+/// One message of a mailbox's view.
 public struct MessageEntry: Hashable, Sendable {
     public var uid: UID
     public var flags: MessageFlags
@@ -18,10 +18,10 @@ public struct MessageEntry: Hashable, Sendable {
         self.date = date
     }
 
-    /// INTERNALDATE, seconds since 1970 UTC, when it is at hand; else ``Mailbox/internalDate(of:)`` has it.
+    /// INTERNALDATE, seconds since 1970 UTC, if known without a lookup; otherwise use ``Mailbox/internalDate(of:)``.
     public var knownInternalDate: Int64? { date == ShardColumns.unknownDate ? nil : Int64(date) }
 
-    /// Whether the date is at hand is no property of the message.
+    /// Whether the date is known is not a property of the message.
     public static func == (a: MessageEntry, b: MessageEntry) -> Bool {
         a.uid == b.uid && a.flags == b.flags && a.modSeq == b.modSeq && a.size == b.size && a.record == b.record
     }
@@ -32,7 +32,7 @@ public struct MessageEntry: Hashable, Sendable {
     }
 }
 
-/// Counts over messages.
+/// Totals over messages.
 public struct MessageTotals: Hashable, Sendable {
     /// Messages without `\Seen`.
     public private(set) var unseen = 0

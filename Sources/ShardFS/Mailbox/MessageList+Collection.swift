@@ -2,7 +2,7 @@ extension MessageList: RandomAccessCollection {
     @inlinable public var startIndex: Int { 0 }
     @inlinable public var endIndex: Int { count }
 
-    /// The message at an index, which is its sequence number less one.
+    /// The message at an index, which is its sequence number minus one.
     public subscript(_ index: Int) -> MessageEntry {
         precondition(index >= 0 && index < count, "message index \(index) is outside 0..<\(count)")
         let (place, start) = shard(holding: index)
@@ -49,7 +49,7 @@ extension MessageList {
         try forEach(in: .min ... .max, body)
     }
 
-    /// Calls `body` for each message of UIDs in `range`, in UID order.
+    /// Calls `body` for each message with a UID in `range`, in UID order.
     @inlinable
     public func forEach<E: Error>(
         in range: ClosedRange<UID>, _ body: (MessageEntry) throws(E) -> Void
@@ -66,8 +66,8 @@ extension MessageList {
         }
     }
 
-    /// Calls `body` for each message of UIDs in `range` whose mod-sequence is above `modSeq`, in UID order, with its
-    /// index; looks only into shards that have such messages.
+    /// Calls `body` with the index and entry of each message with a UID in `range` and a mod-sequence above `modSeq`,
+    /// in UID order; reads only shards with such messages.
     public func forEachChanged<E: Error>(
         since modSeq: ModSeq, in range: ClosedRange<UID> = .min ... .max,
         _ body: (_ index: Int, MessageEntry) throws(E) -> Void
@@ -86,8 +86,8 @@ extension MessageList {
         }
     }
 
-    /// Calls `body` for each message of this list that `newer` lacks, in UID order, with its index in this list; shards
-    /// that are the same are passed over.
+    /// Calls `body` with the index and entry of each message of this list that is missing from `newer`, in UID order;
+    /// skips unchanged shards.
     public func forEachMissing(from newer: MessageList, _ body: (_ index: Int, MessageEntry) -> Void) {
         var before = 0
         for shard in shards {

@@ -1,51 +1,51 @@
 /// The messages of a mailbox at one mod-sequence, in UID order: a value that shares its memory with the view it was
-/// taken from until either changes. A message's index is its sequence number less one.
+/// taken from until either changes. A message's index is its sequence number minus one.
 ///
-/// A collection of which nothing is allocated or copied for each message.
+/// A collection without any allocation or copy per message.
 public struct MessageList: Sendable {
     @usableFromInline private(set) var shards: [ShardTable] = []
     public private(set) var count = 0
-    /// How many of the first shards know the index of their first message.
+    /// The number of leading shards that know the index of their first message.
     private var located = 0
 
     init() {}
 
-    /// Shards in order of their numbers, none of them empty.
+    /// Takes non-empty shards in the order of their numbers.
     init(_ shards: [ShardTable]) {
         self.shards = shards
         count = shards.reduce(0) { $0 + $1.count }
         locateShards()
     }
 
-    /// Counted as messages come and go: costs a step for each thousand messages.
+    /// Sums the shards' totals, which are kept up to date: one step per shard of at most a thousand messages.
     public var totals: MessageTotals {
         var sum = MessageTotals()
         for shard in shards { sum.add(shard.totals) }
         return sum
     }
 
-    /// The message of a UID; nil when there is none.
+    /// The message with a UID; nil if there is none.
     public func entry(of uid: UID) -> MessageEntry? {
         guard let s = shardIndex(uid.shard) else { return nil }
         let (i, found) = shards[s].find(uid.rawValue)
         return found ? shards[s].entry(i) : nil
     }
 
-    /// The index of a UID; nil when there is no such message.
+    /// The index of a UID; nil if there is no such message.
     public func index(of uid: UID) -> Int? {
         guard let s = shardIndex(uid.shard) else { return nil }
         let (i, found) = shards[s].find(uid.rawValue)
         return found ? start(ofShardAt: s) + i : nil
     }
 
-    /// How many messages have a UID below `uid`.
+    /// The number of messages with a UID below `uid`.
     public func count(below uid: UID) -> Int {
         let s = insertionIndex(uid.shard)
         let before = start(ofShardAt: s)
         return s < shards.count && shards[s].number == uid.shard ? before + shards[s].find(uid.rawValue).index : before
     }
 
-    /// For each of `uids`, which ascend, how many messages have a lower UID.
+    /// The number of messages with a lower UID, for each of `uids`, which must be ascending.
     public func counts(below uids: some Sequence<UID>) -> [Int] {
         var counts: [Int] = []
         var before = 0
@@ -76,7 +76,7 @@ public struct MessageList: Sendable {
 
     // MARK: shards
 
-    /// The place of a shard among `shards`.
+    /// The place of a shard among `shards`; nil if it is not there.
     func shardIndex(_ number: UInt32) -> Int? {
         let i = insertionIndex(number)
         return i < shards.count && shards[i].number == number ? i : nil
@@ -85,7 +85,7 @@ public struct MessageList: Sendable {
     @usableFromInline
     func insertionIndex(_ number: UInt32) -> Int {
         if let last = shards.last, last.number < number { return shards.count }
-        // A mailbox without empty shards is the common case.
+        // A mailbox without missing shards is the common case.
         if let first = shards.first, number >= first.number {
             let guess = Int(number - first.number)
             if guess < shards.count, shards[guess].number == number { return guess }
@@ -108,9 +108,9 @@ public struct MessageList: Sendable {
         return start
     }
 
-    /// The place of the shard that holds the message at an index, and the index of its first.
+    /// The place of the shard that holds the message at an index, and the index of the shard's first message.
     func shard(holding index: Int) -> (place: Int, start: Int) {
-        // None has more than a thousand messages, so the one that is wanted is not before this one.
+        // No shard has more than a thousand messages, so the wanted one is not before this one.
         var low = Swift.min(index / Int(UID.perShard), located)
         if low < located, shards[low].end > index { return (low, shards[low].start) }
         var high = located
@@ -126,8 +126,8 @@ public struct MessageList: Sendable {
         return (low, start)
     }
 
-    /// Has every shard know the index of its first message, so that the list is quick to index; costs a step for each
-    /// thousand messages behind the first change since.
+    /// Locates every shard's first message, so that indexing is fast. Costs one step per shard after the first change
+    /// since the last call.
     mutating func locateShards() {
         while located < shards.count {
             shards[located].start = located > 0 ? shards[located - 1].end : 0
@@ -141,7 +141,7 @@ public struct MessageList: Sendable {
         let number = uid / UID.perShard
         let at = insertionIndex(number)
         if at == shards.count || shards[at].number != number {
-            // Of the shards behind one that is made or changed none is where it was.
+            // Shards after a new or changed one have moved.
             located = Swift.min(located, at)
             shards.insert(ShardTable(number: number), at: at)
         }
@@ -151,7 +151,7 @@ public struct MessageList: Sendable {
         }
     }
 
-    /// False when there is no such message.
+    /// Sets a message's flags; false if there is no such message.
     @discardableResult
     mutating func setFlags(_ uid: UInt32, _ flags: UInt64, _ modSeq: ModSeq) -> Bool {
         guard let s = shardIndex(uid / UID.perShard) else { return false }
@@ -176,13 +176,13 @@ public struct MessageList: Sendable {
         return entry
     }
 
-    /// INTERNALDATEs of a shard's messages, by UID less the shard's first.
+    /// Sets INTERNALDATEs of a shard's messages, by UID minus the shard's first UID.
     mutating func setDates(ofShard number: UInt32, _ dates: [UInt16: UInt32]) {
         guard let s = shardIndex(number) else { return }
         shards[s].edit { $0.setDates(dates) }
     }
 
-    /// Those that are known without a look; ascending.
+    /// Records dates known without a lookup, in ascending UID order.
     mutating func noteDates(_ dates: [(uid: UInt32, date: UInt32)]) {
         var rest = dates[...]
         while let first = rest.first {

@@ -1,7 +1,7 @@
 import DurableFiles
 import Glibc
 
-/// The messages that recovery found, each with one name.
+/// The messages found by recovery, each with one name.
 struct RecoveredContents {
     var messages: [LogRecord] = []
     var nextUID: UInt64 = 1
@@ -11,7 +11,7 @@ struct RecoveredContents {
     private let context: AccountContext
     private let directory: Int32
     private let uidValidity: UInt32
-    /// What the old log says of a message: digest, size, time.
+    /// The old log's records of messages: digest, size, time.
     private var known: [UInt32: LogRecord] = [:]
 
     private var system: SystemCalls { context.system }
@@ -27,8 +27,7 @@ struct RecoveredContents {
         try readShards()
     }
 
-    /// Takes digests and unfinished sets from whatever records check; a power cut may have torn any that were not
-    /// synced.
+    /// Takes digests and unfinished sets from all valid records; a power cut may have torn any that were not synced.
     private mutating func read(_ log: LogFile) throws(StoreError) {
         var sets: [UInt64: LogRecord] = [:]
         var appended: [UInt64: UInt32] = [:]
@@ -63,23 +62,23 @@ struct RecoveredContents {
         highestModSeq = highest
         nextUID = next
         recentUID = recent
-        // A set whose appends are all in the log had all its names durable before; only its end is missing.
+        // If all appends of a set are in the log, its names were durable before: only its done record is missing.
         for (token, set) in sets where appended[token] != set.messageSize { try rollBack(set) }
     }
 
-    /// A set that was never acknowledged leaves no name.
+    /// Removes every name of a set that was never acknowledged.
     private func rollBack(_ set: LogRecord) throws(StoreError) {
         guard set.messageSize > 0 else { return }
         let last = UInt64(set.uid) + UInt64(set.messageSize) - 1
         let numbers = set.uid / UID.perShard...UInt32(last / UInt64(UID.perShard))
-        // By the shards that are there: the set may be as large as the space of UIDs.
+        // Over existing shards only: the set may be as large as the UID space.
         for shard in try system.files.names(directory, ".") {
             guard let number = ShardName.parse(shard), numbers.contains(number) else { continue }
             let names = try system.files.names(directory, shard).filter {
                 MessageFileName.parse($0).map { $0.uid >= set.uid && UInt64($0.uid) <= last } ?? false
             }
             for name in names { try remove("\(shard)/\(name)") }
-            // Without names too: who removed them may have died before its sync.
+            // Even without names: whoever removed them may have died before the sync.
             if try exists(shard) { try sync(shard) }
         }
         for hour in try system.files.names(directory, ExpungedName.directory)
@@ -149,12 +148,12 @@ struct RecoveredContents {
             for candidate in all {
                 let status: FileStatus
                 do { status = try system.status(fd, candidate.name) } catch .notFound { continue } catch {
-                    // Left out here, an acknowledged message would lose its UID.
+                    // If it were skipped here, an acknowledged message would lose its UID.
                     throw StoreError.system(error, "look at \(candidate.name)")
                 }
                 guard status.isRegularFile else { continue }
                 if expunged[uid]?.contains(status.identity) == true {
-                    // In a shard and in `.expunged/`: the expunge wins.
+                    // Both in a shard and in `.expunged/`: the expunge wins.
                     try removeName(candidate.name, fd)
                     continue
                 }
@@ -162,7 +161,7 @@ struct RecoveredContents {
                     kept = (candidate, status)
                     continue
                 }
-                // The same message twice: the name with more flags stays. Another message: the newer gets a new UID.
+                // The same message twice: keep the name with more flags. Another message: the newer one gets a new UID.
                 let same = current.status.identity == status.identity
                 let candidateWins =
                     same
@@ -188,7 +187,8 @@ struct RecoveredContents {
         }
     }
 
-    /// Which of two messages had the UID first: the one whose size the log knows, else by the time of the last change.
+    /// Decides which of two messages had the UID first: the one whose size matches the log, else the one with the older
+    /// change time.
     private func isOlder(_ a: FileStatus, than b: FileStatus, _ uid: UInt32) -> Bool {
         if let size = known[uid]?.messageSize, a.size != b.size, a.size == Int64(size) || b.size == Int64(size) {
             return a.size == Int64(size)
@@ -235,7 +235,7 @@ struct RecoveredContents {
             let path = "\(ExpungedName.directory)/\(hour)"
             let names: [String]
             do { names = try system.files.names(directory, path) } catch {
-                // A file of that name is nobody's; a directory that cannot be read may hold what was expunged.
+                // A file of that name is ignored; an unreadable directory may hold expunged messages.
                 if error.errno == .notDirectory { continue }
                 throw error
             }

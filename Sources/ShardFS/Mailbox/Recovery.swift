@@ -1,13 +1,13 @@
 import DurableFiles
 import Glibc
 
-/// What stands in a mailbox's directory before it is open: whether status.json and the log belong together, and the
-/// making of new ones when they do not. May be killed anywhere and run again: a log of another epoch does not exist.
+/// Inspects a mailbox's directory before it is opened: checks that status.json and the log belong together, and creates
+/// new ones if they do not. May be killed anywhere and run again, because a log of another epoch is ignored.
 struct Recovery {
     enum Reason: Equatable {
-        /// The machine was restarted since, and the mailbox was not closed in good order.
+        /// The machine was restarted, and the mailbox had not been cleanly closed.
         case restart
-        /// status.json and log are not of one epoch, or one of them is missing or damaged.
+        /// status.json and the log are of different epochs, or one of them is missing or damaged.
         case mismatch
         /// A store of the old program: no epoch and no log.
         case adoption
@@ -24,13 +24,13 @@ struct Recovery {
 
     private var system: SystemCalls { context.system }
 
-    /// The status, nil when it is missing or damaged.
+    /// The status; nil if it is missing or damaged.
     private func status() throws(StoreError) -> MailboxStatus? {
         do {
             guard let bytes = try context.files.read(MailboxStatus.fileName, in: directory) else { return nil }
             return try MailboxStatus(parsing: bytes)
         } catch {
-            // Bytes that mean nothing are like none; a file that cannot be read at all is an error.
+            // Invalid contents count as missing; a file that cannot be read at all is an error.
             if error.code == .damaged, error.errno == nil { return nil }
             throw error
         }
@@ -53,7 +53,7 @@ struct Recovery {
         return .needed(.restart)
     }
 
-    /// Whether the directory holds what is left of a mailbox that was deleted while others stand below it.
+    /// Whether the directory holds the remains of a mailbox that was deleted while it had others below it.
     private func isDeleted() throws(StoreError) -> Bool {
         do {
             _ = try system.status(directory, AccountContext.deletionMark)
@@ -65,7 +65,7 @@ struct Recovery {
         }
     }
 
-    /// Without status.json and log: whether there are shards, so that it is a mailbox all the same.
+    /// Whether there are shards, which make a directory without status.json and log a mailbox.
     private func isMailbox() throws(StoreError) -> Bool {
         var found = false
         try system.files.forEach(directory, ".") { name, _ in
@@ -74,9 +74,9 @@ struct Recovery {
         return found
     }
 
-    /// Recovers under the exclusive lock, unless somebody else did meanwhile.
+    /// Recovers under the exclusive lock, unless another process has done so meanwhile.
     func run(_ locks: MailboxLocks) throws(StoreError) {
-        // The account's lock comes before a mailbox's: a new UIDVALIDITY is fetched first, used or not.
+        // The account's lock precedes a mailbox's, so a new UIDVALIDITY is taken first, needed or not.
         var spare: UInt32?
         if try status() == nil, try LogFile.open(system, in: directory) == nil {
             spare = try context.nextUIDValidity()
@@ -88,7 +88,7 @@ struct Recovery {
         try rebuild(spareUIDValidity: spare)
     }
 
-    /// A mailbox closed in good order goes on with its log.
+    /// Continues the log of a cleanly closed mailbox; false if it was not.
     private func resumeClean() throws(StoreError) -> Bool {
         guard var status = try status(), let mark = status.clean,
             let log = try LogFile.open(system, in: directory), log.epoch == status.epoch
@@ -103,17 +103,17 @@ struct Recovery {
         return true
     }
 
-    /// Makes a new epoch from the names. Exclusive lock.
+    /// Starts a new epoch from the names. Exclusive lock.
     func rebuild(spareUIDValidity: UInt32? = nil) throws(StoreError) {
         let oldStatus = try status()
         var oldLog = try LogFile.open(system, in: directory)
-        // Its records may be of no account, but what its head says was given out was given out.
+        // Its records may not count, but what its header says was assigned has been assigned.
         let header = try oldLog?.header()
         if let log = oldLog, let epoch = oldStatus?.epoch, log.epoch != epoch { oldLog = nil }
         if oldStatus != nil, oldStatus?.epoch == nil { oldLog = nil }
         let contents = try RecoveredContents(
             context: context, directory: directory, log: oldLog,
-            // A name that gets a new UID here must get one that nobody ever saw.
+            // A message renumbered here must get a UID that nobody has ever seen.
             floor: max(oldStatus?.uidFloor ?? 1, oldStatus?.uidCeiling ?? 1, header?.uidCeiling ?? 1),
             uidValidity: oldStatus?.uidValidity ?? header?.uidValidity ?? 0)
 
@@ -132,7 +132,7 @@ struct Recovery {
             status.uidValidity = spareUIDValidity
         }
         if status.mailboxID.isEmpty { status.mailboxID = MailboxStatus.randomID() }
-        // The ceilings are above everything that was ever given out.
+        // The ceilings are above everything ever assigned.
         status.uidFloor = min(max(status.uidCeiling, contents.nextUID, 1), MailboxStatus.uidEnd)
         status.modSeqFloor = min(max(status.modSeqCeiling, contents.highestModSeq + 1, 1), MailboxStatus.modSeqEnd)
         status.uidCeiling = min(status.uidFloor + MailboxStatus.uidStep, MailboxStatus.uidEnd)
@@ -142,9 +142,9 @@ struct Recovery {
         status.epoch = epoch
         status.boots[context.options.node] = context.bootID
         status.clean = nil
-        // Before all: killed behind it, a recount finds nothing; killed without it, a wrong count stays.
+        // First of all: a kill after it causes a needless recount; without it, a kill could leave a wrong count.
         try context.ledger.markRecount()
-        // First the status: from here on the old log does not exist.
+        // The status first: from here on the old log is ignored.
         status = try publish(status)
         try LogWriter(system: system, directory: directory).publish(
             LogHeader(
@@ -155,7 +155,7 @@ struct Recovery {
             contents.messages, floor: status.modSeqFloor)
     }
 
-    /// Replaces status.json under its lock, with what others added to it since it was read. Ceilings never go down.
+    /// Replaces status.json under its lock, merging what others have added since it was read. Ceilings never decrease.
     private func publish(_ status: MailboxStatus) throws(StoreError) -> MailboxStatus {
         try system.files.hold(Mailbox.statusLockName, in: directory, until: context.deadline) {
             () throws(StoreError) in

@@ -12,7 +12,7 @@ final class ShardDirectory: Sendable {
 
     private let shared = SharedSync()
 
-    /// Makes the names in it durable. Safe from several threads: none is told that all is well after a failure.
+    /// Makes the names in it durable. Thread-safe: after a failure no caller sees success.
     func sync() throws(StoreError) {
         try doing("sync a shard directory") { () throws(Errno) in try shared.sync(system, descriptor) }
     }
@@ -25,7 +25,7 @@ final class ShardDirectory: Sendable {
 
     deinit { system.close(descriptor) }
 
-    /// The names that stand for a UID here, most often one; by listing.
+    /// Lists the names of a UID in this directory, usually one.
     func names(of uid: UInt32) throws(StoreError) -> [(name: String, flags: MessageFlags)] {
         var found: [(name: String, flags: MessageFlags)] = []
         try system.files.forEach(descriptor, ".") { name, _ in
@@ -36,7 +36,7 @@ final class ShardDirectory: Sendable {
         return found
     }
 
-    /// The name a UID has now, given the flags it was last known with; nil when it has none.
+    /// Looks up the current name of a UID, trying its last known flags first; nil if it has none.
     func lookUp(_ uid: UInt32, lastKnown: MessageFlags?) throws(StoreError) -> (name: String, flags: MessageFlags)? {
         if let lastKnown {
             let name = MessageFileName.string(UID(uid), lastKnown)
@@ -56,25 +56,25 @@ final class ShardDirectory: Sendable {
 struct ListedMessage: Sendable {
     var uid: UInt32
     var flags: MessageFlags
-    /// Nil when the name is the canonical one.
+    /// Nil for a canonical name.
     var nonCanonicalName: String?
 
     var name: String { nonCanonicalName ?? MessageFileName.string(UID(uid), flags) }
 }
 
-/// An exact listing of one shard: by place, so that nothing needs sorting.
+/// An exact listing of one shard, indexed by UID, so that nothing needs sorting.
 struct ShardListing {
-    /// Flags by UID less the shard's first; the top bit says that there is a message.
+    /// Flags by UID minus the shard's first UID; the top bit marks an existing message.
     private(set) var table = [UInt64](repeating: 0, count: Int(UID.perShard))
     private(set) var count = 0
-    /// Names that are not canonical, and second names of one UID.
+    /// Non-canonical names, and second names of one UID.
     private(set) var nonCanonical: [ListedMessage] = []
-    /// Names that belong to no message, or to one of another shard: left alone.
+    /// Names of no message, or of one of another shard; ignored.
     private(set) var foreign: [String] = []
 
     static let present: UInt64 = 1 << 63
 
-    /// Takes the listing; nothing may change the shard meanwhile.
+    /// Lists a shard; nothing may change it meanwhile.
     init(_ system: SystemCalls, _ shard: ShardDirectory) throws(StoreError) {
         try self.init(system, directory: shard.descriptor, number: shard.number)
     }
@@ -116,7 +116,7 @@ struct ShardListing {
         self.foreign = foreign
     }
 
-    /// Whether the shard holds exactly the messages and flags of `shard`.
+    /// Whether the listing has exactly the messages and flags of `shard`.
     func agrees(with shard: ShardTable?) -> Bool {
         guard nonCanonical.isEmpty, count == shard?.count ?? 0 else { return false }
         guard let shard = shard?.columns else { return true }
@@ -128,7 +128,7 @@ struct ShardListing {
         }
     }
 
-    /// Of two canonical names of one UID, the one that the log knows is the message's; the other is a stray.
+    /// Of two canonical names of one UID, prefers the one known to the log; the other becomes a stray.
     mutating func prefer(_ known: ShardTable?) {
         guard let known = known?.columns else { return }
         for i in nonCanonical.indices {

@@ -1,5 +1,5 @@
 /// The messages of one shard directory in UID order. A value that shares its columns with its copies until it changes,
-/// so that a list of thousands of shards is copied by one reference each.
+/// so that copying a list of thousands of shards costs one reference each.
 @usableFromInline
 struct ShardTable: Sendable {
     /// `@unchecked Sendable`: `columns` is written through a ``ShardTable`` that holds the only reference to the box
@@ -10,7 +10,7 @@ struct ShardTable: Sendable {
     }
 
     @usableFromInline let number: UInt32
-    /// How many messages of the list stand before the shard's, where the list has located it.
+    /// The number of messages in the list before this shard, if the list has located it.
     private var before: UInt32 = 0
     private var box: Box
 
@@ -24,24 +24,24 @@ struct ShardTable: Sendable {
         box = Box(columns)
     }
 
-    /// To read many: taken once, then indexed.
+    /// The columns for reading many entries: take them once, then index.
     @usableFromInline var columns: ShardColumns { box.columns }
     var count: Int { box.columns.offsets.count }
-    /// The index of the shard's first message in the list, and that of the message after its last.
+    /// The index of the shard's first message in the list.
     var start: Int {
         get { Int(before) }
         set { before = UInt32(truncatingIfNeeded: newValue) }
     }
     var end: Int { start + count }
     var totals: MessageTotals { box.columns.totals }
-    /// No message of the shard has a higher one.
+    /// An upper bound of the messages' mod-sequences.
     var highestModSeq: ModSeq { box.columns.highestModSeq }
 
     func uid(_ i: Int) -> UInt32 { box.columns.uid(i) }
     func find(_ uid: UInt32) -> (index: Int, found: Bool) { box.columns.find(uid) }
     func entry(_ i: Int) -> MessageEntry { box.columns.entry(i) }
 
-    /// Whether both are the same columns in memory.
+    /// Whether both share the same columns in memory.
     func isSame(as other: ShardTable) -> Bool { box === other.box }
 
     mutating func edit<R>(_ body: (inout ShardColumns) -> R) -> R {
@@ -50,29 +50,30 @@ struct ShardTable: Sendable {
     }
 }
 
-/// Packed columns: 26 bytes a message, 30 once its dates have been asked for.
+/// Packed columns: 26 bytes per message, 30 once its dates have been requested.
 @usableFromInline
 struct ShardColumns: Sendable {
     @usableFromInline let firstUID: UInt32
-    /// UID less the shard's first.
+    /// UIDs minus the shard's first UID.
     @usableFromInline private(set) var offsets: [UInt16] = []
     @usableFromInline private(set) var flags: [UInt64] = []
     @usableFromInline private(set) var modSeqs: [ModSeq] = []
     @usableFromInline private(set) var sizes: [UInt32] = []
-    /// Place in the log of the record that holds digest and save time.
+    /// The places in the log of the records with digest and save time.
     @usableFromInline private(set) var records: [UInt32] = []
-    /// INTERNALDATE in seconds since 1970; empty until somebody asks, `unknownDate` where it must be looked up.
+    /// INTERNALDATEs in seconds since 1970; empty until requested, `unknownDate` where a lookup is needed.
     @usableFromInline private(set) var dates: [UInt32] = []
     private(set) var totals = MessageTotals()
     private(set) var highestModSeq: ModSeq = 0
 
     @inlinable static var unknownDate: UInt32 { .max }
-    /// Messages of a shard whose dates may be noted one after the other, as many as come side by side.
+    /// The number of unknown dates in a shard up to which they are looked up one by one.
     private static let fewUnknown = 16
 
     init(firstUID: UInt32) { self.firstUID = firstUID }
 
-    /// Nil when the columns are not of one length, or the offsets not in order or not of this shard.
+    /// Nil if the columns differ in length or hold invalid values, or the offsets are not ascending or not of this
+    /// shard.
     init?(
         firstUID: UInt32, offsets: [UInt16], flags: [UInt64], modSeqs: [ModSeq], sizes: [UInt32], records: [UInt32],
         dates: [UInt32], highestModSeq: ModSeq
@@ -89,7 +90,7 @@ struct ShardColumns: Sendable {
             next = offsets[i] + 1
             totals.add(flags[i], sizes[i])
         }
-        // The last shard is shorter than the others.
+        // The last shard is shorter.
         guard UInt32(offsets.last ?? 0) <= .max - firstUID else { return nil }
         self.firstUID = firstUID
         self.offsets = offsets
@@ -104,7 +105,7 @@ struct ShardColumns: Sendable {
     @inlinable @inline(__always)
     func uid(_ i: Int) -> UInt32 { firstUID + UInt32(offsets[i]) }
 
-    /// The place of a UID, or where it would be.
+    /// The place of a UID, or its insertion place.
     @inline(__always)
     func find(_ uid: UInt32) -> (index: Int, found: Bool) {
         let wanted = UInt16(uid - firstUID)
@@ -129,11 +130,11 @@ struct ShardColumns: Sendable {
             record: records[i], date: dates.isEmpty ? Self.unknownDate : dates[i])
     }
 
-    /// The place of a UID of the shard, or where it would be.
+    /// The place of a UID of the shard, or its insertion place.
     @usableFromInline
     func place(of uid: UID) -> Int { find(uid.rawValue).index }
 
-    /// True when the message is new.
+    /// Adds or replaces a message; true if it is new.
     mutating func put(_ uid: UInt32, flags f: UInt64, modSeq: ModSeq, size: UInt32, record: UInt32) -> Bool {
         let offset = UInt16(uid - firstUID)
         let (i, found) = offsets.last.map { $0 < offset } ?? true ? (offsets.count, false) : find(uid)
@@ -171,19 +172,19 @@ struct ShardColumns: Sendable {
         highestModSeq = max(highestModSeq, modSeq)
     }
 
-    /// Values of `found` are by UID less the shard's first.
+    /// Sets dates by UID minus the shard's first UID.
     mutating func setDates(_ found: [UInt16: UInt32]) {
         if dates.isEmpty { dates = [UInt32](repeating: Self.unknownDate, count: offsets.count) }
         for i in offsets.indices { if let date = found[offsets[i]] { dates[i] = date } }
     }
 
-    /// Whether one look at all files of the shard is better than one at each whose date is asked for.
+    /// Whether looking up all dates of the shard at once is cheaper than one by one.
     var lacksManyDates: Bool {
         dates.isEmpty || dates.count { $0 == Self.unknownDate } > Self.fewUnknown
     }
 
-    /// Dates that are known without a look. They begin a column when few are left unknown, which are looked up one by
-    /// one; else it stays empty, which tells that all are still to be looked up together.
+    /// Records dates known without a lookup. Starts a column only if few dates stay unknown, which are then looked up
+    /// one by one; otherwise the column stays empty, meaning that all are to be looked up together.
     mutating func noteDates(_ found: ArraySlice<(uid: UInt32, date: UInt32)>) {
         if dates.isEmpty {
             guard offsets.count <= max(2 * found.count, Self.fewUnknown) else { return }

@@ -3,12 +3,13 @@ import DurableFiles
 import Glibc
 import Primitives
 
-/// A message on its way in: bytes are written as they come, counted and hashed; no name leads to them. Content is the
-/// wire form (CRLF) and is stored byte for byte. Thread-safe, for one writer at a time.
+/// A message being received: bytes are written as they arrive, counted and hashed, without a visible name. The content
+/// is the wire form (CRLF), stored byte for byte. Thread-safe, for one writer at a time.
 ///
-/// ``finish(internalDate:)`` gives the ``FinishedMessage`` that can be appended. Dropped before, it leaves nothing behind.
+/// ``finish(internalDate:)`` returns the ``FinishedMessage`` that can be appended. If dropped before, it leaves nothing
+/// behind.
 public final class StagedMessage: Sendable {
-    /// The largest message, in bytes: sizes are 32 bits in the change log.
+    /// The maximum message size in bytes: sizes are 32 bits in the change log.
     public static let maximumSize = UInt64(UInt32.max)
 
     private enum Phase {
@@ -21,8 +22,8 @@ public final class StagedMessage: Sendable {
         var size: UInt64 = 0
         var phase: Phase
 
-        /// The hash under way.
-        /// - Throws: `invalidArgument` when the message is finished; the error that it failed with.
+        /// The hash computed so far.
+        /// - Throws: `invalidArgument` if the message is finished; the original error if it failed.
         func hash() throws(StoreError) -> OpaquePointer? {
             switch phase {
             case .writing(let hash): return hash
@@ -38,7 +39,7 @@ public final class StagedMessage: Sendable {
     }
 
     let descriptor: Int32
-    /// Where there are no unnamed files: the directory and name that hold the bytes meanwhile.
+    /// Without unnamed files, the name and directory that hold the bytes meanwhile.
     let temporaryName: String?
     let temporaryDirectory: Int32?
     private let system: SystemCalls
@@ -68,12 +69,12 @@ public final class StagedMessage: Sendable {
         system.close(descriptor)
     }
 
-    /// Bytes written so far.
+    /// The number of bytes written so far.
     public var size: UInt64 { state.withLock { $0.size } }
 
-    /// Adds bytes.
-    /// - Throws: `limit` past 4 GiB less one byte, `noSpace`, `system`; after an error the message cannot be finished.
-    ///   `invalidArgument` when it is finished already.
+    /// Appends bytes.
+    /// - Throws: `limit` above 4 GiB minus one byte, `noSpace`, `system`; after an error the message cannot be
+    ///   finished. `invalidArgument` if it is finished already.
     public func write(_ bytes: UnsafeRawBufferPointer) throws(StoreError) {
         guard bytes.count > 0 else { return }
         try state.withLock { (s) throws(StoreError) in
@@ -99,7 +100,7 @@ public final class StagedMessage: Sendable {
         try result.get()
     }
 
-    /// Bytes that were written, at most `count` from `offset` on; fewer only at the end.
+    /// Reads bytes back, at most `count` from `offset` on; fewer only at the end.
     public func read(at offset: UInt64, count: Int) throws(StoreError) -> [UInt8] {
         let size = size
         guard count > 0, offset < size else { return [] }
@@ -118,9 +119,9 @@ public final class StagedMessage: Sendable {
         return bytes
     }
 
-    /// Ends the message: sets INTERNALDATE and makes the bytes durable (as the store's durability says).
+    /// Finishes the message: sets INTERNALDATE and makes the bytes durable, as configured by the store's durability.
     /// - Parameter internalDate: seconds since 1970 UTC, 0 to 4,294,967,295; nil for now.
-    /// - Throws: `invalidArgument` for a date out of range, or when it is finished already; `noSpace`, `system`.
+    /// - Throws: `invalidArgument` for a date out of range, or if it is finished already; `noSpace`, `system`.
     public func finish(internalDate: Int64? = nil) throws(StoreError) -> FinishedMessage {
         try state.withLock { (s) throws(StoreError) in
             let hash = try s.hash()
@@ -134,7 +135,7 @@ public final class StagedMessage: Sendable {
                     }
                 }
                 if durability != .none {
-                    // fsync, not fdatasync: that need not write the date.
+                    // fsync, because fdatasync need not write the date.
                     try doing("sync a message") { () throws(Errno) in try system.sync(descriptor) }
                 }
             } catch {
@@ -150,7 +151,7 @@ public final class StagedMessage: Sendable {
         }
     }
 
-    /// Gives the message a name.
+    /// Links the message under a name.
     func link(_ directory: Int32, _ name: UnsafePointer<CChar>) throws(Errno) {
         guard canLink else { return try copy(directory, name) }
         do throws(Errno) {
@@ -160,14 +161,14 @@ public final class StagedMessage: Sendable {
                 try system.linkUnnamed(descriptor, directory, name)
             }
         } catch .crossDevice {
-            // An account may be mounted from another file system than the store.
+            // An account may be mounted from a different file system than the store.
             try copy(directory, name)
         }
     }
 }
 
 extension StagedMessage {
-    /// Without hard links every name gets bytes of its own: written and synced under a hidden name, then renamed.
+    /// Copies the bytes where they cannot be linked: written and synced under a hidden name, then renamed.
     private func copy(_ directory: Int32, _ name: UnsafePointer<CChar>) throws(Errno) {
         let hidden = ".\(Hex.encode(SystemCalls.random(UInt64.self))).tmp"
         let copy = try system.open(directory, hidden, O_RDWR | O_CREAT | O_EXCL)
@@ -200,17 +201,17 @@ extension StagedMessage {
 }
 
 extension ContentDigest {
-    /// Looked up once: OpenSSL 3 searches its providers at each use of EVP_sha256().
+    /// Fetched once: OpenSSL 3 searches its providers on each use of EVP_sha256().
     private nonisolated(unsafe) static let sha256: OpaquePointer? = EVP_MD_fetch(nil, "SHA256", nil)
 
-    /// A new computation of SHA-256.
+    /// Starts a SHA-256 computation.
     static func begin() -> OpaquePointer? {
         let hash = EVP_MD_CTX_new()
         EVP_DigestInit_ex(hash, sha256, nil)
         return hash
     }
 
-    /// The first 16 of SHA-256's 32 bytes.
+    /// Takes the first 16 of SHA-256's 32 bytes.
     init(sha256 bytes: [UInt8]) {
         func word(_ start: Int) -> UInt64 {
             (0..<8).reduce(0) { $0 | UInt64(bytes[start + $1]) << UInt64(8 * $1) }

@@ -4,7 +4,7 @@ import Primitives
 
 /// A directory in whose file system messages are written before they have a name.
 struct StagingArea {
-    /// The directory of temporary names, where there are no files without a name.
+    /// The directory of temporary names, used without unnamed files.
     static let directoryName = ".tmp"
 
     let system: SystemCalls
@@ -42,15 +42,15 @@ struct StagingArea {
 }
 
 extension Mailbox {
-    /// A place to write a message to, in the file system of this mailbox. It may be appended here or in any mailbox
-    /// of the store, and to several.
+    /// Starts a message in the file system of this mailbox. It may be appended to this or any other mailbox of the
+    /// store, also to several.
     public func stage() throws(StoreError) -> StagedMessage {
         try checkWritable()
         try context.prepareQuota()
         return try stagingFile()
     }
 
-    /// As `stage`, for callers that may hold locks.
+    /// Like `stage()`, for callers that may hold locks.
     func stagingFile() throws(StoreError) -> StagedMessage {
         try StagingArea(
             system: system, directory: directory, capabilities: context.capabilities, durability: options.durability
@@ -59,8 +59,8 @@ extension Mailbox {
 }
 
 extension Store {
-    /// A place to write a message to while it is not known which mailboxes it goes to, if any. It may be appended to
-    /// any mailbox of the store, and to several.
+    /// Starts a message whose mailboxes are not known yet. It may be appended to any mailbox of the store, also to
+    /// several.
     public func stage() throws(StoreError) -> StagedMessage {
         try checkWritable()
         return try StagingArea(

@@ -1,13 +1,14 @@
 import CPosix
 import DurableFiles
 
-// A mailbox's view as bytes: a head, and a part for each shard. Everything is checked when it is read back; a part that
-// is not what the head names makes the whole worth nothing.
+// A mailbox's view as bytes: a header, and a part for each shard. Everything is verified when loaded; a part that does
+// not match the header invalidates the whole.
 
-/// A shard directory as a listing found it. Two looks that are equal, the first of them old enough, prove that no name
-/// in the directory changed between them: its change time cannot be set back.
+/// The stamp of a shard directory when it was listed. Two equal stamps, the first of them settled, prove that no name
+/// in the directory changed in between: its change time cannot be set back.
 struct ShardStamp: Equatable, Sendable {
-    /// A change within a tick of the file system's clock can leave the time as it was.
+    /// The age in nanoseconds at which a stamp is settled: a change within one tick of the file system's clock can
+    /// leave the time unchanged.
     static let leastAge: Int64 = 2_000_000_000
 
     var inode: UInt64
@@ -26,27 +27,27 @@ struct ShardStamp: Equatable, Sendable {
         self.changed = changed
     }
 
-    /// Whether it was old enough at `now`, wall nanoseconds, to tell of every later change.
+    /// Whether the stamp was old enough at `now`, wall-clock nanoseconds, to reveal every later change.
     func isSettled(at now: Int64) -> Bool { changed <= now &- Self.leastAge && modified <= now }
 }
 
-/// What is known of a view's parts, beside the view.
+/// The state of a view's parts, apart from the view itself.
 struct ViewParts: Sendable {
     struct Stored: Sendable {
         var serial: UInt64
         var hasDates: Bool
     }
 
-    /// Shards whose directory held exactly the view's messages when it looked so, no record since touching them.
+    /// Stamps of shards that held exactly the view's messages and have not been touched by a record since.
     var listed: [UInt32: ShardStamp] = [:]
-    /// The place in the log up to which `listed` and `stored` are true.
+    /// The place in the log up to which `listed` and `stored` are valid.
     var place = 0
-    /// Shards that the cache holds as they are.
+    /// The shards stored in the cache with their current contents.
     var stored: [UInt32: Stored] = [:]
-    /// The place in the log that the cache's head is of.
+    /// The place in the log of the header in the cache; nil if there is none.
     var headerOffset: Int?
 
-    /// Takes in that records up to `end` touched these shards; nil: any of them.
+    /// Advances to place `end`, where the records since touched these shards; nil: any shard.
     mutating func advance(to end: Int, touching touched: Set<UInt32>?) {
         place = end
         guard let touched else {
@@ -61,9 +62,9 @@ struct ViewParts: Sendable {
     }
 }
 
-/// The head of a kept view.
+/// The header of a cached view.
 struct ViewHeader: Equatable, Sendable {
-    /// The part's number; no shard has it.
+    /// The header's part number, which no shard has.
     static let part = UInt32.max
     private static let version: UInt32 = 1
     private static let magic: UInt32 = 0x7677_656d  // "mewv"
@@ -72,19 +73,19 @@ struct ViewHeader: Equatable, Sendable {
         var number: UInt32
         var count: UInt32
         var serial: UInt64
-        /// Nil when the shard is to be listed.
+        /// Nil if the shard must be listed.
         var look: ShardStamp?
     }
 
     var epoch: UInt64
     var base: UInt64
     var uidValidity: UInt32
-    /// The log that `record` columns are places of.
+    /// The inode of the log that the `records` columns refer to.
     var logInode: UInt64
-    /// Its change time when it held `applied` records and no more; 0 when it held more.
+    /// The log's change time when it held exactly `applied` records; 0 if it held more.
     var logChanged: Int64
     var applied: UInt64
-    /// The checksum of the last record applied.
+    /// The checksum of the last applied record.
     var lastChecksum: UInt32
     var lastToken: UInt64
     var highestModSeq: ModSeq
@@ -184,7 +185,7 @@ struct ViewHeader: Equatable, Sendable {
 }
 
 extension ViewHeader {
-    /// The view put together again; nil when the parts are not those that the head names, or do not agree with it.
+    /// Reassembles the view; nil if the parts are not those named in the header, or do not agree with it.
     func joined(
         with tables: [UInt32: (table: ShardTable, serial: UInt64)]
     ) -> (list: MessageList, parts: ViewParts)? {
@@ -207,7 +208,7 @@ extension ViewHeader {
     }
 }
 
-/// A shard's part: a serial number that the head repeats, and the columns.
+/// A shard's part: a serial number that the header repeats, and the columns.
 enum ShardPart {
     private static let magic: UInt32 = 0x6873_656d  // "mesh"
 
@@ -230,7 +231,7 @@ enum ShardPart {
         return out.sealed()
     }
 
-    /// Nil when the bytes are no part, or columns that no writer makes.
+    /// Decodes a part; nil if the bytes are not a part or the columns are invalid.
     static func decode(_ bytes: UnsafeRawBufferPointer) -> (table: ShardTable, serial: UInt64)? {
         guard var input = ByteReader(sealed: bytes), input.take(UInt32.self) == magic,
             let number = input.take(UInt32.self), number <= UID.lastGiven.shard,
@@ -248,7 +249,7 @@ enum ShardPart {
     }
 }
 
-/// Little-endian numbers one after the other, and a checksum at the end.
+/// Writes little-endian numbers in sequence, with a checksum at the end.
 struct ByteWriter {
     private var bytes: [UInt8] = []
 
@@ -273,12 +274,12 @@ struct ByteWriter {
     }
 }
 
-/// Reads what `ByteWriter` wrote; nil instead of a number when there is none.
+/// Reads the output of `ByteWriter`; returns nil in place of a missing number.
 struct ByteReader {
     private let bytes: UnsafeRawBufferPointer
     private var at = 0
 
-    /// Nil when the checksum at the end is wrong.
+    /// Nil if the checksum at the end is wrong.
     init?(sealed all: UnsafeRawBufferPointer) {
         guard all.count >= 4 else { return nil }
         bytes = UnsafeRawBufferPointer(rebasing: all[..<(all.count - 4)])

@@ -2,33 +2,33 @@ import DurableFiles
 import Glibc
 import Primitives
 
-/// The bytes and messages that an account uses, exact among all threads and processes: the file `quota.ledger`.
+/// The bytes and messages used by an account, exact across all threads and processes: the file `quota.ledger`.
 ///
-/// The file is updated in place under a lock on itself and never replaced. The order that keeps it right: reserve,
-/// then make the message visible; take the message away, then give back. So a writer that dies leaves a count that is
-/// too high, never too low; who settles its work calls `markRecount`. A restart of the machine without `close` makes
-/// the ledger unknown until it is counted anew.
+/// The file is updated in place under a lock on itself and never replaced. The order of operations keeps it correct:
+/// reserve, then make the message visible; remove the message, then release. So a dead writer leaves a count that is
+/// too high, never too low; whoever settles its work calls `markRecount`. A reboot without `close` makes the ledger
+/// unknown until a recount.
 ///
-/// The lock is a leaf: nothing else is locked while it is held, and callers hold what they hold already.
+/// The lock is a leaf: nothing else is locked while it is held; callers may hold other locks.
 final class QuotaLedger: Sendable {
     static let fileName = "quota.ledger"
 
-    /// What became of a reservation.
+    /// The outcome of a reservation.
     enum Outcome: Hashable, Sendable {
-        /// Counted; to be given back if the message does not come to be.
+        /// Counted; to be released if the message is not stored.
         case granted
         /// The account has no room; nothing was counted.
         case overQuota
-        /// There may be room: the ledger says no but is not exact. Count anew, `set`, and reserve again.
+        /// There may be room: the ledger is full but not exact. Recount, `set`, and reserve again.
         case needsRecount
     }
 
-    /// What the ledger says.
+    /// The contents of the ledger.
     struct Usage: Hashable, Sendable {
         /// The sum of the messages' sizes.
         var bytes: UInt64
         var messages: UInt64
-        /// Whether the numbers can be trusted; else they are upper bounds, `UInt64.max` for "not known".
+        /// Whether the numbers are exact; otherwise they are upper bounds, `UInt64.max` if unknown.
         var isExact: Bool
     }
 
@@ -38,16 +38,16 @@ final class QuotaLedger: Sendable {
     private let lockWait: Int64
     private let readOnly: Bool
     private let syncsEachChange: Bool
-    /// Descriptors that nobody uses now, each an open file description of its own.
+    /// Unused descriptors, each with a separate open file description.
     private let idle: Locked<[Int32]>
     private static let maximumIdle = 4
 
     /// - Parameters:
-    ///   - directory: the account's, which must stay open for as long as this object lives.
-    ///   - bootID: what changes with each start of the machine. On a store that several machines share, one constant
-    ///     for all of them together with `syncsEachChange`, since their starts say nothing about each other's.
-    ///   - lockWait: nanoseconds that a caller waits for the ledger.
-    ///   - readOnly: nothing is locked, made or written; `usage` answers all the same.
+    ///   - directory: the account's directory, which must stay open for the lifetime of this object.
+    ///   - bootID: changes with each reboot. For a store shared by several machines, use one constant for all of them
+    ///     together with `syncsEachChange`, since their reboots are independent.
+    ///   - lockWait: nanoseconds to wait for the ledger's lock.
+    ///   - readOnly: locks, creates and writes nothing; `usage` still works.
     init(
         system: SystemCalls, directory: Int32, bootID: String, lockWait: Int64 = 10_000_000_000, readOnly: Bool = false,
         syncsEachChange: Bool = false
@@ -67,12 +67,12 @@ final class QuotaLedger: Sendable {
 
     // MARK: use
 
-    /// Counts bytes and messages if they fit.
+    /// Reserves bytes and messages if they fit.
     func reserve(bytes: UInt64, messages: Int, limits: QuotaLimits) throws(StoreError) -> Outcome {
         let count = try Self.count(messages)
         return try change { line in
             let (sum, overflow) = line.bytes.addingReportingOverflow(bytes)
-            // The highest number stands for "not known" and is never reached by counting.
+            // The highest number means "unknown" and is never reached by counting.
             let full = overflow || sum == .max
             let all = Self.sum(line.messages, count)
             if full && limits.bytes > 0 || !limits.allow(bytes: sum, messages: all) {
@@ -89,8 +89,8 @@ final class QuotaLedger: Sendable {
         }
     }
 
-    /// Takes back what was counted for messages that are gone or never came to be. A count that would fall below
-    /// zero was wrong: the ledger is unknown from then on.
+    /// Releases the usage of messages that were removed or never stored. If the count would fall below zero, it was
+    /// wrong, and the ledger becomes unknown.
     func release(bytes: UInt64, messages: Int) throws(StoreError) {
         let count = try Self.count(messages)
         try change { line in
@@ -105,16 +105,16 @@ final class QuotaLedger: Sendable {
         }
     }
 
-    /// Notes that the count may be too high: a writer died between its change and the ledger's.
+    /// Records that the count may be too high, because a writer died between its change and the ledger's.
     func markRecount() throws(StoreError) { try change { $0.state = .recount } }
 
-    /// Ends a recount. The caller holds all mailboxes of the account, so that nobody reserves meanwhile.
+    /// Ends a recount. The caller has locked all mailboxes of the account, so nobody reserves meanwhile.
     func set(bytes: UInt64, messages: Int) throws(StoreError) {
         let count = try Self.count(messages)
         try change { $0 = QuotaLine(bytes: min(bytes, .max - 1), messages: count, state: .open) }
     }
 
-    /// What the ledger says now.
+    /// Reads the current usage.
     func usage() throws(StoreError) -> Usage {
         let line = try readOnly ? readWithoutLock() : change { $0 }
         return Usage(bytes: line.bytes, messages: line.messages, isExact: line.state != .recount)
@@ -125,8 +125,8 @@ final class QuotaLedger: Sendable {
         get throws(StoreError) { try !usage().isExact }
     }
 
-    /// Marks the ledger clean and makes it durable, so that the next start of the machine trusts it. A ledger that
-    /// needs a recount stays so. The object may be used again; the first change takes the mark away.
+    /// Marks the ledger clean and makes it durable, so that it is trusted after a reboot. A ledger that needs a recount
+    /// still does. The object may be used again; the first change removes the mark.
     func close() throws(StoreError) {
         defer { closeIdle() }
         if readOnly { return }
@@ -139,7 +139,7 @@ final class QuotaLedger: Sendable {
             do throws(StoreError) {
                 try self.sync(fd)
             } catch {
-                // The mark may be on the disk or not; the file must not say more than the disk may.
+                // The mark may or may not be on disk; the file must not claim more than the disk may hold.
                 try? self.write(before, fd, raw)
                 throw error
             }
@@ -148,7 +148,7 @@ final class QuotaLedger: Sendable {
 
     // MARK: the file
 
-    /// One locked round: the line is read, `body` changes it, and it is written when it differs.
+    /// Reads the line under the lock, lets `body` change it, and writes it if it differs.
     @inline(__always)
     private func change<R>(_ body: (inout QuotaLine) throws(StoreError) -> R) throws(StoreError) -> R {
         if readOnly { throw StoreError(.readOnly, "the store was opened for reading") }
@@ -164,7 +164,7 @@ final class QuotaLedger: Sendable {
         }
     }
 
-    /// Takes the `clean` mark away, durably, before anything changes.
+    /// Removes the `clean` mark, durably, before any change.
     private func open(
         _ clean: QuotaLine, _ fd: Int32, _ raw: UnsafeMutableRawBufferPointer
     ) throws(StoreError) {
@@ -174,7 +174,7 @@ final class QuotaLedger: Sendable {
         do throws(StoreError) {
             try sync(fd)
         } catch {
-            // The disk may still say clean: the next writer must find it here too, and write and sync anew.
+            // The disk may still say clean: the next writer must find it here too, and write and sync again.
             try? write(clean, fd, raw)
             throw error
         }
@@ -199,7 +199,7 @@ final class QuotaLedger: Sendable {
     }
 
     private func readWithoutLock() throws(StoreError) -> QuotaLine {
-        // A line is written by one call, and its checksum tells when a read met it half way.
+        // A line is written by one call, and its checksum exposes a partial read.
         guard let bytes = try system.files.read(Self.fileName, in: directory, limit: 4096) else {
             return .unknown
         }

@@ -1,7 +1,7 @@
 import DurableFiles
 import Primitives
 
-/// What an account may use; 0 is no limit.
+/// The limits of an account; 0 means no limit.
 public struct QuotaLimits: Hashable, Sendable {
     /// The sum of the messages' sizes.
     public var bytes: UInt64
@@ -14,20 +14,20 @@ public struct QuotaLimits: Hashable, Sendable {
         self.messages = messages
     }
 
-    /// Whether what is used is within both limits.
+    /// Whether the usage is within both limits.
     public func allow(bytes used: UInt64, messages count: UInt64) -> Bool {
         (bytes == 0 || used <= bytes) && (messages == 0 || count <= messages)
     }
 }
 
-/// The account's limits: `quota_mb` and `quota_messages` of user.json, kept until the file is seen to have changed.
+/// The account's limits: `quota_mb` and `quota_messages` of user.json, cached until the file changes.
 ///
-/// A missing key, or 0, is no limit. A file that was edited into something unreadable leaves the last limit in force.
+/// A missing key, or 0, means no limit. If the file becomes unreadable by an edit, the last limits stay in force.
 final class QuotaLimit: Sendable {
     static let fileName = "user.json"
     static let bytesPerUnit: UInt64 = 1 << 20
 
-    /// What tells one state of the file from another.
+    /// Identifies a state of the file.
     private struct Stamp: Equatable {
         var identity: FileIdentity
         var size: Int64
@@ -36,7 +36,7 @@ final class QuotaLimit: Sendable {
     }
 
     private struct Known {
-        /// Nil: the file could change again without a new stamp, so it is to be read again.
+        /// Nil if the file could change again with the same stamp, so that it must be read again.
         var stamp: Stamp?
         var limits: QuotaLimits
     }
@@ -47,16 +47,16 @@ final class QuotaLimit: Sendable {
     private let known = Locked<Known?>(nil)
 
     /// - Parameters:
-    ///   - directory: the account's, which must stay open for as long as this object lives.
-    ///   - clock: seconds since 1970 UTC, of the machine that stamps the files.
+    ///   - directory: the account's directory, which must stay open for the lifetime of this object.
+    ///   - clock: seconds since 1970 UTC, on the machine that stamps the files.
     init(system: SystemCalls, directory: Int32, clock: @escaping @Sendable () -> Int64 = { Clocks.wall() }) {
         self.system = system
         self.directory = directory
         self.clock = clock
     }
 
-    /// The limits now.
-    /// - Throws: `damaged` when the file cannot be understood and no earlier limits are known.
+    /// The current limits.
+    /// - Throws: `damaged` if the file cannot be parsed and no earlier limits are known.
     var current: QuotaLimits {
         get throws(StoreError) {
             let status: FileStatus
@@ -76,7 +76,7 @@ final class QuotaLimit: Sendable {
     }
 
     private func read(_ stamp: Stamp) throws(StoreError) -> QuotaLimits {
-        // Stamps have the grain of a clock tick: one as young as this may be shared by a later edit.
+        // Stamps have the resolution of a clock tick: a recent one may be shared by a later edit.
         let isOld = stamp.changed / 1_000_000_000 &+ 1 < clock()
         let kept = isOld ? stamp : nil
         do {
@@ -105,7 +105,7 @@ final class QuotaLimit: Sendable {
             messages: try number("quota_messages", document, unit: 1))
     }
 
-    /// A number from 0, in units; part of a unit is what somebody meant by 0.5.
+    /// Reads a non-negative number of units, in bytes or messages. Fractions such as 0.5 are allowed and rounded up.
     private func number(_ key: String, _ document: JSONValue, unit: UInt64) throws(StoreError) -> UInt64 {
         switch document[key] {
         case nil, .null: return 0

@@ -4,12 +4,13 @@ import CPosix
 ///
 ///     quota 1 {bytes, 20 digits} {messages, 20 digits} {state, 7} {boot id, 36} {CRC-32C of all before, 8 hex}
 ///
-/// What stands behind the line in the file means nothing. A line that cannot be trusted reads as `unknown`: upper bounds of everything, to be counted anew.
+/// Anything after the line in the file is ignored. A line that cannot be trusted reads as `unknown`: upper bounds of
+/// everything, to be recounted.
 struct QuotaLine: Equatable {
     enum State: Equatable {
-        /// Nobody has changed anything since the line was last made durable: right after a power cut too.
+        /// Unchanged since the line was last made durable: correct even after a power cut.
         case clean
-        /// Right as long as the machine runs.
+        /// Correct until the next reboot.
         case open
         /// The numbers are upper bounds.
         case recount
@@ -19,16 +20,17 @@ struct QuotaLine: Equatable {
     var messages: UInt64
     var state: State
 
-    /// What a missing, damaged or overtaken ledger says.
+    /// The value of a missing, damaged or outdated ledger.
     static let unknown = QuotaLine(bytes: .max, messages: .max, state: .recount)
     var isUnknown: Bool { bytes == .max }
 
-    /// The bytes of a line, its newline included.
+    /// The length of a line in bytes, including its newline.
     static let count = 104
     private static let prefix: StaticString = "quota 1 "
     private static let bytesAt = 8, messagesAt = 29, stateAt = 50, bootAt = 58, sumAt = 95
 
-    /// Reads what a file holds; anything but one whole line of this boot, or a clean one of any, is `unknown`.
+    /// Parses the contents of the file; anything except one complete line of this boot, or a clean one of any boot, is
+    /// `unknown`.
     @inline(__always)
     static func parse(_ raw: UnsafeRawBufferPointer, boot: QuotaBoot) -> QuotaLine {
         guard raw.count == count, raw[count - 1] == 0x0A, has(raw, 0, prefix),
@@ -45,7 +47,7 @@ struct QuotaLine: Equatable {
         } else {
             return .unknown
         }
-        // Written before a restart and not closed: which of its changes reached the disk is not known.
+        // Written before a reboot and not closed: it is unknown which changes reached the disk.
         if state != .clean, !boot.matches(raw, bootAt) { return .unknown }
         return QuotaLine(bytes: bytes, messages: messages, state: state)
     }
@@ -82,7 +84,7 @@ struct QuotaLine: Equatable {
         for i in 0..<text.utf8CodeUnitCount { raw[at + i] = text.utf8Start[i] }
     }
 
-    /// Twenty digits and a space.
+    /// Parses twenty digits and a space.
     private static func number(_ raw: UnsafeRawBufferPointer, _ at: Int) -> UInt64? {
         var n: UInt64 = 0
         for i in at..<at + 20 {
@@ -122,7 +124,7 @@ struct QuotaLine: Equatable {
     }
 }
 
-/// A boot id in the 36 bytes that a ledger has for it.
+/// A boot id in the 36 bytes reserved for it in a ledger.
 struct QuotaBoot: Sendable {
     static let count = 36
     private let bytes: [UInt8]
@@ -130,7 +132,7 @@ struct QuotaBoot: Sendable {
     init(_ id: String) {
         var bytes = id.utf8.map { $0 > 0x20 && $0 < 0x7F ? $0 : 0x3F }
         if bytes.count > Self.count || !id.utf8.elementsEqual(bytes) {
-            // No id of the kernel's: told apart from others by a checksum.
+            // Not an id from the kernel: made distinct by a checksum.
             let sum = Array(id.utf8).withUnsafeBytes { cposix_crc32c(0, $0.baseAddress, $0.count) }
             bytes = Array(bytes.prefix(Self.count - 11)) + Array("#\(sum)".utf8)
         }
