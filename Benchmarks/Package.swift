@@ -1,7 +1,7 @@
 // swift-tools-version: 6.2
 import PackageDescription
 
-// A package of its own, so that the product's build pays nothing for it; without traits it needs none of the server's
+// A separate package, so that it does not slow down the product's build; without traits it needs none of the server's
 // dependencies. `make bench` and `make bench-imap` run it.
 let package = Package(
     name: "rmail-benchmarks",
@@ -12,7 +12,7 @@ let package = Package(
             name: "shardfs-bench",
             dependencies: ["CBare", .product(name: "ShardFS", package: "rmail")],
             swiftSettings: [.swiftLanguageMode(.v6)]),
-        // Sockets and nothing else of the server: the client of `make bench-imap`.
+        // The client of `make bench-imap`; it uses sockets and nothing of the server.
         .executableTarget(
             name: "imap-bench", dependencies: [.product(name: "TestSupport", package: "rmail")],
             swiftSettings: [.swiftLanguageMode(.v6)]),

@@ -1,7 +1,7 @@
 // swift-tools-version: 6.2
 import PackageDescription
 
-// A package of its own: everything in it is built with libFuzzer's coverage. `scripts/fuzz` builds and runs it.
+// A separate package: everything in it is built with libFuzzer's coverage. `scripts/fuzz` builds and runs it.
 
 let settings: [SwiftSetting] = [
     .swiftLanguageMode(.v6),

@@ -1,21 +1,21 @@
-/// Bounds on what is taken from a hostile message; what lies beyond them is treated as opaque body, never as an error.
+/// Bounds on parsing a hostile message; anything beyond them is treated as opaque body, never as an error.
 ///
-/// Every value is at least 1; `depth` is at most 1000 and `headerBytes` at most 1 GiB whatever is asked for.
+/// Every value is at least 1; `depth` is capped at 1000 and `headerBytes` at 1 GiB.
 public struct ParseLimits: Sendable, Equatable {
-    /// Levels of nesting; the message itself is level 1, a part of a multipart or an embedded message one more each.
+    /// Levels of nesting; the message itself is level 1, each part of a multipart or embedded message one more.
     public let depth: Int
-    /// Parts of one message, embedded messages and multiparts counted.
+    /// Parts of one message, including embedded messages and multiparts.
     public let parts: Int
-    /// Bytes of one header block, the blank line counted.
+    /// Bytes of one header block, including the blank line.
     public let headerBytes: Int
     /// Bytes of all header blocks of one message together, of which parts keep copies; at least `headerBytes`.
     public let allHeaderBytes: Int
-    /// Entries taken from one kind of address field, group markers counted but for the last one.
+    /// Entries taken from one kind of address field, including group markers except for the last one.
     public let addresses: Int
-    /// Parameters of one field, each segment of an RFC 2231 continuation counted.
+    /// Parameters of one field; each segment of an RFC 2231 continuation counts.
     public let parameters: Int
-    /// Addresses, parameters and language tags taken from one message in all, embedded messages counted: each costs
-    /// many times the memory of the few bytes that it can be written with.
+    /// Addresses, parameters and language tags taken from one message in all, including embedded messages: each can be
+    /// written in a few bytes and takes many times their memory.
     public let entries: Int
 
     public init(

@@ -1,6 +1,6 @@
 import CPosix
 
-/// A value as it stands in the database: a checksum over key and payload, then the payload.
+/// A value as stored in the database: a checksum over key and payload, then the payload.
 enum CachedValue {
     static let headerBytes = 4
 
@@ -16,7 +16,7 @@ enum CachedValue {
         UnsafeMutableRawBufferPointer(rebasing: place[headerBytes...]).copyMemory(from: payload)
     }
 
-    /// The payload; nil when the bytes are not what was written under that key.
+    /// The payload, or nil if the bytes are not what was written under that key.
     static func payload(_ stored: UnsafeRawBufferPointer, key: UnsafeRawBufferPointer) -> UnsafeRawBufferPointer? {
         guard stored.count >= headerBytes else { return nil }
         let payload = UnsafeRawBufferPointer(rebasing: stored[headerBytes...])

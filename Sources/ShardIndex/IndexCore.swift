@@ -2,15 +2,15 @@ import CPosix
 import Glibc
 import Primitives
 
-/// What all accounts' caches of one `ShardIndex` share: the writer thread, the table of those that are open, the bound
-/// on the size of all.
+/// The state shared by all account caches of one `ShardIndex`: the writer thread, the table of open caches, the bound
+/// on their total size.
 final class IndexCore: Sendable {
     let path: String
     let options: IndexOptions
     let boot: String
     let writer: IndexWriter
     let log: @Sendable (String) -> Void
-    /// Address space of one account's cache: whole pages.
+    /// Address space of one account's cache, in whole pages.
     let mapBytes: Int
 
     private let openAccounts = Monitor<[AccountIndex]>([])
@@ -39,15 +39,15 @@ final class IndexCore: Sendable {
             count = fd < 0 ? 0 : max(0, read(fd, out.baseAddress!, 36))
         }
         if !bytes.isEmpty { return String(decoding: bytes, as: UTF8.self) }
-        // Without one nothing that was not closed in good order is trusted.
+        // Without a boot id, only caches that were closed cleanly are trusted.
         var random: UInt64 = 0
         _ = withUnsafeMutableBytes(of: &random) { cposix_random($0.baseAddress, $0.count) }
         return String(random, radix: 16)
     }
 
-    // MARK: the open ones
+    // MARK: open caches
 
-    /// One more is open: those used least recently are closed when there are too many.
+    /// Records an opened cache; if too many are open, those used least recently are closed.
     func opened(_ account: AccountIndex) {
         let victims = openAccounts.withLock { open -> [AccountIndex] in
             if !open.contains(where: { $0 === account }) { open.append(account) }
@@ -63,16 +63,16 @@ final class IndexCore: Sendable {
         openAccounts.withLock { open in open.removeAll { $0 === account } }
     }
 
-    /// Writes what waits, closes every cache in good order, ends the thread.
+    /// Writes queued changes, closes every cache cleanly and ends the thread.
     func shutdown() {
         writer.wait {}
         for account in openAccounts.withLock({ $0 }) { account.retire(remove: false, clean: true) }
         writer.stop()
     }
 
-    // MARK: the size of all
+    // MARK: total size
 
-    /// After a write of `account`, on the writer thread: holds the bound on the size of all.
+    /// Enforces the bound on the total size after a write of `account`. Runs on the writer thread.
     func written(_ account: AccountIndex) {
         guard let now = IndexFiles(directory: account.files.directory).look(IndexFiles.data)?.size else { return }
         let isDue = size.withLock { s in
@@ -86,7 +86,7 @@ final class IndexCore: Sendable {
         if isDue { evict(sparing: account) }
     }
 
-    /// Removes those used least recently until all together are a tenth below the bound.
+    /// Removes the least recently used caches until the total is a tenth below the bound.
     private func evict(sparing spared: AccountIndex) {
         var found = IndexDirectory.accounts(in: path)
         var total = found.reduce(0) { $0 + $1.bytes }
@@ -94,14 +94,14 @@ final class IndexCore: Sendable {
         found.sort { $0.lastUsed < $1.lastUsed }
         for cache in found where total > options.maximumBytes / 10 * 9 {
             if cache.files.directory == spared.files.directory { continue }
-            // Whoever has it open sees that it is gone.
+            // Processes that have it open notice that it is gone.
             cache.files.remove()
             total -= cache.bytes
         }
     }
 }
 
-/// The caches that stand in a directory: `{store id}/{domain}/{user}`.
+/// The caches in a directory: `{store id}/{domain}/{user}`.
 enum IndexDirectory {
     struct Cache {
         var files: IndexFiles

@@ -1,6 +1,7 @@
-/// Which mailbox's messages a value is about. With the UID it names one message for ever: neither is given to another.
+/// The mailbox whose messages a value describes. Together with a UID it identifies one message for ever: neither is
+/// reused.
 public struct MailboxKey: Hashable, Sendable {
-    /// MAILBOXID, as the engine has it.
+    /// The engine's MAILBOXID.
     public let id: String
     public let uidValidity: UInt32
 
@@ -10,7 +11,7 @@ public struct MailboxKey: Hashable, Sendable {
     }
 }
 
-/// Keys of the database: a kind, the mailbox, and numbers in big-endian, so that a cursor runs in their order.
+/// Database keys: a kind, the mailbox, and numbers in big-endian, so that a cursor visits them in numeric order.
 struct IndexKey {
     enum Kind: UInt8 {
         case summary = 0x53
@@ -18,10 +19,10 @@ struct IndexKey {
         case view = 0x56
     }
 
-    /// LMDB's limit for keys is 511 bytes.
+    /// LMDB limits keys to 511 bytes.
     static let maximumID = 255
 
-    /// What all keys of a mailbox's kind begin with; nil for an id that no key can hold.
+    /// The common prefix of all keys of one kind in a mailbox; nil for an id that does not fit into a key.
     static func prefix(_ kind: Kind, _ id: String, uidValidity: UInt32?) -> [UInt8]? {
         let bytes = id.utf8
         guard !bytes.isEmpty, bytes.count <= maximumID else { return nil }
@@ -36,7 +37,7 @@ struct IndexKey {
         withUnsafeBytes(of: number.bigEndian) { key += $0 }
     }
 
-    /// Overwrites the number at the end.
+    /// Overwrites the number at `offset`.
     static func set(_ number: UInt32, at offset: Int, in key: inout [UInt8]) {
         key[offset] = UInt8(truncatingIfNeeded: number >> 24)
         key[offset + 1] = UInt8(truncatingIfNeeded: number >> 16)

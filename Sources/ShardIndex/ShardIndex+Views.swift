@@ -1,6 +1,6 @@
 public import ShardFS
 
-// Views of mailboxes, kept for the engine beside the summaries.
+// Mailbox views, kept for the engine beside the summaries.
 
 extension ShardIndex: ViewCache {
     public func load(_ key: ViewCacheKey, _ body: (_ part: UInt32, _ bytes: UnsafeRawBufferPointer) -> Void) {
@@ -15,7 +15,7 @@ extension ShardIndex: ViewCache {
 }
 
 extension AccountIndex {
-    /// Parts of views that wait at one time: the view of ten million messages has 300 MiB.
+    /// Bytes of view parts that may wait at one time: the view of ten million messages takes 300 MiB.
     private static let waitingViewBytes = 8 << 20
     private static let viewLockTimeout = 10.0
 

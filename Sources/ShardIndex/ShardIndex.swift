@@ -1,13 +1,13 @@
 import Primitives
 public import ShardFS
 
-/// The node-local read cache over a store: what was worked out about messages once, kept in LMDB, one environment for
-/// each account, under a directory outside of the store.
+/// The node-local read cache over a store: results of parsing messages, kept in LMDB, one environment for each account,
+/// in a directory outside the store.
 ///
-/// It holds nothing that the store does not hold. With the cache off, deleted, old, damaged or another machine's, every
-/// answer is the same, only slower: whatever goes wrong looks like an empty cache, and nothing here throws.
+/// It holds nothing that the store does not hold. With a cache that is off, deleted, old, damaged or another machine's,
+/// every answer is the same, only slower: any fault looks like an empty cache, and nothing here throws.
 ///
-/// Several processes may use one directory. One process must not make two of these for one directory.
+/// Several processes may use one directory. One process must not make two of these for the same directory.
 ///
 ///     let index = ShardIndex(path: "/var/lib/rmail/cache")
 ///     let alice = index.account(storeID: store.id, address)
@@ -15,11 +15,11 @@ public import ShardFS
 ///
 /// On disk, for each account `{path}/{store id}/{domain}/{user}/`:
 ///
-///     data.mdb, lock.mdb   LMDB's
-///     state                whose it is, and what data.mdb looked like after the last commit (`StateRecord`)
-///     presence             held by whoever has it open
+///     data.mdb, lock.mdb   LMDB's files
+///     state                the owner, and the stamp of data.mdb after the last commit (`StateRecord`)
+///     presence             locked by each process that has the cache open
 ///
-/// A summary outlives the expunge of its message until `remove` names it, the cache is full, or somebody drops it.
+/// A summary outlives the expunge of its message until `remove` names it, the cache is full, or the cache is dropped.
 public final class ShardIndex: Sendable {
     let core: IndexCore
     private struct WeakAccount {
@@ -28,8 +28,8 @@ public final class ShardIndex: Sendable {
     private let accounts = Monitor<[StateRecord.Owner: WeakAccount]>([:])
 
     /// - Parameters:
-    ///   - path: made when it is missing; not below a store's root.
-    ///   - log: told one sentence for each thing that an operator may want to know. Called from any thread.
+    ///   - path: created if missing; not below a store's root.
+    ///   - log: receives one sentence for each event that may interest an operator. Called from any thread.
     public init(
         path: String, options: IndexOptions = IndexOptions(), log: @escaping @Sendable (String) -> Void = { _ in }
     ) {
@@ -38,10 +38,10 @@ public final class ShardIndex: Sendable {
 
     deinit { core.shutdown() }
 
-    /// Why a cache in `path` would not be safe: the network file system that holds it. Nil when it is fine.
+    /// The name of the network file system that makes a cache in `path` unsafe; nil if it is safe.
     public static func networkFileSystem(of path: String) -> String? { NetworkFileSystem.name(of: path) }
 
-    /// The cache of an account; nil when its name cannot be one of a directory.
+    /// The cache of an account; nil if its name cannot be a directory's.
     public func account(storeID: String, _ address: AccountAddress) -> AccountIndex? {
         let owner = StateRecord.Owner(storeID: storeID, account: address.description)
         guard let files = IndexDirectory.files(in: core.path, owner) else { return nil }
@@ -54,9 +54,9 @@ public final class ShardIndex: Sendable {
         }
     }
 
-    /// Waits until all that was put before is written.
+    /// Waits until everything put before is written.
     public func flush() { core.writer.wait {} }
 
-    /// Writes what waits and closes every cache in good order. What is put later is dropped.
+    /// Writes queued changes and closes every cache cleanly. Later changes are dropped.
     public func close() { core.shutdown() }
 }

@@ -22,7 +22,7 @@ import Testing
         #expect(order.names == ["open", "write", "sync", "close", "rename", "sync"])
     }
 
-    /// Whichever call fails: the old bytes or the new, and no temporary file.
+    /// Whichever call fails, the file has the old bytes or the new, and no temporary file is left.
     @Test(arguments: 0..<6, [true, false]) func aFailureLeavesNothingBehind(index: Int, replacing: Bool) throws {
         let scratch = try Scratch()
         if replacing { try scratch.write("old", to: "file") }
@@ -75,7 +75,7 @@ private final class CallOrder: SystemHook {
         }
         return state.withLock { names in
             names.append(name)
-            // A close has no answer that anybody heeds; failing it would leak the descriptor.
+            // No caller checks the result of close; failing it would leak the descriptor.
             return names.count - 1 == failingAt && name != "close" ? .io : nil
         }
     }

@@ -9,7 +9,7 @@ import Testing
         try scratch.write("0", to: "counter")
         onThreads(4) { _ in
             for _ in 0..<25 {
-                // Reading and replacing apart: only the lock keeps updates from getting lost.
+                // Reading and replacing are separate: only the lock prevents lost updates.
                 try? scratch.hold(".lock", until: inMilliseconds(20_000)) { () throws(FileError) in
                     let publisher = FilePublisher(system: scratch.system)
                     let bytes = try publisher.read("counter", in: scratch.directory) ?? []
@@ -69,7 +69,7 @@ import Testing
     }
 }
 
-/// Somebody who removes the lock file between its opening and its locking.
+/// Removes the lock file between its opening and its locking.
 private struct RemovingHook: SystemHook {
     let scratch: Scratch
 

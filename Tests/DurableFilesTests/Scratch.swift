@@ -3,7 +3,7 @@ import Glibc
 import Primitives
 import TestSupport
 
-/// A temporary directory, open.
+/// An open temporary directory.
 final class Scratch: Sendable {
     private let place = TemporaryDirectory()
     let directory: Int32

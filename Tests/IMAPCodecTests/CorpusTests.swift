@@ -15,7 +15,7 @@ import Testing
         }
     }
 
-    /// Seeds of legal commands hold nothing that the parser refuses.
+    /// The parser accepts everything in the seeds of legal commands.
     @Test func legalSeedsAreUnderstood() throws {
         let illegal: Set = [
             "bad.txt", "bad-names.txt", "bare-lf.txt", "brace-in-line.txt", "append-refused.txt", "discard-budget.txt",

@@ -30,7 +30,7 @@ func bytes(_ text: String) -> [UInt8] { Array(text.utf8) }
 
 func set(_ ranges: IMAPSequenceRange...) -> IMAPSequenceSet { .ranges(ranges) }
 
-/// A range in short.
+/// A shorthand for a range.
 func r(_ first: UInt32, _ last: UInt32? = nil) -> IMAPSequenceRange { IMAPSequenceRange(first, last ?? first) }
 
 let star = IMAPSequenceRange.star

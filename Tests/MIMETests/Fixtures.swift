@@ -5,7 +5,7 @@ import TestSupport
 /// Byte and text helpers for the tables.
 func utf8(_ text: String) -> [UInt8] { Array(text.utf8) }
 
-/// The text with every line feed made CRLF, as mail is stored.
+/// The text with CRLF for every line feed, as mail is stored.
 func mail(_ text: String) -> [UInt8] { Array(text.replacing("\n", with: "\r\n").utf8) }
 
 func string(_ bytes: [UInt8]) -> String { String(decoding: bytes, as: UTF8.self) }
@@ -13,7 +13,7 @@ func string(_ bytes: [UInt8]?) -> String? { bytes.map { String(decoding: $0, as:
 func string(_ bytes: [UInt8], _ range: Range<Int>?) -> String? { range.map { string(Array(bytes[$0])) } }
 
 extension AddressEntry {
-    /// As in IMAP's ENVELOPE, strings bare and empty ones as "".
+    /// The form of IMAP's ENVELOPE, with bare strings and "" for empty ones.
     var rendered: String {
         switch self {
         case .mailbox(let address):
@@ -38,7 +38,7 @@ extension ParameterList {
 }
 
 extension Part {
-    /// The values of IMAP's BODY in its order: type, parameters, id, description, encoding, size, lines.
+    /// The values of IMAP's BODY, in its order: type, parameters, id, description, encoding, size, lines.
     var rendered: String {
         let type = "\(string(fields.type.type))/\(string(fields.type.subtype))"
         let common =
@@ -56,7 +56,7 @@ extension Part {
 }
 
 extension ParseLimits {
-    /// Limits that random mail runs into.
+    /// Limits that random mail reaches.
     static func tight(_ generator: inout SeededGenerator) -> ParseLimits {
         ParseLimits(
             depth: Int.random(in: 1...4, using: &generator), parts: Int.random(in: 1...5, using: &generator),

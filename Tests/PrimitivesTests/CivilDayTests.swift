@@ -2,7 +2,7 @@ import Primitives
 import Testing
 
 @Suite struct CivilDayTests {
-    /// Each day is the one after the day before, for two whole cycles, one of them before the year 1.
+    /// Each day follows the one before, for two whole cycles, one of them before the year 1.
     @Test func everyDayFollowsTheOneBefore() {
         var (year, month, day) = (-201, 12, 31)
         var days = CivilDay(year: year, month: month, day: day).daysSince1970

@@ -4,7 +4,7 @@ import SMTPCodec
 /// Feeds a decoder and answers its directives by a fixed policy, so that a test is one table row.
 struct DecoderScript {
     enum Policy {
-        /// Every command is granted: DATA is read, an AUTH exchange goes on for one line.
+        /// Every command is granted: DATA is read, an AUTH exchange continues for one line.
         case grant
         case refuse
     }
@@ -12,7 +12,7 @@ struct DecoderScript {
     var policy = Policy.grant
     var limits = SMTPFrameDecoder.Limits()
 
-    /// The events for `bytes` cut into pieces of `step`; adjacent content is joined.
+    /// The events for `bytes` split into pieces of `step`; adjacent content is joined.
     func events(_ bytes: some Collection<UInt8>, step: Int = .max) -> [SMTPFrameDecoder.Event] {
         var decoder = SMTPFrameDecoder(limits: limits)
         var events: [SMTPFrameDecoder.Event] = []

@@ -2,7 +2,7 @@ import SMTPCodec
 import TestSupport
 import Testing
 
-/// Replays the corpus of the fuzzer: a finding that was fixed is added there and stays fixed.
+/// Replays the fuzzer's corpus: the input of every fixed finding is added to it.
 @Suite struct SMTPCorpusTests {
     @Test func everyInputGivesTheSameEventsHoweverItIsSplit() throws {
         let files = Repository.fuzzCorpus("smtp")

@@ -57,7 +57,7 @@ import Testing
         }
     }
 
-    /// Each row is content that some software takes for two messages. The end is the last CRLF.CRLF, and the message is
+    /// Each row is content that some software reads as two messages. The message ends at the last CRLF.CRLF, and is
     /// refused.
     @Test(arguments: [
         ("\n.\n", SMTPContentFault.bareLF), ("\n.\r\n", .bareLF), ("\r\n.\n", .bareLF), ("\r.\r\n", .bareCR),
@@ -72,7 +72,7 @@ import Testing
         }
     }
 
-    /// CR CR LF . CR LF holds CRLF.CRLF as it stands, so that is the end; the CR in front is bare.
+    /// CR CR LF . CR LF contains CRLF.CRLF, so it ends there; the CR before it is bare.
     @Test func theFirstTrueEndCounts() {
         #expect(
             DecoderScript().events("DATA\r\nx\r\r\n.\r\nNOOP\r\n")

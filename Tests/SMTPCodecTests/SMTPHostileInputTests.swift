@@ -68,7 +68,7 @@ import Testing
         #expect(decoder.next() == .command(.noop))
     }
 
-    /// Random mixtures of telling fragments: never a trap, and the split into pieces changes nothing.
+    /// Random mixtures of significant fragments: nothing traps, and splitting the input changes nothing.
     @Test(arguments: 0..<12) func splitsDoNotMatter(seed: UInt64) {
         let fragments = [
             "\r", "\n", "\r\n", ".", "..", "\r\n.\r\n", "\n.\n", "DATA\r\n", "BDAT 7\r\n", "BDAT 3 LAST\r\n",
@@ -107,7 +107,7 @@ import Testing
         }
     }
 
-    /// The word-at-a-time search against a plain loop, at every offset.
+    /// Compares the word-at-a-time search with a plain loop, at every offset.
     @Test func contentCheckFindsFaultsAtEveryOffset() {
         let rows: [([UInt8], SMTPContentFault?)] = [
             ([13, 10], nil), ([10], .bareLF), ([13], .bareCR), ([0], .nul), ([13, 13, 10], .bareCR),

@@ -5,7 +5,7 @@ import Testing
 
 @testable import ShardIndex
 
-/// A `shardindex-writer`, to be killed.
+/// A `shardindex-writer` process to be killed.
 final class Child {
     private let pid: pid_t
     private let output: Int32
@@ -32,7 +32,7 @@ final class Child {
         output = ends[0]
     }
 
-    /// The highest UID told as written, after at least `uid` was.
+    /// Waits until at least `uid` is reported as written; returns the highest UID reported.
     @discardableResult
     func waitFor(_ uid: UInt32) throws -> UInt32 {
         var bytes = [UInt8](repeating: 0, count: 4096)

@@ -4,7 +4,7 @@ import Testing
 
 @testable import ShardIndex
 
-/// Whatever happened to the files: what is found is right, the rest is missing, and the cache works again.
+/// After any damage to the files, every value found is correct, the rest is missing, and the cache works again.
 @Suite struct DamageTests {
     enum Damage: CaseIterable, Sendable {
         case randomPages, randomMeta, randomEverything, oneBit, cut, cutToNothing, cutToOddSize, removed
@@ -47,7 +47,7 @@ import Testing
             unlink(data)
             mkdir(data, 0o700)
         case .restoredCopy:
-            // As a backup program puts a file back: the same bytes and modification time, another file.
+            // Restores a file like a backup program: the same bytes and modification time, another inode.
             let fd = open(data, O_RDONLY)
             let bytes = [UInt8](unsafeUninitializedCapacity: length) { out, count in
                 count = pread(fd, out.baseAddress!, length, 0)
@@ -60,7 +60,7 @@ import Testing
         }
     }
 
-    /// What is kept under UIDs up to 600 is right, and the cache takes and finds new values.
+    /// Checks that values under UIDs up to 600 are correct, and that the cache takes and finds new ones.
     static func expectUsable(_ account: AccountIndex, _ damage: Damage) {
         _ = account.found(1...600)
         if damage == .directoryInstead { return }
@@ -90,7 +90,7 @@ import Testing
         let account = try scratch.account(index)
         account.fill(1...600)
         #expect(account.found(1...600).count == 600)
-        // LMDB's own shared memory cannot be guarded while it is in use.
+        // LMDB's shared memory cannot be guarded while it is in use.
         if damage == .randomLock { return }
         Self.apply(damage, scratch)
         Self.expectUsable(account, damage)
@@ -123,7 +123,7 @@ import Testing
         }
     }
 
-    /// The checksum finds what the file's times do not show.
+    /// The checksum detects damage that the file's times do not show.
     @Test func aWrongValueIsMissing() throws {
         let scratch = try CacheScratch()
         let index = scratch.index()
@@ -134,7 +134,7 @@ import Testing
             (
                 (),
                 environment.write { transaction in
-                    // As put does, with the checksum of another key.
+                    // Stores a value the way put does, with the checksum of another key.
                     let other = key.dropLast() + [6]
                     let code = transaction.put(Array(other), [1, 2, 3])
                     return code != 0 ? code : transaction.copy(Array(other), to: key)
@@ -147,7 +147,7 @@ import Testing
         #expect(scratch.messages.count == 1)
     }
 
-    /// Found wrong again and again it stays off, and answers as an empty one.
+    /// A cache found damaged repeatedly stays off, and answers like an empty one.
     @Test func aCacheThatIsAlwaysWrongStaysOff() throws {
         let scratch = try CacheScratch()
         let index = scratch.index()

@@ -5,7 +5,7 @@ import Testing
 @testable import ShardIndex
 
 @Suite struct IndexWriterTests {
-    /// Whoever hurries the thread must not make it look for what it has taken already: it would look for ever.
+    /// A hurried thread must not look for jobs that it has already taken: it would loop for ever.
     @Test func theThreadRestsWhenNothingWaits() throws {
         let scratch = try CacheScratch()
         let index = scratch.index { $0.writeDelay = 0 }

@@ -5,7 +5,7 @@ import Testing
 
 @testable import ShardIndex
 
-/// Closing, restarts, other stores, limits, several users.
+/// Closing, restarts, other stores, limits, several processes.
 @Suite struct LifeTests {
     @Test func aCleanCloseIsKept() throws {
         let scratch = try CacheScratch()
@@ -19,7 +19,7 @@ import Testing
         #expect(scratch.messages == [])
     }
 
-    /// Not closed in good order: good for as long as the machine runs, thrown away after its next start.
+    /// Not closed cleanly: good until the next reboot, discarded after it.
     @Test(arguments: [nil, "another boot"]) func aCacheThatWasNotClosed(_ boot: String?) throws {
         let scratch = try CacheScratch()
         let child = try Child(scratch, firstUID: 1, lastUID: 300)
@@ -47,7 +47,7 @@ import Testing
             let index = scratch.index()
             let account = try scratch.account(index)
             let found = account.found(1...UInt32.max)
-            // Killed between a commit and its note, all is thrown away; else all is there.
+            // If it was killed between a commit and its record, everything is discarded; otherwise everything is there.
             #expect(found.isEmpty || found.count >= Int(reported - first) + kept)
             kept = found.count
             first = (found.last ?? reported) + 1
@@ -66,7 +66,7 @@ import Testing
         let other = try scratch.account(index, storeID: "another")
         #expect(other.found(1...10) == [])
         index.close()
-        // Put under another store's name by hand.
+        // Moved under another store's name by hand.
         #expect(rename("\(scratch.path)/\(CacheScratch.storeID)", "\(scratch.path)/third") == 0)
         let again = scratch.index()
         #expect(try scratch.account(again, storeID: "third").found(1...10) == [])
@@ -134,7 +134,7 @@ import Testing
         }
         for account in accounts { account.fill(1...10) }
         for account in accounts {
-            // One that is being closed answers as an empty one.
+            // A cache that is being closed answers like an empty one.
             index.flush()
             #expect(account.found(1...10).count == 10)
         }
@@ -156,7 +156,7 @@ import Testing
         let one = scratch.index()
         let mine = try scratch.account(one)
         mine.fill(1...100)
-        // As `rmail index drop` does beside a running server.
+        // Like `rmail index drop` beside a running server.
         let two = scratch.index()
         try scratch.account(two).drop()
         #expect(mine.found(1...100) == [])
@@ -181,7 +181,8 @@ import Testing
         #expect(account.found(1_000_000...reported).count == Int(reported - 999_999))
         #expect(scratch.messages == [])
         child.kill()
-        // Killed between a commit and its note, the cache cannot be trusted and begins anew; else nothing is missing.
+        // If it was killed between a commit and its record, the cache cannot be trusted and starts over; otherwise
+        // nothing is missing.
         let isTrusted = account.found(1_000_000...reported).count == Int(reported - 999_999)
         #expect(scratch.messages.isEmpty == isTrusted)
         account.fill([1])

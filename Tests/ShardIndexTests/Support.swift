@@ -7,12 +7,12 @@ import Testing
 
 @testable import ShardIndex
 
-/// A directory for caches of its own, removed at the end.
+/// A temporary directory for caches, removed at the end.
 final class CacheScratch {
     private let place = TemporaryDirectory()
     let address: AccountAddress
     let log = Monitor<[String]>([])
-    /// A cache is closed when its `ShardIndex` goes.
+    /// Keeps caches open: one is closed when its `ShardIndex` is released.
     private var kept: [ShardIndex] = []
 
     static let storeID = "00112233445566778899aabbccddeeff"
@@ -36,7 +36,7 @@ final class CacheScratch {
         try #require(index.account(storeID: storeID, address))
     }
 
-    /// The store whose files the test looks at.
+    /// The store whose files the test examines.
     var storeID = CacheScratch.storeID
 
     var directory: String { "\(path)/\(storeID)/example.com/alice" }
@@ -52,7 +52,7 @@ extension AccountIndex {
         flush()
     }
 
-    /// The UIDs that are found; an issue for each value that is not its own.
+    /// Returns the UIDs found; records an issue for each value that belongs to another UID.
     func found(_ range: ClosedRange<UInt32>, in mailbox: MailboxKey = CacheScratch.mailbox) -> [UInt32] {
         var uids: [UInt32] = []
         forEach(mailbox, in: range) { uid, value in
@@ -77,7 +77,7 @@ func size(of path: String) -> Int {
     return stat(path, &s) == 0 ? Int(s.st_size) : 0
 }
 
-/// A thread to wait for.
+/// A thread that can be waited for.
 final class Thread: Sendable {
     private let writer = IndexWriter(maximumBytes: 0, delay: 0)
 
@@ -87,7 +87,7 @@ final class Thread: Sendable {
 }
 
 extension WriteTransaction {
-    /// Stores the bytes of one entry, its checksum with them, under another key.
+    /// Copies the bytes of one entry, with its checksum, to another key.
     func copy(_ from: [UInt8], to: [UInt8]) -> Int32 {
         var from = from
         var to = to

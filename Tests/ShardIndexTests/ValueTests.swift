@@ -80,7 +80,7 @@ import Testing
         account.removeMailbox(id: id)
         account.flush()
         #expect(keys.map { account.summary($0, uid: 5) != nil } == [false, false, true, true, true])
-        // No key can hold these.
+        // These do not fit into a key.
         for id in ["", String(repeating: "x", count: 256)] {
             account.put(MailboxKey(id: id, uidValidity: 1), uid: 1, [1])
             account.flush()

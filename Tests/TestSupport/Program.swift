@@ -1,10 +1,10 @@
 import Glibc
 
-/// Other programs that tests run.
+/// Runs other programs for tests.
 public enum Program {
-    /// An executable of this package, which stands beside the test program.
+    /// The path of an executable of this package, beside the test program.
     public static func built(_ name: String) -> String {
-        // The test program itself, or a runner that was given the path of a bundle that is beside it.
+        // The test program itself, or a runner given the path of a bundle beside it.
         let programs = [ownPath()] + CommandLine.arguments
         let candidates = programs.compactMap { path in path.lastIndex(of: "/").map { "\(path[..<$0])/\(name)" } }
         return candidates.first { access($0, X_OK) == 0 } ?? name
@@ -16,8 +16,8 @@ public enum Program {
         return String(decoding: path.prefix(max(0, count)).map(UInt8.init(bitPattern:)), as: UTF8.self)
     }
 
-    /// Runs a program by its name or path: what it wrote, and its exit status, or -1 when a signal ended it.
-    /// - Parameter withErrors: what it wrote to its standard error as well.
+    /// Runs a program by its name or path; returns its output and its exit status, or -1 if a signal ended it.
+    /// - Parameter withErrors: includes the standard error output.
     public static func run(_ arguments: [String], withErrors: Bool = false) -> (output: String, status: Int32) {
         let quoted = arguments.map { argument in
             "'" + argument.split(separator: "'", omittingEmptySubsequences: false).joined(separator: #"'\''"#) + "'"

@@ -1,6 +1,6 @@
 import Glibc
 
-/// The files of the repository, found from this one.
+/// The files of the repository, located relative to this one.
 public enum Repository {
     public static let path: String = {
         let file = realpath(#filePath, nil).map { path in

@@ -1,4 +1,4 @@
-/// SplitMix64: small, and the same numbers everywhere for a seed, so that a failure can be repeated.
+/// SplitMix64: small, with the same numbers everywhere for a seed, so that a failure can be reproduced.
 public struct SeededGenerator: RandomNumberGenerator, Sendable {
     private var state: UInt64
 
@@ -12,13 +12,13 @@ public struct SeededGenerator: RandomNumberGenerator, Sendable {
         return z ^ (z >> 31)
     }
 
-    /// One of `0..<bound`.
+    /// Returns a number in `0..<bound`.
     public mutating func below(_ bound: Int) -> Int { Int.random(in: 0..<bound, using: &self) }
 
-    /// True once in `n`.
+    /// Returns true once in `n` times.
     public mutating func one(in n: Int) -> Bool { below(n) == 0 }
 
-    /// One of `elements`, which are not none.
+    /// Returns one of `elements`, which must not be empty.
     public mutating func pick<Elements: Collection>(_ elements: Elements) -> Elements.Element {
         elements[elements.index(elements.startIndex, offsetBy: below(elements.count))]
     }

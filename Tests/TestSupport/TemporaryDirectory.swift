@@ -1,11 +1,10 @@
 import Glibc
 
-/// A directory of its own, gone with everything in it when the last reference goes.
+/// A temporary directory, removed with its contents when the last reference is released.
 public final class TemporaryDirectory: Sendable {
     public let path: String
 
-    /// - Parameter inMemory: where the machine has such a place, for tests that make many files and ask nothing of the
-    ///   disk.
+    /// - Parameter inMemory: uses memory where possible, for tests that make many files and do not depend on the disk.
     public init(inMemory: Bool = false) {
         let memory = "/dev/shm"
         let usual = getenv("TMPDIR").map { String(cString: $0) } ?? "/tmp"
@@ -19,7 +18,7 @@ public final class TemporaryDirectory: Sendable {
 
     deinit { removeTree(path) }
 
-    /// Paths below the directory that this process has descriptors of.
+    /// Paths below the directory for which this process has open descriptors.
     public func openDescriptors() -> [String] {
         (0..<1024).compactMap { descriptor in
             var target = [CChar](repeating: 0, count: 4096)
@@ -30,13 +29,13 @@ public final class TemporaryDirectory: Sendable {
     }
 }
 
-/// Removes a file, or a directory with all that is in it; links are not followed.
+/// Removes a file, or a directory with everything in it; links are not followed.
 public func removeTree(_ path: String) { removeTree(Array(path.utf8CString)) }
 
 private func removeTree(_ path: [CChar]) {
     if unlink(path) == 0 { return }
     guard let directory = opendir(path) else { return }
-    // Names are bytes: some tests make ones that are no text.
+    // Names are bytes: some tests make names that are not valid text.
     var names: [[CChar]] = []
     while let entry = readdir(directory) {
         let name = withUnsafeBytes(of: &entry.pointee.d_name) {

@@ -15,7 +15,7 @@ func now() -> Int64 {
     return Int64(t.tv_sec) * 1_000_000_000 + Int64(t.tv_nsec)
 }
 
-/// What came in answer to a command. Nothing of it is parsed but the end.
+/// The measured response to a command. Only its last line is parsed.
 struct Answer {
     var nanoseconds: Int64
     var bytes = 0
@@ -23,12 +23,12 @@ struct Answer {
     var status = ""
 }
 
-/// A blocking connection whose own work is next to nothing: an answer is read in large pieces and only its last line
-/// is looked at, so that the time is the server's.
+/// A blocking connection with almost no work of its own: responses are read in large pieces and only the last line is
+/// examined, so that the measured time is the server's.
 final class Connection {
     let descriptor: Int32
     private let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: 1 << 20, alignment: 64)
-    /// The beginning of a line that was cut by the end of a piece.
+    /// The beginning of a line split by the end of a piece.
     private var carried: [UInt8] = []
     private var commands = 0
 
@@ -50,7 +50,7 @@ final class Connection {
         guard connected == 0 else { throw Failure.system("connect to port \(port)") }
     }
 
-    /// With the greeting read and the user logged in.
+    /// Connects, reads the greeting and logs in.
     convenience init(_ options: Options, port: String = "port") throws {
         try self.init(port: options.port(port))
         let greeting = try receive { $0.starts(with: "* OK".utf8) }
@@ -77,13 +77,13 @@ final class Connection {
         try text.withUTF8 { try send(UnsafeRawBufferPointer($0)) }
     }
 
-    /// A tag that no message's text holds at the beginning of a line.
+    /// Returns a tag that no message text has at the beginning of a line.
     func nextTag() -> String {
         commands += 1
         return "zq\(commands)"
     }
 
-    /// Sends a command and waits for its end, which must be OK.
+    /// Sends a command and waits for its completion, which must be OK.
     @discardableResult
     func command(_ text: String) throws -> Answer {
         let tag = nextTag()
@@ -93,7 +93,7 @@ final class Connection {
         return try finish(tag, text, since: start)
     }
 
-    /// Waits for the end of the command with this tag, which must be OK.
+    /// Waits for the completion of the command with this tag, which must be OK.
     func finish(_ tag: String, _ text: String, since start: Int64) throws -> Answer {
         let prefix = Array("\(tag) ".utf8)
         var answer = try receive { $0.starts(with: prefix) }
@@ -104,14 +104,14 @@ final class Connection {
         return answer
     }
 
-    /// One piece, as much as there is; waits for the first byte.
+    /// Reads one piece, as much as is available; waits for the first byte.
     func piece() throws -> UnsafeRawBufferPointer {
         let n = recv(descriptor, buffer.baseAddress!, buffer.count, 0)
         guard n > 0 else { throw n == 0 ? Failure(description: "the server hung up") : Failure.system("recv") }
         return UnsafeRawBufferPointer(rebasing: buffer[..<n])
     }
 
-    /// Reads until the line that came last is whole and is the one that was waited for.
+    /// Reads until the last line received is complete and matches.
     func receive(until isLast: (ArraySlice<UInt8>) -> Bool) throws -> Answer {
         var answer = Answer(nanoseconds: 0)
         while true {
@@ -119,7 +119,7 @@ final class Connection {
             answer.bytes += bytes.count
             answer.lines += newlines(bytes)
             let isWhole = bytes[bytes.count - 1] == 0x0A
-            // The last newline but the one that ends the piece.
+            // The last newline except one that ends the piece.
             let found = bytes[..<(isWhole ? bytes.count - 1 : bytes.count)].lastIndex(of: 0x0A)
             if found != nil { carried.removeAll(keepingCapacity: true) }
             carried.append(contentsOf: bytes[(found.map { $0 + 1 } ?? 0)...])

@@ -1,8 +1,8 @@
 import Glibc
 import TestSupport
 
-/// Messages as they arrive in a mailbox: trace fields, a signature, people who write more than once, plain text and
-/// HTML, encoded words, now and then an attachment. `size` is their mean; each has between three and five quarters.
+/// Realistic messages: trace fields, a signature, recurring senders, plain text and HTML, encoded words, an occasional
+/// attachment. `size` is their mean size; each has between three and five quarters of it.
 struct Corpus {
     private var random: SeededGenerator
     private let size: Int
@@ -23,7 +23,7 @@ struct Corpus {
         "Ines Duarte", "Jonas Weber", "Keiko Mori", "Liam Byrne", "Marta Nowak", "Nils Holm", "Olga Petrova",
         "Paul Roux",
     ]
-    /// Stands in one message of a hundred, for SEARCH.
+    /// Occurs in one message in a hundred, for SEARCH.
     static let rare = "quixotic"
 
     init(seed: UInt64, size: Int) {
@@ -172,9 +172,9 @@ struct Corpus {
         text += [0x0D, 0x0A]
     }
 
-    // MARK: what APPEND says of a message
+    // MARK: arguments of APPEND
 
-    /// A quarter of an hour apart, from 2023.
+    /// Seconds since 1970, a quarter of an hour apart, from 2023 on.
     static func time(_ index: Int) -> Int { 1_672_531_200 + index % 100_000 * 900 }
 
     static func flags(_ index: Int) -> String {
@@ -185,13 +185,13 @@ struct Corpus {
         return flags.joined(separator: " ")
     }
 
-    /// As in a message's Date field.
+    /// Formats a time for a message's Date field.
     static func date(_ time: Int) -> String {
         let (d, weekday) = parts(time)
         return "\(weekday), \(d.day) \(d.month) \(d.year) \(d.clock) +0000"
     }
 
-    /// As in APPEND.
+    /// Formats a time for APPEND.
     static func internalDate(_ time: Int) -> String {
         let (d, _) = parts(time)
         return "\(d.day < 10 ? " " : "")\(d.day)-\(d.month)-\(d.year) \(d.clock) +0000"

@@ -1,7 +1,7 @@
 import Glibc
 import TestSupport
 
-/// Each command measures one thing on one server and prints one JSON object.
+/// The measurements. Each command measures one thing on one server and prints one JSON object.
 struct Rows {
     let options: Options
 
@@ -20,7 +20,7 @@ struct Rows {
 
     // MARK: filling
 
-    /// Writes messages `first` and on to files `directory/00000001`…, for stores that are made without a server.
+    /// Writes messages, from `first` on, to files `directory/00000001`…, for stores built without a server.
     private func corpus() throws -> String {
         let directory = try options.text("directory")
         var corpus = Corpus(
@@ -71,7 +71,7 @@ struct Rows {
 
     // MARK: single commands
 
-    /// `repeat` times: logs in, sends each `before` without timing, then times each `command`.
+    /// Repeats `repeat` times: logs in, sends each `before` untimed, then times each `command`.
     private func time() throws -> String {
         var all: [String] = []
         for _ in 0..<(try options.number("repeat", default: 1)) {
@@ -92,7 +92,8 @@ struct Rows {
 
     // MARK: many connections
 
-    /// `count` messages on each of `connections`, one APPEND each; `mailbox` may hold `%`, the number of the connection.
+    /// Appends `count` messages on each of `connections`, one APPEND each; a `%` in `mailbox` becomes the connection's
+    /// number.
     private func append() throws -> String {
         let count = try options.number("count")
         let mailbox = try options.text("mailbox")
@@ -116,8 +117,8 @@ struct Rows {
         }
     }
 
-    /// At most `count` flag changes on each of `connections`, as many as begin within `seconds`, of single messages with
-    /// UIDs `first` to `last` in no order.
+    /// Changes flags on each of `connections`, at most `count` times and only starting within `seconds`, of single
+    /// messages with UIDs `first` to `last` in random order.
     private func store() throws -> String {
         let count = try options.number("count")
         let first = try options.number("first")
@@ -132,7 +133,7 @@ struct Rows {
                 let deadline = now() + Int64(limit) * 1_000_000_000
                 for index in 0..<count {
                     if index % 2 == 0, now() > deadline { return index }
-                    // Set, then taken back, so that each is a change.
+                    // Set, then cleared, so that each command is a change.
                     if index % 2 == 0 { uid = Int.random(in: first...last, using: &random) }
                     try connection.command("UID STORE \(uid) \(index % 2 == 0 ? "+" : "-")FLAGS (\\Flagged)")
                 }
@@ -141,7 +142,7 @@ struct Rows {
         }
     }
 
-    /// Prepares every connection, then runs what `prepare` gave for each on a thread of its own, all at once.
+    /// Prepares every connection, then runs the closures returned by `prepare` all at once, each on its own thread.
     private func onConnections(
         _ prepare: (Connection, Int) throws -> () throws -> Int
     ) throws -> String {
@@ -155,8 +156,8 @@ struct Rows {
 
     // MARK: IDLE, logins
 
-    /// One session idles, the other appends: the time from its OK to EXISTS, zero when EXISTS was there before.
-    /// `other-port` is where the appending session connects.
+    /// Idles in one session and appends in another: measures the time from the APPEND's OK to EXISTS, zero if EXISTS
+    /// came first. `other-port` is the port of the appending session.
     private func idle() throws -> String {
         let mailbox = try options.text("mailbox")
         let idling = try Connection(options)
@@ -168,7 +169,7 @@ struct Rows {
         var corpus = Corpus(seed: UInt64(now()), size: 1024)
         var latencies: [Double] = []
         for index in 0..<(try options.number("count", default: 10)) {
-            // Out of step with any timer of the server, and after what the last message started.
+            // Out of step with the server's timers, and after any work started by the previous message.
             usleep(UInt32(100_000 + (index * 37) % 100 * 1000))
             let message = corpus.message(index)
             let tag = other.nextTag()
@@ -200,7 +201,7 @@ struct Rows {
         return #"{"seconds": \#(latencies)}"#
     }
 
-    /// New connections one after the other, each with a login.
+    /// Opens connections one after the other, each with a login.
     private func login() throws -> String {
         let count = try options.number("count", default: 100)
         _ = try Connection(options)

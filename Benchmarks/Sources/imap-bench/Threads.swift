@@ -1,6 +1,6 @@
 import Glibc
 
-/// Closures on a POSIX thread each; a blocking client needs no more.
+/// Runs closures on one POSIX thread each, which is enough for a blocking client.
 enum Threads {
     private final class Job {
         let work: () throws -> Int
@@ -10,7 +10,7 @@ enum Threads {
         init(_ work: @escaping () throws -> Int) { self.work = work }
     }
 
-    /// The sum of what they return, when all have ended. A closure shares nothing with another.
+    /// Runs the closures, waits for all of them and returns the sum of their results. They must not share state.
     static func run(_ work: [() throws -> Int]) throws -> Int {
         let jobs = work.map(Job.init)
         var threads: [pthread_t] = []

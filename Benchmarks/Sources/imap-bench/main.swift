@@ -1,5 +1,5 @@
-// The client of `make bench-imap`: one measurement on one IMAP server, printed as JSON. scripts/bench-imap runs it
-// against the servers turn about. `imap-bench COMMAND --port N --user U --password P …`
+// The client of `make bench-imap`: takes one measurement on one IMAP server and prints it as JSON. scripts/bench-imap
+// runs it against the servers in turn. `imap-bench COMMAND --port N --user U --password P …`
 import Glibc
 
 do {

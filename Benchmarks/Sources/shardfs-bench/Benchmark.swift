@@ -2,14 +2,14 @@ import CBare
 import Glibc
 import ShardFS
 
-/// One row: what the engine took, what the bare calls took, and the most the ratio may be.
+/// One row: the times of the engine, the times of the bare calls, and the limit of their ratio.
 struct Row {
     var name: String
     var unit: String
     var engine: [Double] = []
     var bare: [Double] = []
     var goal: Double
-    /// Ratios of rates (higher is better) rather than of times.
+    /// Whether the values are rates (higher is better) rather than times.
     var isRate = false
 
     static func median(_ values: [Double]) -> Double {
@@ -29,7 +29,7 @@ struct Row {
     }
 
     func print() {
-        // Pair by pair, so that a machine whose speed drifts drifts for both.
+        // Ratios pair by pair, so that drift of the machine's speed affects both sides.
         let ratios = zip(engine, bare).map { $0 / $1 }
         let ratio = Row.median(ratios)
         let met = isRate ? ratio >= goal : ratio <= goal
@@ -69,7 +69,7 @@ final class Benchmark {
 
     // MARK: helpers
 
-    /// A new directory; in the same block group as the engine's files when it stands beside them.
+    /// Makes a new directory; placed beside the engine's files, it is in the same block group.
     func directory(_ name: String, in parent: String? = nil) -> String {
         serial += 1
         let path = "\(parent ?? work)/\(name)-\(serial)"
@@ -177,7 +177,7 @@ final class Benchmark {
         var expunge = Row(name: "expunge of 1,000 (ms)", unit: "ms", goal: 1.5)
         let (account, _) = try store(.messages)
         for round in 0..<rounds {
-            // New source inodes each round: a hard link on an inode with many gets no slower, but EMLINK is at 65,000.
+            // New source inodes each round: hard links do not slow down with their number, but EMLINK comes at 65,000.
             let source = try mailbox(account, "source\(round)")
             let target = try mailbox(account, "target\(round)")
             var staged: [(message: FinishedMessage, flags: MessageFlags)] = []
@@ -227,7 +227,7 @@ final class Benchmark {
             var staged: [(message: FinishedMessage, flags: MessageFlags)] = []
             let message = try smallMessage(mailbox)
             for i in 0..<large {
-                // One inode bears at most 65,000 links.
+                // An inode has at most 65,000 links.
                 staged.append((message, i % 3 == 0 ? [.seen] : []))
                 if staged.count == 1000 {
                     if i % 50_000 == 49_999, i + 1 < large {
@@ -293,7 +293,7 @@ final class Benchmark {
     }
 }
 
-/// Runs `body` in `count` threads; the first error is thrown when all have ended.
+/// Runs `body` in `count` threads; after all have ended, throws the first error.
 func inThreads(_ count: Int, _ body: @escaping (Int) throws -> Void) throws {
     final class Job {
         let body: () throws -> Void

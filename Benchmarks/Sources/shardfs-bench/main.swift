@@ -1,5 +1,5 @@
-// Times the engine's operations beside the bare system calls they cannot do without, turn about on one disk, and
-// prints medians and ratios. `shardfs-bench [DIRECTORY] [ROUNDS] [MESSAGES]`.
+// Times the engine's operations and the bare system calls that they need, alternating on one disk, and prints medians
+// and ratios. `shardfs-bench [DIRECTORY] [ROUNDS] [MESSAGES]`.
 import CBare
 import Glibc
 import ShardFS

@@ -1,11 +1,12 @@
 import IMAPCodec
 import NIOCore
 
-// What the fuzz target runs on each input. The codec's tests run it too, on the seed corpus.
+// The body of the fuzz target, run on each input. The codec's tests run it too, on the seed corpus.
 
-/// The events of a client's bytes, when they come in pieces of a size and the session accepts, or refuses, what it can.
+/// Returns the events of a client's bytes, split into pieces of one size, for a session that accepts or refuses all it
+/// can.
 ///
-/// Chunks of a message that follow each other are joined, as where they are cut says nothing.
+/// Adjacent chunks of a message are joined, since their boundaries carry no meaning.
 func imapEvents(
     of bytes: [UInt8], pieceSize: Int = .max, accepting: Bool = true, options: IMAPDecoderOptions = .init()
 ) -> [IMAPInboundEvent] {
@@ -46,12 +47,12 @@ func imapEvents(
     return events
 }
 
-/// Limits so narrow that small inputs reach them.
+/// Limits narrow enough for small inputs to reach.
 let tightIMAPOptions = IMAPDecoderOptions(
     maximumLineLength: 64, maximumLiteralBytes: 24, maximumAppendSize: 100, maximumDiscard: 200,
     maximumNonSynchronisingLiteral: 60)
 
-/// Runs an input with wide and with tight limits, with a session that accepts and with one that refuses.
+/// Runs an input with wide and with tight limits, for an accepting and for a refusing session.
 func fuzzIMAP(_ bytes: [UInt8]) {
     for options in [IMAPDecoderOptions(), tightIMAPOptions] {
         fuzzIMAP(bytes, accepting: true, options: options)
@@ -59,7 +60,7 @@ func fuzzIMAP(_ bytes: [UInt8]) {
     }
 }
 
-/// Decodes in one piece and byte by byte, any difference is a bug; so is an answer of more than one line.
+/// Decodes in one piece and byte by byte; any difference is a bug, and so is a response of more than one line.
 func fuzzIMAP(_ bytes: [UInt8], accepting: Bool, options: IMAPDecoderOptions) {
     let whole = imapEvents(of: bytes, accepting: accepting, options: options)
     let single = imapEvents(of: bytes, pieceSize: 1, accepting: accepting, options: options)

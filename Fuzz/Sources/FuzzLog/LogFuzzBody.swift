@@ -2,13 +2,13 @@ import CPosix
 
 @testable import ShardFS
 
-// What the fuzz target runs on each input. The store's tests run it too, on the seed corpus.
+// The body of the fuzz target, run on each input. The store's tests run it too, on the seed corpus.
 
-/// The first byte chooses what the rest is: a log's header, records in a short form, records as they stand in the file,
-/// or a small text file. Checksums are made right where the choice says so, else little would get past them. With 0x40
-/// it is a `ViewFuzzInput`.
+/// An input whose first byte selects the format of the rest: a log's header, records in a short form, raw records, or a
+/// small text file. Checksums are corrected where the format says so, since little would get past them otherwise. With
+/// 0x40 it is a `ViewFuzzInput`.
 enum LogFuzzInput {
-    /// Two slots of a header, each with its checksum, version and mark made right when `sealed`.
+    /// Two slots of a header; `sealed` corrects the checksum, version and mark of each.
     case header([UInt8], sealed: Bool)
     case records(LogHeader, [[UInt8]])
     case status([UInt8])
@@ -28,7 +28,7 @@ enum LogFuzzInput {
         }
     }
 
-    /// Four numbers of a header, in eight bytes each: base, next UID, oldest answerable, ceilings.
+    /// Reads four numbers of a header, eight bytes each: base, next UID, oldest answerable, ceilings.
     static func header(_ bytes: [UInt8]) -> LogHeader {
         func number(_ i: Int) -> UInt64 {
             bytes.dropFirst(8 * i).prefix(8).reversed().reduce(0) { $0 << 8 | UInt64($1) }
@@ -46,8 +46,8 @@ enum LogFuzzInput {
         }
     }
 
-    /// Kind, token (few, so that dones find their intents), UID, size, flags at both ends, and a mod-sequence that
-    /// counts down from the highest when its top bit is set.
+    /// Reads kind, token (few values, so that done records find their intents), UID, size, flags at both ends, and a
+    /// mod-sequence that counts down from the highest if its top bit is set.
     static func record(_ b: [UInt8]) -> LogRecord {
         func number(_ at: Int) -> UInt32 { (0..<4).reduce(0) { $0 | UInt32(b[at + $1]) << UInt32(8 * $1) } }
         let short = number(12)
@@ -64,7 +64,7 @@ extension LogRecord {
     fileprivate var bytes: [UInt8] { LogFile.encode([self], seed: 0) }
 }
 
-/// The record's bytes with the checksum that a log of this seed has.
+/// Returns the record's bytes with the checksum for a log with this seed.
 func sealed(_ record: [UInt8], seed: UInt32) -> [UInt8] {
     var record = record
     let sum = record.withUnsafeBytes { cposix_crc32c(seed, $0.baseAddress! + 4, LogRecord.size - 4) }
@@ -72,7 +72,7 @@ func sealed(_ record: [UInt8], seed: UInt32) -> [UInt8] {
     return record
 }
 
-/// Reads an input as the store would; a damaged file may say anything, but the store goes on.
+/// Reads an input the way the store does; a damaged file may contain anything, but the store goes on.
 func fuzzLog(_ bytes: [UInt8]) {
     if let choice = bytes.first, choice & 0x40 != 0 { return fuzzViewImage(bytes) }
     switch LogFuzzInput(bytes) {
@@ -108,7 +108,7 @@ private func checkHeader(_ bytes: [UInt8], _ sealed: Bool) {
     _ = header.keywords.names(in: MessageFlags(rawValue: .max))
 }
 
-/// What was read can be written and is then read alike; and there is a next sequence number.
+/// Checks that a header read can be written and read back unchanged, and that there is a next sequence number.
 private func checkBack(_ header: LogHeader) {
     precondition(header.sequence + 1 > header.sequence)
     let slot = header.slot()
@@ -120,7 +120,7 @@ private func checkBack(_ header: LogHeader) {
 // MARK: records
 
 private func checkRecords(_ wanted: LogHeader, _ records: [[UInt8]]) {
-    // A header with other numbers than a writer's is none.
+    // A header whose numbers no writer could produce is not parsed.
     guard let header = wanted.slot().withUnsafeBytes({ LogHeader($0) }) else { return }
     var file: [UInt8] = []
     for record in records { file += sealed(record, seed: header.seed) }
@@ -144,7 +144,7 @@ private func checkRecords(_ wanted: LogHeader, _ records: [[UInt8]]) {
     }
     order.finish()
     checkView(view)
-    // As compaction writes it.
+    // The header that compaction writes.
     var next = header
     next.nextUID = view.nextUID
     next.oldestAnswerable = view.oldestAnswerable
@@ -152,7 +152,7 @@ private func checkRecords(_ wanted: LogHeader, _ records: [[UInt8]]) {
     checkBack(next)
 }
 
-/// What any view holds true.
+/// Checks the invariants of any view.
 func checkView(_ view: MailboxView) {
     let list = view.list
     var count = 0

@@ -2,14 +2,14 @@ import CPosix
 
 @testable import ShardFS
 
-// What the fuzz target runs on views that were kept: their images, and changes of them.
+// The body of the fuzz target for cached views: their images, and modifications of them.
 
-/// The first byte chooses what the rest is; 0x80 leaves checksums and counts as they are.
+/// An input whose first byte selects the format of the rest; 0x80 leaves checksums and counts uncorrected.
 enum ViewFuzzInput {
-    /// Its magic number, count and checksum made right when `sealed`.
+    /// A header; `sealed` corrects its magic number, count and checksum.
     case viewHeader([UInt8], sealed: Bool)
     case part([UInt8], sealed: Bool)
-    /// The view of a log, and what is changed in its image before it is read back.
+    /// The view of a log, and the modifications of its image before it is read back.
     case view(LogHeader, [LogRecord], [Change])
 
     struct Change {
@@ -50,7 +50,7 @@ func fuzzViewImage(_ bytes: [UInt8]) {
 
 private func little(_ value: UInt32) -> [UInt8] { withUnsafeBytes(of: value.littleEndian) { Array($0) } }
 
-/// The bytes and their checksum.
+/// Returns the bytes followed by their checksum.
 private func sealed(_ bytes: [UInt8]) -> [UInt8] {
     bytes + little(bytes.withUnsafeBytes { cposix_crc32c(0, $0.baseAddress, $0.count) })
 }
@@ -62,7 +62,7 @@ private func padded(_ bytes: some Collection<UInt8>, to count: Int) -> [UInt8] {
 private func readHeader(_ bytes: [UInt8]) -> ViewHeader? { bytes.withUnsafeBytes { ViewHeader($0) } }
 
 private func checkHeader(_ bytes: [UInt8], _ isSealed: Bool) {
-    // Magic number and version; 100 bytes of numbers; the shards' count and 41 bytes for each.
+    // Magic number and version; 100 bytes of numbers; the count of the shards and 41 bytes for each.
     let shards = Array(bytes.dropFirst(100))
     let count = shards.count / 41
     let right =
@@ -96,12 +96,12 @@ private func checkPart(_ bytes: [UInt8], _ isSealed: Bool) {
     }
 }
 
-/// What a writer keeps is read back as it was; what somebody changed in it, checksums made right, is refused or is a
-/// view that can be lived with.
+/// Checks that a written view is read back unchanged, and that a modified one, with corrected checksums, is refused or
+/// is a usable view.
 private func checkImage(_ wanted: LogHeader, _ records: [LogRecord], _ changes: [ViewFuzzInput.Change]) {
     guard let header = wanted.slot().withUnsafeBytes({ LogHeader($0) }) else { return }
     var view = MailboxView(header, uidFloor: 1)
-    // An image is made when nothing is under way, and flags beyond the last letter are no writer's.
+    // An image is made only while nothing is under way, and no writer sets flags beyond the last letter.
     let records = records.filter { $0.isDone && $0.flags.rawValue >> 62 == 0 }.compactMap { record in
         LogFile.encode([record], seed: 0).withUnsafeBytes { LogRecord($0.baseAddress!) }
     }

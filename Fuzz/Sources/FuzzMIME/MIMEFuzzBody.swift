@@ -1,8 +1,8 @@
 import MIME
 
-// What the fuzz target runs on each input. The parser's tests run it too, on the seed corpus.
+// The body of the fuzz target, run on each input. The parser's tests run it too, on the seed corpus.
 
-/// One input: parsed as a message under the usual and under tiny limits, and as each kind of field value and text.
+/// Parses an input as a message under standard and tiny limits, and as each kind of field value and text.
 func fuzzMIME(_ bytes: [UInt8]) {
     let tiny = ParseLimits(depth: 3, parts: 4, headerBytes: 64, addresses: 2, parameters: 2)
     for limits in [ParseLimits.standard, tiny] {
@@ -46,7 +46,7 @@ private func check(_ part: Part, inside outer: Range<Int>, depth: Int, parts: in
     }
 }
 
-/// Scanning in pieces must give the tree of the whole; the bytes themselves choose the sizes.
+/// Checks that scanning in pieces gives the tree of the whole; the bytes themselves choose the sizes.
 private func checkScanner(_ bytes: [UInt8], _ whole: Message, _ limits: ParseLimits) {
     for largest in [1, 7, 64] {
         var scanner = MessageScanner(limits: limits)
@@ -87,7 +87,7 @@ private func checkFieldValues(_ bytes: [UInt8]) {
     }
 }
 
-/// Decoding piece by piece must give what decoding at once gives; the first byte chooses charset and size.
+/// Checks that decoding piece by piece equals decoding at once; the first byte chooses charset and size.
 private func checkPieces(_ bytes: [UInt8]) {
     guard let first = bytes.first else { return }
     let size = Int(first % 7) + 1
@@ -122,7 +122,7 @@ private func checkPreviews(_ bytes: [UInt8]) {
     checkPreview(Preview.html(text))
 }
 
-/// One line of text, no longer than a preview may be (RFC 8970 section 3.3).
+/// Checks that a preview is one line, no longer than RFC 8970 section 3.3 allows.
 private func checkPreview(_ text: String) {
     let scalars = text.unicodeScalars
     precondition(scalars.count <= Preview.maximumLength, "a preview is too long")
@@ -130,7 +130,7 @@ private func checkPreview(_ text: String) {
     precondition(scalars.first != " " && scalars.last != " ", "a preview begins or ends with a blank")
 }
 
-/// The first line is searched for, in one of the charsets that a search can be in, in the rest.
+/// Searches the rest of the input for its first line, in one of the charsets that a search can use.
 private func checkSearch(_ bytes: [UInt8]) {
     let line = bytes.prefix { $0 != 0x0A }
     let text = Array(bytes.dropFirst(line.count + 1))

@@ -1,9 +1,9 @@
 @testable import ShardFS
 
-// What the fuzz target runs on each input. The store's tests run it too, on the seed corpus.
+// The body of the fuzz target, run on each input. The store's tests run it too, on the seed corpus.
 
-/// Reads an input as every kind of name that the store meets on disk or is given; what is read must come back when it
-/// is written and read again.
+/// Reads an input as every kind of name that the store finds on disk or receives; a parsed name must survive being
+/// written and read again.
 func fuzzNames(_ bytes: [UInt8]) {
     checkMessageName(bytes)
     checkWrittenMessageName(bytes)
@@ -25,7 +25,7 @@ private func checkMessageName(_ bytes: [UInt8]) {
     precondition(again?.isCanonical == true, "the written name is not canonical")
 }
 
-/// A name made of a number and flags, rather than found.
+/// Checks a name composed of a number and flags, rather than parsed.
 private func checkWrittenMessageName(_ bytes: [UInt8]) {
     guard bytes.count >= 12 else { return }
     let uid = bytes[0..<4].reduce(UInt32(0)) { $0 << 8 | UInt32($1) }
@@ -67,7 +67,7 @@ private func checkMailboxName(_ bytes: [UInt8]) {
     precondition(parent == name, "the way to a mailbox leads to another")
 }
 
-/// A directory's name that hides nothing, leads nowhere else and is none of the layout's own.
+/// Checks that a directory name is not hidden, leads nowhere else and does not collide with the layout's names.
 private func checkSafe(_ directory: String) {
     let bytes = Array(directory.utf8)
     precondition(!bytes.isEmpty && bytes.count <= MailboxName.maximumDirectoryBytes, "no length of a name")

@@ -2,7 +2,7 @@ import NIOCore
 import SMTPCodec
 
 /// The libFuzzer entry of the SMTP codec: the first byte chooses how the bytes are split and how commands are answered,
-/// the rest is what a client sends. Events must not depend on the split.
+/// the rest is sent by the client. Events must not depend on the split.
 @_cdecl("LLVMFuzzerTestOneInput")
 public func fuzzSMTP(_ start: UnsafePointer<UInt8>?, _ count: Int) -> CInt {
     let input = UnsafeBufferPointer(start: start, count: count)
@@ -24,7 +24,7 @@ private func events(_ wire: [UInt8], step: Int, grants: Bool) -> [SMTPFrameDecod
         decoder.append(ByteBuffer(bytes: rest.prefix(step)))
         rest = rest.dropFirst(step)
         while let event = decoder.next() {
-            // Content is compared by the commands around it: where a piece of it ends is free.
+            // Content is compared only by the commands around it: its pieces may end anywhere.
             if case .content = event { continue }
             events.append(event)
             switch event {

@@ -3,7 +3,7 @@ import Primitives
 
 @testable import MailAccounts
 
-/// The lines are a client's messages, taken by every mechanism; and then as `checkSCRAM` has them.
+/// Feeds the lines as a client's messages to every mechanism, then runs `checkSCRAM`.
 func checkSASL(_ bytes: [UInt8]) {
     let lines = bytes.split(separator: 0x0A, omittingEmptySubsequences: false).map { Array($0) }
     for mechanism in SASLMechanism.allCases {
@@ -27,7 +27,7 @@ func checkSASL(_ bytes: [UInt8]) {
     checkSCRAM(bytes)
 }
 
-/// Nothing but what the client sent is decided on.
+/// Checks that a login is decided only on data sent by the client.
 private func check(
     _ attempt: LoginAttempt, by mechanism: SASLMechanism, _ form: SASLServer.Credentials, _ lines: [[UInt8]]
 ) {
@@ -53,8 +53,8 @@ private func check(
 
 private func isFailure(_ step: SASLServer.Step) -> Bool { if case .failed = step { true } else { false } }
 
-/// The first line is the client's first message, the rest what stands in its last one: as it is, and as the extensions
-/// between nonce and proof, with the proof made right.
+/// Uses the first line as the client's first message and the rest in its last one: unchanged, and as extensions between
+/// nonce and proof, with a correct proof.
 private func checkSCRAM(_ bytes: [UInt8]) {
     let first = Array(bytes.prefix { $0 != 0x0A })
     let rest = Array(bytes.dropFirst(first.count + 1))
@@ -84,7 +84,7 @@ private func checkSCRAM(_ bytes: [UInt8]) {
     }
 }
 
-/// Whether the server proves itself, and then takes the login as proven.
+/// Whether the server proves itself and then takes the login as proven.
 private func isAccepted(_ step: SASLServer.Step, of server: inout SASLServer, _ user: String) -> Bool {
     guard case .challenge(let proof) = step else {
         precondition(isFailure(step) || step == .decide(.proof(user: user, isRight: false)), "a login without a proof")
@@ -95,7 +95,7 @@ private func isAccepted(_ step: SASLServer.Step, of server: inout SASLServer, _ 
     return true
 }
 
-/// What a password's hash would be.
+/// A stand-in for a password's hash.
 private let salted = [UInt8](repeating: 7, count: SCRAMCredentials.keyLength)
 
 private let credentials: SCRAMCredentials = {

@@ -10,9 +10,9 @@ import ShardFS
 @testable import ServerRuntime
 @testable import ShardIndex
 
-// What the fuzz target runs on each input. The server's tests run it too, on the seed corpus.
+// The body of the fuzz target, run on each input. The server's tests run it too, on the seed corpus.
 
-/// The first byte chooses who reads the rest.
+/// Passes the input to the parser chosen by its first byte.
 func fuzzServer(_ bytes: [UInt8]) {
     guard let choice = bytes.first else { return }
     let rest = Array(bytes.dropFirst())
@@ -28,9 +28,9 @@ func fuzzServer(_ bytes: [UInt8]) {
     }
 }
 
-// MARK: what the read cache keeps
+// MARK: values in the read cache
 
-/// As it stands, and with its head made right.
+/// Checks the bytes as a summary, unchanged and with a correct header.
 private func checkSummary(_ bytes: [UInt8]) {
     let limits = ParseLimits.standard.fingerprint
     let right = [MessageSummary.version, 0, 0, 0] + withUnsafeBytes(of: limits.littleEndian) { Array($0) } + bytes
@@ -46,7 +46,8 @@ private func checkSummary(_ bytes: [UInt8]) {
     }
 }
 
-/// A message's ENVELOPE and BODYSTRUCTURE keep to the grammar, and its summary does not depend on the pieces it comes in.
+/// Checks that ENVELOPE and BODYSTRUCTURE match the grammar, and that the summary does not depend on how the message is
+/// split.
 private func checkAnswers(of bytes: [UInt8]) {
     let limits = ParseLimits.standard
     let message = Message(parsing: bytes, limits: limits)
@@ -68,7 +69,7 @@ private func checkAnswers(of bytes: [UInt8]) {
     summary?.withUnsafeBytes { bytes in
         let summary = MessageSummary(bytes, limits: limits.fingerprint)
         precondition(summary?.suffices(for: [.envelope, .fields]) == true)
-        // A structure that has two forms is made anew each time.
+        // A structure with two forms is not cached but rendered each time.
         let kept = structure.holdsGlobalMessage ? nil : structure.rendered(extensible: true)
         precondition(summary?[.bodyStructure].map { Array($0) } == kept)
         precondition(summary?.suffices(for: [.body]) == (kept != nil))
@@ -81,7 +82,7 @@ private func check(_ answer: [UInt8], _ read: (inout IMAPStructureGrammar) throw
     precondition(text.isAtEnd, "an answer goes on behind its end")
 }
 
-/// With a checksum made right behind the mark.
+/// Checks a record with a correct checksum after the mark.
 private func checkStateRecord(_ bytes: [UInt8]) {
     let body = Array(bytes.prefix(StateRecord.size - 12))
     let padded = body + [UInt8](repeating: 0, count: StateRecord.size - 12 - body.count)
@@ -94,7 +95,7 @@ private func checkStateRecord(_ bytes: [UInt8]) {
 
 // MARK: compression
 
-/// All that comes out, and whether the stream was found broken.
+/// Returns all decompressed bytes, and whether the stream was found broken.
 private func inflated(_ bytes: [UInt8], step: Int, limit: Int) -> (bytes: [UInt8], isBroken: Bool) {
     var output: [UInt8] = []
     do throws(CompressionError) {
@@ -123,11 +124,11 @@ private func checkInflater(_ bytes: [UInt8], step: Int) {
     let whole = inflated(bytes, step: max(bytes.count, 1), limit: 16_384)
     let pieces = inflated(bytes, step: step, limit: 97)
     precondition(whole.isBroken == pieces.isBroken, "the pieces that a stream comes in change its meaning")
-    // What was unpacked of a broken stream before its break was found depends on the piece.
+    // The bytes unpacked from a broken stream before the error is found depend on the pieces.
     precondition(whole.isBroken || whole.bytes == pieces.bytes, "the pieces that a stream comes in change its bytes")
 }
 
-/// What goes in comes out, flushed wherever the bytes say so.
+/// Checks that decompression restores the input, flushed at any point the bytes choose.
 private func checkDeflater(_ bytes: [UInt8], step: Int) {
     do throws(CompressionError) {
         let deflater = try Deflater()
@@ -146,7 +147,7 @@ private func checkDeflater(_ bytes: [UInt8], step: Int) {
 
 // MARK: LIST
 
-/// The first line is a pattern, the second a name.
+/// Matches the second line, a name, against the first, a pattern.
 private func checkPattern(_ bytes: [UInt8]) {
     let lines = bytes.split(separator: 0x0A, omittingEmptySubsequences: false)
     guard lines.count == 2, bytes.count <= 40, let pattern = String(validating: lines[0], as: UTF8.self),
@@ -164,12 +165,12 @@ private func checkPattern(_ bytes: [UInt8]) {
     _ = found.matchingAncestors(of: name)
 }
 
-/// Word by word as RFC 9051 section 6.3.9 has it; letters before `folded` are the same in any case.
+/// A literal implementation of RFC 9051 section 6.3.9; letters before `folded` match in any case.
 private func naive(_ pattern: ArraySlice<UInt8>, _ name: ArraySlice<UInt8>, _ folded: Int) -> Bool {
     guard let first = pattern.first else { return name.isEmpty }
     if first == UInt8(ascii: "*") || first == UInt8(ascii: "%") {
         var rest = pattern.dropFirst()
-        // Several together are one.
+        // Several together count as one.
         while rest.first == first { rest = rest.dropFirst() }
         for end in name.startIndex...name.endIndex {
             if end > name.startIndex, first == UInt8(ascii: "%"), name[end - 1] == 0x2F { return false }
@@ -183,9 +184,9 @@ private func naive(_ pattern: ArraySlice<UInt8>, _ name: ArraySlice<UInt8>, _ fo
     return naive(pattern.dropFirst(), name.dropFirst(), folded)
 }
 
-// MARK: the header of mail that comes in
+// MARK: the header of incoming mail
 
-/// The header's reader changes nothing but what it adds, however the message is cut.
+/// Checks that the header inspector only adds its fields, however the message is split.
 private func checkInspector(_ bytes: [UInt8], step: Int) {
     func stored(step: Int, _ additions: SMTPHeaderInspector.Additions?) -> (bytes: [UInt8], from: [[UInt8]])? {
         var inspector = SMTPHeaderInspector(maxSize: 2_000, maxReceived: 3, additions: additions)

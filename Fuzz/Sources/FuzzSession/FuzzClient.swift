@@ -4,7 +4,7 @@ import NIOCore
 @testable import MailIMAP
 @testable import Primitives
 
-/// A session without a socket, logged in and with INBOX selected, and what its client would make of the answers.
+/// A session without a socket, logged in and with INBOX selected, and its client's interpretation of the responses.
 final class FuzzClient {
     private let session: IMAPSession
     private var decoder: IMAPFrameDecoder
@@ -28,7 +28,7 @@ final class FuzzClient {
         while !isClosed, let event = decoder.next() { await give(.event(event)) }
     }
 
-    /// As the driver does when something may have changed.
+    /// Wakes the session the way the driver does when something may have changed.
     func wake() async {
         await give(.wake)
         await give(.poll)
@@ -70,7 +70,7 @@ final class FuzzOutput: IMAPOutput {
     }
 }
 
-/// Reads answers as far as a client must to keep count of the messages.
+/// Reads responses as far as a client must to keep count of the messages.
 struct FuzzAnswers {
     private var exists: UInt32 = 0
 
@@ -79,7 +79,7 @@ struct FuzzAnswers {
         while !rest.isEmpty { takeAnswer(&rest) }
     }
 
-    /// One answer: lines, and the literals between them.
+    /// Takes one response: lines, and the literals between them.
     private mutating func takeAnswer(_ rest: inout ArraySlice<UInt8>) {
         var head: [UInt8] = []
         while true {
@@ -96,10 +96,10 @@ struct FuzzAnswers {
         count(String(decoding: head, as: UTF8.self).split(separator: " ", maxSplits: 3).map { String($0) })
     }
 
-    /// The size of the literal that a line announces at its end.
+    /// The size of the literal announced at the end of a line.
     private static func literal(_ line: ArraySlice<UInt8>) -> Int? {
         guard line.last == UInt8(ascii: "}"), let open = line.lastIndex(of: UInt8(ascii: "{")) else { return nil }
-        // An answer that quotes what the client sent may look like one; texts of status lines are the only such place.
+        // A response that quotes the client may look like one; this happens only in the text of status lines.
         return Int(String(decoding: line[(open + 1)...].dropLast(), as: UTF8.self))
     }
 

@@ -9,10 +9,10 @@ import ShardIndex
 @testable import MailIMAP
 @testable import ServerRuntime
 
-// What the fuzz target runs on each input. The server's tests run it too, on the seed corpus.
+// The body of the fuzz target, run on each input. The server's tests run it too, on the seed corpus.
 
-/// What two clients of one account send, by turns at each octet 1, to a server with a little mail; the first octet says
-/// whether there is a read cache. Whatever they send, what they are told must make sense.
+/// Runs two clients of one account in turn, switching at each octet 1, on a server with a little mail; the first octet
+/// chooses whether there is a read cache. The responses must be consistent, whatever the clients send.
 func fuzzSession(_ bytes: [UInt8]) {
     guard let choice = bytes.first else { return }
     let turns = bytes.dropFirst().split(separator: 1, omittingEmptySubsequences: false).map { Array($0) }
@@ -32,7 +32,7 @@ func fuzzSession(_ bytes: [UInt8]) {
     store.close()
 }
 
-/// A store that is made for one input.
+/// A store made for one input.
 final class FuzzStore: Sendable {
     static let group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
     static let pool = BlockingPool(threads: 1, maximumWaiting: 100)
@@ -80,7 +80,7 @@ final class FuzzStore: Sendable {
         backend = FuzzBackend(account: known)
     }
 
-    /// Removes it; what was done to the mailboxes must have left them whole.
+    /// Removes the store; the mailboxes must still be intact.
     func close() {
         do {
             try store.close()
@@ -94,7 +94,7 @@ final class FuzzStore: Sendable {
     }
 }
 
-/// Lets everybody in as the one user.
+/// Accepts every login as the one user.
 struct FuzzBackend: IMAPBackend, LoginChecker {
     let account: IMAPAccount
 

@@ -1,8 +1,8 @@
-/// A mailbox of an address field (RFC 5322 section 3.4), quoting undone, encoded words left as they are.
+/// A mailbox of an address field (RFC 5322 section 3.4), unquoted; encoded words are not decoded.
 public struct Address: Sendable, Equatable {
-    /// The display name, or the comment behind the address; nil if there is neither.
+    /// The display name, or the comment after the address; nil if there is neither.
     public let name: [UInt8]?
-    /// The obsolete source route, as in "@a,@b"; nil for all mail of this century.
+    /// The obsolete source route, such as "@a,@b"; nil in all mail of this century.
     public let route: [UInt8]?
     /// The local part; empty if the field has none.
     public let mailbox: [UInt8]
@@ -17,7 +17,7 @@ public struct Address: Sendable, Equatable {
     }
 }
 
-/// One entry of an address list, in the flat form that IMAP's ENVELOPE has (RFC 3501 section 7.4.2).
+/// One entry of an address list, in the flat form of IMAP's ENVELOPE (RFC 3501 section 7.4.2).
 public enum AddressEntry: Sendable, Equatable {
     case mailbox(Address)
     case groupStart(name: [UInt8])

@@ -1,4 +1,4 @@
-/// Address lists out of header fields, broken ones included.
+/// Parses address lists in header fields, broken ones included.
 public enum AddressList {
     /// Parses an unfolded field value; never fails, and reads each byte a fixed number of times.
     ///
@@ -24,7 +24,7 @@ struct AddressParser {
         case angle(Address)
     }
 
-    /// Words of one entry that are kept; a name of more is cut.
+    /// Words kept of one entry; a longer name is cut.
     private static let longestPhrase = 1000
 
     private var lexer: FieldLexer
@@ -78,7 +78,7 @@ struct AddressParser {
     // MARK: - Entries
 
     private mutating func addWord(_ text: [UInt8], isSpaced: Bool) {
-        // Words behind a bare address belong to nothing, unless angle brackets follow and make it a name.
+        // Words after a bare address are ignored, unless angle brackets follow and make it a name.
         guard case .nothing = pending, words.count < Self.longestPhrase else { return }
         words.append(Word(text: text, isJoined: !isSpaced && !words.isEmpty))
     }
@@ -119,7 +119,7 @@ struct AddressParser {
         lexer.forgetComment()
     }
 
-    /// The words with one space where the field has blanks; nil if nothing is left.
+    /// The words, with one space where the field has blanks; nil if nothing is left.
     private func phrase(_ words: ArraySlice<Word>) -> [UInt8]? {
         if words.count == 1, let only = words.first?.text { return only.isEmpty ? nil : only }
         var text: [UInt8] = []
@@ -132,7 +132,7 @@ struct AddressParser {
 
     // MARK: - Addresses
 
-    /// At the "@" of an address without angle brackets: the last words that touch are its local part.
+    /// Reads on from the "@" of an address without angle brackets: the last adjoining words are its local part.
     private mutating func readBareDomain() {
         lexer.advance()
         let host = readDomain()
@@ -154,7 +154,7 @@ struct AddressParser {
         case .nothing:
             break
         case .bare:
-            // "a@b.example <a@b.example>": what stands before the brackets is the name.
+            // "a@b.example <a@b.example>": the text before the brackets is the name.
             name = Array(lexer.bytes[entryStart..<lexer.index]).trimmed
         case .angle:
             finishEntry()
@@ -210,7 +210,7 @@ struct AddressParser {
         }
     }
 
-    /// The domain behind an "@" that has been taken; blanks and comments around dots are left out.
+    /// Reads the domain after an "@" already taken; blanks and comments around dots are left out.
     private mutating func readDomain() -> [UInt8] {
         var text: [UInt8] = []
         while true {
@@ -229,7 +229,7 @@ struct AddressParser {
         }
     }
 
-    /// Blanks and the specials of RFC 5322 but for the dot, which is part of our words.
+    /// Blanks and the specials of RFC 5322 except the dot, which is part of our words.
     private static func endsWord(_ byte: UInt8) -> Bool {
         switch byte {
         case ASCII.space, ASCII.tab, ASCII.cr, ASCII.lf, ASCII.openParen, ASCII.closeParen: true

@@ -1,6 +1,6 @@
-/// The header fields that IMAP's ENVELOPE carries (RFC 3501 section 7.4.2), as byte strings on one line each.
+/// The header fields of IMAP's ENVELOPE (RFC 3501 section 7.4.2), as byte strings on one line each.
 ///
-/// Encoded words and bytes above 127 stay as they are; there is no NUL, CR or LF in any of them.
+/// Encoded words and bytes above 127 are kept; none of the strings contains NUL, CR or LF.
 public struct Envelope: Sendable, Equatable {
     public internal(set) var date: [UInt8]?
     public internal(set) var subject: [UInt8]?
@@ -15,14 +15,14 @@ public struct Envelope: Sendable, Equatable {
     public internal(set) var inReplyTo: [UInt8]?
     public internal(set) var messageID: [UInt8]?
 
-    /// Of a text that is repeated the last field counts; addresses of repeated fields are put together, so that none of
-    /// several From fields is hidden.
+    /// The last one of a repeated text field counts. Addresses of repeated fields are combined, so that none of several
+    /// From fields is hidden.
     public init(_ header: HeaderBlock, in bytes: Span<UInt8>, limits: ParseLimits = .standard) {
         var entries = limits.entries
         self.init(header.fields, in: bytes, limits: limits, entries: &entries)
     }
 
-    /// - Parameter entries: how many entries may still be taken; the ones taken are subtracted.
+    /// - Parameter entries: how many more entries may be taken; those taken are subtracted.
     init(_ fields: [HeaderField], in bytes: Span<UInt8>, limits: ParseLimits, entries: inout Int) {
         func add(_ field: HeaderField, to list: inout [AddressEntry]) {
             let limit = min(limits.addresses - list.count, entries)

@@ -1,4 +1,4 @@
-/// The bytes that the grammars of RFC 5322 and 2045 name.
+/// The bytes named by the grammars of RFC 5322 and 2045.
 enum ASCII {
     static let nul: UInt8 = 0x00
     static let tab: UInt8 = 0x09
@@ -30,7 +30,7 @@ enum ASCII {
 }
 
 extension UInt8 {
-    /// The lower-case form of an ASCII letter; any other byte as it is.
+    /// The lower-case form of an ASCII letter; any other byte unchanged.
     @inline(__always)
     var asciiLowered: UInt8 { self &- 0x41 < 26 ? self | 0x20 : self }
 
@@ -61,10 +61,10 @@ extension [UInt8] {
     /// The bytes with ASCII letters in lower case.
     var asciiLowered: [UInt8] { map(\.asciiLowered) }
 
-    /// Whether these bytes are `text` when the case of ASCII letters is ignored; `text` is in lower case.
+    /// Whether these bytes equal `text`, which is in lower case, ignoring the case of ASCII letters.
     func equalsIgnoringCase(_ text: StaticString) -> Bool { span.equals(text, ignoringCaseAt: indices) }
 
-    /// Whether these bytes are `text` when the case of ASCII letters is ignored.
+    /// Whether these bytes equal `text`, ignoring the case of ASCII letters.
     func equalsIgnoringCase(_ text: String) -> Bool {
         count == text.utf8.count && zip(self, text.utf8).allSatisfy { $0.asciiLowered == $1.asciiLowered }
     }

@@ -1,6 +1,6 @@
 import Glibc
 
-/// One line of a message, by offsets: its text is `start..<end`, its line end (CRLF, LF or nothing) `end..<next`.
+/// One line of a message, as offsets: its text is `start..<end`, its line end (CRLF, LF or nothing) `end..<next`.
 struct Line {
     let start: Int
     let end: Int
@@ -31,7 +31,7 @@ struct Line {
 }
 
 extension Span<UInt8> {
-    /// The first place of `byte` in `from..<to`; nil when it is not there or the range is not inside the span.
+    /// The first position of `byte` in `from..<to`; nil if it is not there or the range is outside the span.
     func firstIndex(of byte: UInt8, from: Int, to: Int) -> Int? {
         guard from >= 0, from < to, to <= count else { return nil }
         return withUnsafeBufferPointer { buffer in
@@ -42,7 +42,7 @@ extension Span<UInt8> {
         }
     }
 
-    /// How often `byte` is in the bytes from `from` on.
+    /// The number of occurrences of `byte` from `from` on.
     func count(of byte: UInt8, from: Int) -> Int {
         guard from < count else { return 0 }
         return withUnsafeBufferPointer { buffer in
@@ -61,14 +61,14 @@ extension Span<UInt8> {
         }
     }
 
-    /// The bytes of `range` as an array; the part of the range outside the span is left out.
+    /// The bytes of `range` as an array; any part of the range outside the span is left out.
     func array(_ range: Range<Int>) -> [UInt8] {
         let clamped = range.clamped(to: 0..<count)
         return withUnsafeBufferPointer { Array(UnsafeBufferPointer(rebasing: $0[clamped])) }
     }
 
-    /// Whether `range`, which is inside the span, holds `text` when the case of ASCII letters is ignored; `text` is in
-    /// lower case.
+    /// Whether `range`, which is inside the span, holds `text`, ignoring the case of ASCII letters; `text` is in lower
+    /// case.
     func equals(_ text: StaticString, ignoringCaseAt range: Range<Int>) -> Bool {
         guard range.count == text.utf8CodeUnitCount else { return false }
         let other = UnsafeBufferPointer(start: text.utf8Start, count: text.utf8CodeUnitCount)
@@ -90,12 +90,12 @@ extension Span<UInt8> {
 }
 
 extension [UInt8] {
-    /// Makes room for `count` more bytes; called again and again it still takes linear time.
+    /// Makes room for `count` more bytes; repeated calls still take linear time.
     mutating func reserve(_ count: Int) {
         if capacity - self.count < count { reserveCapacity(Swift.max(self.count + count, 2 * capacity)) }
     }
 
-    /// Appends the bytes of `range`; the part of the range outside the span is left out.
+    /// Appends the bytes of `range`; any part of the range outside the span is left out.
     mutating func append(_ bytes: Span<UInt8>, _ range: Range<Int>) {
         let clamped = range.clamped(to: 0..<bytes.count)
         bytes.withUnsafeBufferPointer { append(contentsOf: UnsafeBufferPointer(rebasing: $0[clamped])) }

@@ -4,7 +4,7 @@ public struct ContentDisposition: Sendable, Equatable {
     public let kind: [UInt8]
     public let parameters: ParameterList
 
-    /// Parses an unfolded value; nil if it begins with no token.
+    /// Parses an unfolded value; nil if it does not begin with a token.
     public init?(parsing value: [UInt8], limits: ParseLimits = .standard) {
         self.init(parsing: value, parameters: limits.parameters)
     }

@@ -1,6 +1,6 @@
-/// The Content-* fields of a part (RFC 2045, 2183, 1864, 2557, 3282), of each the first one.
+/// The Content-* fields of a part (RFC 2045, 2183, 1864, 2557, 3282); the first of each name counts.
 public struct ContentFields: Sendable, Equatable {
-    /// What the part is treated as: see `Part.structure` for when it differs from the field.
+    /// The type that the part is treated as: see `Part.structure` for when it differs from the field.
     public internal(set) var type: ContentType
     /// The Content-Transfer-Encoding as written; "7bit" if there is none.
     public private(set) var encoding: [UInt8] = sevenBit
@@ -13,7 +13,7 @@ public struct ContentFields: Sendable, Equatable {
 
     private static let sevenBit = Array("7bit".utf8)
 
-    /// - Parameter entries: how many entries may still be taken; the ones taken are subtracted.
+    /// - Parameter entries: how many more entries may be taken; those taken are subtracted.
     init(
         _ fields: [HeaderField], in bytes: Span<UInt8>, isInDigest: Bool, limits: ParseLimits, entries: inout Int
     ) {
@@ -59,7 +59,7 @@ public struct ContentFields: Sendable, Equatable {
         self.type = type ?? (isInDigest ? .embeddedMessage : .textPlain)
     }
 
-    /// The tokens of a comma-separated list; comments and anything that is no token are left out.
+    /// The tokens of a comma-separated list; comments and non-tokens are left out.
     private static func tokens(_ value: [UInt8], limit: Int) -> [[UInt8]] {
         var lexer = FieldLexer(value)
         var result: [[UInt8]] = []

@@ -1,8 +1,8 @@
 /// A Content-Type field (RFC 2045 section 5).
 public struct ContentType: Sendable, Equatable {
-    /// As written; compare with `isType`.
+    /// The type as written; compare with `isType`.
     public let type: [UInt8]
-    /// As written; compare with `isType`.
+    /// The subtype as written; compare with `isType`.
     public let subtype: [UInt8]
     /// Text without a charset has `charset=us-ascii` added.
     public let parameters: ParameterList
@@ -22,16 +22,16 @@ public struct ContentType: Sendable, Equatable {
             type: Array("\(type)".utf8), subtype: Array("\(subtype)".utf8), parameters: parameters)
     }
 
-    /// What a part without a usable Content-Type is.
+    /// The type of a part without a usable Content-Type.
     public static let textPlain = ContentType("text", "plain")
-    /// What a part of multipart/digest without a usable Content-Type is (RFC 2046 section 5.1.5).
+    /// The type of a part of multipart/digest without a usable Content-Type (RFC 2046 section 5.1.5).
     public static let embeddedMessage = ContentType("message", "rfc822")
-    /// What stands for a multipart or message that is not looked into.
+    /// Replaces the type of a multipart or message that is not parsed further.
     public static let opaque = ContentType("application", "octet-stream")
 
     /// Parses an unfolded value; nil if it has no type.
     ///
-    /// "text" and "multipart" alone are taken for text/plain and multipart/mixed.
+    /// A bare "text" or "multipart" is taken for text/plain or multipart/mixed.
     public init?(parsing value: [UInt8], limits: ParseLimits = .standard) {
         self.init(parsing: value, parameters: limits.parameters)
     }
@@ -66,6 +66,6 @@ public struct ContentType: Sendable, Equatable {
         return self.subtype.equalsIgnoringCase(subtype)
     }
 
-    /// Whether a part of this type carries a message that is looked into.
+    /// Whether a part of this type holds a message to parse.
     var holdsMessage: Bool { isType("message", "rfc822") || isType("message", "global") }
 }

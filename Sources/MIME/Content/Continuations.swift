@@ -1,4 +1,4 @@
-/// Puts the numbered segments of RFC 2231 section 3 together.
+/// Joins the numbered segments of RFC 2231 section 3.
 enum Continuations {
     private struct Segment {
         let number: Int
@@ -41,7 +41,7 @@ enum Continuations {
         return result
     }
 
-    /// Takes the segments from the lowest number up to the first gap; of two with one number the first counts.
+    /// Joins the segments from the lowest number up to the first gap; of two with the same number the first counts.
     private static func joined(_ name: [UInt8], _ segments: [Segment]) -> Parameter {
         let order = segments.indices.sorted { (segments[$0].number, $0) < (segments[$1].number, $1) }
         var chosen: [Segment] = []

@@ -1,8 +1,8 @@
 /// A parameter of Content-Type or Content-Disposition.
 public struct Parameter: Sendable, Equatable {
-    /// As written, continuation numbers taken off; ends in "*" if `value` is in the extended form of RFC 2231.
+    /// The name as written, without continuation numbers; ends in "*" if `value` is in the extended form of RFC 2231.
     public let name: [UInt8]
-    /// Quoting undone, continuations put together; in the extended form still charset'language'percent-encoded.
+    /// The value, unquoted, continuations joined; the extended form is still charset'language'percent-encoded.
     public let value: [UInt8]
 
     public init(name: [UInt8], value: [UInt8]) {
@@ -11,13 +11,13 @@ public struct Parameter: Sendable, Equatable {
     }
 }
 
-/// The parameters of a field in their order (RFC 2045 section 5.1, RFC 2231).
+/// The parameters of a field, in order (RFC 2045 section 5.1, RFC 2231).
 public struct ParameterList: Sendable, Equatable {
     public internal(set) var parameters: [Parameter]
 
     public init(_ parameters: [Parameter] = []) { self.parameters = parameters }
 
-    /// The value of the first parameter with exactly this name, whatever the case of its letters.
+    /// The value of the first parameter of this name, ignoring case.
     public func value(named name: String) -> [UInt8]? {
         parameters.first { $0.name.equalsIgnoringCase(name) }?.value
     }
@@ -28,7 +28,7 @@ public struct ParameterList: Sendable, Equatable {
         return value(named: name).map(EncodedWord.decode)
     }
 
-    /// Decodes charset'language'percent-encoded; without the two apostrophes all of it is text in UTF-8.
+    /// Decodes charset'language'percent-encoded; without the two apostrophes the whole value is UTF-8 text.
     private static func decodeExtended(_ value: [UInt8]) -> [UInt8] {
         var charset: [UInt8] = []
         var text = value[...]

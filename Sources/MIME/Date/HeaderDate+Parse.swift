@@ -3,13 +3,13 @@ import Primitives
 extension HeaderDate {
     /// Parses an unfolded Date value; nil if any part of it is missing, malformed or out of range.
     ///
-    /// The weekday may be missing or wrong, seconds and zone may be missing (then 0 and UTC). Years of two and three
-    /// digits and the zones of the obsolete syntax count as section 4.3 says; names of zones that it does not know
-    /// are UTC. A leap second counts as the one before it. Text behind the zone is ignored if it is a comment.
+    /// The weekday may be missing or wrong; seconds and zone may be missing (0 and UTC). Years of two and three digits
+    /// and the obsolete zones are read as section 4.3 specifies; zone names that it does not list are UTC. A leap
+    /// second is read as the second before it. Only a comment may follow the zone.
     public init?(parsing value: [UInt8]) { self.init(parsing: value, isForgiving: false) }
 
-    /// As RFC 5256 section 2.2 reads the sent date: a zone that is malformed is UTC, a time that is malformed or missing
-    /// is midnight, and what follows does not matter. Nil without a valid day.
+    /// Parses a Date value the way RFC 5256 section 2.2 reads the sent date: a malformed zone is UTC, a malformed or
+    /// missing time is midnight, and anything after that is ignored. Nil without a valid day.
     public init?(sentDate value: [UInt8]) { self.init(parsing: value, isForgiving: true) }
 
     private init?(parsing value: [UInt8], isForgiving: Bool) {
@@ -50,7 +50,7 @@ extension HeaderDate {
         return (text.reduce(0) { $0 * 10 + Int($1 - 0x30) }, text.count)
     }
 
-    /// The index of the three-letter name that is next, whatever its case.
+    /// The index of the three-letter name that comes next, ignoring case.
     private static func name(_ lexer: inout FieldLexer, of names: [String]) -> Int? {
         let text = lexer.run { !$0.isLetter }.asciiLowered
         return names.firstIndex { Array($0.utf8).asciiLowered == text }

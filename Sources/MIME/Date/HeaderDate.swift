@@ -1,15 +1,15 @@
 import Primitives
 
-/// A date as header fields carry it (RFC 5322 sections 3.3 and 4.3).
+/// A date as written in header fields (RFC 5322 sections 3.3 and 4.3).
 public struct HeaderDate: Sendable, Equatable {
     /// Seconds since 1970-01-01 00:00:00 UTC, without leap seconds.
     public let seconds: Int64
-    /// Minutes that the writer's clock is ahead of UTC; -5999 to 5999.
+    /// Minutes by which the writer's clock is ahead of UTC; -5999 to 5999.
     public let offsetMinutes: Int
 
     /// - Parameters:
-    ///   - seconds: since 1970 in UTC; taken into the years 1 to 9999, and five days on both sides for the offset.
-    ///   - offsetMinutes: taken into -5999 to 5999.
+    ///   - seconds: since 1970 in UTC; clamped to the years 1 to 9999, plus five days on both sides for the offset.
+    ///   - offsetMinutes: clamped to -5999 to 5999.
     public init(seconds: Int64, offsetMinutes: Int = 0) {
         self.seconds = min(max(seconds, Self.earliest), Self.latest)
         self.offsetMinutes = min(max(offsetMinutes, -5999), 5999)
@@ -20,7 +20,7 @@ public struct HeaderDate: Sendable, Equatable {
     private static let earliest = (firstDay - 5) * 86_400
     private static let latest = (lastDay + 6) * 86_400 - 1
 
-    /// The day on the writer's clock, counted from 1970-01-01: what IMAP's SENTON and its kin compare.
+    /// The day on the writer's clock, counted from 1970-01-01; SENTON and its kin compare it.
     public var localDay: Int64 {
         Self.floorDivide(seconds + Int64(offsetMinutes) * 60, 86_400)
     }

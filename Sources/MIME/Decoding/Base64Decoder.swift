@@ -1,6 +1,6 @@
 /// Decodes base64 piece by piece (RFC 2045 section 6.8); bytes outside the alphabet are skipped.
 ///
-/// Padding ends a group, and what follows it begins a new one, as in bodies put together from several.
+/// Padding ends a group, and a new group begins after it, as in bodies concatenated from several.
 struct Base64Decoder {
     private var bits: UInt32 = 0
     private var count = 0
@@ -10,7 +10,7 @@ struct Base64Decoder {
         Self.values.withUnsafeBufferPointer { values in
             var index = range.lowerBound
             while index < range.upperBound {
-                // Whole groups, which nearly all are.
+                // Fast path for complete groups, the common case.
                 while count == 0, index + 4 <= range.upperBound {
                     let first = values[Int(bytes[index])]
                     let second = values[Int(bytes[index + 1])]
@@ -44,7 +44,7 @@ struct Base64Decoder {
         }
     }
 
-    /// What each byte stands for; 255 for those outside the alphabet.
+    /// The value of each byte; 255 for bytes outside the alphabet.
     private static let values: [UInt8] = {
         var values = [UInt8](repeating: 255, count: 256)
         let alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
@@ -52,7 +52,7 @@ struct Base64Decoder {
         return values
     }()
 
-    /// Writes the whole bytes of an unfinished group.
+    /// Writes the complete bytes of an unfinished group.
     mutating func finish(into output: inout [UInt8]) {
         if count == 3 {
             output.append(UInt8(truncatingIfNeeded: bits >> 10))

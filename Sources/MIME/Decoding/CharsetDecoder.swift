@@ -1,9 +1,9 @@
 import Glibc
 
-/// Turns text of one charset into UTF-8, piece by piece; the pieces may be cut inside a character.
+/// Converts text of one charset to UTF-8, piece by piece; a piece may end inside a character.
 ///
-/// UTF-8 itself passes unchecked. Of other charsets, what cannot be read becomes U+FFFD. If the C library lacks a
-/// charset's table, the text is read as one without a charset.
+/// UTF-8 itself passes unchecked. In other charsets, unreadable bytes become U+FFFD. If the C library lacks the
+/// conversion table of a charset, its text is read like text without a charset.
 public struct CharsetDecoder: ~Copyable {
     private enum Mode {
         case pass
@@ -13,9 +13,9 @@ public struct CharsetDecoder: ~Copyable {
     }
 
     private let mode: Mode
-    /// In front of iconv, for charsets with shifts.
+    /// Runs before iconv, for charsets with shifts.
     private var shifts: ShiftedText?
-    /// The bytes of a character whose end is in a piece to come.
+    /// The bytes of a character that ends in a later piece.
     private var carry: [UInt8] = []
     private static let longestCharacter = 32
     private static let replacement: [UInt8] = [0xEF, 0xBF, 0xBD]
@@ -37,7 +37,7 @@ public struct CharsetDecoder: ~Copyable {
 
     private static func open(_ name: String) -> Mode {
         let handle = iconv_open("UTF-8", name)
-        // iconv_open answers (iconv_t)-1 when it has no such conversion.
+        // iconv_open returns (iconv_t)-1 if it has no such conversion.
         if let handle, Int(bitPattern: handle) != -1 { return .iconv(handle) }
         return .guess
     }
@@ -73,7 +73,7 @@ public struct CharsetDecoder: ~Copyable {
         }
     }
 
-    /// Takes characters of UTF-8, and bytes that are none by themselves, and returns where an unfinished one begins.
+    /// Takes UTF-8 characters and stray bytes, and returns the start of an unfinished character.
     private static func guess(_ input: [UInt8], into output: inout [UInt8]) -> Int {
         var index = 0
         while index < input.count {
@@ -97,7 +97,7 @@ public struct CharsetDecoder: ~Copyable {
         return index
     }
 
-    /// Appends what is left of the text; call it once, at the end.
+    /// Appends the rest of the text; call it once, at the end.
     public mutating func finish(into output: inout [UInt8]) {
         guard case .iconv(let handle) = mode else {
             for byte in carry { Windows1252.append(byte, to: &output) }
@@ -120,7 +120,7 @@ public struct CharsetDecoder: ~Copyable {
         output += buffer.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }
     }
 
-    /// Converts as much as it can and returns where the unfinished character at the end begins.
+    /// Converts as much as possible and returns the start of the unfinished character at the end.
     private static func convert(_ input: inout [UInt8], _ handle: iconv_t, into output: inout [UInt8]) -> Int {
         let length = input.count
         var position = 0
@@ -145,7 +145,7 @@ public struct CharsetDecoder: ~Copyable {
         return position
     }
 
-    /// One call of iconv; returns its errno, or 0.
+    /// Calls iconv once; returns its errno, or 0.
     private static func step(
         _ input: inout [UInt8], _ position: inout Int, _ handle: iconv_t, _ buffer: inout [UInt8], _ produced: inout Int
     ) -> Int32 {

@@ -1,12 +1,12 @@
-/// The names of character sets that mail carries, and what iconv calls them: the IANA registry's names and aliases, those
-/// of the WHATWG Encoding Standard, and those of iconv and of older systems.
+/// The names of character sets found in mail, mapped to iconv's: the IANA registry's names and aliases, those of the
+/// WHATWG Encoding Standard, and those of iconv and of older systems.
 ///
-/// Case and punctuation do not matter: `ISO_8859-1:1987`, `iso8859-1` and `ISO 8859 1` are one name.
+/// Case and punctuation do not matter: `ISO_8859-1:1987`, `iso8859-1` and `ISO 8859 1` are the same name.
 enum CharsetNames {
     static func kind(of name: some Sequence<UInt8>) -> Charset.Kind? {
         let key = String(decoding: name.filter { $0.isLetter || $0.isDigit }.asciiLowered, as: UTF8.self)
         if let kind = kinds[key] ?? codePage(key) { return kind }
-        // "x-" marks names that were not registered, "cs" the registry's aliases for programs.
+        // "x-" marks unregistered names, "cs" the registry's aliases for programs.
         for prefix in ["x", "cs"] where key.hasPrefix(prefix) {
             let rest = String(key.dropFirst(prefix.count))
             if let kind = kinds[rest] ?? codePage(rest) { return kind }
@@ -26,7 +26,7 @@ enum CharsetNames {
         return ibmPages.contains(number) ? .iconv(number < 100 ? "IBM0\(number)" : "IBM\(number)") : nil
     }
 
-    /// Code pages of IBM and Microsoft that iconv reads: those of PCs, then EBCDIC.
+    /// Code pages of IBM and Microsoft supported by iconv: those of PCs, then EBCDIC.
     private static let ibmPages: Set<Int> = [
         437, 775, 850, 851, 852, 855, 856, 857, 858, 860, 861, 862, 863, 864, 865, 868, 869, 1046, 1124, 1129, 1133,
         1161,
@@ -35,7 +35,7 @@ enum CharsetNames {
         1026, 1047, 1122, 1123, 1140, 1141, 1142, 1143, 1144, 1145, 1146, 1147, 1148, 1149,
     ]
 
-    /// Numbers of pages that are other charsets.
+    /// Page numbers that mean other charsets.
     private static let numbered: [Int: Charset.Kind] = [
         367: .utf8, 20127: .utf8, 65000: .iconv("UTF-7"), 65001: .utf8, 1200: .iconv("UTF-16LE"),
         1201: .iconv("UTF-16BE"),
@@ -54,7 +54,7 @@ enum CharsetNames {
         func add(_ kind: Charset.Kind, _ names: String) {
             for name in names.split(separator: " ") { kinds[String(name)] = kind }
         }
-        // ASCII is a subset of UTF-8, and mail labelled so that has more is mostly UTF-8 today.
+        // ASCII is a subset of UTF-8, and mail with this label that has other bytes is mostly UTF-8 today.
         add(
             .guess,
             "usascii ascii us ansix341968 ansix341986 iso646us iso646irv1991 isoir6 csascii 646 7bit unknown8bit xunknown"
@@ -81,7 +81,7 @@ enum CharsetNames {
             (16, "isoir226 iso8859162001 latin10 isolatin10 l10"),
         ]
         for (number, names) in parts { add(.iconv("ISO-8859-\(number)"), "iso8859\(number) 8859\(number) \(names)") }
-        // Browsers read ISO-8859-9 and -11 by the Windows pages that hold them.
+        // Browsers read ISO-8859-9 and -11 as the Windows pages that contain them.
         add(.iconv("CP1254"), "iso88599 88599 isoir148 iso885991989 latin5 isolatin5 l5 turkish")
         add(.iconv("CP874"), "iso885911 tis620 tis6200 tis62025330 tis62025291 isoir166 thai")
         add(.iconv("KOI8-R"), "koi8r koi8 koi isoir111koi gost1976874koi")
@@ -129,7 +129,7 @@ enum CharsetNames {
 }
 
 extension Charset {
-    /// The charsets that are known, each by the name that MIME prefers.
+    /// The known charsets, each by its preferred MIME name.
     public static let preferredNames: [String] =
         ["UTF-8", "US-ASCII", "UTF-7", "UTF-16", "UTF-16LE", "UTF-16BE", "UTF-32", "UTF-32LE", "UTF-32BE"]
         + (1...16).filter { $0 != 12 }.map { "ISO-8859-\($0)" } + (1250...1258).map { "WINDOWS-\($0)" }

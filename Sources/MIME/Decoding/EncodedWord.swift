@@ -6,16 +6,16 @@ public enum EncodedWord {
         let end: Int
     }
 
-    /// The unfolded value as valid UTF-8.
+    /// Decodes an unfolded value to valid UTF-8.
     ///
-    /// Blanks between two encoded words fall away, and neighbours in one charset are converted together, since many
-    /// senders cut characters in two. Bytes above 127 outside of encoded words are UTF-8 if the whole of them is, else
-    /// windows-1252. Time is linear in the value.
+    /// Blanks between two encoded words are dropped, and adjacent words in one charset are converted together, since
+    /// many senders split characters. Bytes above 127 outside encoded words are read as UTF-8 if all of them are valid,
+    /// else as windows-1252. Time is linear in the value.
     public static func decode(_ value: [UInt8]) -> [UInt8] {
         guard value.span.firstIndex(of: ASCII.equals, from: 0, to: value.count) != nil else { return plain(value) }
         var output: [UInt8] = []
         output.reserveCapacity(value.count)
-        /// Decoded bytes of neighbours that wait for conversion.
+        /// Decoded bytes of adjacent words, waiting for conversion.
         var run: [UInt8] = []
         var runCharset: [UInt8]?
         func flushRun() {
@@ -53,7 +53,7 @@ public enum EncodedWord {
     /// The word that begins at `start`, if it is well formed.
     private static func word(in value: [UInt8], at start: Int) -> Word? {
         guard start + 1 < value.count, value[start + 1] == ASCII.question else { return nil }
-        // A question mark ends each field, so a failed try reads no further than the third one behind `start`.
+        // Each field ends at a question mark, so a failed attempt reads no further than the third one after `start`.
         guard let charsetEnd = nextQuestion(in: value, from: start + 2), charsetEnd > start + 2,
             charsetEnd + 2 < value.count, value[charsetEnd + 2] == ASCII.question
         else { return nil }

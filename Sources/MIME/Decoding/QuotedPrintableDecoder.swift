@@ -1,13 +1,14 @@
-/// Decodes quoted-printable piece by piece (RFC 2045 section 6.7); what is malformed stays as it is.
+/// Decodes quoted-printable piece by piece (RFC 2045 section 6.7); malformed input is left unchanged.
 struct QuotedPrintableDecoder {
-    /// An "=" and what came after it, or blanks that are dropped if the line ends behind them.
+    /// An "=" and the bytes after it, or blanks that are dropped if the line ends after them.
     private var held: [UInt8] = []
     private static let longestHeld = 1024
 
     mutating func decode(_ bytes: Span<UInt8>, _ range: Range<Int>, into output: inout [UInt8]) {
         output.reserve(range.count + held.count)
         var index = range.lowerBound
-        /// Where the current line ends, or the range, and its text without the blanks that may have to be dropped.
+        /// The end of the current line or range, and the end of its text without the blanks that may have to be
+        /// dropped.
         var lineEnd = index
         var textEnd = index
         while index < range.upperBound {
@@ -40,7 +41,7 @@ struct QuotedPrintableDecoder {
     }
 
     mutating func finish(into output: inout [UInt8]) {
-        // A soft line break at the very end is no text.
+        // A soft line break at the very end is not text.
         if held != [ASCII.equals] { output += held }
         held.removeAll(keepingCapacity: true)
     }

@@ -1,5 +1,5 @@
-/// Seven-bit text with shifts between character sets, as the eight-bit text that iconv reads: ISO-2022-JP (RFC 1468, with
-/// the katakana and rows of the vendors) becomes code page 932, HZ (RFC 1843) becomes GB 18030.
+/// Converts seven-bit text with shifts between character sets to eight-bit text that iconv reads: ISO-2022-JP (RFC
+/// 1468, with the vendors' katakana and rows) becomes code page 932, HZ (RFC 1843) becomes GB 18030.
 struct ShiftedText {
     enum Form { case iso2022JP, hz }
 
@@ -7,20 +7,20 @@ struct ShiftedText {
         case ascii
         /// JIS X 0201's half-width letters.
         case katakana
-        /// Two bytes a character: JIS X 0208 or GB 2312.
+        /// Two bytes per character: JIS X 0208 or GB 2312.
         case double
-        /// JIS X 0212, which the page does not have.
+        /// JIS X 0212, which the page lacks.
         case supplementary
     }
 
     private let form: Form
     private var set = CharacterSet.ascii
-    /// The first byte of a character.
+    /// The first byte of a two-byte character.
     private var first: UInt8?
-    /// A shift that has begun.
+    /// The bytes so far of a shift sequence.
     private var shift: [UInt8] = []
 
-    /// Shown for a character that the page does not have: a geta mark.
+    /// A geta mark, shown for a character that the page lacks.
     private static let geta: [UInt8] = [0x81, 0xAC]
 
     init(_ form: Form) { self.form = form }
@@ -29,7 +29,7 @@ struct ShiftedText {
         for index in 0..<bytes.count { take(bytes[index], into: &output) }
     }
 
-    /// The bytes of a shift that never ended.
+    /// Returns the bytes of an unfinished shift.
     mutating func finish() -> [UInt8] {
         defer { shift = [] }
         return shift
@@ -46,7 +46,7 @@ struct ShiftedText {
         case shiftStart: shift = [byte]
         case 0x0E where form == .iso2022JP: set = .katakana
         case 0x0F where form == .iso2022JP: set = .ascii
-        // A line begins in ASCII, so that one broken line does not take the others along.
+        // A line begins in ASCII, so that one broken line does not spoil the rest.
         case ASCII.lf:
             (set, first) = (.ascii, nil)
             output.append(byte)
@@ -69,10 +69,10 @@ struct ShiftedText {
         }
     }
 
-    /// A character of JIS X 0208, and of the vendors' rows beside it, where Shift_JIS has it.
+    /// A character of JIS X 0208, or of the vendors' rows beside it, at its place in Shift_JIS.
     private static func page932(row: UInt8, cell: UInt8) -> [UInt8] {
         let lead = (row - 0x21) / 2 + (row < 0x5F ? 0x81 : 0xC1)
-        // Two rows share a lead byte; DEL is left out of the first one.
+        // Two rows share a lead byte; the first one skips DEL.
         let trail = row % 2 == 0 ? cell + 0x7E : cell + (cell < 0x60 ? 0x1F : 0x20)
         return [lead, trail]
     }
@@ -88,7 +88,7 @@ struct ShiftedText {
         } else if form == .hz, shift == [UInt8(ascii: "~"), ASCII.lf] {
             shift = []
         } else if !shifts.contains(where: { $0.0.starts(with: shift) }) {
-            // No shift: the first byte stands for itself, the others may begin anything.
+            // Not a shift: the first byte stands for itself, the others may begin anything.
             let rest = shift.dropFirst()
             output.append(shift[0])
             shift = []

@@ -4,7 +4,7 @@ public enum TransferEncoding: Sendable, Equatable {
     case identity
     case base64
     case quotedPrintable
-    /// Any other; its bytes cannot be decoded and pass unchanged.
+    /// Any other; its bytes pass undecoded.
     case unknown
 
     public init(named name: [UInt8]) {
@@ -19,7 +19,7 @@ public enum TransferEncoding: Sendable, Equatable {
         }
     }
 
-    /// Decodes all of `range` at once; malformed input is decoded as far as it goes.
+    /// Decodes all of `range` at once; malformed input is decoded as far as possible.
     public func decode(_ bytes: Span<UInt8>, _ range: Range<Int>) -> [UInt8] {
         var decoder = TransferDecoder(self)
         var output: [UInt8] = []
@@ -29,7 +29,7 @@ public enum TransferEncoding: Sendable, Equatable {
     }
 }
 
-/// Decodes a transfer encoding piece by piece; the pieces may be cut anywhere.
+/// Decodes a transfer encoding piece by piece; the pieces may be split anywhere.
 public struct TransferDecoder: Sendable {
     private enum State {
         case identity
@@ -50,7 +50,7 @@ public struct TransferDecoder: Sendable {
         }
     }
 
-    /// Appends what the next piece decodes to; at most the size of the piece and about 1 KiB held back before.
+    /// Appends the decoded piece; at most the size of the piece plus about 1 KiB held back before.
     ///
     /// - Parameter range: offsets into `bytes`, clamped to them.
     public mutating func decode(_ bytes: Span<UInt8>, _ range: Range<Int>, into output: inout [UInt8]) {
@@ -67,7 +67,7 @@ public struct TransferDecoder: Sendable {
         }
     }
 
-    /// Appends what was held back; call it once, at the end.
+    /// Appends the bytes held back; call it once, at the end.
     public mutating func finish(into output: inout [UInt8]) {
         switch state {
         case .identity:

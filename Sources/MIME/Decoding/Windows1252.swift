@@ -1,5 +1,5 @@
-/// Bytes of windows-1252 as browsers read them (WHATWG Encoding Standard): each byte is a character, the five that the
-/// page does not define are the control characters of their number.
+/// Decodes windows-1252 the way browsers do (WHATWG Encoding Standard): each byte is a character; the five that the
+/// page does not define are the control characters of the same number.
 enum Windows1252 {
     /// Code points of the bytes from 0x80 to 0x9F.
     private static let specials: [UInt32] = [

@@ -1,10 +1,10 @@
-/// Reads the tokens of a structured field value that has been unfolded (RFC 5322 section 3.2, RFC 2045 section 5.1).
+/// Reads the tokens of an unfolded structured field value (RFC 5322 section 3.2, RFC 2045 section 5.1).
 ///
 /// Nothing is refused: an unterminated quoted string or comment ends with the value. Each byte is read once.
 struct FieldLexer {
     let bytes: [UInt8]
     private(set) var index = 0
-    /// The text of the comment that was skipped last, without its outer parentheses.
+    /// The text of the comment skipped last, without its outer parentheses.
     private(set) var comment: [UInt8]?
 
     init(_ bytes: [UInt8]) { self.bytes = bytes }
@@ -60,10 +60,10 @@ struct FieldLexer {
         comment = text.trimmed
     }
 
-    /// The content of the quoted string that begins here, escapes undone; the index is on its first quote.
+    /// Reads the quoted string that begins here, unescaped; the index is on its first quote.
     mutating func quotedString() -> [UInt8] {
         advance()
-        // Most have no escapes.
+        // Most strings have no escapes.
         var text = run { $0 == ASCII.quote || $0 == ASCII.backslash }
         while let byte = current {
             index += 1
@@ -78,7 +78,7 @@ struct FieldLexer {
         return text
     }
 
-    /// The domain literal that begins here, with its brackets and without blanks.
+    /// Reads the domain literal that begins here, with its brackets and without blanks.
     mutating func domainLiteral() -> [UInt8] {
         var text: [UInt8] = []
         while let byte = current {
@@ -89,14 +89,14 @@ struct FieldLexer {
         return text
     }
 
-    /// The bytes up to one for which `ends` is true; may be empty.
+    /// Reads the bytes up to one for which `ends` is true; may be empty.
     mutating func run(until ends: (UInt8) -> Bool) -> [UInt8] {
         let start = index
         while index < bytes.count, !ends(bytes[index]) { index += 1 }
         return bytes.span.array(start..<index)
     }
 
-    /// A token of RFC 2045: no blanks, no tspecials; may be empty. Bytes above 127 are let through.
+    /// Reads a token of RFC 2045: no blanks, no tspecials; may be empty. Bytes above 127 are allowed.
     mutating func token() -> [UInt8] { run(until: Self.endsToken) }
 
     private static func endsToken(_ byte: UInt8) -> Bool {

@@ -1,4 +1,4 @@
-/// The header fields that are looked into, told apart without making text of their names.
+/// The header fields that are parsed, recognized without converting their names to text.
 enum FieldName {
     case date, subject, from, sender, replyTo, to, cc, bcc, inReplyTo, messageID
     case contentType, contentTransferEncoding, contentID, contentDescription, contentMD5
@@ -7,7 +7,7 @@ enum FieldName {
     /// Nil for any other field.
     init?(_ bytes: Span<UInt8>, _ range: Range<Int>) {
         func isName(_ name: StaticString) -> Bool { bytes.equals(name, ignoringCaseAt: range) }
-        // The lengths first: most fields are of no interest.
+        // Lengths first: most fields are of no interest.
         switch range.count {
         case 2 where isName("to"): self = .to
         case 2 where isName("cc"): self = .cc

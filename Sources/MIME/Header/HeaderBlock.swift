@@ -2,16 +2,16 @@
 public struct HeaderBlock: Sendable, Equatable {
     /// The header with the blank line that ends it; the body begins at its upper bound.
     public let range: Range<Int>
-    /// The fields in their order; lines that are no field are among them with an empty name.
+    /// The fields in order; lines that are not a field are included with an empty name.
     public let fields: [HeaderField]
-    /// Whether the header reached the limit, so that its rest counts as body.
+    /// Whether the header reached the limit, so that the rest of it counts as body.
     public let isTruncated: Bool
-    /// Whether a blank line ends it: a message can end with its header.
+    /// Whether a blank line ends the header; a message can end without one.
     public let endsInBlankLine: Bool
 
     /// Scans the header at the beginning of `range`; lines end with CRLF or LF, and nothing is refused.
     ///
-    /// - Parameter range: offsets into `bytes`, clamped to them; nil is all of `bytes`.
+    /// - Parameter range: offsets into `bytes`, clamped to them; nil means all of `bytes`.
     public init(scanning bytes: Span<UInt8>, in range: Range<Int>? = nil, limits: ParseLimits = .standard) {
         let range = (range ?? 0..<bytes.count).clamped(to: 0..<bytes.count)
         var scanner = HeaderScanner(start: range.lowerBound, limit: limits.headerBytes)
@@ -37,14 +37,14 @@ public struct HeaderBlock: Sendable, Equatable {
         self.endsInBlankLine = endsInBlankLine
     }
 
-    /// The first field called `name`, whatever the case of its ASCII letters.
+    /// The first field called `name`, ignoring the case of ASCII letters.
     public func first(named name: String, in bytes: Span<UInt8>) -> HeaderField? {
         let wanted = Array(name.utf8).asciiLowered
         for field in fields where Self.isName(wanted, field, in: bytes) { return field }
         return nil
     }
 
-    /// All fields called `name`, in their order.
+    /// All fields called `name`, in order.
     public func all(named name: String, in bytes: Span<UInt8>) -> [HeaderField] {
         let wanted = Array(name.utf8).asciiLowered
         var found: [HeaderField] = []
@@ -52,7 +52,7 @@ public struct HeaderBlock: Sendable, Equatable {
         return found
     }
 
-    /// The value of the first field called `name`, unfolded as `HeaderValue.unfolded` does.
+    /// The value of the first field called `name`, unfolded by `HeaderValue.unfolded`.
     public func value(of name: String, in bytes: Span<UInt8>) -> [UInt8]? {
         first(named: name, in: bytes).map { HeaderValue.unfolded(bytes, $0.value) }
     }

@@ -1,7 +1,7 @@
-/// Where one header field lies, as offsets into the bytes that were scanned (RFC 5322 section 2.2).
+/// The position of one header field, as offsets into the scanned bytes (RFC 5322 section 2.2).
 public struct HeaderField: Sendable, Equatable {
     private let start: Int
-    // Widths instead of ranges: a header of a megabyte can hold 350,000 fields. A header is at most 1 GiB.
+    // Lengths instead of ranges save memory: a header of a megabyte can hold 350,000 fields. A header is at most 1 GiB.
     private let nameLength: UInt32
     private let valueOffset: UInt32
     private var valueEnd: UInt32
@@ -20,15 +20,15 @@ public struct HeaderField: Sendable, Equatable {
         length = UInt32(line.next - start)
     }
 
-    /// Whether it is made of lines without a field name.
+    /// Whether the field consists of lines without a field name.
     var isNameless: Bool { nameLength == 0 }
 
-    /// The name, without blanks before the colon; empty for lines that are no field.
+    /// The name, without blanks before the colon; empty for lines that are not a field.
     public var name: Range<Int> { start..<start + Int(nameLength) }
 
-    /// All between the colon and the last line end, folds and leading blanks included; all of a nameless line.
+    /// The bytes between the colon and the last line end, with folds and leading blanks; all of a nameless line.
     public var value: Range<Int> { start + Int(valueOffset)..<start + Int(valueEnd) }
 
-    /// The whole field, its line end included.
+    /// The whole field with its line end.
     public var whole: Range<Int> { start..<start + Int(length) }
 }

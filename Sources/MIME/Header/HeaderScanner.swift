@@ -1,14 +1,15 @@
-/// Takes the lines of a header block one by one and says where the block ends.
+/// Takes the lines of a header block one by one and decides where the block ends.
 ///
 /// Only an empty line ends a header (RFC 5322 section 2.1). Lines without a field name, such as an mbox "From " line or
-/// text between two fields, stay in it as nameless fields; neighbours are one, so that they cost no more than fields.
+/// text between two fields, stay in it as nameless fields; adjacent ones are joined, so that they cost no more than
+/// fields.
 struct HeaderScanner {
     enum Decision {
         /// The line belongs to the header.
         case inside
         /// The blank line that ends the header and belongs to it.
         case blankLine
-        /// The line does not fit into the limit; it is the first of an opaque body.
+        /// The line does not fit into the limit; it begins an opaque body.
         case limit
     }
 
@@ -16,14 +17,14 @@ struct HeaderScanner {
     private(set) var limit: Int
     private(set) var fields: [HeaderField] = []
 
-    /// - Parameter start: where the header begins in the bytes that its lines are in.
+    /// - Parameter start: the offset of the header in the bytes that hold its lines.
     init(start: Int = 0, limit: Int) {
         self.start = start
         self.limit = limit
         fields.reserveCapacity(Self.typicalFieldCount)
     }
 
-    /// How many fields most headers have.
+    /// The field count of a typical header.
     private static let typicalFieldCount = 32
 
     /// Begins another header.
@@ -47,7 +48,8 @@ struct HeaderScanner {
         return .inside
     }
 
-    /// Length of the name and offset of the value; blanks before the colon are the obsolete syntax of section 4.5.
+    /// The length of the name and the offset of the value; blanks before the colon are the obsolete syntax of section
+    /// 4.5.
     private static func fieldName(of line: Line, in bytes: Span<UInt8>) -> (Int, Int)? {
         var index = line.start
         while index < line.end, bytes[index] > ASCII.space, bytes[index] != 0x7F, bytes[index] != ASCII.colon {

@@ -1,4 +1,4 @@
-/// A choice of header fields by name, whatever the case of ASCII letters.
+/// A choice of header fields by name, ignoring the case of ASCII letters.
 public struct HeaderSelection: Sendable, Equatable {
     private let names: Set<[UInt8]>
     private let isExclusion: Bool
@@ -8,24 +8,24 @@ public struct HeaderSelection: Sendable, Equatable {
         self.isExclusion = isExclusion
     }
 
-    /// The fields that have one of these names.
+    /// Selects the fields with one of these names.
     public static func only(_ names: some Sequence<[UInt8]>) -> HeaderSelection {
         HeaderSelection(names, isExclusion: false)
     }
 
-    /// The fields that have none of these names.
+    /// Selects the fields with none of these names.
     public static func except(_ names: some Sequence<[UInt8]>) -> HeaderSelection {
         HeaderSelection(names, isExclusion: true)
     }
 
-    /// - Parameter loweredName: empty for lines that are no field, which no name selects or excludes.
+    /// - Parameter loweredName: empty for lines that are not a field, which no name selects or excludes.
     func contains(_ loweredName: [UInt8]) -> Bool {
         (!loweredName.isEmpty && names.contains(loweredName)) != isExclusion
     }
 }
 
 extension HeaderBlock {
-    /// The whole ranges of the selected fields in their order; neighbours are joined.
+    /// The whole ranges of the selected fields, in order; adjacent ranges are joined.
     public func ranges(_ selection: HeaderSelection, in bytes: Span<UInt8>) -> [Range<Int>] {
         var result: [Range<Int>] = []
         for field in fields where selection.contains(bytes.array(field.name).asciiLowered) {
@@ -39,11 +39,12 @@ extension HeaderBlock {
         return result
     }
 
-    /// The selected fields as they stand, then a blank line (what RFC 3501 section 6.4.5 calls HEADER.FIELDS).
+    /// The selected fields as written, then a blank line (HEADER.FIELDS of RFC 3501 section 6.4.5).
     ///
-    /// A last field without line end gets one. Only a message that has neither a blank line nor a body has none here.
+    /// A last field without a line end gets one. The blank line is missing only if the message has neither a blank line
+    /// nor a body.
     ///
-    /// - Parameter hasBody: whether anything stands behind the header.
+    /// - Parameter hasBody: whether anything follows the header.
     public func raw(_ selection: HeaderSelection, in bytes: Span<UInt8>, hasBody: Bool) -> [UInt8] {
         var result: [UInt8] = []
         for range in ranges(selection, in: bytes) { result += bytes.array(range) }

@@ -1,9 +1,9 @@
 /// Header field values as text.
 public enum HeaderValue {
-    /// The value on one line: line ends taken out, the blank after each made a space, both ends trimmed.
+    /// The value on one line: line ends removed, the blank after each replaced by a space, both ends trimmed.
     ///
-    /// A NUL becomes "?" and a lone CR a space, so that the result fits into any protocol's string (RFC 5322
-    /// section 2.2.3). Bytes above 127 stay.
+    /// A NUL becomes "?" and a lone CR a space, so that the result fits into any protocol's string (RFC 5322 section
+    /// 2.2.3). Bytes above 127 stay.
     public static func unfolded(_ bytes: Span<UInt8>, _ range: Range<Int>) -> [UInt8] {
         let range = trimmed(bytes, range)
         guard isFolded(bytes, range) else { return bytes.array(range) }
@@ -31,7 +31,7 @@ public enum HeaderValue {
         }
     }
 
-    /// The trimmed value if `text` would give it as it stands: on one line, ASCII and without encoded words.
+    /// The trimmed value if `text` would return it unchanged: on one line, ASCII and without encoded words.
     static func plain(_ bytes: Span<UInt8>, _ range: Range<Int>) -> Range<Int>? {
         let range = trimmed(bytes, range)
         let isAllPlain = bytes.withUnsafeBytes { bytes in
@@ -58,7 +58,7 @@ public enum HeaderValue {
         return isAllPlain ? range : nil
     }
 
-    /// Whether eight bytes are neither above 127 nor below 16 nor a question mark.
+    /// Whether none of the eight bytes is above 127, below 16 or a question mark.
     @inline(__always)
     private static func isPlain(_ word: UInt64) -> Bool {
         let ones: UInt64 = 0x0101_0101_0101_0101
@@ -74,7 +74,7 @@ public enum HeaderValue {
         return range
     }
 
-    /// Whether there is a line end or NUL.
+    /// Whether the range contains CR, LF or NUL.
     private static func isFolded(_ bytes: Span<UInt8>, _ range: Range<Int>) -> Bool {
         for index in range {
             let byte = bytes[index]
@@ -83,7 +83,7 @@ public enum HeaderValue {
         return false
     }
 
-    /// The value as UTF-8 text for people and searches: unfolded, encoded words of RFC 2047 decoded.
+    /// The value as UTF-8 text for display and searches: unfolded, encoded words of RFC 2047 decoded.
     public static func text(_ bytes: Span<UInt8>, _ range: Range<Int>) -> [UInt8] {
         EncodedWord.decode(unfolded(bytes, range))
     }

@@ -1,24 +1,24 @@
 import Glibc
 
-/// The fields of a header that is nothing but fields and perhaps the blank line behind them, as `HeaderBlock.raw` gives it:
-/// walked in place, for callers that look at thousands of such headers.
+/// The fields of a header that consists only of fields and an optional blank line, as returned by `HeaderBlock.raw`.
+/// They are read in place, for callers that examine thousands of such headers.
 public struct PlainFields {
-    /// Where one field lies in the bytes.
+    /// The position of one field in the bytes.
     public struct Field {
         /// Without blanks before the colon.
         public let name: Range<Int>
-        /// All between the colon and the last line end.
+        /// Everything between the colon and the last line end.
         public let value: Range<Int>
-        /// With its line end.
+        /// Includes the line end.
         public let whole: Range<Int>
     }
 
     private let bytes: UnsafeBufferPointer<UInt8>
 
-    /// - Parameter bytes: valid as long as this is used.
+    /// - Parameter bytes: must stay valid as long as this is used.
     public init(_ bytes: UnsafeRawBufferPointer) { self.bytes = bytes.bindMemory(to: UInt8.self) }
 
-    /// Whether the blank line is there: no field ends in CR LF behind a line end.
+    /// Whether the blank line is present: no field ends in CR LF directly after a line end.
     public var endInBlankLine: Bool {
         guard bytes.count >= 2, bytes[bytes.count - 2] == ASCII.cr, bytes[bytes.count - 1] == ASCII.lf else {
             return false
@@ -26,7 +26,7 @@ public struct PlainFields {
         return bytes.count == 2 || bytes[bytes.count - 3] == ASCII.lf
     }
 
-    /// Calls `body` for each field in its order, until it answers false.
+    /// Calls `body` for each field in order, until it returns false.
     public func forEach(_ body: (Field) -> Bool) {
         var start = 0
         while start < bytes.count, bytes[start] != ASCII.cr, bytes[start] != ASCII.lf {
@@ -45,7 +45,7 @@ public struct PlainFields {
         }
     }
 
-    /// Where the line that holds `index` ends, its line end included.
+    /// The end of the line that holds `index`, its line end included.
     private func lineEnd(from index: Int) -> Int {
         guard let base = bytes.baseAddress, index < bytes.count,
             let found = memchr(base + index, Int32(ASCII.lf), bytes.count - index)
@@ -53,7 +53,7 @@ public struct PlainFields {
         return UnsafeRawPointer(base).distance(to: found) + 1
     }
 
-    /// Whether the field is called so; `lowered` has lower case letters.
+    /// Whether the field has this name; `lowered` is in lower case.
     public func isName(_ lowered: [UInt8], _ field: Field) -> Bool {
         guard field.name.count == lowered.count else { return false }
         var index = field.name.lowerBound
@@ -70,7 +70,7 @@ public struct PlainFields {
     /// The value as text: on one line, encoded words decoded.
     public func text(of field: Field) -> [UInt8] { HeaderValue.text(bytes.span, field.value) }
 
-    /// The unfolded value of the first field called so.
+    /// The unfolded value of the first field with this name.
     public func value(of lowered: [UInt8]) -> [UInt8]? {
         var found: [UInt8]?
         forEach { field in
@@ -81,7 +81,7 @@ public struct PlainFields {
         return found
     }
 
-    /// Whether a field called so contains the matcher's query in its decoded text.
+    /// Whether a field with this name contains the matcher's query in its decoded text.
     public func contains(_ matcher: inout TextMatcher, inFieldsNamed lowered: [UInt8]) -> Bool {
         var isFound = false
         forEach { field in

@@ -1,9 +1,10 @@
-/// References to characters in HTML: "&amp;", "&#8364;", "&#x20ac;".
+/// Character references in HTML: "&amp;", "&#8364;", "&#x20ac;".
 enum HTMLReference {
-    /// The longest that is looked at, with "&" and ";".
+    /// The length of the longest reference examined, with "&" and ";".
     static let longest = 16
 
-    /// What a text that begins with "&" refers to, and how long the reference is; nil when it is none.
+    /// Resolves the reference at the start of a text that begins with "&", and returns its length too; nil if there is
+    /// none.
     static func resolve(_ text: ArraySlice<Unicode.Scalar>) -> (value: [Unicode.Scalar], length: Int)? {
         let text = text.dropFirst()
         if text.first == "#" { return numeric(text.dropFirst()) }
@@ -15,7 +16,7 @@ enum HTMLReference {
         guard let found = named[name] else { return nil }
         let length = name.unicodeScalars.count
         let isEnded = text.dropFirst(length).first == ";"
-        // Only the oldest names go without their end.
+        // Only the oldest names may omit the semicolon.
         guard isEnded || ["amp", "lt", "gt", "quot", "nbsp", "copy", "reg"].contains(name) else { return nil }
         return ([found], 1 + length + (isEnded ? 1 : 0))
     }
@@ -28,7 +29,7 @@ enum HTMLReference {
         for scalar in digits {
             guard scalar.isASCII, let digit = UInt8(truncatingIfNeeded: scalar.value).hexValue, isHex || digit < 10
             else { break }
-            // No more than fits beside one digit: all that is too large is the same.
+            // Capped so that another digit still fits: all values that are too large are equal.
             value = min(value, 0xFF_FFFF) * (isHex ? 16 : 10) + UInt32(digit)
             count += 1
         }
@@ -38,7 +39,7 @@ enum HTMLReference {
         return ([scalar], 2 + (isHex ? 1 : 0) + count + (isEnded ? 1 : 0))
     }
 
-    /// Numbers of the C1 controls are taken for characters of Windows, as browsers do.
+    /// Numbers of the C1 controls mean windows-1252 characters, as in browsers.
     private static let windows1252: [UInt32: Unicode.Scalar] = [
         128: "€", 130: "‚", 131: "ƒ", 132: "„", 133: "…", 134: "†", 135: "‡", 136: "ˆ", 137: "‰", 138: "Š", 139: "‹",
         140: "Œ", 142: "Ž", 145: "‘", 146: "’", 147: "“", 148: "”", 149: "•", 150: "–", 151: "—", 152: "˜", 153: "™",

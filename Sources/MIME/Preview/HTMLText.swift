@@ -1,18 +1,18 @@
-/// The text of an HTML document, scalar by scalar; every input is accepted, and time is linear in it.
+/// Extracts the text of an HTML document, scalar by scalar; every input is accepted, and time is linear in it.
 ///
 /// It knows just enough for a preview: tags, comments and the contents of scripts and styles are left out, tags that
-/// begin a new line or cell give a blank, references to characters are resolved, quotations are marked.
+/// begin a new line or cell produce a blank, character references are resolved, quotations are marked.
 struct HTMLText {
     private let scalars: [Unicode.Scalar]
     private var index = 0
-    /// Blockquotes that are open.
+    /// Open blockquotes.
     private var quotes = 0
-    /// What a reference stands for and is not given yet, the last first.
+    /// The scalars of a reference that are not returned yet, in reverse order.
     private var pending: [Unicode.Scalar] = []
 
     init(_ text: String) { scalars = Array(text.unicodeScalars) }
 
-    /// The next scalar of the text, and whether it is quoted.
+    /// Returns the next scalar of the text, and whether it is quoted.
     mutating func next() -> (scalar: Unicode.Scalar, isQuoted: Bool)? {
         while true {
             if let scalar = pending.popLast() { return (scalar, quotes > 0) }
@@ -35,7 +35,7 @@ struct HTMLText {
         }
     }
 
-    /// Passes over what begins with "<"; false when that is text.
+    /// Skips markup that begins with "<"; false if it is text.
     private mutating func markup() -> Bool {
         let first = index + 1 < scalars.count ? scalars[index + 1] : " "
         switch first {
@@ -69,7 +69,7 @@ struct HTMLText {
         }
     }
 
-    /// To behind the ">" of a tag; one within quotes is none.
+    /// Skips to after the ">" of a tag; one within quotes does not end it.
     private mutating func skipAttributes() {
         var quote: Unicode.Scalar?
         var isValue = false
@@ -83,7 +83,7 @@ struct HTMLText {
             } else if isValue, scalar == "\"" || scalar == "'" {
                 quote = scalar
             }
-            // A quotation mark opens a value only behind "=".
+            // A quotation mark opens a value only after "=".
             if scalar == "=" {
                 isValue = true
             } else if scalar != " ", scalar != "\n", scalar != "\t" {
@@ -123,7 +123,7 @@ struct HTMLText {
         return true
     }
 
-    /// The name of an element in lower case; too long a one is cut off.
+    /// The name of an element in lower case; a long one is cut off.
     private func name(at start: Int) -> String {
         var name = ""
         for scalar in scalars[min(start, scalars.count)...].prefix(16) {
@@ -133,7 +133,7 @@ struct HTMLText {
         return name
     }
 
-    /// Elements whose content is not text to read.
+    /// Elements whose content is not readable text.
     private static let opaque: Set<String> = ["script", "style", "title", "textarea", "noembed", "iframe", "xmp"]
     /// Elements that do not begin a new line or cell.
     private static let inline: Set<String> = [

@@ -2,10 +2,10 @@
 public enum Preview {
     /// Unicode scalars of a preview (RFC 8970 section 3.3).
     public static let maximumLength = 200
-    /// Encoded bytes of a part that a preview is made of.
+    /// Encoded bytes of a part used for a preview.
     public static let readLimit = 64 << 10
 
-    /// The text of a part on one line; empty when there is nothing to read.
+    /// The text of a part on one line; empty if there is nothing to read.
     ///
     /// - Parameter body: the part's body, transfer-encoded, or the beginning of it.
     public static func text(of part: Part, _ body: [UInt8]) -> String {
@@ -18,13 +18,13 @@ public enum Preview {
         return part.fields.type.isType("text", "html") ? html(text) : plain(text)
     }
 
-    /// The first lines that are no quotation; of a text that has nothing else, the quotation.
+    /// The first lines outside quotations; in a text of quotations only, the quotation.
     public static func plain(_ text: String) -> String {
         var line = PreviewLine()
         var quotation = PreviewLine()
         var isAtLineStart = true
         var isQuoted = false
-        // The marks of all levels are no text.
+        // The ">" markers of all quotation levels are not text.
         var isInMarks = false
         if text.hasPrefix("-----BEGIN PGP MESSAGE-----") { return "" }
         for scalar in text.unicodeScalars {
@@ -44,7 +44,7 @@ public enum Preview {
         return line.text.isEmpty ? quotation.text : line.text
     }
 
-    /// The text of an HTML document, without its quotations where there is anything else.
+    /// The text of an HTML document, without its quotations unless there is nothing else.
     public static func html(_ text: String) -> String {
         var reader = HTMLText(text)
         var line = PreviewLine()
@@ -56,7 +56,7 @@ public enum Preview {
     }
 }
 
-/// Gathers text on one line: runs of blanks become one, and what cannot be seen is left out.
+/// Collects text on one line: runs of blanks become one, and invisible characters are left out.
 struct PreviewLine {
     private(set) var text = ""
     private var count = 0
@@ -70,13 +70,13 @@ struct PreviewLine {
             owesBlank = count > 0
             return
         }
-        // Joiners shape letters within a word; elsewhere they are padding of newsletters.
+        // Joiners shape letters within a word; elsewhere newsletters use them as padding.
         let isJoiner = scalar == "\u{200C}" || scalar == "\u{200D}"
         if scalar.isInvisible || isJoiner && (count == 0 || owesBlank) { return }
         if owesBlank {
             owesBlank = false
             count += 1
-            // A blank would be the last of the line.
+            // The blank would be the last character of the line.
             if isFull { return }
             text.unicodeScalars.append(" ")
         }
@@ -90,7 +90,7 @@ extension Unicode.Scalar {
         value < 0x20 || (0x7F...0x9F).contains(value) || properties.isWhitespace
     }
 
-    /// Format characters without a shape of their own: marks of direction, soft hyphens, byte order marks and fillers.
+    /// Format characters without a glyph: direction marks, soft hyphens, byte order marks and fillers.
     fileprivate var isInvisible: Bool {
         switch value {
         case 0xAD, 0x034F, 0x061C, 0x115F...0x1160, 0x17B4...0x17B5, 0x180B...0x180E, 0x200B, 0x200E...0x200F,

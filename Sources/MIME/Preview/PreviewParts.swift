@@ -1,5 +1,5 @@
 extension Message {
-    /// The parts whose text can stand for the message, best first; none in an encrypted one.
+    /// The parts whose text can represent the message, best first; none in an encrypted message.
     public var previewParts: [Part] {
         var found: [Part] = []
         Self.gather(root, into: &found)
@@ -16,7 +16,7 @@ extension Message {
         case .multipart(let parts):
             let type = part.fields.type
             if type.isType("multipart", "encrypted") { return }
-            // The second part of a signed one is the signature.
+            // The second part of a signed multipart is the signature.
             let parts = type.isType("multipart", "signed") ? parts.prefix(1) : parts[...]
             var inner: [Part] = []
             for part in parts { gather(part, into: &inner) }
@@ -27,7 +27,7 @@ extension Message {
             }
             found += inner
         case .message:
-            // What is passed on is not what the message says.
+            // A forwarded message is not the text of this one.
             break
         }
     }

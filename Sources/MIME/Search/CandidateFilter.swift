@@ -1,8 +1,8 @@
-/// Finds where a query could begin by its first two bytes, many at a time: most of a text is passed over this way.
+/// Finds possible starts of a query by its first two bytes, many at a time: this skips most of a text.
 struct CandidateFilter: Sendable, Equatable {
     private let first: UInt8
     private let second: UInt8
-    /// The bit that tells the cases of a letter apart; 0 if the byte is none.
+    /// The bit that distinguishes the cases of a letter; 0 for a non-letter.
     private let firstCase: UInt8
     private let secondCase: UInt8
     private let hasSecond: Bool
@@ -16,13 +16,13 @@ struct CandidateFilter: Sendable, Equatable {
         secondCase = second.isLetter ? 0x20 : 0
     }
 
-    /// The first place from `start` on where the query could begin; the end of `bytes` if there is none.
+    /// The first position from `start` on where the query could begin; the end of `bytes` if there is none.
     ///
-    /// A byte above 127 is a candidate, and any may follow: it could be part of a character that folds to the one
-    /// looked for.
+    /// A byte above 127 is a candidate, and may be followed by any byte: it could be part of a character that folds to
+    /// the wanted one.
     func firstCandidate(in bytes: UnsafeBufferPointer<UInt8>, from start: Int) -> Int {
         guard let base = bytes.baseAddress, start < bytes.count else { return bytes.count }
-        // Where text has one, it often has many: no words are made for them.
+        // A text with one candidate often has many: this check needs no words.
         if isCandidate(at: start, in: bytes) { return start }
         let words = Words(self)
         var index = start + 1
@@ -40,7 +40,7 @@ struct CandidateFilter: Sendable, Equatable {
         return bytes.count
     }
 
-    /// The two bytes in each of the eight of a word.
+    /// The two bytes, each repeated in all eight bytes of a word.
     private struct Words {
         let first: UInt64
         let second: UInt64
@@ -58,13 +58,13 @@ struct CandidateFilter: Sendable, Equatable {
             offset = filter.hasSecond ? 1 : 0
         }
 
-        /// Not 0 if the query could begin at one of the eight bytes; now and then also if it could not.
+        /// Not 0 if the query could begin at one of the eight bytes; may rarely be a false positive.
         @inline(__always)
         func hits(at place: UnsafeRawPointer) -> UInt64 {
             let here = place.loadUnaligned(as: UInt64.self)
             let next = (place + offset).loadUnaligned(as: UInt64.self)
             let differs = ((here | firstCase) ^ first) | ((next | secondCase) ^ second)
-            // A byte that is 0 borrows from its high bit.
+            // A zero byte borrows from its high bit.
             return (((differs &- Self.ones) & ~differs) | here | next) & Self.highs
         }
     }

@@ -1,11 +1,11 @@
 /// Case folding of single characters for searches.
 ///
-/// What i;unicode-casemap (RFC 5051) holds for equal is equal here, composed and decomposed forms among it. A little
-/// more is: the full uppercase form comes first, so that "ß" is found by "SS".
+/// Strings equal under i;unicode-casemap (RFC 5051) are equal here, composed and decomposed forms included. A few more
+/// are: the full uppercase form comes first, so that "SS" finds "ß".
 enum CaseFolding {
     /// The characters of one and two bytes, computed once: all of Latin, Greek, Cyrillic, Hebrew and Arabic mail.
     ///
-    /// The bytes of each from the lowest byte up, their number in the highest.
+    /// Each entry holds the character's bytes from the lowest byte up, their number in the highest byte.
     private static let small: [UInt64] = (0..<0x800).map { value in
         let bytes = Unicode.Scalar(UInt32(value)).map(mapped) ?? []
         var packed = UInt64(bytes.count) << 56
@@ -24,7 +24,7 @@ enum CaseFolding {
     }
 
     /// Whether a character of three or four bytes is known to be its own folded form: dashes and quotation marks, most
-    /// symbols, ideographs, emoji. Kana and hangul are not, because they decompose; the others are looked up.
+    /// symbols, ideographs, emoji. Kana and hangul are not, because they decompose; all others are looked up.
     static func isCaseless(_ value: UInt32) -> Bool {
         switch value {
         case 0x2012..<0x2017, 0x2018..<0x2024, 0x2027..<0x202F, 0x20A9..<0x2100: true
@@ -37,7 +37,7 @@ enum CaseFolding {
     static func mapped(_ scalar: Unicode.Scalar) -> [UInt8] {
         var result: [UInt8] = []
         for upper in scalar.properties.uppercaseMapping.unicodeScalars { UnicodeCasemap.append(upper, to: &result) }
-        // ASCII is folded to lower case by the stream.
+        // The stream folds ASCII to lower case.
         return result.asciiLowered
     }
 }

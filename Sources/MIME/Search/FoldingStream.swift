@@ -1,11 +1,11 @@
-/// Folds UTF-8 byte by byte; bytes that are no UTF-8 pass as they are.
+/// Folds UTF-8 byte by byte; bytes that are not UTF-8 pass unchanged.
 struct FoldingStream: Sendable {
-    /// The bytes of a character that is not complete, the first one highest.
+    /// The bytes of an incomplete character, the first one highest.
     private var held: UInt32 = 0
     private var count = 0
     private var expected = 0
 
-    /// Whether it is between two characters.
+    /// Whether the stream is between two characters.
     var isIdle: Bool { expected == 0 }
 
     @inline(__always)
@@ -39,7 +39,7 @@ struct FoldingStream: Sendable {
         count = 1
     }
 
-    /// Emits the beginning of a character that was cut off.
+    /// Emits the bytes of a truncated character.
     mutating func finish(_ emit: (UInt8) -> Void) {
         while count > 0 {
             count -= 1
@@ -64,7 +64,7 @@ struct FoldingStream: Sendable {
         let value =
             expected == 3
             ? (held >> 16 & 0x0F) << 12 | low : (held >> 24 & 0x07) << 18 | (held >> 16 & 0x3F) << 12 | low
-        // An overlong form, a surrogate or something beyond Unicode passes as it is, like what has no case.
+        // Overlong forms, surrogates and values beyond Unicode pass unchanged, like characters without case.
         let isOverlong = value < (expected == 3 ? 0x800 : 0x1_0000)
         guard !isOverlong, !CaseFolding.isCaseless(value), let scalar = Unicode.Scalar(value) else {
             finish(emit)

@@ -1,5 +1,6 @@
 extension HeaderBlock {
-    /// Whether a field called `name` contains the query in its decoded text; an empty query asks for the field only.
+    /// Whether a field called `name` contains the query in its decoded text; an empty query only needs the field to
+    /// exist.
     public func contains(_ query: TextQuery, inFieldsNamed name: String, in bytes: Span<UInt8>) -> Bool {
         var matcher = TextMatcher(query)
         for field in all(named: name, in: bytes) {

@@ -1,7 +1,7 @@
 extension Message {
-    /// Hands the bytes of a range to a function, in order and in pieces of any size, until it answers false.
+    /// Passes the bytes of a range to a function, in order and in pieces of any size, until it returns false.
     ///
-    /// A source that has fewer bytes just ends earlier.
+    /// A source with fewer bytes just ends early.
     public typealias Reading<Failure: Error> = (Range<Int>, (Span<UInt8>) -> Bool) throws(Failure) -> Void
 
     /// Whether the header or the body contains the query (SEARCH TEXT of RFC 9051 section 6.4.4).
@@ -19,12 +19,12 @@ extension Message {
 
     /// Whether the body contains the query (SEARCH BODY of RFC 9051 section 6.4.4).
     ///
-    /// Text parts, those of embedded messages too, and reports (message/delivery-status and its kin) are decoded and
-    /// converted to UTF-8. No header field is searched, be it of a part. Memory is bounded by the largest header, which
-    /// is at most `ParseLimits.headerBytes`, and a small multiple of the pieces read: bodies are decoded and searched
-    /// piece by piece.
+    /// Text parts, also those of embedded messages, and reports (message/delivery-status and its kin) are decoded and
+    /// converted to UTF-8. No header field is searched, not even a part's. Memory is bounded by the largest header,
+    /// which is at most `ParseLimits.headerBytes`, and a small multiple of the pieces read: bodies are decoded and
+    /// searched piece by piece.
     ///
-    /// - Parameter read: reads what is asked for, each range once.
+    /// - Parameter read: reads the requested ranges, each once.
     public func bodyContains<Failure: Error>(
         _ query: TextQuery, limits: ParseLimits = .standard, reading read: Reading<Failure>
     ) throws(Failure) -> Bool {
@@ -33,14 +33,14 @@ extension Message {
         return try search.finds(inBodyOf: root, read)
     }
 
-    /// Whether the header or the body contains the query; all of the message is in `bytes`.
+    /// Whether the header or the body contains the query; the whole message is in `bytes`.
     public func contains(_ query: TextQuery, in bytes: Span<UInt8>, limits: ParseLimits = .standard) -> Bool {
         bytes.withUnsafeBufferPointer { buffer in
             contains(query, limits: limits) { range, take in _ = take(buffer.span.extracting(range)) }
         }
     }
 
-    /// Whether the body contains the query; all of the message is in `bytes`.
+    /// Whether the body contains the query; the whole message is in `bytes`.
     public func bodyContains(_ query: TextQuery, in bytes: Span<UInt8>, limits: ParseLimits = .standard) -> Bool {
         bytes.withUnsafeBufferPointer { buffer in
             bodyContains(query, limits: limits) { range, take in _ = take(buffer.span.extracting(range)) }
@@ -72,7 +72,7 @@ private struct MessageSearch {
     ) throws(Failure) -> Bool {
         switch part.structure {
         case .single:
-            // Other messages than rfc822 are reports, which are read as text too.
+            // Messages other than rfc822 are reports, which are read as text too.
             guard part.fields.type.isType("text") || part.fields.type.isType("message") else { return false }
             return try finds(inTextOf: part, read)
         case .multipart(let parts):

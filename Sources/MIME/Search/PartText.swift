@@ -10,7 +10,7 @@ struct PartText: ~Copyable {
         charset = CharsetDecoder(Charset(named: fields.type.parameters.text(named: "charset") ?? []))
     }
 
-    /// Hands on what the next piece becomes; as it is, if there is nothing to decode.
+    /// Passes on the text of the next piece, unchanged if there is nothing to decode.
     mutating func decode(_ piece: Span<UInt8>, _ take: (Span<UInt8>) -> Void) {
         if transfer.isIdentity {
             convert(piece, take)
@@ -34,7 +34,7 @@ struct PartText: ~Copyable {
         }
     }
 
-    /// Hands on what was held back; call it once, at the end.
+    /// Passes on the bytes held back; call it once, at the end.
     mutating func finish(_ take: (Span<UInt8>) -> Void) {
         var decoded: [UInt8] = []
         transfer.finish(into: &decoded)

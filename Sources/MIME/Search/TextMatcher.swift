@@ -1,9 +1,9 @@
-/// Looks for a query in UTF-8 text that comes piece by piece, cut anywhere; memory does not grow with the text.
+/// Searches UTF-8 text for a query, piece by piece, split anywhere; memory does not grow with the text.
 public struct TextMatcher: Sendable {
     private let query: TextQuery
     private var folder = FoldingStream()
     private var matched = 0
-    /// Whether the query has been found; it stays so until `reset`.
+    /// Whether the query has been found; stays true until `reset`.
     public private(set) var isFound: Bool
 
     public init(_ query: TextQuery) {
@@ -17,7 +17,7 @@ public struct TextMatcher: Sendable {
     /// Reads the next piece; does nothing once the query is found.
     public mutating func take(_ piece: Span<UInt8>) {
         guard !isFound else { return }
-        // Most texts have no place where the query could begin.
+        // Most texts have no position where the query could begin.
         if matched == 0, folder.isIdle {
             let first = piece.withUnsafeBufferPointer { query.filter.firstCandidate(in: $0, from: 0) }
             if first == piece.count { return }
@@ -45,7 +45,7 @@ public struct TextMatcher: Sendable {
         self.matched = matched
     }
 
-    /// Ends the text and tells whether the query was found in it.
+    /// Ends the text and returns whether the query was found in it.
     public mutating func finish() -> Bool {
         guard !isFound else { return true }
         isFound = query.pattern.withUnsafeBufferPointer { pattern in
@@ -56,7 +56,7 @@ public struct TextMatcher: Sendable {
         return isFound
     }
 
-    /// Begins a new text: nothing matches across it.
+    /// Begins a new text: no match spans the two.
     public mutating func reset() {
         folder = FoldingStream()
         matched = 0

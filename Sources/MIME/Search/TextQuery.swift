@@ -2,11 +2,11 @@
 public struct TextQuery: Sendable, Equatable {
     /// The folded text.
     let pattern: [UInt8]
-    /// For each prefix of the pattern, the length of its longest border: where to go on after a mismatch.
+    /// For each prefix of the pattern, the length of its longest border: the state to continue from after a mismatch.
     let borders: [Int]
     let filter: CandidateFilter
 
-    /// Prepares UTF-8 text; bytes that are no UTF-8 are matched as they are.
+    /// Prepares UTF-8 text; bytes that are not UTF-8 are matched unchanged.
     public init(_ text: [UInt8]) {
         var folder = FoldingStream()
         var folded: [UInt8] = []
@@ -27,10 +27,10 @@ public struct TextQuery: Sendable, Equatable {
     /// Prepares a string.
     public init(_ text: String) { self.init(Array(text.utf8)) }
 
-    /// Whether nothing is searched for, which is found everywhere.
+    /// Whether the query is empty, which is found everywhere.
     public var isEmpty: Bool { pattern.isEmpty }
 
-    /// Whether `text`, in UTF-8, contains this whatever the case.
+    /// Whether `text`, in UTF-8, contains the query, ignoring case.
     public func isFound(in text: [UInt8]) -> Bool {
         var matcher = TextMatcher(self)
         matcher.take(text)

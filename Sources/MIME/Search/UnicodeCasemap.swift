@@ -1,8 +1,8 @@
 import CUnistring
 
-/// The collation i;unicode-casemap (RFC 5051), which SORT and THREAD compare strings by (RFC 5255 section 4.2).
+/// The collation i;unicode-casemap (RFC 5051), with which SORT and THREAD compare strings (RFC 5255 section 4.2).
 public enum UnicodeCasemap {
-    /// Octets that compare as UTF-8 text collates: each character in titlecase, then decomposed.
+    /// A key whose octets compare as the UTF-8 text collates: each character in titlecase, then decomposed.
     public static func key(_ text: [UInt8]) -> [UInt8] {
         var key: [UInt8] = []
         key.reserveCapacity(text.count)

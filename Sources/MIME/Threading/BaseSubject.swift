@@ -1,8 +1,8 @@
-/// A subject without the marks of replies and forwards. RFC 5256 section 2.1.
+/// A subject without its reply and forward marks. RFC 5256 section 2.1.
 public struct BaseSubject: Sendable, Hashable {
-    /// UTF-8 on one line, in the case it was written in.
+    /// UTF-8 on one line, in its original case.
     public let text: [UInt8]
-    /// A mark of a reply or a forward was taken off.
+    /// Whether a reply or forward mark was removed.
     public let isReplyOrForward: Bool
 
     /// - Parameter value: the Subject field's value, unfolded, with its encoded words. Time is linear in it.
@@ -27,7 +27,7 @@ public struct BaseSubject: Sendable, Hashable {
         return result
     }
 
-    /// Steps 2 to 6, which take pieces off both ends.
+    /// Steps 2 to 6, which remove pieces from both ends.
     private struct Extraction {
         let text: [UInt8]
         var start = 0
@@ -67,7 +67,7 @@ public struct BaseSubject: Sendable, Hashable {
                     start += 1
                     continue
                 }
-                // A leader's blobs are looked at once: where no mark follows them, none follows fewer of them either.
+                // A leader's blobs are examined together: if no mark follows all of them, none follows fewer.
                 var afterBlobs = start
                 var lastBlob = start
                 while let next = afterBlob(at: afterBlobs) {
@@ -80,7 +80,7 @@ public struct BaseSubject: Sendable, Hashable {
                 } else if afterBlobs == start {
                     return
                 } else {
-                    // A subject of blobs alone keeps the last of them.
+                    // A subject made of blobs only keeps the last of them.
                     start = afterBlobs < end ? afterBlobs : lastBlob
                     return
                 }
@@ -96,7 +96,7 @@ public struct BaseSubject: Sendable, Hashable {
             return true
         }
 
-        /// The end of the `subj-blob` at `index`, its blanks included.
+        /// The end of the `subj-blob` at `index`, with its blanks.
         private func afterBlob(at index: Int) -> Int? {
             guard index < end, text[index] == ASCII.openBracket else { return nil }
             var index = index + 1
@@ -128,7 +128,7 @@ public struct BaseSubject: Sendable, Hashable {
             return index
         }
 
-        /// Whether `word`, in lower case, stands at `index` in any case.
+        /// Whether `word`, in lower case, is at `index`, ignoring case.
         private func holds(_ word: StaticString, at index: Int) -> Bool {
             let count = word.utf8CodeUnitCount
             guard index >= start, index <= end - count else { return false }

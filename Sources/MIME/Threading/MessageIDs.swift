@@ -1,7 +1,7 @@
-/// The message ids of a Message-ID, References or In-Reply-To value, in their order.
+/// The message ids of a Message-ID, References or In-Reply-To value, in order.
 ///
-/// Each is normalised as RFC 5256 section 3 asks for: without its angle brackets, quoting undone, blanks and comments
-/// left out; case is kept. What has nothing on one side of its "@" is no message id. Time is linear in the value.
+/// Each is normalised as RFC 5256 section 3 requires: without its angle brackets, unquoted, blanks and comments
+/// removed; case is kept. Text with nothing on one side of its "@" is not a message id. Time is linear in the value.
 public struct MessageIDs: Sequence, IteratorProtocol, Sendable {
     private let value: [UInt8]
     private var index = 0
@@ -18,12 +18,13 @@ public struct MessageIDs: Sequence, IteratorProtocol, Sendable {
         return nil
     }
 
-    /// Reads behind a "<"; stops in front of another one.
+    /// Reads on after a "<"; stops before another one.
     private mutating func read() -> [UInt8]? {
         var id: [UInt8] = []
-        /// Where the last "@" outside of quotes is.
+        /// The position of the last "@" outside quotes.
         var at: Int?
-        // A quote or comment without an end is a byte like any other; looked for once, so that time stays linear.
+        // An unterminated quote or comment is an ordinary byte; the search for its end fails once, so that time stays
+        // linear.
         var hasQuotes = true
         var hasComments = true
         while index < value.count {

@@ -1,23 +1,23 @@
-/// One of the changes that leave no octets of a message in the transfer encoding `binary` (RFC 2045 section 6.2), for
-/// those who take such a message and hand it out in other ways too. What holds other parts stays as it is: it must not
-/// be base64 itself, and `binary` says no more of it than that there may be anything in it (section 6.4).
+/// One of the changes that remove the transfer encoding `binary` (RFC 2045 section 6.2) from a message, for servers
+/// that accept such a message and must also serve it without BINARY. Parts that contain other parts are not changed:
+/// they must not be base64 themselves, and on them `binary` only says that anything may be inside (section 6.4).
 public struct BinaryChange: Sendable, Equatable {
     public enum Kind: Sendable, Equatable {
-        /// The bytes become base64.
+        /// The bytes are encoded in base64.
         case base64
-        /// Other bytes stand in their place.
+        /// The bytes are replaced by others.
         case replaced([UInt8])
     }
 
-    /// Bytes of the message.
+    /// Offsets into the message.
     public let range: Range<Int>
     public let kind: Kind
 }
 
 extension Message {
-    /// The changes, in the order of the message.
+    /// The changes, in message order.
     ///
-    /// - Parameter reading: gives the bytes of a range, which is no larger than a header.
+    /// - Parameter reading: returns the bytes of a range, which is no larger than a header.
     public func binaryChanges<Failure: Error>(
         reading: (Range<Int>) throws(Failure) -> [UInt8]
     ) throws(Failure) -> [BinaryChange] {
@@ -34,7 +34,7 @@ extension Message {
             guard part.fields.encoding.equalsIgnoringCase("binary") else { return }
             let bytes = try reading(part.header)
             let block = HeaderBlock(scanning: bytes.span)
-            // Beyond the parser's limits the rest is no leaf's body: it stays as it came.
+            // Beyond the parser's limits the rest is not a leaf's body: it stays unchanged.
             guard part.body.isEmpty || isWhole(bytes), !isComposite(block, bytes) else { return }
             for field in block.all(named: "content-transfer-encoding", in: bytes.span) {
                 let start = part.header.lowerBound + field.value.lowerBound
@@ -49,7 +49,7 @@ extension Message {
         }
     }
 
-    /// Whether a header ends as one does in front of a body, and not where the parser took no more of it.
+    /// Whether a header ends in a blank line, and not because the parser reached a limit.
     private static func isWhole(_ header: [UInt8]) -> Bool {
         let end = header.suffix(3).filter { $0 != UInt8(ascii: "\r") }
         return header.isEmpty || end.count(where: { $0 == UInt8(ascii: "\n") }) == 2
@@ -57,7 +57,7 @@ extension Message {
             || header.elementsEqual("\n".utf8)
     }
 
-    /// A multipart or a message by its own field, whatever it is treated as.
+    /// Whether the part is a multipart or a message by its own field, however it is treated.
     private static func isComposite(_ block: HeaderBlock, _ header: [UInt8]) -> Bool {
         block.all(named: "content-type", in: header.span).contains { field in
             let value = String(decoding: header[field.value], as: UTF8.self).lowercased()

@@ -1,8 +1,8 @@
-/// Parses a message that comes piece by piece, cut anywhere; the tree is the same whatever the pieces are.
+/// Parses a message piece by piece, split anywhere; the tree does not depend on the split.
 ///
-/// Time is linear in the bytes. Memory is bounded by `ParseLimits`: the one header that is open (`headerBytes`), what
-/// was taken from all headers (`allHeaderBytes`, `parts`, `entries`), and of an unfinished line of a body about the
-/// 1000 bytes that a boundary line can have. Bodies are never kept.
+/// Time is linear in the bytes. Memory is bounded by `ParseLimits`: the one open header (`headerBytes`), the data taken
+/// from all headers (`allHeaderBytes`, `parts`, `entries`), and about 1000 bytes of an unfinished body line, the most
+/// that a boundary line can have. Bodies are never kept.
 public struct MessageScanner: Sendable {
     private let limits: ParseLimits
     private var tree: TreeBuilder
@@ -14,23 +14,23 @@ public struct MessageScanner: Sendable {
 
     /// The bytes of the open header from its beginning, with the current line.
     private var header: [UInt8] = []
-    /// Where the current line begins in `header`.
+    /// The offset of the current line in `header`.
     private var headerLine = 0
-    /// The current line if it is cut off and not in `header`.
+    /// The current line if it is split and not in `header`.
     private var unfinished = UnfinishedLine()
 
-    /// The header of the message itself as it stands, with the blank line that ends it; nil until it is complete.
+    /// The message's own header as received, with the blank line that ends it; nil until it is complete.
     ///
-    /// At most `ParseLimits.headerBytes`; enough for `HeaderBlock`, and equal to the bytes of `root.header`.
+    /// At most `ParseLimits.headerBytes`; sufficient for `HeaderBlock`, and equal to the bytes of `root.header`.
     public private(set) var topHeader: [UInt8]?
 
-    /// The size of most headers.
+    /// The size of a typical header.
     private static let typicalHeaderBytes = 2048
 
-    /// Bytes of the open header and of the unfinished line that are in memory.
+    /// Bytes of the open header and of the unfinished line held in memory.
     var heldBytes: Int { header.count + unfinished.heldBytes }
 
-    /// - Parameter offset: where the first byte is; all offsets in the tree count from there.
+    /// - Parameter offset: the position of the first byte; all offsets in the tree count from there.
     public init(at offset: Int = 0, limits: ParseLimits = .standard) {
         self.limits = limits
         position = offset
@@ -56,7 +56,7 @@ public struct MessageScanner: Sendable {
         endsInCR = bytes[bytes.count - 1] == ASCII.cr
     }
 
-    /// Ends the message and gives its tree; to be called once, at the end.
+    /// Ends the message and returns its tree; to be called once, at the end.
     public mutating func finish() -> Message {
         if !unfinished.isEmpty {
             takeCutLine(isEnded: false, breakLength: 0, next: position)
@@ -89,7 +89,7 @@ public struct MessageScanner: Sendable {
         return feedCutLine(bytes, start, feed)
     }
 
-    /// Takes the line that has been put at the end of `header`.
+    /// Takes the line just appended to `header`.
     private mutating func takeHeaderLine(_ line: Line) {
         let start = tree.lineStart
         let next = start + line.next - line.start
@@ -112,7 +112,7 @@ public struct MessageScanner: Sendable {
         return tree.header.take(line, in: bytes.span)
     }
 
-    /// Ends the open header with the first `length` bytes of `header`; the others are the first of what follows.
+    /// Ends the open header with the first `length` bytes of `header`; the rest belongs to what follows.
     private mutating func endHeader(at end: Int, length: Int, lines: Int, isBeyondLimit: Bool = false) {
         endHeader(of: header, at: end, lines: lines, isBeyondLimit: isBeyondLimit)
         if topHeader == nil {
@@ -132,7 +132,7 @@ public struct MessageScanner: Sendable {
 
     // MARK: - Bodies
 
-    /// Takes lines until a header begins or the piece ends, and returns where that is.
+    /// Takes lines until a header begins or the piece ends, and returns that position.
     private mutating func feedBody(_ bytes: Span<UInt8>, from start: Int) -> Int {
         var start = start
         if !unfinished.isEmpty {
@@ -155,7 +155,7 @@ public struct MessageScanner: Sendable {
         return bytes.count
     }
 
-    /// Takes more of the line that is cut off; `feed` is where it ends, if in this piece.
+    /// Takes more of the split line; `feed` is the position of its end, if it is in this piece.
     private mutating func feedCutLine(_ bytes: Span<UInt8>, _ start: Int, _ feed: Int?) -> Int {
         unfinished.take(bytes, start..<(feed ?? bytes.count), longest: tree.longestBoundary)
         guard let feed else { return bytes.count }
@@ -186,9 +186,9 @@ public struct MessageScanner: Sendable {
 }
 
 extension Message {
-    /// Parses a message; whatever the bytes are, the result covers them all.
+    /// Parses a message; the result covers all of the bytes, whatever they are.
     ///
-    /// - Parameter range: offsets into `bytes`, clamped to them; nil is all of `bytes`.
+    /// - Parameter range: offsets into `bytes`, clamped to them; nil means all of `bytes`.
     /// - SeeAlso: `MessageScanner`, for a message that is not in memory.
     public init(parsing bytes: Span<UInt8>, in range: Range<Int>? = nil, limits: ParseLimits = .standard) {
         let range = (range ?? 0..<bytes.count).clamped(to: 0..<bytes.count)

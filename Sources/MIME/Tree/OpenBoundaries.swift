@@ -1,4 +1,4 @@
-/// The boundaries of the multiparts that are open, the innermost last.
+/// The boundaries of the open multiparts, innermost last.
 struct OpenBoundaries {
     private struct Entry {
         let text: [UInt8]
@@ -10,14 +10,14 @@ struct OpenBoundaries {
     /// The length of the longest boundary so far; longer lines are content.
     private(set) var longest = 0
 
-    /// A boundary line is a line, which has 998 octets at most (RFC 5322 section 2.1.1). RFC 2046 allows 70 of them.
+    /// A boundary line is a line of at most 998 octets (RFC 5322 section 2.1.1). RFC 2046 allows a boundary 70.
     static let longestUsable = 996
 
     var isEmpty: Bool { entries.isEmpty }
 
-    /// Opens the boundary of a multipart inside of all that are open; one that is blank or too long is never found.
+    /// Opens the boundary of a multipart inside all open ones; a blank or overlong boundary is never matched.
     ///
-    /// Blanks at the end do not count, since a boundary line may gain some in transit (RFC 2046 section 5.1.1).
+    /// Trailing blanks do not count, since a boundary line may gain some in transit (RFC 2046 section 5.1.1).
     mutating func open(_ boundary: [UInt8], of owner: Int) {
         guard let last = boundary.lastIndex(where: { !$0.isBlank }), last < Self.longestUsable else { return }
         let text = last + 1 == boundary.count ? boundary : Array(boundary[...last])
@@ -25,12 +25,12 @@ struct OpenBoundaries {
         longest = max(longest, text.count)
     }
 
-    /// Forgets the boundaries of this multipart and of those inside of it.
+    /// Forgets the boundaries of this multipart and of those inside it.
     mutating func close(from owner: Int) {
         while let last = entries.last, last.owner >= owner { entries.removeLast() }
     }
 
-    /// The innermost open multipart for which "--" and then `text` is a boundary line.
+    /// The innermost open multipart for which "--" followed by `text` is a boundary line.
     func match(_ text: Span<UInt8>) -> (owner: Int, isClosing: Bool)? {
         var length = text.count
         while length > 0, text[length - 1].isBlank { length -= 1 }

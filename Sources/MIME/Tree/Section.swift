@@ -1,19 +1,19 @@
-/// The text behind the part numbers of an IMAP section (RFC 3501 section 6.4.5).
+/// The text after the part numbers of an IMAP section (RFC 3501 section 6.4.5).
 public enum SectionText: Sendable, Equatable {
-    /// Nothing: the body of the part, or the whole message when there are no numbers.
+    /// No text: the body of the part, or the whole message if there are no numbers.
     case body
     /// The header of the part.
     case mime
-    /// The header of the message, or of the one that the part embeds.
+    /// The header of the message, or of the message embedded in the part.
     case header
-    /// The body of the message, or of the one that the part embeds.
+    /// The body of the message, or of the message embedded in the part.
     case text
 }
 
 extension Message {
     /// The part with these numbers, which count from 1; nil if there is none.
     ///
-    /// A message that is no multipart has its body as part 1.
+    /// The body of a message that is not a multipart is its part 1.
     public func part(at path: [Int]) -> Part? {
         guard !path.isEmpty else { return nil }
         var container: Part? = root
@@ -25,7 +25,7 @@ extension Message {
                 guard number >= 1, number <= children.count else { return nil }
                 next = children[number - 1]
             } else if number == 1 {
-                // No multipart, hence the root of a message: other single parts never become the container.
+                // Not a multipart, hence the root of a message: other single parts never become the container.
                 next = current
             } else {
                 return nil
@@ -43,7 +43,7 @@ extension Message {
         return found
     }
 
-    /// The bytes that a section names; nil if the message has no such section.
+    /// The bytes named by a section; nil if the message has no such section.
     public func range(of text: SectionText, at path: [Int] = []) -> Range<Int>? {
         guard !path.isEmpty else {
             switch text {

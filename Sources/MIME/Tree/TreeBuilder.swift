@@ -1,4 +1,4 @@
-/// Builds the tree of parts out of headers and boundary lines, with a stack of the parts that are open.
+/// Builds the tree of parts from headers and boundary lines, with a stack of open parts.
 struct TreeBuilder {
     private let limits: ParseLimits
     private var frames: [TreeFrame]
@@ -11,7 +11,7 @@ struct TreeBuilder {
     private(set) var isInHeader = true
     var header: HeaderScanner
 
-    /// Where the current line begins, the length of the line end before it, and the line feeds before it.
+    /// The start of the current line, the length of the line end before it, and the line feeds before it.
     private(set) var lineStart: Int
     private var breakBefore = 0
     var lines = 0
@@ -25,13 +25,13 @@ struct TreeBuilder {
         header = HeaderScanner(limit: limits.headerBytes)
     }
 
-    /// How long the open header may become.
+    /// Bytes that the open header may have.
     var headerLimit: Int { header.limit }
-    /// Whether boundary lines can still come; if not, all of the rest is body.
+    /// Whether boundary lines can still come; if not, the rest is body.
     var seesBoundaries: Bool { !boundaries.isEmpty }
     var longestBoundary: Int { boundaries.longest }
 
-    /// The multipart for which "--" and then `text` is a boundary line.
+    /// The multipart for which "--" followed by `text` is a boundary line.
     func match(_ text: Span<UInt8>) -> (owner: Int, isClosing: Bool)? { boundaries.match(text) }
 
     /// Counts a line feed; the next line begins at `next`.
@@ -50,10 +50,10 @@ struct TreeBuilder {
         isInHeader = true
     }
 
-    /// Ends the header of the innermost part and decides what its body is.
+    /// Ends the header of the innermost part and decides how its body is parsed.
     ///
     /// - Parameters:
-    ///   - bytes: what the fields of `header` are offsets into.
+    ///   - bytes: the bytes that the fields of `header` are offsets into.
     ///   - lines: the line feeds before the body.
     mutating func endHeader(_ bytes: Span<UInt8>, at end: Int, lines: Int, isBeyondLimit: Bool) {
         let top = frames.count - 1
@@ -88,7 +88,7 @@ struct TreeBuilder {
     /// Takes the current line as a boundary line of `owner`; no header is open.
     mutating func takeBoundary(_ line: (owner: Int, isClosing: Bool), next: Int) {
         if !line.isClosing, partCount >= limits.parts {
-            // No more parts: from here on boundary lines are content.
+            // No more parts: from here on, boundary lines are content.
             boundaries.close(from: 0)
             return
         }
@@ -103,7 +103,7 @@ struct TreeBuilder {
 
     // MARK: - Closing
 
-    /// Closes the parts inside of frame `index` at `end`; `lines` are the line feeds in the message before it.
+    /// Closes the parts inside frame `index` at `end`; `lines` counts the line feeds in the message before it.
     private mutating func closeParts(above index: Int, end: Int, lines: Int) {
         var end = end
         var lines = lines
@@ -111,7 +111,8 @@ struct TreeBuilder {
         while frames.count - 1 > index {
             let frame = frames.removeLast()
             guard let fields = frame.fields else { continue }
-            // A part that begins at the boundary line has nothing to give up; then those around it have it whole.
+            // A part that begins at the boundary line has no line end to give up; the parts around it then include it
+            // whole.
             if frame.headerEnd > end {
                 end = frame.headerEnd
                 lines = frame.linesBeforeBody
@@ -125,11 +126,11 @@ struct TreeBuilder {
         }
     }
 
-    /// The message, which ends at `end`; no header is open.
+    /// Returns the message, which ends at `end`; no header is open.
     mutating func finish(at end: Int) -> Message {
         closeParts(above: 0, end: end, lines: lines)
         let root = frames[0]
-        // The header is ended, so both are there; the empty ones only satisfy the types.
+        // The header has ended, so both exist; the empty ones only satisfy the types.
         let none = [UInt8]()
         let fields =
             root.fields ?? ContentFields([], in: none.span, isInDigest: false, limits: limits, entries: &entries)

@@ -1,4 +1,4 @@
-/// A part that is still open while the tree is built.
+/// An open part while the tree is being built.
 struct TreeFrame {
     let start: Int
     let isMessageRoot: Bool
@@ -20,7 +20,7 @@ struct TreeFrame {
         headerEnd = start
     }
 
-    /// The finished part; `end` is not before the body, and `lines` are the line feeds in the message before `end`.
+    /// The finished part; `end` is not before the body, and `lines` counts the line feeds in the message before `end`.
     func part(end: Int, lines: Int, fields: ContentFields) -> Part {
         var fields = fields
         let structure: Part.Structure

@@ -1,13 +1,13 @@
-/// A line whose end is in a piece to come: of it is kept what tells whether it is a boundary line, and no more.
+/// A line that ends in a later piece. Only as much is kept as shows whether it is a boundary line.
 struct UnfinishedLine {
     private var text: [UInt8] = []
-    /// Whether a CR is the last byte behind `text`: part of the line end, if a line feed follows.
+    /// Whether the last byte after `text` is a CR: part of the line end, if a line feed follows.
     private var endsInCR = false
     /// Whether it cannot be a boundary line.
     private var isContent = false
     private(set) var isEmpty = true
 
-    /// What it keeps in memory.
+    /// Bytes kept in memory.
     var heldBytes: Int { text.count }
 
     /// Takes more of the line; `longest` is the length of the longest boundary.
@@ -15,7 +15,7 @@ struct UnfinishedLine {
         guard !range.isEmpty else { return }
         isEmpty = false
         guard !isContent else { return }
-        // The dashes before and behind the boundary; what comes then can only be blanks.
+        // The dashes before and after the boundary; only blanks can follow.
         let kept = min(range.count, max(longest + 4 - text.count, 0))
         text += bytes.array(range.lowerBound..<range.lowerBound + kept)
         isContent =
@@ -28,9 +28,9 @@ struct UnfinishedLine {
         if isContent { text.removeAll(keepingCapacity: true) }
     }
 
-    /// What follows the two dashes of a line that may be a boundary line, and leaves this empty for the next line.
+    /// Returns the text after the two dashes of a possible boundary line, and resets this for the next line.
     ///
-    /// - Parameter isEnded: a line feed follows, so that a CR at the end is no text.
+    /// - Parameter isEnded: whether a line feed follows, so that a trailing CR is not text.
     mutating func end(isEnded: Bool) -> [UInt8]? {
         defer {
             text.removeAll(keepingCapacity: true)

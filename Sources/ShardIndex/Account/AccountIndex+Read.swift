@@ -2,11 +2,11 @@ import Glibc
 import Primitives
 
 extension AccountIndex {
-    /// Calls `body` with each kept summary of messages with UIDs in `range`, in UID order, in one read transaction.
+    /// Calls `body` with each cached summary of messages with UIDs in `range`, in UID order, in one read transaction.
     ///
-    /// The bytes are the database's own and end with the call. While `body` runs the cache keeps every page that it
-    /// could still read: it should not take long, and must not wait for this cache.
-    /// - Parameter body: answers whether to go on.
+    /// The bytes belong to the database and are valid until `body` returns. While `body` runs, the database cannot
+    /// reuse any page that this transaction can still read: `body` should be quick, and must not wait for this cache.
+    /// - Parameter body: returns whether to continue.
     public func forEach(
         _ mailbox: MailboxKey, in range: ClosedRange<UInt32>, _ body: (UInt32, UnsafeRawBufferPointer) -> Bool
     ) {
@@ -22,7 +22,7 @@ extension AccountIndex {
                 case .failed(let outcome): return outcome
                 case .at(let found, let stored):
                     guard let uid = Self.uid(found, prefix), uid <= range.upperBound else { return .good }
-                    // Entries that go round in a circle would never end.
+                    // Without this check, entries linked in a circle would loop for ever.
                     guard uid >= next else { return .wrong("the entries are not in order") }
                     next = UInt64(uid) + 1
                     guard let payload = CachedValue.payload(stored, key: found) else {
@@ -37,9 +37,9 @@ extension AccountIndex {
         count(hits: hits, misses: 0)
     }
 
-    /// Calls `body` with the summary of each of `uids`, which are in ascending order, nil where none is kept.
+    /// Calls `body` with the summary of each of `uids`, which are in ascending order, or nil where none is cached.
     ///
-    /// As `forEach` in all else. A cache that is not to be had answers nil for all.
+    /// Otherwise behaves as `forEach(_:in:_:)`. An unavailable cache yields nil for every UID.
     public func forEach(
         _ mailbox: MailboxKey, uids: [UInt32], _ body: (UInt32, UnsafeRawBufferPointer?) -> Bool
     ) {
@@ -47,7 +47,8 @@ extension AccountIndex {
         count(hits: hits, misses: asked - hits)
     }
 
-    /// As `forEach`, with what was given to `putExtracts` and is written.
+    /// Calls `body` with the extract of each of `uids`, as `forEach(_:uids:_:)` does; only extracts already written are
+    /// found.
     public func forEachExtract(
         _ mailbox: MailboxKey, uids: some RandomAccessCollection<UInt32>,
         _ body: (UInt32, UnsafeRawBufferPointer?) -> Bool
@@ -56,18 +57,18 @@ extension AccountIndex {
         count(hits: hits, misses: 0)
     }
 
-    /// - Parameter waiting: values that are not written yet, by their keys.
-    /// - Returns: How many were answered for, and how many of these had a value.
+    /// - Parameter waiting: values not yet written, by key.
+    /// - Returns: The number of UIDs that `body` was called for, and how many of them had a value.
     private func scan(
         _ kind: IndexKey.Kind, _ mailbox: MailboxKey, _ uids: [UInt32], waiting: [[UInt8]: [UInt8]],
         _ body: (UInt32, UnsafeRawBufferPointer?) -> Bool
     ) -> (asked: Int, hits: Int) {
-        /// The place of the next that is to be answered, and how many of those before it were found.
+        /// The index of the next UID to report, and how many of those before it were found.
         var next = 0
         var hits = 0
         var stopped = false
         let prefix = IndexKey.prefix(kind, mailbox.id, uidValidity: mailbox.uidValidity)
-        /// Answers for a message that is not in the database.
+        /// Reports a message that is not in the database.
         func answer(_ uid: UInt32) {
             next += 1
             if !waiting.isEmpty, var key = prefix {
@@ -99,7 +100,7 @@ extension AccountIndex {
                     if wanted < here {
                         answer(wanted)
                     } else if wanted > here {
-                        // The cursor lags behind: a search. One that does not go forward would never end.
+                        // The cursor is behind: seek. A seek that makes no progress would loop for ever.
                         guard wanted > sought else { return .wrong("the entries are not in order") }
                         step = nil
                         continue
@@ -122,7 +123,7 @@ extension AccountIndex {
         return (next, hits)
     }
 
-    /// The summary of one message; nil when none is kept.
+    /// Returns the summary of one message, or nil if none is cached.
     public func summary(_ mailbox: MailboxKey, uid: UInt32) -> [UInt8]? {
         var result: [UInt8]?
         forEach(mailbox, uids: [uid]) { _, payload in
@@ -134,13 +135,13 @@ extension AccountIndex {
 
     // MARK: parts
 
-    /// Runs `body` with a cursor, and a key of `prefix` and room for a number.
+    /// Runs `body` with a cursor, and a key made of `prefix` and room for a number.
     private func read(_ prefix: [UInt8], _ body: (ReadCursor, inout [UInt8]) -> LMDBEnvironment.Outcome) {
         var key = prefix + [0, 0, 0, 0]
         _ = use(create: false) { environment in ((), environment.read { cursor in body(cursor, &key) }) }
     }
 
-    /// Calls `body` with every value whose key is `prefix` and a number, as of one moment.
+    /// Calls `body` with every value whose key is `prefix` and a number, in one read transaction.
     func readAll(_ prefix: [UInt8], _ body: (UInt32, UnsafeRawBufferPointer) -> Void) {
         read(prefix) { cursor, key in
             var step = key.withUnsafeBytes { cursor.seek($0) }
@@ -162,7 +163,7 @@ extension AccountIndex {
         }
     }
 
-    /// The number behind `prefix`; nil for a key of others.
+    /// The number after `prefix`, or nil for any other key.
     @inline(__always)
     static func uid(_ key: UnsafeRawBufferPointer, _ prefix: [UInt8]) -> UInt32? {
         guard key.count == prefix.count + 4, let start = key.baseAddress, memcmp(start, prefix, prefix.count) == 0

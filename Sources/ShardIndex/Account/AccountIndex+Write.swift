@@ -1,4 +1,4 @@
-// Changes are queued, and written by the one writer thread.
+// Changes are queued, and written by the single writer thread.
 import Primitives
 
 extension AccountIndex {
@@ -6,7 +6,7 @@ extension AccountIndex {
     private static let transactionEntries = 2_000
     private static let transactionBytes = 8 << 20
 
-    /// Keeps a message's summary: found from here on, or never. Queued, and written some time later.
+    /// Caches a message's summary. It is queued, found at once and written later; it may be dropped.
     public func put(_ mailbox: MailboxKey, uid: UInt32, _ summary: [UInt8]) {
         guard summary.count <= core.options.maximumValueBytes,
             var key = IndexKey.prefix(.summary, mailbox.id, uidValidity: mailbox.uidValidity)
@@ -16,12 +16,13 @@ extension AccountIndex {
         if !queue([.put(key: key, value: summary)]) { forget([.put(key: key, value: summary)]) }
     }
 
-    /// Keeps extracts of messages' summaries, which can be made again from these: found some time later, or never.
+    /// Caches extracts of messages' summaries, from which they can be made again. They are found once written, or
+    /// never.
     public func putExtracts(_ mailbox: MailboxKey, _ extracts: [(uid: UInt32, bytes: [UInt8])]) {
         guard let prefix = IndexKey.prefix(.extract, mailbox.id, uidValidity: mailbox.uidValidity) else {
             return dropped(extracts.count)
         }
-        // They save time alone: what is left of the room is for what saves the reading of files.
+        // Extracts only save time: the last quarter of the space is reserved for summaries, which save reading files.
         let used = use(create: false) { ($0.bytes, .good) }?.0 ?? 0
         if used > UInt64(core.mapBytes / 4 * 3) { return dropped(extracts.count) }
         let fitting = extracts.filter { $0.bytes.count <= core.options.maximumValueBytes }
@@ -34,7 +35,7 @@ extension AccountIndex {
             })
     }
 
-    /// Forgets messages. A summary that stays costs room only: its UID is never another message's.
+    /// Removes messages. A leftover summary only costs space: its UID is never given to another message.
     public func remove(_ mailbox: MailboxKey, uids: some Sequence<UInt32>) {
         let prefixes = [IndexKey.Kind.summary, .extract].compactMap {
             IndexKey.prefix($0, mailbox.id, uidValidity: mailbox.uidValidity)
@@ -52,7 +53,7 @@ extension AccountIndex {
         queue(mutations)
     }
 
-    /// Forgets all of a mailbox, under every UIDVALIDITY that it had.
+    /// Removes everything of a mailbox, under every UIDVALIDITY.
     public func removeMailbox(id: String) {
         var mutations: [Mutation] = []
         for kind in [IndexKey.Kind.summary, .extract, .view] {
@@ -63,7 +64,7 @@ extension AccountIndex {
         queue(mutations)
     }
 
-    /// False when there was no room for them.
+    /// Returns false if there was no room for the changes.
     @discardableResult
     func queue(_ mutations: [Mutation]) -> Bool {
         if mutations.isEmpty || core.writer.add(self, mutations) { return true }
@@ -71,7 +72,8 @@ extension AccountIndex {
         return false
     }
 
-    /// Summaries that were written, or never will be, wait no more; a later one of the same message does.
+    /// Takes summaries that were written, or were dropped, off the waiting table; a later one for the same message
+    /// stays.
     private func forget(_ batch: [Mutation]) {
         waiting.withLock { table in
             for case .put(let key, let value) in batch where table[key] == value { table[key] = nil }
@@ -82,7 +84,7 @@ extension AccountIndex {
 
     // MARK: on the writer thread
 
-    /// Writes changes; each of `groups` in one transaction, several in one where they are small.
+    /// Writes changes: each group in one transaction, small groups together in one.
     func write(_ groups: [[Mutation]]) {
         var batch: [Mutation] = []
         var bytes = 0
@@ -123,7 +125,7 @@ extension AccountIndex {
             case .deletePrefix(let prefix):
                 var deleted = 0
                 code = transaction.delete(prefix: prefix, limit: transactionEntries, deleted: &deleted)
-                // What was put behind it in the same batch goes too: a cache may lack anything.
+                // A later put of the same batch is deleted too: a cache may lack anything.
                 if deleted == transactionEntries { left.append(mutation) }
             }
             guard code == 0 else { return code }

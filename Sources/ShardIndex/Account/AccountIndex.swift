@@ -1,41 +1,41 @@
 import Glibc
 import Primitives
 
-/// The read cache of one account. Every method may be called from any thread; none throws, and none waits for a disk
-/// but to read.
+/// The read cache of one account. Every method may be called from any thread. None throws, and none waits for the disk
+/// except to read.
 ///
-/// Whatever is wrong with the cache looks like an empty one.
+/// A cache with any fault looks like an empty one.
 public final class AccountIndex: Sendable {
     enum Phase {
         case closed
         case open(LMDBEnvironment)
-        /// The writer thread is closing or removing it.
+        /// The writer thread is closing or removing the environment.
         case closing
         case disabled(String)
     }
 
     struct State {
         var phase = Phase.closed
-        /// Calls that use the open environment.
+        /// Calls that are using the open environment.
         var users = 0
-        /// Monotonic nanoseconds before which a reader does not try to open it again.
+        /// Monotonic nanoseconds before which no reader tries to open the cache again.
         var notBefore: Int64 = 0
         var lastUsed: Int64 = 0
         var statistics = IndexStatistics()
-        /// Times that it was found wrong, not full.
+        /// The number of times the cache was found damaged (not full).
         var wrong = 0
     }
 
-    /// Times that a wrong cache is begun anew before it stays off until the next start.
+    /// How often a damaged cache is recreated before it stays off until the next start.
     private static let maximumWrong = 3
-    /// After a try that found nothing to open.
+    /// Nanoseconds to wait after an attempt that found nothing to open.
     private static let pause: Int64 = 200_000_000
 
     let core: IndexCore
     let files: IndexFiles
     let owner: StateRecord.Owner
     let state = Monitor(State())
-    /// Summaries that are queued and not written yet, by their keys: found as if they were. The queue's limit is theirs.
+    /// Queued summaries that are not yet written, by key; they are found as if they were. Bounded by the queue's limit.
     let waiting = Monitor<[[UInt8]: [UInt8]]>([:])
 
     init(core: IndexCore, files: IndexFiles, owner: StateRecord.Owner) {
@@ -51,7 +51,7 @@ public final class AccountIndex: Sendable {
         case unavailable
     }
 
-    /// Runs `body` with the environment, opened when it is not; nil when it is not to be had.
+    /// Runs `body` with the environment, opening it if necessary; nil if it is unavailable.
     func use<R>(create: Bool, _ body: (LMDBEnvironment) -> (R, LMDBEnvironment.Outcome)) -> (
         R, LMDBEnvironment.Outcome
     )? {
@@ -120,7 +120,7 @@ public final class AccountIndex: Sendable {
 
     // MARK: closing
 
-    /// Lets the writer thread close it once nobody uses it.
+    /// Has the writer thread close the environment once no call uses it.
     func retire(remove: Bool, clean: Bool) {
         let environment = state.withLock { s -> LMDBEnvironment? in
             guard case .open(let environment) = s.phase else { return nil }
@@ -129,12 +129,12 @@ public final class AccountIndex: Sendable {
         }
         guard let environment else { return }
         if !core.writer.run({ self.end(environment, remove: remove, clean: clean) }) {
-            // No thread any more: here then.
+            // There is no writer thread any more, so this thread does it.
             end(environment, remove: remove, clean: clean)
         }
     }
 
-    /// On the writer thread.
+    /// Closes the environment. Runs on the writer thread.
     private func end(_ environment: LMDBEnvironment, remove: Bool, clean: Bool) {
         _ = state.wait { $0.users == 0 ? true : nil }
         core.closed(self)
@@ -146,19 +146,19 @@ public final class AccountIndex: Sendable {
         }
     }
 
-    /// Closes it if nobody uses it now.
+    /// Closes the environment if no call is using it.
     func closeIdle() {
         if state.withLock({ $0.users == 0 }) { retire(remove: false, clean: true) }
     }
 
-    /// Writes what waits and closes the cache in good order. It may be used on.
+    /// Writes queued changes and closes the cache cleanly. It can still be used afterwards.
     public func close() {
         core.writer.wait {}
         retire(remove: false, clean: true)
         core.writer.wait {}
     }
 
-    /// Removes the cache with all that it holds. It may be used on.
+    /// Removes the cache with all its contents. It can still be used afterwards.
     public func drop() {
         core.writer.wait {}
         let isOpen = state.withLock { s in
@@ -173,10 +173,10 @@ public final class AccountIndex: Sendable {
         }
     }
 
-    /// Waits until all that was put before is written.
+    /// Waits until everything put before is written.
     public func flush() { core.writer.wait {} }
 
-    /// What it holds and did.
+    /// Contents and counters of the cache.
     public var statistics: IndexStatistics {
         var result = state.withLock { s in
             if case .disabled(let reason) = s.phase { s.statistics.disabled = reason }

@@ -2,11 +2,11 @@ import CPosix
 import Glibc
 import Primitives
 
-/// The files of one account's cache, and the few system calls that they need.
+/// The files of one account's cache, and the few system calls they need.
 struct IndexFiles {
-    /// Who has the database open holds it shared by flock(2); whoever gets it exclusively is alone.
+    /// Locked with flock(2): shared by each process that has the database open; an exclusive holder is alone.
     static let presence = "presence"
-    /// A `StateRecord`. Held exclusively for each write to the database.
+    /// A `StateRecord`. Locked exclusively for each write to the database.
     static let state = "state"
     static let data = "data.mdb"
     static let lock = "lock.mdb"
@@ -16,7 +16,7 @@ struct IndexFiles {
 
     func path(_ name: String) -> String { "\(directory)/\(name)" }
 
-    /// Makes the directory and those above it.
+    /// Makes the directory and its parents.
     func makeDirectory() -> Bool {
         var made = ""
         for component in directory.split(separator: "/") {
@@ -26,8 +26,8 @@ struct IndexFiles {
         return access(directory, W_OK | X_OK) == 0
     }
 
-    /// Removes all; those who have it open see that and let go. `presence` goes last: as long as it stands, nobody who
-    /// finds it taken begins anew.
+    /// Removes all files; processes that have them open notice and close them. `presence` goes last: while it exists, a
+    /// process that finds it locked does not recreate the cache.
     func remove() {
         for name in [Self.data, Self.lock, Self.state, Self.presence] { unlink(path(name)) }
         rmdir(directory)
@@ -43,7 +43,7 @@ struct IndexFiles {
         return fstat(fd, &s) == 0 ? (look(s), Int(s.st_nlink)) : nil
     }
 
-    /// As `look`, in a directory that is open.
+    /// Returns the stamp of a regular file in an open directory; nil if there is none.
     static func look(_ name: StaticString, in directory: Int32) -> StateRecord.Stamp? {
         var s = stat()
         let result = name.withUTF8Buffer { bytes in
@@ -76,7 +76,7 @@ struct IndexFiles {
         return !sync || fsync(fd) == 0
     }
 
-    /// flock(2) that never waits.
+    /// Tries flock(2) without waiting.
     static func tryLock(_ fd: Int32, _ operation: Int32) -> Bool {
         while cposix_flock(fd, operation | LOCK_NB) != 0 {
             if errno != EINTR { return false }
@@ -84,7 +84,7 @@ struct IndexFiles {
         return true
     }
 
-    /// flock(2), exclusively, that waits for at most `seconds`: a stopped process must not stop this one.
+    /// Takes an exclusive flock(2), waiting at most `seconds`: a stopped process must not stop this one.
     static func lock(_ fd: Int32, seconds: Double) -> Bool {
         let deadline = Clocks.monotonic() + Int64(seconds * 1e9)
         while !tryLock(fd, LOCK_EX) {
@@ -97,8 +97,8 @@ struct IndexFiles {
     static func unlock(_ fd: Int32) { _ = cposix_flock(fd, LOCK_UN) }
 }
 
-/// File systems on which LMDB's shared memory and locks cannot be relied on: those of other machines, and those of a
-/// program, which may be another machine's.
+/// File systems on which LMDB's shared memory and locks are unreliable: network file systems, and FUSE, which may be
+/// backed by another machine.
 enum NetworkFileSystem {
     private static let kinds: [Int64: String] = [
         0x6969: "NFS", 0xff53_4d42: "CIFS", 0xfe53_4d42: "SMB", 0x517b: "SMB", 0x00c3_6400: "CephFS",
@@ -107,7 +107,7 @@ enum NetworkFileSystem {
         0xaad7_aaea: "PanFS", 0x1983_0326: "BeeGFS",
     ]
 
-    /// Its name when the nearest directory of `path` that exists is on one.
+    /// The file system's name if the nearest existing directory of `path` is on one.
     static func name(of path: String) -> String? {
         var path = path[...]
         while true {

@@ -2,35 +2,35 @@ import CLMDB
 import Glibc
 import Primitives
 
-/// One open LMDB environment. At most one for an account in a process; `AccountIndex` sees to it.
+/// An open LMDB environment. `AccountIndex` makes sure that a process has at most one for an account.
 ///
-/// Opened with MDB_NOSYNC and MDB_NOMETASYNC: the kernel has every write, so the end of a process, however sudden,
-/// loses nothing, and LMDB's own copy-on-write keeps the file whole; what the end of the machine may tear is never
-/// opened again (`StateRecord.Condition.open`). Without MDB_WRITEMAP: the map is read-only, so no stray write of this
-/// process can reach the file, and a full disk is an error instead of a signal.
+/// It is opened with MDB_NOSYNC and MDB_NOMETASYNC: the kernel has every write, so even a sudden end of the process
+/// loses nothing, and LMDB's copy-on-write keeps the file whole. A file that a power cut or kernel crash may have torn
+/// is never opened again (`StateRecord.Condition.open`). MDB_WRITEMAP is off: the map is read-only, so no stray write
+/// of this process can reach the file, and a full disk is an error instead of a signal.
 final class LMDBEnvironment: @unchecked Sendable {
-    // Proof for @unchecked: the handles are set once and LMDB's own functions on them are thread-safe with MDB_NOTLS;
-    // `trust` and `idle` are behind their locks; `write` runs on the one writer thread; `close` is called once, when
-    // nobody uses the environment any more.
+    // Proof for @unchecked: the handles are set once, and LMDB's functions on them are thread-safe with MDB_NOTLS;
+    // `trust` and `idle` are behind their locks; `write` runs on the single writer thread; `close` is called once, when
+    // nothing uses the environment any more.
     enum Opened {
         case open(LMDBEnvironment)
-        /// There is none that can be trusted, and none was to be made.
+        /// There is no trustworthy cache, and none was to be created.
         case absent
-        /// Another process is about to open or to remove it; later.
+        /// Another process is opening or removing it; try again later.
         case busy
-        /// Not to be had, and why.
+        /// Unusable, with the reason.
         case unusable(String)
     }
 
-    /// What a read or write ended with.
+    /// The result of a read or write.
     enum Outcome: Equatable {
         case good
-        /// Not now: no reader's place, a lock that was not to be had. Nothing is wrong.
+        /// Not now: no free reader slot, or a lock not obtained. Nothing is wrong.
         case later
         case full
-        /// Removed by somebody, or grown by another process: close it, open it anew.
+        /// Removed by another process, or grown by one: close it and open it again.
         case reopen
-        /// Not to be trusted: remove it, begin anew.
+        /// Untrustworthy: remove it and start over.
         case wrong(String)
     }
 
@@ -40,7 +40,7 @@ final class LMDBEnvironment: @unchecked Sendable {
         var writing = false
     }
 
-    /// Read transactions kept for the next reader.
+    /// Idle read transactions kept for later readers.
     private static let idleReaders = 16
     private static let readerPlaces: UInt32 = 254
     /// Seconds to wait for another process's commit.
@@ -60,7 +60,7 @@ final class LMDBEnvironment: @unchecked Sendable {
     // MARK: opening
 
     /// Opens the cache in `files`.
-    /// - Parameter create: makes it when there is none, and anew when it cannot be trusted.
+    /// - Parameter create: creates a missing cache, and replaces an untrustworthy one.
     static func open(
         _ files: IndexFiles, owner: StateRecord.Owner, boot: String, mapBytes: Int, create: Bool
     ) -> Opened {
@@ -87,7 +87,7 @@ final class LMDBEnvironment: @unchecked Sendable {
         _ presence: Int32, _ state: Int32
     ) -> Opened {
         if IndexFiles.tryLock(presence, LOCK_EX) {
-            // Nobody else has it open, and nobody can open it meanwhile.
+            // No other process has it open, and none can open it during this.
             if !isTrusted(files, IndexFiles.readState(state), owner, boot) {
                 guard create else { return .absent }
                 unlink(files.path(IndexFiles.data))
@@ -98,7 +98,7 @@ final class LMDBEnvironment: @unchecked Sendable {
             }
             unlink(files.path(IndexFiles.lock))
         }
-        // From exclusive to shared, or shared beside others. Between the two somebody may have removed all.
+        // From exclusive to shared, or shared beside others. In between, another process may have removed everything.
         guard IndexFiles.tryLock(presence, LOCK_SH), files.look(IndexFiles.presence)?.inode == inode(presence),
             files.look(IndexFiles.state)?.inode == inode(state)
         else { return .busy }
@@ -122,7 +122,7 @@ final class LMDBEnvironment: @unchecked Sendable {
         }
     }
 
-    /// Opens LMDB's side. `state` is held exclusively.
+    /// Opens the LMDB environment. `state` is locked exclusively.
     private static func connect(
         _ files: IndexFiles, _ record: StateRecord, _ boot: String, _ mapBytes: Int, _ presence: Int32, _ state: Int32
     ) -> Opened {
@@ -139,7 +139,7 @@ final class LMDBEnvironment: @unchecked Sendable {
             mdb_env_close(handle)
             return failed(files, code)
         }
-        // Places of readers that were killed.
+        // Frees the slots of dead readers.
         var dead: Int32 = 0
         mdb_reader_check(handle, &dead)
         var data: Int32 = -1
@@ -155,7 +155,7 @@ final class LMDBEnvironment: @unchecked Sendable {
         }
         if record.condition == .fresh {
             record = StateRecord(owner: record.owner, boot: boot, condition: .open, data: look)
-            // Needs no sync: nothing on stable storage says that this file is whole.
+            // Needs no sync: nothing on stable storage claims that this file is whole.
             guard IndexFiles.writeState(record, to: state, sync: false) else {
                 mdb_env_close(handle)
                 return failed(files, ENOSPC)
@@ -176,14 +176,15 @@ final class LMDBEnvironment: @unchecked Sendable {
                 directory: directory, lockStamp: lockStamp, boot: boot, record: record))
     }
 
-    /// Out of memory or descriptors is no fault of the cache; all else is, and the next to open it begins anew.
+    /// Handles an LMDB error. Lack of memory or descriptors is not the cache's fault; after any other error the cache
+    /// is removed, and the next open starts over.
     private static func failed(_ files: IndexFiles, _ code: Int32) -> Opened {
         guard code <= 0 else { return .busy }
         files.remove()
         return .unusable("LMDB: \(String(cString: mdb_strerror(code)))")
     }
 
-    /// The file is as long as its meta page says: a page behind the end of a file is a signal when it is read.
+    /// Whether the file is as long as its meta page says: reading a page beyond the end of the file raises a signal.
     private static func hasAllPages(_ handle: OpaquePointer, _ look: StateRecord.Stamp) -> Bool {
         var info = MDB_envinfo()
         var stat = MDB_stat()
@@ -208,7 +209,8 @@ final class LMDBEnvironment: @unchecked Sendable {
         trust = Monitor(Trust(state: record))
     }
 
-    /// Ends it: nobody may use it now or later. Alone and whole, it is marked as closed in good order.
+    /// Closes the environment; no call may use it now or later. If this process is alone and the file is whole, it is
+    /// marked as cleanly closed.
     func close(clean: Bool) {
         for transaction in idle.withLock({ $0 }) { mdb_txn_abort(transaction) }
         let record = trust.withLock { $0.state }
@@ -217,7 +219,7 @@ final class LMDBEnvironment: @unchecked Sendable {
             look.links > 0, look.look == now.data, mdb_env_sync(handle, 1) == 0
         {
             now.condition = .clean
-            // Unwritten, it is thrown away after the next start of the machine, and good until then.
+            // If this write fails, the cache is good until the next boot and discarded after it.
             _ = IndexFiles.writeState(now, to: stateDescriptor, sync: true)
         }
         mdb_env_close(handle)
@@ -228,8 +230,8 @@ final class LMDBEnvironment: @unchecked Sendable {
 
     // MARK: trust
 
-    /// Whether the files are what the last commit left.
-    /// - Parameter holding: this process's writer has `state` locked.
+    /// Whether the files are as the last commit left them.
+    /// - Parameter holding: whether this process's writer has `state` locked.
     private func inspect(holding: Bool = false) -> Outcome {
         guard let lock = IndexFiles.look(IndexFiles.lockName, in: directory), lock.inode == lockStamp.inode,
             lock.size >= lockStamp.size,
@@ -237,12 +239,12 @@ final class LMDBEnvironment: @unchecked Sendable {
         else { return .reopen }
         return trust.withLock { trust in
             if look == trust.state.data { return .good }
-            // Never shorter, whoever writes: a page behind the end of the file is a signal.
+            // The file never shrinks, whoever writes: reading a page beyond its end raises a signal.
             guard let (look, _) = IndexFiles.look(dataDescriptor), look.size >= trust.state.data.size else {
                 return .wrong("the file was cut")
             }
             if trust.writing || look == trust.state.data { return .good }
-            // Another process at a commit, or one that has made one.
+            // Another process is committing, or has committed.
             if !holding, !IndexFiles.tryLock(stateDescriptor, LOCK_SH) { return .good }
             defer { if !holding { IndexFiles.unlock(stateDescriptor) } }
             guard let record = IndexFiles.readState(stateDescriptor), let (look, _) = IndexFiles.look(dataDescriptor),
@@ -255,7 +257,7 @@ final class LMDBEnvironment: @unchecked Sendable {
 
     // MARK: reading
 
-    /// Calls `body` with a cursor in a read transaction. What it points to is valid until `body` returns.
+    /// Calls `body` with a cursor in a read transaction. Pointers from the cursor are valid until `body` returns.
     func read(_ body: (ReadCursor) -> Outcome) -> Outcome {
         let state = inspect()
         guard state == .good else { return state }
@@ -296,7 +298,7 @@ final class LMDBEnvironment: @unchecked Sendable {
 
     // MARK: writing
 
-    /// Runs `body` in a write transaction and commits. On the writer thread: LMDB's lock belongs to the thread.
+    /// Runs `body` in a write transaction and commits. Writer thread only: LMDB's lock belongs to the thread.
     func write(_ body: (WriteTransaction) -> Int32) -> Outcome {
         guard IndexFiles.lock(stateDescriptor, seconds: Self.lockTimeout) else { return .later }
         defer { IndexFiles.unlock(stateDescriptor) }
@@ -306,7 +308,8 @@ final class LMDBEnvironment: @unchecked Sendable {
             record.data == look
         else { return .wrong("the file was changed by another program") }
         if record.condition != .open {
-            // Durable before the first write: after a power cut a cache half on disk would pass for a whole one.
+            // Durable before the first write: otherwise, after a power cut, a half-written cache would pass for a whole
+            // one.
             record.condition = .open
             record.boot = boot
             guard IndexFiles.writeState(record, to: stateDescriptor, sync: true) else { return .later }
@@ -339,7 +342,7 @@ final class LMDBEnvironment: @unchecked Sendable {
         return Self.outcome(mdb_txn_commit(transaction))
     }
 
-    /// What LMDB's answer means for the cache.
+    /// Maps an LMDB result code to an outcome.
     static func outcome(_ code: Int32) -> Outcome {
         switch code {
         case 0: .good

@@ -2,15 +2,15 @@ import CPosix
 import Glibc
 import Primitives
 
-/// What stands beside a database file and vouches for it: 1,024 bytes in `state`, overwritten in place.
+/// The record that vouches for a database file: 1,024 bytes in `state` beside it, overwritten in place.
 ///
-/// LMDB has no checksums of its own pages, and a wrong page can end the process. So every commit notes what the file
-/// looks like after it, and a file that looks otherwise was changed by somebody else and is not read.
+/// LMDB has no page checksums, and a bad page can crash the process. So every commit records the file's stamp, and a
+/// file with any other stamp was changed by another program and is not read.
 struct StateRecord: Equatable {
     static let size = 1024
     private static let magic: [UInt8] = Array("RMINDEX1".utf8)
 
-    /// What a cache belongs to.
+    /// The store and account that a cache belongs to.
     struct Owner: Hashable, Sendable {
         var storeID: String
         var account: String
@@ -19,13 +19,13 @@ struct StateRecord: Equatable {
     enum Condition: UInt8 {
         /// No database yet.
         case fresh = 1
-        /// Closed in good order: all of it is on stable storage.
+        /// Closed cleanly: all of it is on stable storage.
         case clean = 2
-        /// Written to since `boot`: after another start of the machine it may lack anything.
+        /// Written to since `boot`: after a reboot, parts of it may be missing.
         case open = 3
     }
 
-    /// A file as fstat(2) shows it. Its change time cannot be set back by any program.
+    /// A file's identity and state from fstat(2). No program can set its change time back.
     struct Stamp: Equatable {
         var device: UInt64 = 0
         var inode: UInt64 = 0
@@ -68,7 +68,7 @@ struct StateRecord: Equatable {
         self.data = data
     }
 
-    /// Nil when the bytes are no such record.
+    /// Returns nil if the bytes are no valid record.
     init?(_ bytes: [UInt8]) {
         guard bytes.count == Self.size, bytes.starts(with: Self.magic) else { return nil }
         let at = Self.magic.count

@@ -1,6 +1,6 @@
 import CLMDB
 
-/// A place in the database within a read transaction.
+/// A cursor in the database within a read transaction.
 struct ReadCursor {
     enum Step {
         case at(key: UnsafeRawBufferPointer, value: UnsafeRawBufferPointer)
@@ -9,10 +9,10 @@ struct ReadCursor {
     }
 
     let cursor: OpaquePointer
-    /// No entry is longer: the size of the file.
+    /// The size of the file: no entry is longer.
     let maximumBytes: Int
 
-    /// The first entry whose key is not below `key`.
+    /// Moves to the first entry whose key is not below `key`.
     func seek(_ key: UnsafeRawBufferPointer) -> Step {
         step(MDB_val(mv_size: key.count, mv_data: UnsafeMutableRawPointer(mutating: key.baseAddress)), MDB_SET_RANGE)
     }
@@ -33,7 +33,7 @@ struct ReadCursor {
     }
 }
 
-/// A write transaction; each method answers with LMDB's code.
+/// A write transaction; each method returns LMDB's code.
 struct WriteTransaction {
     let transaction: OpaquePointer
     let database: MDB_dbi
@@ -60,7 +60,7 @@ struct WriteTransaction {
         }
     }
 
-    /// Deletes entries whose keys begin with `prefix`, at most `limit`; how many it were is in `deleted`.
+    /// Deletes entries whose keys begin with `prefix`, at most `limit`, and adds their number to `deleted`.
     func delete(prefix: [UInt8], limit: Int, deleted: inout Int) -> Int32 {
         var made: OpaquePointer?
         var code = mdb_cursor_open(transaction, database, &made)

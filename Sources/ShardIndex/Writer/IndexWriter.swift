@@ -1,10 +1,10 @@
 import Glibc
 import Primitives
 
-/// The one thread of the process that writes to caches, and the bounded queue in front of it.
+/// The process's single thread that writes to caches, and the bounded queue in front of it.
 ///
-/// An LMDB write transaction belongs to the thread that began it; opening anew, closing and removing may sync and wait,
-/// which no caller should.
+/// An LMDB write transaction belongs to the thread that began it. Reopening, closing and removing a cache may sync and
+/// wait, which no caller should.
 final class IndexWriter: Sendable {
     enum Job: Sendable {
         /// Changes of one cache that belong together.
@@ -14,9 +14,9 @@ final class IndexWriter: Sendable {
 
     private struct State {
         var jobs: [Job] = []
-        /// Of changes that wait or are being written.
+        /// Bytes of changes that wait or are being written.
         var bytes = 0
-        /// When the oldest change has waited long enough, monotonic nanoseconds.
+        /// Monotonic nanoseconds when the oldest change has waited long enough; nil if nothing is due.
         var due: Int64?
         var isStarted = false
         var isStopping = false
@@ -32,32 +32,32 @@ final class IndexWriter: Sendable {
         self.delay = Int64(max(0, min(delay, 60)) * 1e9)
     }
 
-    /// Nothing waits, and the thread is not to look for anything.
+    /// Whether nothing is queued and no write is scheduled.
     var isIdle: Bool { state.withLock { $0.jobs.isEmpty && $0.due == nil } }
 
-    /// Queues changes; false when there is no room, or no thread any more.
+    /// Queues changes. Returns false if there is no room, or no thread any more.
     func add(_ account: AccountIndex, _ mutations: [Mutation]) -> Bool {
         state.change { s in
             guard enqueue(account, mutations, limit: maximumBytes, &s) == true else { return false }
-            // A queue that fills up is not kept waiting.
+            // A queue that is filling up is written at once.
             if s.bytes > maximumBytes / 2 { s.due = 0 }
             return true
         }
     }
 
-    /// Queues changes as `add` does, when no more than `limit` bytes wait; false when that takes longer than `seconds`.
-    /// Never from the thread itself.
+    /// Queues changes as `add` does, but only once no more than `limit` bytes would wait; false if that takes longer
+    /// than `seconds`. Must not be called on the writer thread.
     func add(_ account: AccountIndex, _ mutations: [Mutation], waitingBelow limit: Int, seconds: Double) -> Bool {
         let deadline = Clocks.monotonic() + Int64(seconds * 1e9)
         let isTaken = state.wait(until: deadline) { s in
             enqueue(account, mutations, limit: s.bytes == 0 ? .max : limit, &s)
         }
-        // Nobody waits for more to come.
+        // The caller does not wait for more changes to accumulate.
         if isTaken == true { state.change { s in if !s.jobs.isEmpty { s.due = 0 } } }
         return isTaken ?? false
     }
 
-    /// False when there is no thread any more, nil when there is no room now.
+    /// Returns false if there is no thread any more, nil if there is no room now.
     private func enqueue(
         _ account: AccountIndex, _ mutations: [Mutation], limit: Int, _ s: inout State
     ) -> Bool? {
@@ -70,7 +70,7 @@ final class IndexWriter: Sendable {
         return true
     }
 
-    /// Runs `body` on the thread after all that was queued before; false when there is no thread.
+    /// Runs `body` on the thread after everything queued before; false if there is no thread.
     @discardableResult
     func run(_ body: @escaping @Sendable () -> Void) -> Bool {
         state.change { s in
@@ -81,7 +81,7 @@ final class IndexWriter: Sendable {
         }
     }
 
-    /// Runs `body` as `run` does and waits for it. Never from the thread itself.
+    /// Runs `body` as `run` does and waits for it. Must not be called on the writer thread.
     func wait(_ body: @escaping @Sendable () -> Void) {
         let done = Monitor(false)
         guard
@@ -93,7 +93,7 @@ final class IndexWriter: Sendable {
         done.wait { $0 ? true : nil }
     }
 
-    /// Writes what waits, then ends the thread.
+    /// Writes queued changes, then ends the thread.
     func stop() {
         let isRunning = state.change { s in
             s.isStopping = true
@@ -161,7 +161,7 @@ final class IndexWriter: Sendable {
         case again
     }
 
-    /// What is due; nil when the thread is to end.
+    /// Waits for the jobs that are due; nil when the thread must end.
     private func take() -> (jobs: [Job], bytes: Int)? {
         while true {
             let due = state.withLock { $0.due }
@@ -174,7 +174,7 @@ final class IndexWriter: Sendable {
                     s.jobs = []
                     s.due = nil
                 }
-                // What was taken before has been written: all that is counted is taken now.
+                // Jobs taken before are written by now: all counted bytes belong to the jobs taken here.
                 return .jobs(s.jobs, bytes: s.bytes)
             }
             switch next {

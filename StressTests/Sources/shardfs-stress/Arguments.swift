@@ -1,6 +1,6 @@
 import Glibc
 
-/// What the command line asks for.
+/// The arguments of the command line.
 struct Arguments {
     enum Mode: String { case run, worker, follower, judge, selfTest = "self-test" }
 
@@ -8,12 +8,12 @@ struct Arguments {
     var seed: UInt64 = 1
     var seconds = 10.0
     var processes = 8
-    /// Workers that share one store object in each process.
+    /// Workers sharing one store object in each process.
     var threads = 1
-    /// Made below TMPDIR and removed when nil; kept when given.
+    /// Made below TMPDIR and removed if nil; kept if given.
     var root: String?
     var keep = false
-    // Of children.
+    // Arguments of child processes.
     var histories = ""
     var index = 0
     var incarnation = 0
@@ -68,7 +68,7 @@ struct Arguments {
     }
 }
 
-/// Monotonic nanoseconds, the same in every process of this machine.
+/// Returns monotonic nanoseconds, the same in every process of this machine.
 func now() -> UInt64 {
     var t = timespec()
     clock_gettime(CLOCK_MONOTONIC, &t)

@@ -1,7 +1,7 @@
 import TestSupport
 
-/// The bytes of a test message: they name themselves, and every byte follows from the name, so that a reader can tell
-/// a whole message from a damaged one without asking anybody.
+/// The bytes of a test message: they contain their name, and every byte follows from it, so that a reader can tell an
+/// intact message from a damaged one without further data.
 enum Content {
     static func bytes(_ token: String, size: Int) -> [UInt8] {
         var bytes = Array("X-Token: \(token)\r\nX-Size: \(size)\r\n\r\n".utf8)
@@ -11,10 +11,10 @@ enum Content {
         return bytes
     }
 
-    /// The name of a whole and unaltered message; nil for anything else.
+    /// The name of an intact message; nil for anything else.
     static func token(_ bytes: [UInt8]) -> String? {
         let head = String(decoding: bytes.prefix(200), as: UTF8.self)
-        // By scalars: to a Character, CR LF is one.
+        // By scalars: CR LF is a single Character.
         let lines = head.unicodeScalars.split(separator: "\r\n".unicodeScalars.last!).map(String.init)
         guard lines.count >= 2, lines[0].hasPrefix("X-Token: "), lines[1].hasPrefix("X-Size: ") else { return nil }
         let token = String(lines[0].dropFirst(9).unicodeScalars.filter { $0 != "\r" }.map(Character.init))

@@ -1,7 +1,7 @@
 import FoundationEssentials
 import ShardFS
 
-/// A message's place: what a client knows it by.
+/// The mailbox and UID by which a client knows a message.
 struct Place: Hashable, Comparable, CustomStringConvertible {
     var mailbox: String
     var uid: UInt32
@@ -10,14 +10,14 @@ struct Place: Hashable, Comparable, CustomStringConvertible {
     var description: String { "message \(uid) of \(mailbox)" }
 }
 
-/// What is in the store when everybody has stopped.
+/// The contents of the store after all processes have stopped.
 struct FinalState {
     /// Flags by name.
     var flags: [Place: [String]] = [:]
     var tokens: [Place: String] = [:]
-    /// Messages that wait in `.expunged/`.
+    /// Messages waiting in `.expunged/`.
     var expunged: [Place: String] = [:]
-    /// What is wrong in itself.
+    /// Problems in the store itself.
     var problems: [String] = []
 
     init() {}
@@ -37,7 +37,7 @@ struct FinalState {
             }
             for message in try mailbox.recoverableMessages() {
                 let place = Place(mailbox: name, uid: message.uid.rawValue)
-                // By its path: `open` looks through all that was expunged, which is a lot here.
+                // By its path: `open` searches all expunged messages, of which there are many here.
                 let file = "\(message.uidValidity).\(MessageFileName.string(message.uid, message.flags))"
                 let path = "\(World.directory(name, in: store))/.expunged/\(message.hour)/\(file)"
                 guard let data = try? Data(contentsOf: URL(filePath: path)), let token = Content.token(Array(data))

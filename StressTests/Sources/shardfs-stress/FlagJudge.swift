@@ -1,10 +1,10 @@
 /// Rule 8: the flags of a message are the result of some order of its changes that respects real time.
 ///
-/// A change sets or clears each flag whatever it was, so flags are judged one by one: a value that is read must be that
-/// of a change which no other, begun after that one ended, had replaced before the reading began. A change that nobody
-/// heard back from may have happened at any time, or not at all.
+/// A change sets or clears each flag regardless of its old value, so flags are judged one by one: a value read must
+/// come from a change that was not certainly replaced before the reading began, that is, by another change that began
+/// after it had ended. A change without a result may have happened at any time, or not at all.
 struct FlagJudge {
-    /// A set of flags by their place in `names`.
+    /// A set of flags by their index in `names`.
     private typealias Mask = UInt32
 
     private struct Change {
@@ -20,7 +20,7 @@ struct FlagJudge {
         var clear: Mask = 0
     }
 
-    /// How a message came by its first flags.
+    /// The source of a message's first flags.
     private enum Origin {
         case given(Mask)
         case copied(Place, start: UInt64, end: UInt64)
@@ -84,10 +84,10 @@ struct FlagJudge {
         }
     }
 
-    /// What a reading between `from` and `to` may show.
+    /// The flags that a reading between `from` and `to` may show.
     private func possible(_ place: Place, from: UInt64, to: UInt64, depth: Int = 0) -> Possible {
         let all = changes[place] ?? []
-        // Only what ended before the reading can have replaced anything for certain.
+        // Only a change that ended before the reading has certainly replaced anything.
         let over = all.filter { $0.end < from }
         var possible = Possible()
         for change in all where change.start <= to {
@@ -95,7 +95,7 @@ struct FlagJudge {
             possible.set |= change.sets & ~replaced
             possible.clear |= change.clears & ~replaced
         }
-        // The first flags come before every change: nobody can name a message that is not there.
+        // The first flags come before every change: a change needs an existing message.
         let kept = Self.all & ~over.reduce(Mask(0)) { $0 | $1.sets | $1.clears }
         if kept == 0 { return possible }
         var first = Possible(set: Self.all, clear: Self.all)
@@ -122,7 +122,7 @@ struct FlagJudge {
         }
     }
 
-    /// What a change shows in its own answer: its own value, unless another change ran beside it.
+    /// Judges the flags in a change's own result: its own value, unless another change ran concurrently.
     private mutating func readOwn(_ place: Place, _ flags: [String], _ own: Action) {
         let shown = Self.mask(flags)
         let sets = Self.mask(own.operation.add)

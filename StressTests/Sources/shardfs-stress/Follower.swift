@@ -1,15 +1,15 @@
 import Glibc
 import ShardFS
 
-/// A reader that polls the mailboxes and holds each snapshot against the one before, as a mail program with CONDSTORE
-/// and QRESYNC would.
+/// A reader that polls the mailboxes and compares each snapshot with the one before, like a mail program with CONDSTORE
+/// and QRESYNC.
 struct Follower {
     private struct Seen {
         var uidValidity: UInt32
         var highest: ModSeq = 0
         var uidNext: UID = 0
         var highestUID: UInt32 = 0
-        /// The client's copy: what it believes by asking for changes alone.
+        /// The client's copy, maintained from reported changes only.
         var cache: [UInt32: MessageFlags] = [:]
         var modSeqs: [UInt32: ModSeq] = [:]
     }
@@ -49,7 +49,7 @@ struct Follower {
             wrong("HIGHESTMODSEQ went down from \(last.highest) to \(snapshot.highestModSeq)")
         }
         if snapshot.uidNext < last.uidNext { wrong("UIDNEXT went down from \(last.uidNext) to \(snapshot.uidNext)") }
-        // What the engine says went since; asked after the snapshot, so it may know more.
+        // The expunges reported by the engine; asked after the snapshot, so it may know more.
         let gone = try mailbox.expunged(since: last.highest).map { Set($0.map(\.rawValue)) }
         for uid in last.cache.keys where snapshot.messages.entry(of: UID(uid)) == nil {
             if let gone, !gone.contains(uid) { wrong("message \(uid) vanished without being told") }

@@ -1,7 +1,7 @@
 import FoundationEssentials
 import Glibc
 
-/// What a worker is about to do, as its history tells before it does it.
+/// An operation of a worker, recorded in its history before it starts.
 struct Operation: Codable {
     enum Kind: String, Codable {
         case append, set, flags, conditional, expunge, remove, undelete, copy, move, list, read, compact, recent, reopen
@@ -12,18 +12,18 @@ struct Operation: Codable {
     var mailbox: String
     var target: String?
     var uids: [UInt32] = []
-    /// Names of the contents that are appended, or of the one that is brought back.
+    /// Names of the contents to append, or of the message to undelete.
     var tokens: [String] = []
     /// Flags by name: those of a new message, or those to add.
     var add: [String] = []
     var remove: [String] = []
 }
 
-/// What it gave.
+/// The result of an operation.
 struct Outcome: Codable {
     /// Source and new UID.
     var pairs: [[UInt32]] = []
-    /// New UIDs in order, or UIDs that went.
+    /// New UIDs in order, or expunged UIDs.
     var uids: [UInt32] = []
     var missing: [UInt32] = []
     var modified: [UInt32] = []
@@ -38,7 +38,7 @@ struct Event: Codable {
     enum Phase: String, Codable { case invoke, ok, fail, violation }
 
     var phase: Phase
-    /// Of the operation, one in its file.
+    /// The operation's id, unique in its file.
     var id: Int
     /// Monotonic nanoseconds.
     var at: UInt64
@@ -47,7 +47,8 @@ struct Event: Codable {
     var error: String?
 }
 
-/// Appends lines to a file of its own: each is one write, so it is there whole whatever kills the process after it.
+/// Appends lines to its own file: each is a single write, so it is complete even if the process is killed right after
+/// it.
 final class HistoryWriter: Sendable {
     private let descriptor: Int32
 
@@ -68,7 +69,7 @@ final class HistoryWriter: Sendable {
     }
 }
 
-/// An operation with its ends: `end` is the end of time for one that nobody heard back from.
+/// An operation with its start and end: `end` is the maximum for one without a result.
 struct Action {
     enum Status { case ok, failed(String), unknown }
 
@@ -77,11 +78,11 @@ struct Action {
     var end: UInt64 = .max
     var status = Status.unknown
     var outcome = Outcome()
-    /// Where it is written, for messages.
+    /// The position in the history files, for messages.
     var source: String
 
     var isOK: Bool { if case .ok = status { true } else { false } }
-    /// Whether it may have changed something without telling.
+    /// Whether it may have changed something without reporting it.
     var isUnknown: Bool {
         switch status {
         case .ok: false

@@ -1,12 +1,12 @@
-/// Holds what everybody wrote down against what is there at the end (reliability rules 1 to 6, 8 to 11, 13 to 15).
+/// Checks the recorded history of all workers against the final state (reliability rules 1 to 6, 8 to 11, 13 to 15).
 struct Judge {
     let actions: [Action]
     let final: FinalState
     private(set) var violations: [String] = []
 
-    /// Which action is known to have made a message.
+    /// The action known to have made each message.
     private(set) var makers: [Place: Int] = [:]
-    /// Actions that took a message away for certain, or may have.
+    /// Actions that certainly, or possibly, removed a message.
     private var takers: [Place: [(action: Int, certain: Bool)]] = [:]
     private var tokens: [Place: String] = [:]
 
@@ -30,9 +30,9 @@ struct Judge {
 
     private mutating func wrong(_ text: String) { violations.append(text) }
 
-    // MARK: who made and took what
+    // MARK: makers and takers
 
-    /// Places that an answered action made, with the place of the original where it has one.
+    /// Places made by a completed action, with the place of the original if there is one.
     static func made(_ action: Action) -> [(place: Place, source: Place?)] {
         guard action.isOK else { return [] }
         let operation = action.operation
@@ -101,8 +101,8 @@ struct Judge {
         learnAlongCopies()
     }
 
-    /// A copy has the content of its original, so either tells of the other. Whose answer came first says nothing: a
-    /// message can be moved on before the one who moved it there is answered.
+    /// Infers contents along copies, in both directions, since a copy equals its original. The order of
+    /// completion is meaningless: a message can be moved on before the move that brought it there completes.
     private mutating func learnAlongCopies() {
         var alike: [Place: [(place: Place, source: String)]] = [:]
         for action in actions {
@@ -141,7 +141,7 @@ struct Judge {
             let found = action.operation.tokens.filter { everywhere.contains($0) }
             switch action.status {
             case .ok:
-                // Nothing is purged here, so the bytes are somewhere.
+                // Nothing is purged here, so the bytes must exist somewhere.
                 if found.count < action.operation.tokens.count { wrong("the content of \(action.source) is nowhere") }
             case .failed(let code):
                 if !found.isEmpty { wrong("\(action.source) failed (\(code)), and \(found) are there") }
@@ -175,7 +175,7 @@ struct Judge {
         }
     }
 
-    /// Pairs where one ended before the other began and has a UID that is not lower.
+    /// Pairs where one ended before the other began but has a UID that is not lower.
     static func unordered(_ made: [(start: UInt64, end: UInt64, low: UInt32, high: UInt32)]) -> [String] {
         sweep(made.map { ($0.start, $0.end, UInt64($0.low), UInt64($0.high)) }, strictly: true)
     }
@@ -206,7 +206,7 @@ struct Judge {
 
     // MARK: rules 9, 10 and 11
 
-    /// When a message may have been there, must have been, may have gone, and must have.
+    /// The times when a message may have existed, must have, may have gone, and must have gone.
     private struct Life {
         var madeFrom: UInt64
         var thereFrom: UInt64
@@ -245,7 +245,7 @@ struct Judge {
                     }
                 case .read:
                     if case .failed = look.status, let uid = look.operation.uids.first, let life = lifes[uid] {
-                        // An expunged message can be read on; one that is there must be.
+                        // An expunged message may still be readable; an existing one must be.
                         judge(look, life, uid, isThere: false, mailbox)
                     }
                 default: break

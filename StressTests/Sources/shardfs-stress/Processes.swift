@@ -4,14 +4,14 @@ import Glibc
 struct Child {
     let id: pid_t
 
-    /// Starts this program anew with `arguments`.
+    /// Starts this program again with `arguments`.
     static func spawn(_ arguments: [String]) -> Child {
         let words = ["shardfs-stress"] + arguments
         var pointers: [UnsafeMutablePointer<CChar>?] = words.map { strdup($0) }
         pointers.append(nil)
         defer { for p in pointers { free(p) } }
         var id = pid_t()
-        // A fault in a child is told by its end; the crash reporter would take seconds.
+        // A fault in a child shows in its exit status; the crash reporter would take seconds.
         setenv("SWIFT_BACKTRACE", "enable=no", 1)
         let failed = posix_spawn(&id, "/proc/self/exe", nil, nil, pointers, environ)
         precondition(failed == 0, "cannot start a child: \(String(cString: strerror(failed)))")
@@ -22,7 +22,7 @@ struct Child {
 
     enum End: Equatable { case exited(Int32), signalled(Int32) }
 
-    /// How it ended; nil while it runs and `waiting` is false.
+    /// How the child ended; nil while it runs and `waiting` is false.
     func end(waiting: Bool) -> End? {
         var status: Int32 = 0
         while true {

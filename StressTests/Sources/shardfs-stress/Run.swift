@@ -3,7 +3,7 @@ import Glibc
 import ShardFS
 import TestSupport
 
-/// A whole run: rounds of workers and followers, some of them killed, then the judgement.
+/// A complete run: rounds of workers and followers, some of them killed, then the judgement.
 struct Run {
     private let arguments: Arguments
     private let root: String
@@ -16,7 +16,7 @@ struct Run {
     init(_ arguments: Arguments) throws {
         self.arguments = arguments
         random = SeededGenerator(seed: arguments.seed)
-        // A kept run is named by its store.
+        // A kept run is identified by its store.
         let kept = arguments.root.map { $0.hasSuffix("/store") ? String($0.dropLast("/store".count)) : $0 }
         var base = kept ?? ""
         if base.isEmpty {
@@ -28,7 +28,7 @@ struct Run {
         try FileManager.default.createDirectory(atPath: histories, withIntermediateDirectories: true)
     }
 
-    /// The number of violations.
+    /// Runs everything and returns the number of violations.
     mutating func run() throws -> Int {
         say(
             "seed \(arguments.seed), \(arguments.processes) processes of \(arguments.threads) threads, "
@@ -37,7 +37,7 @@ struct Run {
         try World.make(Store.open(root, options: World.options(boot: "boot-1")))
         round("boot-1", seconds: arguments.seconds * 0.7)
         judgeFiles("boot-1", "after the first round")
-        // As after a restart of the machine on which nothing was lost: every log is made anew.
+        // Simulates a reboot that lost nothing: every log is recreated.
         round("boot-2", seconds: arguments.seconds * 0.3)
         judgeFiles("boot-2", "after the second round")
         try judgeContents()
@@ -51,7 +51,7 @@ struct Run {
         return violations.count
     }
 
-    /// Judges a run that was kept once more, as it lies there. The number of violations.
+    /// Judges a kept run again, and returns the number of violations.
     mutating func judgeAgain() throws -> Int {
         try judgeContents()
         reportViolations()
@@ -69,7 +69,7 @@ struct Run {
     private struct Worker {
         var index: Int
         var child: Child
-        /// When it will be killed; nil for one that is left alone.
+        /// When it will be killed; nil for a worker that is never killed.
         var dies: UInt64?
         var killed = false
     }
@@ -77,7 +77,7 @@ struct Run {
     private mutating func round(_ boot: String, seconds: Double) {
         let until = now() + UInt64(seconds * 1e9)
         var workers = (0..<arguments.processes).map { index in
-            // The second half is killed again and again; one process alone is left alone.
+            // The second half is killed repeatedly; a single process is not killed.
             let mortal = index >= (arguments.processes + 1) / 2
             return Worker(index: index, child: spawn("worker", index, until, boot), dies: mortal ? deathTime() : nil)
         }
@@ -106,7 +106,7 @@ struct Run {
         for follower in followers { finish(follower, "a follower") }
     }
 
-    /// Waits for a child that has been told when to stop, and not for ever.
+    /// Waits, with a limit, for a child that knows when to stop.
     private mutating func finish(_ child: Child, _ name: String) {
         let limit = now() + 60_000_000_000
         while now() < limit {
@@ -141,7 +141,7 @@ struct Run {
 
     // MARK: judgement
 
-    /// The rules of the files: as the killed left them, then settled by a fresh store.
+    /// Checks the rules of the files: as left by the killed processes, then as settled by a fresh store.
     private mutating func judgeFiles(_ boot: String, _ when: String) {
         do {
             var check = StoreCheck(root: root)

@@ -1,17 +1,17 @@
-/// Plants violations in small histories and sees whether the judge finds each, and nothing in those without.
+/// Plants violations in small histories and checks that the judge finds each, and none in sound histories.
 enum SelfTest {
     private static let inbox = World.mailboxes[0]
     private static let work = World.mailboxes[1]
 
     private struct Case {
         var name: String
-        /// A part of the violation that must be found; nil for a sound history.
+        /// A part of the expected violation; nil for a sound history.
         var expected: String?
         var actions: [Action]
         var final: FinalState
     }
 
-    /// True when the judge is right about all.
+    /// Returns true if the judge is right about all cases.
     static func run() -> Bool {
         var failures = 0
         for one in cases {
@@ -136,7 +136,7 @@ enum SelfTest {
         ]
     }
 
-    /// The contents of messages that were moved or copied on, and then only by ways that nobody was told of.
+    /// The contents of messages moved or copied on, some by operations without a result.
     private static var chains: [Case] {
         func move(_ start: UInt64, _ end: UInt64?, _ from: UInt32, _ to: UInt32) -> Action {
             action(.move, start, end, uids: [from], target: inbox) { $0.pairs = [[from, to]] }

@@ -1,10 +1,10 @@
-/// Rule 2 for messages that nobody was told of: each is one of an action that was cut off, and no action made two.
+/// Rule 2 for messages that no result reported: each comes from an interrupted action, and no action made two.
 struct UntoldJudge {
     let actions: [Action]
     let final: FinalState
-    /// Which action is known to have made a message.
+    /// The action known to have made each message.
     let makers: [Place: Int]
-    /// The contents of messages, as far as anybody saw them.
+    /// The contents of messages, as far as they were seen.
     let tokens: [Place: String]
 
     private struct Kind: Hashable {
@@ -12,16 +12,17 @@ struct UntoldJudge {
         var token: String
     }
 
-    /// What the actions that were cut off may have made.
+    /// The messages that interrupted actions may have made.
     private struct Room {
-        /// Actions that may have made one message of a kind each.
+        /// Actions that may each have made one message of a kind.
         var known: [Kind: [Int]] = [:]
-        /// By mailbox: the mailboxes where messages of unseen content that may have been brought into it came to be.
-        /// They were made by an action that was cut off themselves, and went before anybody read them.
+        /// By target mailbox: the mailboxes where messages of unseen content that may have been brought into it
+        /// originated. Those messages were made by interrupted actions themselves, and were gone before anything read
+        /// them.
         var unseen: [String: [String]] = [:]
 
-        /// Whether a message of unseen content that came to be in `origin` can have the content of `kind`: it was made
-        /// there, or it is one of unseen content that was brought there in its turn.
+        /// Whether a message of unseen content that originated in `origin` can have the content of `kind`: it was made
+        /// there, or it was itself brought there with unseen content.
         func isPossible(_ kind: Kind, from origin: String) -> Bool {
             var reached: Set<String> = [origin]
             var next = [origin]
@@ -57,7 +58,7 @@ struct UntoldJudge {
         return found
     }
 
-    /// A message that a move brought here, and that is still where it came from.
+    /// Messages that a move brought here but that still exist at their source.
     private func twice(_ kind: Kind, _ places: [Place], _ action: Action) -> [String] {
         let operation = action.operation
         guard operation.kind == .move, operation.target != operation.mailbox else { return [] }

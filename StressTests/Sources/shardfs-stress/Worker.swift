@@ -3,7 +3,7 @@ import Glibc
 import ShardFS
 import TestSupport
 
-/// One stream of random operations on the store, each told to the history before and after.
+/// A stream of random operations on the store, each recorded in the history before and after.
 struct Worker {
     private let root: String
     private let boot: String
@@ -16,8 +16,8 @@ struct Worker {
     private var counter = 0
 
     /// - Parameters:
-    ///   - name: goes into the names of messages; one for each worker that ever was.
-    ///   - id: of its first operation; further ones are `idStep` apart.
+    ///   - name: part of the names of messages; unique to each worker ever started.
+    ///   - id: of its first operation; later ids increase by `idStep`.
     init(
         root: String, boot: String, name: String, history: HistoryWriter, store: Store, seed: UInt64, id: Int,
         idStep: Int
@@ -75,7 +75,7 @@ struct Worker {
         } catch {
             let at = now()
             history.write(Event(phase: .fail, id: id, at: at, error: error.code.description))
-            // Nothing here runs into anything but these.
+            // No other errors are expected here.
             if ![.overQuota, .notFound].contains(error.code) {
                 history.violation("\(operation.kind) in \(operation.mailbox): \(error.code) \(error.message)")
             }
@@ -95,7 +95,7 @@ struct Worker {
         guard snapshot.messages.count > 0 else { return [] }
         var uids: Set<UInt32> = []
         for _ in 0..<Int.random(in: 1...atMost, using: &random) {
-            // Few messages are wanted by everybody: half of the picks are among the oldest.
+            // Contention on few messages: half of the picks are among the oldest.
             let range = random.one(in: 2) ? min(4, snapshot.messages.count) : snapshot.messages.count
             uids.insert(snapshot.messages[Int.random(in: 0..<range, using: &random)].uid.rawValue)
         }
@@ -161,7 +161,7 @@ struct Worker {
 
     private mutating func fill(_ operation: inout Operation) {
         let all = World.systemFlags.map(\.name) + World.keywords
-        // \Deleted comes by expunge alone, or everything would soon be gone.
+        // \Deleted is set only by expunge, or everything would soon be gone.
         let picked = all.filter { _ in random.one(in: 3) }.filter { $0 != "\\Deleted" }
         switch Int.random(in: 0..<7, using: &random) {
         case 0..<3: operation.add = picked
@@ -186,7 +186,7 @@ struct Worker {
         return outcome
     }
 
-    /// Marks some messages and expunges those of them that are marked then.
+    /// Marks some messages and expunges those that are marked by then.
     private mutating func expunge(_ name: String, _ mailbox: Mailbox, _ snapshot: MailboxSnapshot) {
         let uids = some(snapshot)
         guard !uids.isEmpty else { return }

@@ -1,14 +1,14 @@
 import Glibc
 import ShardFS
 
-/// The accounts and mailboxes that everybody works on: few, so that they meet.
+/// The accounts and mailboxes of all workers: few, so that they meet.
 enum World {
     static let mailboxes = [
         "alice@example.com/INBOX", "alice@example.com/Work", "bob@example.com/INBOX", "bob@example.com/Old/Deep",
     ]
-    /// Bob's limit in MiB: low enough to be met.
+    /// Bob's limit in MiB: low enough to be reached.
     static let bobsQuota = 1
-    /// A mailbox above this is thinned out.
+    /// A mailbox with more messages is thinned out.
     static let crowded = 60
     static let systemFlags: [(name: String, flag: MessageFlags)] = [
         ("\\Answered", .answered), ("\\Deleted", .deleted), ("\\Flagged", .flagged), ("\\Seen", .seen),
@@ -28,7 +28,7 @@ enum World {
         return try account.mailbox(MailboxName(String(name[name.index(after: slash)...])))
     }
 
-    /// Where a mailbox's files are (docs/storage.md, "On disk").
+    /// The directory of a mailbox's files (docs/storage.md, "On disk").
     static func directory(_ name: String, in store: Store) -> String {
         let parts = name.split(separator: "/")
         let address = parts[0].split(separator: "@")
@@ -51,7 +51,7 @@ enum World {
         close(fd)
     }
 
-    /// Flags by name, so that mailboxes with other letters can be compared.
+    /// Flags by name, so that mailboxes with different letters can be compared.
     static func names(_ flags: MessageFlags, _ table: KeywordTable) -> [String] {
         systemFlags.filter { flags.contains($0.flag) }.map(\.name) + table.names(in: flags)
     }

@@ -35,7 +35,7 @@ do {
     case .follower:
         let history = HistoryWriter("\(arguments.histories)/f\(arguments.index).\(arguments.incarnation)")
         var follower = Follower(store: try openStore(), history: history)
-        // One that hurries and one that takes its time.
+        // A fast follower and a slow one.
         follower.run(until: arguments.until, pause: arguments.index == 0 ? 200 : 20_000)
     case .selfTest:
         exit(SelfTest.run() ? 0 : 1)

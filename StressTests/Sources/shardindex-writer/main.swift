@@ -1,5 +1,5 @@
-// Puts numbered summaries into a read cache: shardindex-writer PATH STORE_ID ADDRESS FIRST_UID LAST_UID
-// Prints the highest UID that is written after each flush; after LAST_UID it waits to be killed.
+// Puts numbered summaries into a read cache: shardindex-writer PATH STORE_ID ADDRESS FIRST_UID LAST_UID. Prints the
+// highest UID written after each flush; after LAST_UID it waits to be killed.
 
 import Glibc
 import ShardFS

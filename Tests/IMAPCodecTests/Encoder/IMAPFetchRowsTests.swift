@@ -3,7 +3,7 @@ import NIOCore
 import Testing
 
 @Suite struct IMAPFetchRowsTests {
-    /// Whatever the values, the octets are those of the general writer.
+    /// The octets equal those of the general writer, for all values.
     @Test func rowsAreWhatTheGeneralWriterWrites() {
         let columns: [IMAPFetchRows.Column] = [.uid, .flags, .size, .internalDate, .modSeq]
         let dates: [Int64] = [

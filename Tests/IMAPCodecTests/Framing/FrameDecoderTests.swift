@@ -48,7 +48,7 @@ import Testing
     }
 
     @Test func aLiteralsBytesAreNoHeader() {
-        // The literal is "{5" and the line goes on with "}": nothing of that announces five octets.
+        // The literal is "{5" and the line continues with "}": none of that announces five octets.
         #expect(
             events("a DELETE {2+}\r\n{5}\r\nz NOOP\r\n") == [
                 Self.rejection("a", .syntax("Unexpected characters after the arguments")), Self.noop,

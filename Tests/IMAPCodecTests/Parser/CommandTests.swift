@@ -167,7 +167,7 @@ import Testing
         for acceptsUTF8 in [true, false] {
             #expect(
                 parse(bytes("DELETE {2}\r\n") + broken, acceptsUTF8: acceptsUTF8) == .failure(.badMailboxName))
-            // C1 controls and separators of lines and paragraphs.
+            // C1 controls, line separators and paragraph separators.
             for name in ["a\u{85}b", "a\u{2028}", "\u{2029}"] {
                 #expect(parse("DELETE \"\(name)\"", acceptsUTF8: acceptsUTF8) == .failure(.badMailboxName))
             }

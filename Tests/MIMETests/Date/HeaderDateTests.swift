@@ -60,7 +60,7 @@ import Testing
     }
 
     @Test func everyDayGoesThereAndBack() {
-        // About 27 years apart each, then every day around two leap days.
+        // One day every 27 years, then every day around two leap days.
         let days =
             stride(from: -719_162, through: 2_932_896, by: 9973).map(Int64.init)
             + (10_950...11_020) + (-25_600...(-25_500))

@@ -50,7 +50,7 @@ import Testing
         #expect(Charset(named: utf8(name)).isKnown == expected)
     }
 
-    /// Names of the IANA registry, of browsers and of older systems, each with the text that it must read.
+    /// Names of the IANA registry, of browsers and of older systems, each with the expected text.
     @Test(
         arguments: [
             ("csShiftJIS", [0x93, 0x56], "天"), ("MS932", [0x93, 0x56], "天"), ("x-ms-cp932", [0x93, 0x56], "天"),

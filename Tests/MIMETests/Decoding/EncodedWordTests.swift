@@ -22,7 +22,7 @@ import Testing
         ("=?utf-8?b?w6?= =?utf-8?b?Qx?=", "\u{FFFD}C"),
         ("a =?utf-8?q?b?= c", "a b c"),
         ("a=?utf-8?q?b?=c", "abc"),
-        // A charset that nobody knows says nothing: UTF-8 where it can be, else windows-1252.
+        // An unknown charset carries no information: UTF-8 if valid, else windows-1252.
         ("=?x-unknown?q?a=C3=A4?=", "aä"), ("=?unknown-8bit?q?f=FCr_=96?=", "für –"), ("=?utf8mb4?b?w6Q=?=", "ä"),
         ("=?utf-8?x?a?=", "=?utf-8?x?a?="),
         ("=?utf-8?q?a", "=?utf-8?q?a"),

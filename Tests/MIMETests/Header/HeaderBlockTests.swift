@@ -6,7 +6,7 @@ import Testing
     struct Row: Sendable, CustomTestStringConvertible {
         let name: String
         let input: String
-        /// "name=value" with the raw value; lines that are no field have no name.
+        /// "name=value" with the raw value; lines that are not a field have no name.
         let fields: [String]
         let body: String
         var testDescription: String { name }

@@ -33,7 +33,7 @@ import Testing
         #expect(header.ranges(.except([utf8("X-A")]), in: bytes.span) == [0..<21, 29..<48])
     }
 
-    /// RFC 3501 section 6.4.5: HEADER.FIELDS.NOT has all lines but those of the fields named.
+    /// RFC 3501 section 6.4.5: HEADER.FIELDS.NOT has all lines except those of the named fields.
     @Test(arguments: [
         ("From k@x Mon\r\nFrom: k\r\nSubject: s\r\n\r\n", "From k@x Mon\r\nFrom: k\r\n\r\n"),
         ("Subject: s\r\nodd:\r\nno field\r\n x\r\nT: t\r\n\r\n", "odd:\r\nno field\r\n x\r\nT: t\r\n\r\n"),

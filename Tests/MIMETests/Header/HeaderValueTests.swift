@@ -28,12 +28,12 @@ import Testing
         #expect(string(HeaderValue.unfolded(bytes.span, 1..<99)) == "bc")
     }
 
-    /// What is told to be plain is what the text is, wherever in a word the byte stands that makes it none.
+    /// A value reported as plain equals its text, wherever in a word the byte that makes it non-plain is.
     @Test func plainValuesAreTheirOwnText() {
         let alphabet: [UInt8] = Array("aZ =?~\t\r\n".utf8) + [0, 0x0F, 0x10, 0x7F, 0x80, 0xFF]
         var random = SystemRandomNumberGenerator()
         for round in 0..<20_000 {
-            // Mostly letters, so that words without any other byte come up.
+            // Mostly letters, so that words without any other byte occur.
             let bytes = (0..<Int.random(in: 0...40, using: &random)).map { _ in
                 Int.random(in: 0..<12, using: &random) < round % 12 ? alphabet.randomElement(using: &random) ?? 0 : 0x61
             }

@@ -2,7 +2,7 @@ import Testing
 
 @testable import MIME
 
-/// Input made to exhaust time, memory or stack. The sizes are such that anything quadratic takes minutes.
+/// Input designed to exhaust time, memory or stack. At these sizes anything quadratic takes minutes.
 @Suite struct HostileInputTests {
     private func ends(_ bytes: [UInt8], sourceLocation: SourceLocation = #_sourceLocation) -> Message {
         let message = Message(parsing: bytes)

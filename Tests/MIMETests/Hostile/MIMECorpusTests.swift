@@ -1,7 +1,7 @@
 import Glibc
 import Testing
 
-/// Replays the corpus of the fuzzer: a finding that was fixed is added there and stays fixed.
+/// Replays the fuzzer's corpus: the input of every fixed finding is added to it.
 @Suite struct MIMECorpusTests {
     @Test func everySeedReplays() throws {
         let root = "\(#filePath)".split(separator: "/").dropLast(4).map { "/" + $0 }.joined()

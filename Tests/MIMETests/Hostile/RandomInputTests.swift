@@ -3,7 +3,7 @@ import Testing
 
 @testable import MIME
 
-/// Random bytes and random pieces of mail: whatever comes, nothing traps and the tree keeps its rules.
+/// Random bytes and random pieces of mail: nothing traps, and the tree keeps its invariants.
 @Suite struct RandomInputTests {
     static let pieces: [String] = [
         "\r\n", "\n", "\r\n\r\n", "--b", "--b--", "--c", "--", "b", "Content-Type: ", "multipart/mixed; boundary=b",

@@ -53,7 +53,7 @@ import Testing
         #expect(Preview.html("<p>" + String(repeating: "&euro;", count: 300)).unicodeScalars.count == 200)
     }
 
-    /// Time is linear: these would take minutes otherwise.
+    /// Time is linear: otherwise these would take minutes.
     @Test(arguments: ["<", "<!--", "<a ", "<a b='", "</", "&", "&#", "&am", "<script", "<style></styl", "<blockquote>"])
     func hostile(piece: String) {
         let text = String(repeating: piece, count: 65_536 / piece.utf8.count)

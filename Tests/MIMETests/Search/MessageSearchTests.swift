@@ -80,7 +80,7 @@ import Testing
         #expect(found == [true, false])
     }
 
-    /// A source that gives `size` bytes at a time, and how many it was asked for at most.
+    /// Searches a source that returns `size` bytes at a time.
     private func search(_ text: String, in bytes: [UInt8], size: Int) -> (isInBody: Bool, isInText: Bool) {
         let message = Message(parsing: bytes)
         let read: Message.Reading<Never> = { range, take in

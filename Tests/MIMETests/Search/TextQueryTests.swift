@@ -19,7 +19,7 @@ import Testing
         ("x", "", false),
         ("", "", true),
         ("", "x", true),
-        // i;unicode-casemap decomposes: an accent is a character of its own (RFC 5051 section 2).
+        // i;unicode-casemap decomposes: an accent is a separate character (RFC 5051 section 2).
         ("e", "é", true),
         ("é", "e", false),
         ("e\u{301}", "É", true),
@@ -56,7 +56,7 @@ import Testing
     }
 
     @Test func everyCharacterFoldsAsUnicodeSays() {
-        // The planes of symbols and of ideographs; between them are scripts that are always looked up.
+        // The planes of symbols and of ideographs; the scripts between them are always looked up.
         let ranges: [Range<UInt32>] = [0x80..<0x1_0000, 0x1_E800..<0x2_0100, 0x2_F700..<0x3_0000]
         let wrong = ranges.joined().compactMap(Unicode.Scalar.init).filter { scalar in
             folded(Array(String(Character(scalar)).utf8)) != CaseFolding.mapped(scalar)
@@ -72,7 +72,7 @@ import Testing
         ] as [[UInt8]])
     func whatIsNoCharacterPassesAsItIs(bytes: [UInt8]) { #expect(folded(bytes) == bytes) }
 
-    /// Against the plain definition: the folded text contains the folded query.
+    /// Compares with the plain definition: the folded text contains the folded query.
     @Test(arguments: 0..<8)
     func agreesWithTheDefinition(seed: Int) {
         var generator = SeededGenerator(seed: UInt64(seed))
@@ -103,7 +103,7 @@ import Testing
 }
 
 extension [UInt8] {
-    /// Whether `other` is somewhere in it.
+    /// Whether the bytes contain `other`.
     fileprivate func holds(_ other: [UInt8]) -> Bool {
         guard count >= other.count else { return false }
         return (0...count - other.count).contains { self[$0..<$0 + other.count].elementsEqual(other) }

@@ -3,7 +3,7 @@ import Testing
 @testable import MIME
 
 @Suite struct UnicodeCasemapTests {
-    /// Titlecase by UnicodeData, then decomposition, as RFC 5051 section 2 says.
+    /// Titlecase from UnicodeData, then decomposition (RFC 5051 section 2).
     @Test(arguments: [
         ("abc XYZ 09", "ABC XYZ 09"), ("_[", "_["),
         ("é", "E\u{301}"), ("É", "E\u{301}"), ("e\u{301}", "E\u{301}"), ("ǆ", "Dz\u{30C}"),

@@ -52,7 +52,7 @@ import Testing
         #expect(found.isReplyOrForward == isReplyOrForward, "\(subject)")
     }
 
-    /// Each must be done at once: a megabyte that is read again for each of its pieces would take hours.
+    /// Each must finish at once: rereading a megabyte for each of its pieces would take hours.
     @Test(arguments: ["[a]", "[", "]", "re:", "(fwd)", "[fwd:", "re[", "[x] re ", " ", "fw[a]"])
     func hostile(piece: String) {
         let count = 1 << 20

@@ -3,7 +3,7 @@ import Testing
 @testable import MIME
 
 @Suite struct BinaryChangeTests {
-    /// Each change as "bytes=what stands there then".
+    /// Formats each change as "old bytes=new bytes".
     private func changes(_ text: String) -> [String] {
         let bytes = utf8(text.replacing("\n", with: "\r\n"))
         return Message(parsing: bytes.span).binaryChanges { Array(bytes[$0]) }.map { change in
@@ -22,7 +22,7 @@ import Testing
             ("Content-Transfer-Encoding: binary\n\nbody", [" binary= base64", "body=base64"]),
             ("content-transfer-encoding:\n Binary (c)\n\nbody", ["\r\n Binary (c)= base64", "body=base64"]),
             ("Content-Transfer-Encoding: binary\n\n", [" binary= base64"]),
-            // What holds parts is never base64, whether they are found or not (RFC 2045 section 6.4).
+            // Parts that contain parts are never base64, even if no inner part is found (RFC 2045 section 6.4).
             ("Content-Type: multipart/mixed; boundary=b\nContent-Transfer-Encoding: binary\n\nno part", []),
             ("Content-Transfer-Encoding: binary\nContent-Type:\n Multipart/x\n\nno part", []),
             (
@@ -43,7 +43,7 @@ import Testing
         #expect(changes(text) == expected)
     }
 
-    /// The body that the parser sees begins in the midst of such a header.
+    /// The body that the parser sees begins in the middle of such a header.
     @Test func aHeaderBeyondTheLimit() {
         let limits = ParseLimits(headerBytes: 64)
         let text = "Content-Transfer-Encoding: binary\r\nX: \(String(repeating: "x", count: 100))\r\n\r\nbody"

@@ -1,6 +1,6 @@
 @testable import MIME
 
-/// The first rule of the tree that `message` breaks, in words; nil if it keeps all.
+/// Describes the first invariant of the tree that `message` violates; nil if it keeps all.
 func brokenRule(_ message: Message, in bytes: [UInt8], limits: ParseLimits = .standard) -> String? {
     var parts = 0
     // Line feeds before each offset, so that the check stays linear in deeply nested mail.

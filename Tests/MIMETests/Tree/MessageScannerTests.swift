@@ -4,7 +4,7 @@ import Testing
 @testable import MIME
 
 @Suite struct MessageScannerTests {
-    /// The message fed in pieces whose sizes `size` tells.
+    /// Scans the message in pieces of the sizes that `size` returns.
     static func scan(
         _ bytes: [UInt8], limits: ParseLimits = .standard, pieces size: () -> Int
     ) -> (message: Message, topHeader: [UInt8]?) {
@@ -79,11 +79,11 @@ import Testing
         #expect(scanner.topHeader == [])
     }
 
-    // MARK: - Lines that are cut off
+    // MARK: - Split lines
 
     private static let multipart = "Content-Type: multipart/mixed; boundary=ab\r\n\r\n"
 
-    /// Each line in a message of its own, with what it is to be taken for.
+    /// Each line, in a separate message, with whether it is a boundary line.
     @Test(arguments: [
         ("--ab\r\n", true), ("--ab\n", true), ("--ab \t  \r\n", true), ("--ab--\r\n", true), ("--ab-- \n", true),
         ("--ab" + String(repeating: " ", count: 100_000) + "\r\n", true),

@@ -7,7 +7,7 @@ import Testing
 @testable import MailAccounts
 @testable import ServerRuntime
 
-/// Writes down for which accounts mailboxes were made, or refuses.
+/// Records the accounts for which mailboxes were made, or refuses.
 final class RecordingProvisioning: MailboxProvisioning {
     let made = Locked<[String]>([])
     let refusal: AccountError?

@@ -5,8 +5,8 @@ import Testing
 @testable import MailAccounts
 @testable import ServerRuntime
 
-/// PBKDF2-HMAC-SHA256 of "password" with salt "salt", 1 and 2 rounds (RFC 7914 section 11 has the like for others);
-/// made with an independent implementation.
+/// PBKDF2-HMAC-SHA256 of "password" with salt "salt", 1 and 2 rounds (RFC 7914 section 11 has similar vectors), made
+/// with an independent implementation.
 private let oneRound = "120fb6cffcf8b32c43e7225256c4f837a86548c92ccc35480805987cb70be17b"
 private let twoRounds = "ae4d0c95af6b46d32d0adff928f06dd02a303f8ef3c251dfd6e2d85a95474c43"
 
@@ -25,7 +25,7 @@ private func account(_ json: String) throws(AccountError) -> UserAccount {
     }
 
     @Test(arguments: [
-        // "salt" is 4 letters of base64: what decodes as base64 is base64.
+        // "salt" is 4 letters of base64: whatever decodes as base64 is base64.
         #"{"password_hash": "\#(oneRound)", "salt": "73616c74", "iterations": 1}"#,
         #"{"password_hash": "\#(oneRound)", "salt": "c2FsdA==", "iterations": 1}"#,
         #"{"password_hash": "Eg+2z/z4syxD5yJSVsT4N6hlSMkszDVICAWYfLcL4Xs=", "salt": "73616C74", "iterations": 1}"#,
@@ -82,7 +82,7 @@ private func account(_ json: String) throws(AccountError) -> UserAccount {
         #expect(try again.json() == Array(text.utf8))
     }
 
-    /// As Python's decoder reads it, whose files these are.
+    /// Read like Python's decoder, whose files these are.
     @Test func base64WithStrayBits() throws {
         let salt = try account(#"{"password_hash": "\#(oneRound)", "salt": "c2FsdB=="}"#)
         #expect(salt.password.salt == Array("salt".utf8))

@@ -62,7 +62,7 @@ private func endpoint(_ host: String, _ port: Port) throws -> ListenerEndpoint {
         init(_ settings: LogOutput.Settings = LogOutput.Settings()) {
             output = LogOutput(settings) { [lines] line in lines.withLock { $0.append(line) } }
         }
-        /// Without the time, which is 20 characters.
+        /// The lines without the time, which is 20 characters.
         var text: [String] { lines.withLock { $0.map { String($0.dropFirst(21)) } } }
     }
 

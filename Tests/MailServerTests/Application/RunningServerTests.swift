@@ -19,7 +19,7 @@ import Testing
         let directory = TemporaryDirectory(inMemory: true)
         let server: RunningServer
         private let lines = Locked<[String]>([])
-        /// As the file had it first, and as it was read.
+        /// The original contents of the file, and the configuration read from it.
         private let configuration: Configuration
         private let resolved: Configuration
 
@@ -76,7 +76,7 @@ import Testing
 
         func contains(_ text: String) -> Bool { lines.withLock { $0.contains { $0.contains(text) } } }
 
-        /// Of a listener, as the log tells it.
+        /// The port of a listener, taken from the log.
         func port(_ name: String) throws -> Int {
             let line = lines.withLock { $0.first { $0.contains("listening \(name) ") } }
             return try #require(line?.split(separator: ":").last.flatMap { Int($0.filter(\.isNumber)) })
@@ -101,7 +101,7 @@ import Testing
         }
     }
 
-    /// Nobody works with the settings of the start: neither delivery, nor the login, nor what is kept of a message.
+    /// After a reload nothing uses the initial settings: neither delivery, nor login, nor message summaries.
     @Test func aReloadReachesDeliveryAndLogin() async throws {
         let f = try await Fixture()
         try f.makeAccount("postmaster@example.com", password: "first")
@@ -142,7 +142,7 @@ import Testing
         await f.server.stop()
     }
 
-    /// One component's refusal keeps the settings of all.
+    /// A refusal by one component keeps the settings of all.
     @Test func aReloadIsRefusedWhole() async throws {
         let f = try await Fixture()
         try await f.reload {
@@ -186,7 +186,7 @@ import Testing
         await f.server.stop()
     }
 
-    /// The default configuration with another value of one key.
+    /// The default configuration with one key set to another value.
     private func other(than value: JSONValue, for key: ConfigurationKey) -> Configuration? {
         var candidates: [JSONValue] = ["DEBUG", "json", "other.example", "/other.pem"].map { .string($0) }
         candidates += [.bool(true), .bool(false)]

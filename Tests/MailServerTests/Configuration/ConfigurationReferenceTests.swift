@@ -2,7 +2,7 @@ import Testing
 
 @testable import ServerConfiguration
 
-/// docs/configuration.md says of every key what the program does.
+/// docs/configuration.md describes every key the way the program implements it.
 @Suite struct ConfigurationReferenceTests {
     @Test func everyKeyIsListedWithItsDefault() throws {
         let rows = try ConfigurationReference().rows

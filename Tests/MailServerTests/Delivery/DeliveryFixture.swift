@@ -13,9 +13,9 @@ import Testing
 @testable import MailServer
 @testable import ServerRuntime
 
-/// A store with alice and bob, and a delivery whose router is a table.
+/// A store with alice and bob, and a delivery with a table as its router.
 final class DeliveryFixture: Sendable {
-    /// For all tests; it lives as long as they do.
+    /// Shared by all tests; lives as long as they do.
     static let pool = BlockingPool(threads: 2, maximumWaiting: 1000)
 
     private struct TableRouter: RecipientRouter {
@@ -34,7 +34,7 @@ final class DeliveryFixture: Sendable {
     static let alice = Destination.local(address("alice"), .inbox, [])
     static let bob = Destination.local(address("bob"), .inbox, .flagged)
 
-    /// - Parameter aliases: what the table has beside `alice@example.com` and `bob@example.com`.
+    /// - Parameter aliases: table entries in addition to `alice@example.com` and `bob@example.com`.
     init(checks: [any MailCheck] = [], aliases: [String: [Destination]] = [:]) throws {
         var options = StoreOptions()
         options.durability = .none
@@ -74,7 +74,7 @@ final class DeliveryFixture: Sendable {
         return (transaction, envelope)
     }
 
-    /// Sends a message; `before` runs when all of its bytes are there.
+    /// Sends a message; `before` runs once all of its bytes have been sent.
     func send(
         _ text: String, to recipients: [String], _ atomicity: InboundMessage.Atomicity = .allOrNone,
         before: () throws -> Void = {}
@@ -86,7 +86,7 @@ final class DeliveryFixture: Sendable {
         return await message.deliver(envelope, atomicity)
     }
 
-    /// `flags text` of every message in a mailbox; nil when there is no such mailbox.
+    /// `flags text` of every message in a mailbox; nil if the mailbox does not exist.
     func messages(of user: String, in name: String = "INBOX") throws -> [String]? {
         let account = try store.account(Self.address(user))
         guard let mailbox = try? account.mailbox(MailboxName(name)) else { return nil }
@@ -98,7 +98,7 @@ final class DeliveryFixture: Sendable {
         return found
     }
 
-    /// Leaves a user room for one message, and takes it.
+    /// Limits a user to one message, and fills the mailbox with it.
     func fill(_ user: String) throws {
         try limit(user, messages: 1)
         let mailbox = try store.account(Self.address(user)).mailbox(.inbox)
@@ -110,7 +110,7 @@ final class DeliveryFixture: Sendable {
         try Data(#"{"quota_messages": \#(messages)}"#.utf8).write(to: URL(filePath: path))
     }
 
-    /// The store is sound, and nothing is left in it of what was not delivered.
+    /// Checks that the store is sound and holds nothing left over from failed deliveries.
     func check(sourceLocation: SourceLocation = #_sourceLocation) throws {
         let report = try StoreCheck(root: store.root).run()
         #expect(report.errors == [], sourceLocation: sourceLocation)

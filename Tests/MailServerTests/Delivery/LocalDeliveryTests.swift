@@ -39,7 +39,7 @@ import Testing
         let outcomes = try await f.send(
             "text", to: ["list@example.com", "bob@example.com", "alice@example.com", "alice@example.com"], .each
         ) { try f.fill("bob") }
-        // A recipient with two places is in both or in none.
+        // A recipient with two destinations gets the message in both or in none.
         #expect(outcomes == [.refused(.mailboxFull), .refused(.mailboxFull), .delivered, .delivered])
         #expect(try f.messages(of: "alice") == [" text"])
         #expect(try f.messages(of: "bob") == [" full"])
@@ -77,7 +77,7 @@ import Testing
         try f.check()
     }
 
-    /// Settings that change after the start hold for the next transaction.
+    /// Settings changed after the start apply to the next transaction.
     @Test func postmasterFollowsTheSettings() async throws {
         let f = try DeliveryFixture(aliases: [
             "postmaster@example.com": [DeliveryFixture.alice], "postmaster@example.org": [DeliveryFixture.bob],

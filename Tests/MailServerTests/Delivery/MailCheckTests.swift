@@ -11,7 +11,7 @@ import Testing
 @testable import ServerRuntime
 
 @Suite struct MailCheckTests {
-    /// Answers as it was told to.
+    /// Returns fixed decisions.
     private struct FixedCheck: MailCheck, TransactionCheck {
         var senderDecision = CheckDecision.accept
         var contentDecision = CheckDecision.accept
@@ -21,7 +21,7 @@ import Testing
         func content(_ content: StagedContent, _ envelope: SMTPEnvelope) async -> CheckDecision { contentDecision }
     }
 
-    /// Keeps what it learned of the sender, and writes it into the message with the last bytes of the content.
+    /// Remembers the sender, and adds it to the message with the last bytes of the content.
     private struct RememberingCheck: MailCheck {
         final class Transaction: TransactionCheck {
             private let seen = Locked("")
@@ -41,7 +41,7 @@ import Testing
         func begin() -> any TransactionCheck { Transaction() }
     }
 
-    /// Has no opinion.
+    /// Makes no decision.
     private struct SilentCheck: MailCheck, TransactionCheck {
         func begin() -> any TransactionCheck { self }
     }

@@ -1,7 +1,7 @@
 import TestSupport
 import Testing
 
-/// Replays the corpora of the fuzzers: a finding that was fixed is added there and stays fixed.
+/// Replays the fuzzers' corpora: the input of every fixed finding is added to them.
 @Suite struct FuzzCorpusTests {
     @Test func whatTheServerReads() {
         let files = Repository.fuzzCorpus("server")

@@ -7,7 +7,7 @@ import Testing
 @testable import MailIMAP
 @testable import ServerRuntime
 
-/// Takes all that a session says, at once or when it is told to.
+/// Accepts all output of a session, at once or when the test releases it.
 final class CollectedOutput: IMAPOutput {
     private struct State {
         var bytes = ByteBuffer()
@@ -21,19 +21,19 @@ final class CollectedOutput: IMAPOutput {
 
     var isOpen: Bool { state.withLock { $0.isOpen } }
 
-    /// The client is gone.
+    /// Simulates a client that hangs up.
     func hangUp() { state.withLock { $0.isOpen = false } }
 
     /// Calls `body` with the size of each piece.
     func onPiece(_ body: @escaping @Sendable (_ size: Int) -> Void) { state.withLock { $0.onPiece = body } }
 
-    /// The client reads no more: whoever hands over a piece waits from then on.
+    /// Simulates a client that stops reading: from then on a writer waits after handing over a piece.
     func hold() { state.withLock { $0.isHeld = true } }
 
-    /// Whether somebody waits for the client to read.
+    /// Whether the session is waiting for the client to read.
     var isAwaited: Bool { state.withLock { $0.waiter != nil } }
 
-    /// The client reads again.
+    /// Simulates a client that reads again.
     func release() {
         let waiter = state.withLock { state in
             state.isHeld = false

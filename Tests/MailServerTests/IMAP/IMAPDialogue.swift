@@ -12,7 +12,7 @@ import Testing
 
 /// A session without a socket: bytes in, lines out.
 final class IMAPDialogue {
-    /// Keeps the store's directory for as long as the session.
+    /// Keeps the store's directory alive as long as the session.
     private let mail: IMAPTestMail
     private let session: IMAPSession
     private var decoder: IMAPFrameDecoder
@@ -21,10 +21,10 @@ final class IMAPDialogue {
     private let wakes = Locked(0)
     private(set) var isClosed = false
     private var tagCount = 0
-    /// The last step that asked for TLS.
+    /// Whether the last step asked for TLS.
     private(set) var startedTLS = false
 
-    /// Begins a session, and takes the greeting.
+    /// Begins a session and takes the greeting.
     init(
         _ mail: IMAPTestMail, isTLS: Bool = false, offersTLS: Bool = false,
         _ change: (inout IMAPSessionConfiguration) -> Void = { _ in },
@@ -42,7 +42,7 @@ final class IMAPDialogue {
         await apply(session.handle(.start))
     }
 
-    /// A session of alice's, in INBOX unless told otherwise.
+    /// A session of alice's, by default with INBOX selected.
     static func alice(
         _ mail: IMAPTestMail, select mailbox: String? = "INBOX",
         _ change: (inout IMAPSessionConfiguration) -> Void = { _ in },
@@ -55,10 +55,10 @@ final class IMAPDialogue {
         return dialogue
     }
 
-    /// What came since the last look, in lines; literals are left as they are.
+    /// Takes the lines received since the last call; literals are left unchanged.
     func take() -> [String] { output.take() }
 
-    /// Sends bytes as they are and gives back what comes.
+    /// Sends bytes unchanged and returns the response.
     @discardableResult
     func send(_ text: String) async -> [String] {
         mail.index?.flush()
@@ -67,7 +67,7 @@ final class IMAPDialogue {
         return take()
     }
 
-    /// Sends a command with a tag of its own; gives back the untagged lines and the tagged one without its tag.
+    /// Sends a command with a new tag; returns the untagged lines and the tagged one without its tag.
     func command(_ text: String) async -> (lines: [String], result: String) {
         tagCount += 1
         let tag = "t\(tagCount)"
@@ -77,7 +77,7 @@ final class IMAPDialogue {
         return (lines, String(last.dropFirst(tag.count + 1)))
     }
 
-    /// A command that must succeed; gives back its untagged lines.
+    /// Sends a command that must succeed; returns its untagged lines.
     @discardableResult
     func ok(_ text: String, _ location: SourceLocation = #_sourceLocation) async -> [String] {
         let (lines, result) = await command(text)
@@ -85,7 +85,7 @@ final class IMAPDialogue {
         return lines
     }
 
-    /// A command that must not; gives back its answer.
+    /// Sends a command that must fail; returns its tagged response.
     @discardableResult
     func fails(_ text: String, _ location: SourceLocation = #_sourceLocation) async -> String {
         let (lines, result) = await command(text)
@@ -95,7 +95,7 @@ final class IMAPDialogue {
         return result
     }
 
-    /// Waits until the mailbox of an idling session has told of a change, and lets the session look.
+    /// Waits until the mailbox of an idling session reports a change, then wakes the session.
     func wake() async throws -> [String] {
         let end = ContinuousClock.now + .seconds(60)
         while wakes.withLock({ $0 }) == 0, ContinuousClock.now < end {
@@ -106,7 +106,7 @@ final class IMAPDialogue {
         return await give(.wake)
     }
 
-    /// Gives the session something that no client sends.
+    /// Gives the session an input that no client can send.
     func give(_ input: IMAPSessionInput) async -> [String] {
         await apply(session.handle(input))
         return take()
@@ -131,6 +131,6 @@ final class IMAPDialogue {
 }
 
 extension [String] {
-    /// A line that may be missing: a test fails then and does not end.
+    /// Replaces a missing line, so that the test fails instead of crashing.
     subscript(line index: Int) -> String { indices.contains(index) ? self[index] : "(no line)" }
 }

@@ -6,7 +6,8 @@ import Testing
 @testable import MailIMAP
 @testable import ServerRuntime
 
-/// Input that no program should send, over a socket: a clear answer, and the connection and the server stay well.
+/// Input that no program should send, over a socket: it gets a clear response, and the connection and the server
+/// survive.
 @Suite struct IMAPServerBadInputTests {
     private static let prelude = """
         def begin(login=True):
@@ -120,7 +121,7 @@ import Testing
         await harness.finish()
     }
 
-    /// Parts in parts in parts, and parts beside parts: every answer is whole.
+    /// Parts in parts in parts, and parts beside parts: every response is complete.
     @Test func messagesThatAreAllStructure() async throws {
         let harness = try await IMAPServerHarness(usesTLS: false)
         try harness.mail.append(

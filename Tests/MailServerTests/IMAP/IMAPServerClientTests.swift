@@ -8,7 +8,7 @@ import Testing
 @testable import MailIMAP
 @testable import ServerRuntime
 
-/// The sessions of the manual, by Python's imaplib.
+/// The sessions of the manual, run by Python's imaplib.
 @Suite struct IMAPServerClientTests {
     enum Transport: String, CaseIterable { case clear, startTLS, implicit }
 
@@ -158,7 +158,7 @@ import Testing
             imap.logout()
             """)
         try await harness.wait(forFile: mark)
-        // Shares nothing with the server but the files, as another process would.
+        // Shares only the files with the server, like another process.
         let other = try Store.open(harness.mail.store.root)
         let mailbox = try other.account(AccountAddress(parsing: "alice@example.com")).mailbox(.inbox)
         _ = try mailbox.append(bytes: Array("Subject: x\r\n\r\ny\r\n".utf8))

@@ -6,7 +6,7 @@ import Testing
 @testable import MailIMAP
 @testable import ServerRuntime
 
-/// COMPRESS=DEFLATE by Python's imaplib and zlib. RFC 4978.
+/// COMPRESS=DEFLATE, run by Python's imaplib and zlib. RFC 4978.
 @Suite struct IMAPServerCompressTests {
     /// Wraps imaplib's socket.
     private static let wrapper = """
@@ -88,7 +88,7 @@ import Testing
         transport == .clear ? "imaplib.IMAP4(HOST, PORT)" : "imaplib.IMAP4_SSL(HOST, IMAPS, ssl_context=CONTEXT)"
     }
 
-    /// All at once, in one segment, in pieces of one byte, and with the command not waited for.
+    /// All at once, in one segment, in pieces of one byte, and without waiting for the command.
     @Test func pipelines() async throws {
         let harness = try await IMAPServerHarness(usesTLS: false)
         try await harness.python(
@@ -127,7 +127,7 @@ import Testing
     }
 
     @Test func bombsAndNoise() async throws {
-        // Of a refused command 17 MB are read over.
+        // 17 MB of a refused command are skipped.
         let harness = try await IMAPServerHarness(usesTLS: false) { $0.session.maxLiteralSize = 1 << 20 }
         try await harness.python(
             Self.wrapper + """

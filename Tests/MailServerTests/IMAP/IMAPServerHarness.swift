@@ -9,7 +9,7 @@ import Testing
 @testable import MailIMAP
 @testable import ServerRuntime
 
-/// A server on loopback, and Python programs as its clients.
+/// A server on loopback, with Python programs as its clients.
 final class IMAPServerHarness: Sendable {
     let mail: IMAPTestMail
     private let server: IMAPServer
@@ -17,7 +17,7 @@ final class IMAPServerHarness: Sendable {
     private let clients: PythonClients
     private let endedScripts = Locked(0)
 
-    /// - Parameter limits: by default, those of no configuration; clients on loopback are exempt from the others.
+    /// - Parameter limits: the defaults without a configuration; clients on loopback are exempt from the others.
     init(
         usesTLS: Bool, limits: ConnectionLimits.Settings = ConnectionLimits.Settings(),
         _ change: (inout IMAPServerConfiguration) -> Void = { _ in }
@@ -49,7 +49,7 @@ final class IMAPServerHarness: Sendable {
         return try await clients.run(script)
     }
 
-    /// Waits until the one script of this harness has made a file; as long as that takes.
+    /// Waits, without a limit, until the one script of this harness has made a file.
     func wait(forFile path: String, _ location: SourceLocation = #_sourceLocation) async throws {
         while !FileManager.default.fileExists(atPath: path) {
             let isOver = endedScripts.withLock { $0 > 0 }
@@ -60,7 +60,7 @@ final class IMAPServerHarness: Sendable {
         }
     }
 
-    /// Ends the server, and checks that nothing of any connection is left.
+    /// Ends the server and checks that no connection has left anything behind.
     func finish() async {
         await server.shutdown(grace: .seconds(60))
         #expect(server.connectionCount == 0)

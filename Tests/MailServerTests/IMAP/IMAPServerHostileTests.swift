@@ -8,7 +8,7 @@ import Testing
 @testable import ServerConfiguration
 @testable import ServerRuntime
 
-/// Clients that do not play by the rules, and the end of a server.
+/// Misbehaving clients, and the shutdown of a server.
 @Suite struct IMAPServerHostileTests {
     private static let login = "b\"a LOGIN alice@example.com \(IMAPTestMail.password)\\r\\n\""
 
@@ -36,7 +36,7 @@ import Testing
         await harness.finish()
     }
 
-    /// An address has a limit of its own, which a connection that ends gives back.
+    /// An address has a separate limit, which a closed connection releases.
     @Test func tooManyConnectionsOfOneAddress() async throws {
         var limits = ConnectionLimits.Settings()
         limits.rates.whitelist = []
@@ -62,7 +62,8 @@ import Testing
         await harness.finish()
     }
 
-    /// Its answers wait in the kernel's buffers and a few pieces of ours; then it is cut off, which releases its ticket.
+    /// The responses wait in the kernel's buffers and a few of the server's; then the client is cut off, which releases
+    /// its ticket.
     @Test func aClientThatDoesNotRead() async throws {
         let harness = try await IMAPServerHarness(
             usesTLS: false, limits: ConnectionLimits.Settings(maximumConnections: [.imap: 1])
@@ -95,7 +96,7 @@ import Testing
         await harness.finish()
     }
 
-    /// Nothing has to come within the time but what is sent at once.
+    /// The client sends everything at once and then stays silent; polling for it does not count as activity.
     @Test func idleTimeAfterALogin() async throws {
         let harness = try await IMAPServerHarness(usesTLS: false) {
             $0.idleTimeout = .milliseconds(300)

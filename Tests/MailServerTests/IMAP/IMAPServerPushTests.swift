@@ -8,9 +8,9 @@ import Testing
 @testable import MailIMAP
 @testable import ServerRuntime
 
-/// What reaches a client that has asked nothing: IDLE (RFC 2177) and NOTIFY (RFC 5465), over a socket.
+/// Unsolicited updates to a client: IDLE (RFC 2177) and NOTIFY (RFC 5465), over a socket.
 @Suite struct IMAPServerPushTests {
-    /// Runs a client up to where it makes the file `MARK`, then `body`, then waits for the client's end.
+    /// Runs a client until it makes the file `MARK`, then `body`, then waits for the client to end.
     private static func push(
         to harness: IMAPServerHarness, _ script: String, _ body: () throws -> Void
     ) async throws {
@@ -22,7 +22,7 @@ import Testing
         await harness.finish()
     }
 
-    /// Shares nothing with the server but the files, as another process would.
+    /// Shares only the files with the server, like another process.
     private static func other(_ harness: IMAPServerHarness) throws -> Account {
         try Store.open(harness.mail.store.root).account(AccountAddress(parsing: "alice@example.com"))
     }
@@ -31,7 +31,7 @@ import Testing
         _ = try mailbox.append(bytes: Array("Subject: x\r\n\r\ny\r\n".utf8))
     }
 
-    /// The poll is an hour away: the system tells.
+    /// The poll is an hour away: the kernel's file watch reports the change.
     @Test func idleHearsOfOtherProcessesAtOnce() async throws {
         let harness = try await IMAPServerHarness(usesTLS: false) { $0.pollInterval = .hours(1) }
         try await Self.push(
@@ -96,7 +96,7 @@ import Testing
         }
     }
 
-    /// As iOS does: DONE and what follows in one segment, and IDLE behind commands.
+    /// Like iOS: DONE and the next commands in one segment, and IDLE after other commands.
     @Test func commandsInOneSegmentWithDone() async throws {
         let harness = try await IMAPServerHarness(usesTLS: false)
         try harness.mail.fill(1)

@@ -14,7 +14,7 @@ import Testing
 @testable import ServerConfiguration
 @testable import ServerRuntime
 
-/// IMAP as the application runs it: accounts in files, lock-outs, settings of accounts.
+/// IMAP the way the application runs it: accounts in files, lock-outs, settings of accounts.
 @Suite struct IMAPServiceTests {
     /// Listens on loopback, without TLS, over a store with alice.
     private final class Fixture: Sendable {
@@ -123,7 +123,7 @@ import Testing
         try await f.finish()
     }
 
-    /// Five from an address, over however many connections and by whatever mechanism.
+    /// Five failures from an address, over any number of connections and with any mechanism.
     @Test func failuresLockAnAddressOut() async throws {
         let f = try await Fixture()
         try await f.python(
@@ -181,7 +181,7 @@ import Testing
             assert b"MOVE" in names and b"IDLE" not in names and b"COMPRESS=DEFLATE" not in names, names
             imap.logout()
             """)
-        // What was written by hand is kept.
+        // Settings edited by hand are kept.
         try f.access.accounts.setEnabled(AccountAddress(login: "alice@example.com"), true)
         #expect(
             try f.access.accounts.load(AccountAddress(login: "alice@example.com")).suppressCapabilities == ["Idle"]

@@ -7,7 +7,7 @@ import Testing
 @testable import ServerConfiguration
 @testable import ServerRuntime
 
-/// QUOTA (RFC 9208), OBJECTID (RFC 8474), CREATE-SPECIAL-USE (RFC 6154), ID, and capabilities that are kept back.
+/// QUOTA (RFC 9208), OBJECTID (RFC 8474), CREATE-SPECIAL-USE (RFC 6154), ID, and suppressed capabilities.
 @Suite struct IMAPSessionAccountTests {
     @Test func quota() async throws {
         let mail = try IMAPTestMail()
@@ -47,7 +47,7 @@ import Testing
         let dialogue = await IMAPDialogue.alice(mail, select: nil)
         await dialogue.ok("APPEND INBOX {3+}\r\na\r\n {3+}\r\nb\r\n")
         #expect(await dialogue.ok("GETQUOTA \"\"") == [#"* QUOTA "" (MESSAGE 2 3)"#])
-        // The second is refused before it is sent, and the first is not kept.
+        // The second is refused before it is sent, and the first is not stored.
         #expect(await dialogue.send("q APPEND INBOX {3+}\r\nc\r\n {3}\r\n")[line: 0].hasPrefix("q NO [OVERQUOTA]"))
         #expect(await dialogue.ok("STATUS INBOX (MESSAGES)") == ["* STATUS INBOX (MESSAGES 2)"])
         await dialogue.ok("SELECT INBOX")
@@ -127,7 +127,7 @@ import Testing
         for answer in [login, await dialogue.ok("CAPABILITY")[line: 0]] {
             #expect(answer.contains(" MOVE ") && !answer.contains(" IDLE") && !answer.contains("APPENDLIMIT"))
         }
-        // Who uses it all the same is served.
+        // A client that uses it anyway is served.
         await dialogue.ok("SELECT INBOX")
         #expect(await dialogue.send("i IDLE\r\n")[line: 0].hasPrefix("+ "))
     }

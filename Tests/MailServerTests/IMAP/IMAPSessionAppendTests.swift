@@ -32,7 +32,7 @@ import Testing
         let (lines, result) = await dialogue.command("APPEND INBOX {3+}\r\none (\\Flagged) {3+}\r\ntwo {5+}\r\nthree")
         #expect(lines.contains("* 3 EXISTS") && result.contains(" 1:3] "))
         #expect(await dialogue.ok("FETCH 2 (FLAGS BODY.PEEK[])").first?.contains("\\Flagged") == true)
-        // None, when one of them is refused.
+        // No message is stored if one of them is refused.
         #expect(await dialogue.fails("APPEND INBOX {3+}\r\none (").hasPrefix("BAD "))
         #expect(await dialogue.fails("APPEND INBOX {3+}\r\none {0+}\r\n").hasPrefix("NO "))
         #expect(try mail.mailbox().snapshot().messages.count == 3)
@@ -43,7 +43,7 @@ import Testing
         let dialogue = await IMAPDialogue(mail) { $0.maxLiteralSize = 1000 }
         _ = dialogue.take()
         await dialogue.ok("LOGIN alice@example.com \(IMAPTestMail.password)")
-        // Refused in front of the literal, which a synchronising client then does not send.
+        // Refused before the literal, which a synchronising client then does not send.
         #expect(await dialogue.send("a APPEND nowhere {5}\r\n")[line: 0].hasPrefix("a NO [TRYCREATE]"))
         #expect(await dialogue.fails("APPEND nowhere {5+}\r\nhello").hasPrefix("NO [TRYCREATE]"))
         #expect(await dialogue.send("b APPEND INBOX {1001}\r\n")[line: 0].hasPrefix("b NO [TOOBIG]"))
@@ -60,7 +60,7 @@ import Testing
         #expect(await dialogue.ok("FETCH 1 INTERNALDATE") == ["* 1 FETCH (INTERNALDATE \"\(kept)\")"])
     }
 
-    /// One over the limit, told at once whether the client waits or not; the connection goes on.
+    /// One octet over the limit is refused at once, whether the client waits or not; the connection continues.
     @Test func tooBig() async throws {
         let mail = try IMAPTestMail()
         let dialogue = await IMAPDialogue(mail) { $0.maxLiteralSize = 1000 }
@@ -92,7 +92,7 @@ import Testing
         let dialogue = await IMAPDialogue.alice(mail)
         #expect(await dialogue.fails("APPEND INBOX {5+}\r\na\0b\0c").hasPrefix("BAD "))
         #expect(await dialogue.fails("APPEND INBOX ~{5+}\r\na\0b\0c").hasPrefix("NO [UNKNOWN-CTE] "))
-        // None of several; a client that waits hears of it before it sends the next.
+        // None of several is stored; a client that waits gets the refusal before it sends the next one.
         #expect(await dialogue.fails("APPEND INBOX {2+}\r\nok {1+}\r\n\0 {2+}\r\nok").hasPrefix("BAD "))
         #expect(await dialogue.send("a APPEND INBOX {1+}\r\n\0 {2}\r\n")[line: 0].hasPrefix("a BAD "))
         #expect(try mail.mailbox().snapshot().messages.count == 0)

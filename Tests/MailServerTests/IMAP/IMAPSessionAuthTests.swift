@@ -72,7 +72,7 @@ import Testing
     ]) func refusedBeforeALogin(command: String, answer: String) async throws {
         let dialogue = await IMAPDialogue(try IMAPTestMail())
         _ = dialogue.take()
-        // The literal of an APPEND is over the limit for strangers, which is fatal or not; both are refusals.
+        // The literal of an APPEND is over the limit before login, which may be fatal; either way it is refused.
         let (_, result) = await dialogue.command(command)
         #expect(result.hasPrefix(answer) || command.hasPrefix("APPEND"), "\(command): \(result)")
         #expect(await dialogue.command("NOOP").result.hasPrefix("OK ") || dialogue.isClosed)

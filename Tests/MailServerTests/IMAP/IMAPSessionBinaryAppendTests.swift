@@ -6,7 +6,7 @@ import Testing
 @testable import MailIMAP
 @testable import ServerRuntime
 
-/// APPEND of what only a literal8 can hold (RFC 3516): kept as base64, to be had in either way.
+/// APPEND of content that only a literal8 can hold (RFC 3516): stored as base64, available in both forms.
 @Suite struct IMAPSessionBinaryAppendTests {
     private static func append(_ message: String) -> String {
         let text = message.replacing("\n", with: "\r\n")
@@ -69,7 +69,7 @@ import Testing
         #expect(await fetch("BINARY.PEEK[2]") == "* 1 FETCH (BINARY[2] ~{2}|\0\u{1})")
         #expect(
             await fetch("BODY.PEEK[2.MIME]").contains("|Content-Transfer-Encoding: base64|Content-Type: image/png|"))
-        // What holds others cannot be encoded itself.
+        // A part that contains others cannot be encoded itself.
         #expect(await fetch("BODY.PEEK[HEADER]").contains("|Content-Transfer-Encoding: binary|"))
         #expect(await fetch("BODY.PEEK[3.MIME]").contains("|Content-Transfer-Encoding: binary|"))
         #expect(
@@ -77,7 +77,7 @@ import Testing
                 == "* 1 FETCH (BODY[3] {61}|Content-Transfer-Encoding: base64|Subject: inner||ZGVlcAA=)")
         #expect(await fetch("BINARY.PEEK[3.1]") == "* 1 FETCH (BINARY[3.1] ~{5}|deep\0)")
         #expect(await fetch("BODY.PEEK[4]") == "* 1 FETCH (BODY[4] {0}|)")
-        // The summary was made of what is kept.
+        // The summary was made from the stored form.
         let structure = await fetch("BODYSTRUCTURE")
         #expect(structure.matches(of: /"base64"/).count == 3 && structure.matches(of: /"binary"/).count == 1)
     }
@@ -108,7 +108,7 @@ import Testing
         #expect(try mail.mailbox().snapshot().messages.count == 3)
     }
 
-    /// A NUL where nothing says that the content is binary.
+    /// A NUL where nothing marks the content as binary.
     @Test(arguments: [
         "\na\0b", "Subject: \0\n\nx", "Content-Transfer-Encoding: 8bit\n\n\0",
         "Content-Transfer-Encoding: base64\n\n\0", "Content-Transfer-Encoding: binary\nX: \0\n\nx",
@@ -121,12 +121,12 @@ import Testing
         #expect(try mail.mailbox().snapshot().messages.count == 0)
     }
 
-    /// Also what a literal could hold: who says binary means lines of any length and lone line ends.
+    /// Applies even to content that a literal could hold: binary permits lines of any length and lone line ends.
     @Test func binaryWithoutNUL() async throws {
         let dialogue = await IMAPDialogue.alice(try IMAPTestMail())
         await dialogue.ok(Self.append("Content-Transfer-Encoding: binary\n\nplain"))
         #expect(await dialogue.ok("FETCH 1 BODY.PEEK[TEXT]") == ["* 1 FETCH (BODY[TEXT] {8}", "cGxhaW4=)"])
-        // As it came: no part is binary, or it came as any other message.
+        // Unchanged: no part is binary, or the message was sent as an ordinary literal.
         let text = "Content-Transfer-Encoding: binary\r\n\r\nplain"
         await dialogue.ok("APPEND INBOX {\(text.utf8.count)+}\r\n\(text)")
         await dialogue.ok(Self.append("Content-Transfer-Encoding: 8bit\n\nplain"))

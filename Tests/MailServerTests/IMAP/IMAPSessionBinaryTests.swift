@@ -8,7 +8,7 @@ import Testing
 
 /// FETCH BINARY and APPEND with literal8 (RFC 3516), PREVIEW (RFC 8970).
 @Suite struct IMAPSessionBinaryTests {
-    /// Part 1 in base64 with NUL at offset 3, 2 in quoted-printable, 3 as it is, 4 a message, 5 of an unknown encoding.
+    /// Part 1 is base64 with a NUL at offset 3, 2 quoted-printable, 3 unencoded, 4 a message, 5 in an unknown encoding.
     static let message = """
         Subject: binary
         MIME-Version: 1.0
@@ -78,12 +78,12 @@ import Testing
             #expect(lines.isEmpty && result.hasPrefix("NO [UNKNOWN-CTE] "))
         }
         #expect(await dialogue.fails("FETCH 1 BINARY.PEEK[4]").hasPrefix("NO [CANNOT] "))
-        // \Seen is set, and told.
+        // \Seen is set and reported.
         let (update, answer) = await dialogue.command("FETCH 1 BINARY[5]")
         #expect(
             update.count == 1 && update[line: 0].hasPrefix("* 1 FETCH (FLAGS (") && update[line: 0].contains(#"\Seen"#))
         #expect(answer.hasPrefix("NO [UNKNOWN-CTE] "))
-        // The rest is answered all the same.
+        // The remaining items are returned all the same.
         let (lines, result) = await dialogue.command("UID FETCH 1:2 (BINARY.PEEK[5] BINARY.SIZE[1])")
         #expect(lines == ["* 1 FETCH (UID 1 BINARY.SIZE[1] 8)", "* 2 FETCH (UID 2 BINARY[5] NIL BINARY.SIZE[1] 7)"])
         #expect(result.hasPrefix("NO [UNKNOWN-CTE] "))
@@ -99,10 +99,10 @@ import Testing
             await dialogue.ok("FETCH 1 BINARY[3]") == ["* 1 FETCH (BINARY[3] {8}", #"as it is FLAGS (\Seen \Recent))"#])
     }
 
-    /// Larger than a piece on either side of the decoder, and than a turn of counting.
+    /// Larger than the pieces on either side of the decoder, and than one turn of counting.
     @Test func largeParts() async throws {
         let mail = try IMAPTestMail()
-        // 57 octets a line: "0123456789" over and over, with a NUL as the very last octet.
+        // 57 octets per line: "0123456789" over and over, with a NUL as the very last octet.
         let lines = 120_000
         let line = "MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2\n"
         try mail.append(
@@ -131,7 +131,7 @@ import Testing
         try mail.append("Content-Type: text/plain; charset=utf-8\n\nGrüße")
         try mail.append("Content-Type: application/pkcs7-mime\n\nMIIB")
         try mail.append(Self.message)
-        // Text that begins far inside of a message larger than what is looked at.
+        // Text that begins far inside a message larger than the part that is examined.
         let large = String(repeating: "AAAA", count: 15) + "\n"
         try mail.append(
             "Content-Type: multipart/mixed; boundary=b\n\n--b\nContent-Type: image/png\n\n"

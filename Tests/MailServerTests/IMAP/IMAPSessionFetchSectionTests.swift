@@ -6,9 +6,10 @@ import Testing
 @testable import MailIMAP
 @testable import ServerRuntime
 
-/// What FETCH gives of messages that are not as they should be, and how sections are named. RFC 9051 section 6.4.5.
+/// FETCH of malformed messages, and the names of sections. RFC 9051 section 6.4.5.
 @Suite struct IMAPSessionFetchSectionTests {
-    /// A multipart in a multipart, with a message that has a multipart in it: part 2.2 of the message is 2.2.1 and so on.
+    /// A multipart in a multipart, with a message that contains a multipart: part 2.2 of the message is 2.2.1 and so
+    /// on.
     static let nested = """
         Subject: nested
         Content-Type: multipart/mixed; boundary=a
@@ -76,11 +77,11 @@ import Testing
     }
 
     @Test(arguments: [
-        // No blank line: all of it is the header, and there is no blank line in its fields either.
+        // No blank line: the whole message is the header, and its fields end without a blank line too.
         ("Subject: x\n", "{12}|Subject: x|", "{0}|", "{12}|Subject: x|", "{0}|"),
         ("Subject: x", "{10}|Subject: x", "{0}|", "{12}|Subject: x|", "{0}|"),
         ("Subject: x\n\n", "{14}|Subject: x||", "{0}|", "{14}|Subject: x||", "{2}||"),
-        // A line that is no field is part of the header, and excluded by no name.
+        // A line that is not a field is part of the header, and no name excludes it.
         ("Subject: x\nno field\n", "{22}|Subject: x|no field|", "{0}|", "{12}|Subject: x|", "{10}|no field|"),
         ("no field\nSubject: x\n\ny", "{24}|no field|Subject: x||", "{1}|y", "{14}|Subject: x||", "{12}|no field||"),
         ("\nbody", "{2}||", "{4}|body", "{2}||", "{2}||"),
@@ -93,7 +94,7 @@ import Testing
             try mail.append(embeds ? "Content-Type: message/rfc822\n\n\(message)" : message)
             let dialogue = await IMAPDialogue.alice(mail)
             let part = embeds ? "1." : ""
-            // Twice: from the message, then from what the read cache keeps of it.
+            // Twice: from the message, then from the read cache.
             for section in ["HEADER", "TEXT", "HEADER.FIELDS (Subject)", "HEADER.FIELDS.NOT (Subject)"] {
                 let expected = [
                     "HEADER": header, "TEXT": text, "HEADER.FIELDS (Subject)": subject,
@@ -122,7 +123,7 @@ import Testing
                 await dialogue.ok("FETCH 1 \(item)").last?.hasSuffix(#" FLAGS (\Seen \Recent))"#) == true, "\(item)")
             await dialogue.ok(#"STORE 1 -FLAGS.SILENT \Seen"#)
         }
-        // A client that follows mod-sequences hears of them (RFC 7162 section 3.1).
+        // A client that follows mod-sequences receives them (RFC 7162 section 3.1).
         await dialogue.ok("ENABLE CONDSTORE")
         let answer = await dialogue.ok("FETCH 1 BODY[TEXT]").last ?? ""
         let modSeq = try mail.mailbox().snapshot().highestModSeq
@@ -140,12 +141,12 @@ import Testing
         #expect(await names("fast") == ["FLAGS", "INTERNALDATE", "RFC822.SIZE"])
         #expect(await names("ALL") == ["FLAGS", "INTERNALDATE", "RFC822.SIZE", "ENVELOPE"])
         #expect(await names("Full") == ["FLAGS", "INTERNALDATE", "RFC822.SIZE", "ENVELOPE", "BODY ("])
-        // Macros stand alone.
+        // Macros cannot be combined with other items.
         #expect(await dialogue.fails("FETCH 1 (ALL)").hasPrefix("BAD "))
         #expect(await dialogue.fails("FETCH 1 (FLAGS FAST)").hasPrefix("BAD "))
     }
 
-    /// Quoted strings hold ASCII without line ends; all else is a literal, and quotes and backslashes are escaped.
+    /// Quoted strings hold ASCII without line ends, with quotes and backslashes escaped; anything else is a literal.
     @Test func stringsOfEnvelopes() async throws {
         let mail = try IMAPTestMail()
         try mail.append("Subject: a \"b\" \\c\n\n")

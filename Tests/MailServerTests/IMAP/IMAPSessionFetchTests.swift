@@ -61,7 +61,7 @@ import Testing
         #expect(lines.joined(separator: "|").lowercased() == answer.lowercased())
     }
 
-    /// The file keeps its NULs; a literal may not have them, and no octet moves.
+    /// The file keeps its NULs; a literal must not contain any, and no octet moves.
     @Test(arguments: ["BODY.PEEK[]", "BODY.PEEK[TEXT]", "BODY.PEEK[HEADER]", "BODY.PEEK[HEADER.FIELDS (Subject)]"])
     func literalsHaveNoNUL(item: String) async throws {
         let mail = try IMAPTestMail()

@@ -79,13 +79,13 @@ import Testing
         await dialogue.ok("UNSUBSCRIBE Trash")
         #expect(await dialogue.ok("LSUB \"\" *").count == 2)
         await dialogue.ok("SUBSCRIBE lost/found")
-        // A level above is told only in place of what `%` does not reach.
+        // A parent level is reported only in place of names that `%` does not reach.
         #expect(await dialogue.ok("LSUB \"\" lost*") == [#"* LSUB (\Noselect) "/" lost/found"#])
         #expect(await dialogue.ok("LSUB \"\" %").contains(#"* LSUB (\Noselect) "/" lost"#))
         #expect(
             await dialogue.ok("LIST (SUBSCRIBED) \"\" lost/*") == [#"* LIST (\NonExistent \Subscribed) "/" lost/found"#]
         )
-        // The level above is told though it is not there; the one below it is subscribed itself and has something below.
+        // The parent is reported though it does not exist; the name below it is subscribed and has a subscribed child.
         await dialogue.ok("SUBSCRIBE lost/found/again")
         #expect(
             await dialogue.ok("LIST (SUBSCRIBED RECURSIVEMATCH) \"\" (lost lost/%)") == [
@@ -96,7 +96,7 @@ import Testing
         #expect(status.count == 2 && status[line: 1] == "* STATUS INBOX (MESSAGES 0 UNSEEN 0)")
     }
 
-    /// RFC 3501 section 6.3.9: `*` does not tell of the level above, which is not subscribed to.
+    /// RFC 3501 section 6.3.9: `*` does not report an unsubscribed parent level.
     @Test func lsubTellsOfLevelsForPercentAlone() async throws {
         let dialogue = await IMAPDialogue.alice(try IMAPTestMail(), select: nil)
         for name in ["INBOX", "Sent", "Trash"] { await dialogue.ok("UNSUBSCRIBE \(name)") }
@@ -109,7 +109,7 @@ import Testing
         #expect(await dialogue.ok("LSUB \"\" %") == [#"* LSUB () "/" foo"#])
     }
 
-    /// A client finds what it made by the name that it gave, though the server composes letters (RFC 9051 section 5.1).
+    /// A client finds a mailbox by the name it used, though the server composes letters (RFC 9051 section 5.1).
     @Test func patternsAreComposedAsNamesAre() async throws {
         let dialogue = await IMAPDialogue.alice(try IMAPTestMail(), select: nil)
         await dialogue.ok("CREATE Cafe&AwE-/x")
@@ -128,14 +128,14 @@ import Testing
         #expect(status.map { $0.prefix { $0 != "(" } } == ["* STATUS Caf&AOk- ", "* STATUS Caf&AOk-/x "])
     }
 
-    /// What is no name can be a pattern all the same.
+    /// A pattern need not be a valid name.
     @Test(arguments: ["&*", "*&", "&AOQ*", "&"]) func patternsThatAreNoNames(pattern: String) async throws {
         let dialogue = await IMAPDialogue.alice(try IMAPTestMail(), select: nil)
         await dialogue.ok("CREATE &AOQ-")
         for command in ["LIST", "LSUB"] { #expect(await dialogue.ok("\(command) \"\" \"\(pattern)\"").isEmpty) }
     }
 
-    /// RFC 5258 section 5, example 9: baz2 is not told, since all below it that is subscribed to is.
+    /// RFC 5258 section 5, example 9: baz2 is not reported, since all subscribed names below it are.
     @Test func recursiveMatchTellsNothingTwice() async throws {
         let dialogue = await IMAPDialogue.alice(try IMAPTestMail(), select: nil)
         for name in ["INBOX", "Sent", "Trash"] { await dialogue.ok("UNSUBSCRIBE \(name)") }
@@ -216,7 +216,7 @@ import Testing
         await other.ok("DELETE gone")
         let lines = await dialogue.send("a NOOP\r\n")
         #expect(lines.last?.hasPrefix("* BYE") == true && dialogue.isClosed)
-        // Whoever deletes its own is merely back outside.
+        // A session that deletes its own selected mailbox merely leaves the selected state.
         await other.ok("CREATE own")
         await other.ok("SELECT own")
         await other.ok("DELETE own")

@@ -9,9 +9,9 @@ import Testing
 @testable import MailIMAP
 @testable import ServerRuntime
 
-/// Commands on many messages: what they tell when they fail half way, on their way, and when their client hangs up.
+/// Commands on many messages: their responses when they fail half way, while they run, and when the client hangs up.
 @Suite struct IMAPSessionManyTests {
-    /// Fails calls that give a message its name, or tells of them.
+    /// Fails calls that give a message its name, or reports them.
     private final class NameHook: SystemHook {
         private struct State {
             var left: Int?
@@ -21,7 +21,8 @@ import Testing
 
         private let state = Locked(State())
 
-        /// Lets `count` calls pass and fails those behind with `error`; or calls `then` once, behind the last that passes.
+        /// Lets `count` calls pass and fails those after them with `error`; or calls `then` once, after the last that
+        /// passes.
         func arm(after count: Int, _ error: Errno? = nil, then: @escaping @Sendable () -> Void = {}) {
             state.withLock { $0 = State(left: count, error: error, then: then) }
         }
@@ -29,7 +30,7 @@ import Testing
         func before(_ call: SystemCall) -> Errno? {
             switch call {
             case .link(_, _, _, let name), .linkUnnamed(_, _, let name), .rename(_, _, _, let name):
-                // Not the names of expunged messages, which begin with UIDVALIDITY.
+                // Names of expunged messages, which begin with UIDVALIDITY, are not counted.
                 guard name.hasSuffix(".eml"), name.split(separator: ".").count == 2 else { return nil }
             default: return nil
             }
@@ -43,7 +44,7 @@ import Testing
         }
     }
 
-    /// Six messages in INBOX, and the means to disturb.
+    /// Makes six messages in INBOX, with a hook for failures.
     private static func six() throws -> (IMAPTestMail, NameHook) {
         let hook = NameHook()
         let mail = try IMAPTestMail { $0.hook = hook }
@@ -59,7 +60,7 @@ import Testing
 
     // MARK: Half way
 
-    /// What has moved is told: COPYUID, then that it is gone, then NO. RFC 6851 sections 3.3 and 4.3.
+    /// Completed moves are reported: COPYUID, then the expunges, then NO. RFC 6851 sections 3.3 and 4.3.
     @Test(arguments: [1, 2, 100], ["MOVE 1:*", "UID MOVE 1:6"]) func aMoveThatFailsHalfWay(
         piece: Int, command: String
     ) async throws {
@@ -87,13 +88,13 @@ import Testing
         #expect(result.hasPrefix("NO [UNAVAILABLE] 2 of 3"), "\(result)")
     }
 
-    /// The target is deleted while messages move there.
+    /// The target is deleted while messages are being moved there.
     @Test func theTargetGoesDuringAMove() async throws {
         let (mail, hook) = try Self.six()
         try mail.account().create(MailboxName("box"))
         let dialogue = await IMAPDialogue.alice(mail) { $0.changePiece = 3 }
         hook.arm(after: 3) {
-            // On a thread of its own: this one holds the lock.
+            // On a separate thread: this one holds the lock.
             let account = try? mail.account()
             Task.detached { try? account?.delete(MailboxName("box")) }
         }
@@ -103,7 +104,7 @@ import Testing
         #expect(left == 0 ? result.hasPrefix("OK ") : result.hasPrefix("NO [TRYCREATE] "), "\(result)")
     }
 
-    /// None when one fails, also when some were copied by an earlier piece. RFC 9051 section 6.4.7.
+    /// None is copied if one fails, even if an earlier piece was copied. RFC 9051 section 6.4.7.
     @Test(arguments: [2, 100], ["COPY 1:*", "UID COPY 1:6"]) func aCopyThatFails(
         piece: Int, command: String
     ) async throws {
@@ -137,7 +138,7 @@ import Testing
         await dialogue.ok("APPEND Sent {1+}\r\na {1+}\r\nb {1+}\r\nc {1+}\r\nd")
     }
 
-    // MARK: On the way
+    // MARK: In progress
 
     @Test(arguments: [
         ("COPY 1:* Sent", []), ("UID MOVE 1:6 Sent", ["* 6 EXPUNGE"]), (#"STORE 1:* +FLAGS.SILENT (\Seen)"#, []),
@@ -146,7 +147,7 @@ import Testing
     ]) func reportsProgress(command: String, also: [String]) async throws {
         let (mail, _) = try Self.six()
         _ = try mail.mailbox().changeFlags((1...6).map { UID($0) }, .add(.deleted))
-        // Each look at the clock is ten seconds behind the one before.
+        // Each reading of the clock is ten seconds after the previous one.
         let time = Locked(Int64(1_700_000_000))
         let dialogue = await IMAPDialogue.alice(
             mail,
@@ -182,7 +183,7 @@ import Testing
 
     // MARK: Without a client
 
-    /// A client that hangs up ends a command between two pieces.
+    /// A command ends between two pieces when its client hangs up.
     @Test(arguments: [
         ("COPY 1:* Sent", 6, 0), ("MOVE 1:* Sent", 4, 2), (#"STORE 1:* +FLAGS (\Seen)"#, 6, 0), ("EXPUNGE", 4, 0),
         ("CLOSE", 0, 0),
@@ -192,7 +193,7 @@ import Testing
         let dialogue = await IMAPDialogue.alice(mail) { ($0.copyPiece, $0.changePiece) = (2, 2) }
         let output = dialogue.output
         hook.arm(after: 1) { output.hangUp() }
-        // Names of expunged messages end otherwise.
+        // Names of expunged messages have a different form, so the hook does not see them.
         if command == "EXPUNGE" || command == "CLOSE" { output.hangUp() }
         _ = await dialogue.send("p \(command)\r\n")
         #expect(dialogue.isClosed)
@@ -202,10 +203,10 @@ import Testing
         if command.hasPrefix("STORE") { #expect(seen == 4) }
     }
 
-    // MARK: Numbers that are none
+    // MARK: Invalid numbers
 
-    /// RFC 9051 section 9, `seq-number`: BAD for a number beyond the last message, and for `*` where there is none. UIDs
-    /// may be any, and searches find nothing of a number that is not there.
+    /// RFC 9051 section 9, `seq-number`: BAD for a number beyond the last message, and for `*` in an empty mailbox. Any
+    /// UID is allowed, and searches find nothing for a nonexistent number.
     @Test(arguments: [
         "FETCH 6 FLAGS", "FETCH 4:999 FLAGS", "FETCH 1,999 FLAGS", "FETCH 999:4 FLAGS", "FETCH 6:* FLAGS",
         "FETCH *:999 FLAGS", "FETCH 4294967295 FLAGS", #"STORE 6 +FLAGS (\Seen)"#, #"STORE 1,999 +FLAGS.SILENT (x)"#,
@@ -232,7 +233,7 @@ import Testing
         ("SEARCH 6", "* SEARCH"), ("SEARCH 4:999", "* SEARCH 4 5"), ("SEARCH 1,999", "* SEARCH 1"),
         ("SEARCH *", "* SEARCH 5"), ("SEARCH NOT 999", "* SEARCH 1 2 3 4 5"),
         ("SORT (ARRIVAL) UTF-8 4:999", "* SORT 4 5"),
-        // A range with `*` has the last message in it, whatever its other end.
+        // A range with `*` includes the last message, whatever its other end.
         ("SEARCH 6:*", "* SEARCH 5"), ("UID SEARCH UID 999:*", "* SEARCH 5"), ("UID SEARCH UID 999", "* SEARCH"),
         ("UID FETCH 999 UID", nil), ("UID FETCH 999:* UID", "* 5 FETCH (UID 5)"), ("UID COPY 999 Sent", nil),
         ("UID MOVE 999 Sent", nil), (#"UID STORE 999 +FLAGS (\Seen)"#, nil), ("UID EXPUNGE 999", nil),

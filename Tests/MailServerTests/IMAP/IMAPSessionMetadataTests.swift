@@ -8,7 +8,7 @@ import Testing
 @testable import MailIMAP
 @testable import ServerRuntime
 
-/// GETMETADATA and SETMETADATA, by the examples of RFC 5464.
+/// GETMETADATA and SETMETADATA, tested by the examples of RFC 5464.
 @Suite struct IMAPSessionMetadataTests {
     @Test func theRFCsExamples() async throws {
         let dialogue = await IMAPDialogue.alice(try IMAPTestMail(), select: nil)
@@ -68,7 +68,7 @@ import Testing
             lines == (list == "" ? [] : ["* METADATA INBOX (\(list ?? "\(entry.lowercased()) NIL"))"]))
     }
 
-    /// All entries lie below it, but none can be called so.
+    /// A root of all entries, which cannot be an entry's name.
     @Test(arguments: ["/private", "/Shared"]) func roots(entry: String) async throws {
         let dialogue = await IMAPDialogue.alice(try IMAPTestMail())
         #expect(await dialogue.ok("GETMETADATA INBOX \(entry)") == ["* METADATA INBOX (\(entry.lowercased()) NIL)"])

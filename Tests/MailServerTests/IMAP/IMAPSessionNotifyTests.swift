@@ -49,7 +49,7 @@ import Testing
         let validity = try mail.mailbox("Sent").snapshot().uidValidity
         #expect(lines.contains("* STATUS Sent (MESSAGES 1 UIDNEXT 2 UIDVALIDITY \(validity))"), "\(lines)")
         #expect(lines.count == 2 && lines.contains { $0.hasPrefix("* STATUS Trash (MESSAGES 0 UIDNEXT 1 ") })
-        // The selected mailbox is looked after by `selected` alone.
+        // Only `selected` applies to the selected mailbox.
         #expect(!lines.contains { $0.contains("INBOX") })
         let flags = await dialogue.ok("NOTIFY SET STATUS (mailboxes Sent (\(Self.both) FlagChange))")
         #expect(flags.count == 1 && flags[line: 0].contains("HIGHESTMODSEQ"), "\(flags)")
@@ -97,10 +97,10 @@ import Testing
         #expect(try await dialogue.wake() == [#"* 1 FETCH (UID 1 FLAGS (\Flagged \Recent))"#])
         try Self.expunge(1, in: "INBOX", of: mail)
         #expect(try await dialogue.wake().last == "* 1 EXPUNGE")
-        // What the client itself puts there it need not be told of.
+        // A client needs no report of messages it added itself.
         let own = await dialogue.send("a APPEND INBOX {3+}\r\nx\r\n\r\n")
         #expect(own.contains("* 2 EXISTS") && !own.contains { $0.contains("FETCH") }, "\(own)")
-        // Being told of a message is not reading it.
+        // Reporting a message does not mark it as read.
         await dialogue.ok("NOTIFY SET (selected (MessageNew (BODY[TEXT]) MessageExpunge))")
         try mail.append("Subject: z\n\nz\n")
         #expect(try await dialogue.wake().contains { $0.contains("FETCH (BODY[TEXT]") })
@@ -131,7 +131,7 @@ import Testing
         #expect(try await dialogue.wake() == ["* 1 EXPUNGE"])
     }
 
-    /// `NONE` makes a view that stands still, but for what the client does itself.
+    /// `NONE` freezes the view, except for the client's own changes.
     @Test(arguments: ["NOTIFY NONE", "NOTIFY SET (personal (MailboxName))", "NOTIFY SET (selected NONE)"])
     func whatWasNotAskedForIsNotTold(command: String) async throws {
         let mail = try IMAPTestMail()
@@ -198,7 +198,7 @@ import Testing
             try await dialogue.wake() == [
                 "* STATUS Sent (UIDNEXT 4 MESSAGES 2 HIGHESTMODSEQ \(mail.mailbox("Sent").snapshot().highestModSeq))"
             ])
-        // What the client itself does it need not be told of.
+        // A client needs no report of its own changes.
         await dialogue.send("a APPEND Sent {3+}\r\nx\r\n\r\n")
         #expect(try await dialogue.wake().isEmpty)
         #expect(await dialogue.ok("SELECT Sent").contains("* 3 EXISTS"))
@@ -245,7 +245,7 @@ import Testing
             try await dialogue.wake() == [#"* LIST (\HasChildren\#(subscribed)) "/" Newer ("OLDNAME" (New))"#])
         try account.delete(MailboxName("Newer/Below"))
         #expect(try await dialogue.wake().first == #"* LIST (\NonExistent) "/" Newer/Below"#)
-        // By the client itself.
+        // Changes made by the client itself.
         await dialogue.ok("CREATE Own/Below")
         await dialogue.ok("DELETE Own/Below")
         #expect(await dialogue.give(.wake).isEmpty)
@@ -278,7 +278,7 @@ import Testing
         #expect(try await dialogue.wake() == ["* STATUS Later (UIDNEXT 3 MESSAGES 2)"])
     }
 
-    /// What no observer tells of, the poll finds.
+    /// The poll finds changes that no observer reports.
     @Test func anotherProcessMakesAMailbox() async throws {
         let mail = try IMAPTestMail()
         let dialogue = await IMAPDialogue.alice(mail, select: nil)
@@ -294,7 +294,7 @@ import Testing
         #expect(lines[line: 0].hasSuffix(#""/" Elsewhere"#), "\(lines)")
     }
 
-    /// Annotations have no observer in other processes: the poll looks at their file.
+    /// Annotations of other processes have no observer: the poll checks their file.
     @Test func anotherProcessAnnotates() async throws {
         let mail = try IMAPTestMail()
         let dialogue = await IMAPDialogue.alice(mail, select: nil)
@@ -309,13 +309,13 @@ import Testing
                 "* METADATA \"\" /private/x", "* METADATA INBOX /private/a /private/comment",
             ])
         #expect(await dialogue.give(.poll).isEmpty)
-        // Of its own changes a client hears nothing, of a removal as of a change.
+        // A client is not notified of its own changes; a removal is reported like a change.
         await dialogue.ok(#"SETMETADATA Sent (/private/comment "y")"#)
         try other.annotate(.inbox, [(entry: "/private/a", value: nil)])
         #expect(await dialogue.give(.poll) == ["* METADATA INBOX /private/a"])
         try other.annotate(MailboxName("Sent"), [(entry: "/private/comment", value: [122])])
         #expect(await dialogue.give(.poll) == ["* METADATA Sent /private/comment"])
-        // What this process does is told once.
+        // A change by this process is reported once.
         let third = await IMAPDialogue.alice(mail, select: nil)
         await third.ok(#"SETMETADATA INBOX (/private/a "z")"#)
         #expect(try await dialogue.wake() == ["* METADATA INBOX /private/a"])

@@ -8,7 +8,7 @@ import Testing
 @testable import MailIMAP
 @testable import ServerRuntime
 
-/// What two sessions do to each other's mailbox, rule by rule. RFC 3501 sections 5.2, 5.5 and 7.4.1, RFC 2180.
+/// Effects of two sessions on each other's mailbox, rule by rule. RFC 3501 sections 5.2, 5.5 and 7.4.1, RFC 2180.
 @Suite struct IMAPSessionPairTests {
     private static func pair(
         _ count: Int, _ name: String = "INBOX", _ change: (inout IMAPSessionConfiguration) -> Void = { _ in }
@@ -22,7 +22,7 @@ import Testing
 
     // MARK: Flags that change at the same time
 
-    /// While a STORE is at its last messages another session changes the first: what is told last is how it is.
+    /// While a STORE processes its last messages, another session changes the first: the last report must be correct.
     @Test(arguments: ["STORE", "UID STORE"], [false, true]) func aChangeRightBehindOnesOwn(
         command: String, inPieces: Bool
     ) async throws {
@@ -45,7 +45,7 @@ import Testing
         if command.hasPrefix("UID") { #expect(lines.last?.contains("UID 1 ") == true, "\(lines)") }
     }
 
-    /// \Seen is set by a FETCH on a message that has a keyword by now of which the client knows nothing.
+    /// A FETCH sets \Seen on a message that has since got a keyword unknown to the client.
     @Test func aNewKeywordBesideSeen() async throws {
         let (_, one, two) = try await Self.pair(1)
         await two.ok("STORE 1 +FLAGS (brandnew)")
@@ -60,12 +60,12 @@ import Testing
         await one.ok("SELECT INBOX")
     }
 
-    // MARK: Messages that are gone, RFC 2180 section 4
+    // MARK: Expunged messages, RFC 2180 section 4
 
     @Test func fetchOfAPendingExpunge() async throws {
         let (mail, _, two) = try await Self.pair(3)
         _ = try mail.mailbox().remove([UID(2)])
-        // Its content is kept until everybody has been told (RFC 2180 section 4.1.2).
+        // Its content is kept until every client has been informed (RFC 2180 section 4.1.2).
         #expect(
             await two.ok("FETCH 2 (UID FLAGS RFC822.SIZE BODY.PEEK[TEXT])")
                 == ["* 2 FETCH (UID 2 FLAGS () RFC822.SIZE 22 BODY[TEXT] {8}", "body 2", ")"])
@@ -76,7 +76,7 @@ import Testing
 
     @Test(arguments: [
         (#"STORE 2 +FLAGS (\Seen)"#, "NO [EXPUNGEISSUED]"), (#"STORE 1:3 +FLAGS (\Seen)"#, "NO [EXPUNGEISSUED]"),
-        // RFC 2180 section 4.2.1: done for all that are there.
+        // RFC 2180 section 4.2.1: done for all messages that still exist.
         (#"STORE 1:3 +FLAGS.SILENT (\Seen)"#, "OK [EXPUNGEISSUED]"),
         (#"UID STORE 1:3 +FLAGS.SILENT (\Seen)"#, "OK "), ("COPY 2 Sent", "NO [EXPUNGEISSUED]"),
         ("COPY 1:3 Sent", "NO [EXPUNGEISSUED]"), ("UID COPY 1:3 Sent", "OK [COPYUID "),
@@ -85,7 +85,7 @@ import Testing
         let (mail, _, two) = try await Self.pair(3)
         _ = try mail.mailbox().remove([UID(2)])
         #expect(await two.command(command).result.hasPrefix(answer))
-        // All or none, where the client names messages by number.
+        // All or none, if the client names messages by number.
         let sent = try mail.mailbox("Sent").snapshot().messages.count
         #expect(sent == (command.contains("UID") && command.contains("1:3") && command.contains("Sent") ? 2 : 0))
         let seen = try mail.mailbox().snapshot().messages.entry(of: UID(1))?.flags.contains(.seen)
@@ -94,7 +94,7 @@ import Testing
 
     // MARK: Numbers
 
-    /// Two sessions change one mailbox in turn; what each was told adds up to what is there.
+    /// Two sessions change one mailbox in turn; the updates each receives add up to its actual contents.
     @Test(arguments: [false, true], [false, true]) func bothKeepCount(
         usesVanished: Bool, inPieces: Bool
     ) async throws {
@@ -130,7 +130,7 @@ import Testing
                 #expect(line.hasPrefix("* \(number) FETCH (UID \(uid)"), "\(command): \(lines)")
             }
             if command.hasPrefix("SEARCH") { #expect(lines.contains("* SEARCH \(number)"), "\(command): \(lines)") }
-            // UIDs of what is new are asked for, as a client would.
+            // Asks for the UIDs of new messages, as a client would.
             if models[who].unknown > 0 {
                 let first = models[who].uids.count - models[who].unknown + 1
                 let reported = await dialogue.ok("FETCH \(first):* (UID)")
@@ -146,10 +146,10 @@ import Testing
         }
     }
 
-    /// What a client knows by what it was told alone.
+    /// A client's knowledge from the updates alone.
     private struct Model {
         var uids: [UInt32]
-        /// How many at the end have no UID yet (they are 0).
+        /// The number of messages at the end without a UID yet (they are 0).
         var unknown: Int { uids.count { $0 == 0 } }
 
         mutating func take(_ lines: [String], _ command: String) throws {
@@ -192,7 +192,7 @@ import Testing
     @Test func recentIsOneSessionsAlone() async throws {
         let mail = try IMAPTestMail()
         try mail.fill(2)
-        // EXAMINE takes nothing (RFC 3501 section 6.3.2).
+        // EXAMINE does not take \Recent (RFC 3501 section 6.3.2).
         let looking = await IMAPDialogue.alice(mail, select: nil)
         #expect(await looking.ok("EXAMINE INBOX").contains("* 2 RECENT"))
         #expect(await looking.ok("STATUS INBOX (RECENT)") == ["* STATUS INBOX (RECENT 2)"])
@@ -204,7 +204,7 @@ import Testing
         #expect(await one.ok("SEARCH RECENT") == ["* SEARCH 1 2"])
         #expect(await one.ok("SEARCH NEW") == ["* SEARCH 1 2"])
         #expect(await two.ok("SEARCH OLD") == ["* SEARCH 1 2"])
-        // It cannot be changed by a client, and is gone with the session.
+        // A client cannot change it, and it ends with the session.
         for command in [#"STORE 1 -FLAGS (\Recent)"#, #"STORE 1 +FLAGS (\Recent)"#] {
             #expect(await one.command(command).result.hasPrefix("BAD "))
         }
@@ -215,7 +215,7 @@ import Testing
 
     // MARK: Leaving
 
-    /// CLOSE expunges without a word, another SELECT and UNSELECT and EXAMINE do not expunge.
+    /// CLOSE expunges silently; SELECT, UNSELECT and EXAMINE do not expunge.
     @Test(arguments: [
         ("SELECT INBOX", "CLOSE", 2, true), ("SELECT INBOX", "UNSELECT", 3, true),
         ("SELECT INBOX", "SELECT Sent", 3, false), ("SELECT INBOX", "EXAMINE INBOX", 3, false),
@@ -245,7 +245,7 @@ import Testing
         }
         await dialogue.ok("FETCH 1 BODY[]")
         await dialogue.ok("COPY 1 Sent")
-        // APPEND is about the mailbox, not about the view of it.
+        // APPEND concerns the mailbox, not the view of it.
         await dialogue.ok("APPEND INBOX {3+}\r\na\r\n")
         #expect(try mail.mailbox().snapshot().messages.count == 2)
         #expect(try mail.mailbox().snapshot().messages[0].flags == [.deleted])
@@ -256,7 +256,7 @@ import Testing
     @Test func theMailboxIsRenamedByAnother() async throws {
         let (mail, one, two) = try await Self.pair(3, "old")
         await one.ok("RENAME old new")
-        // The session goes on with the mailbox that it has, under whatever name (RFC 2180 section 3.3).
+        // The session keeps its mailbox under any new name (RFC 2180 section 3.3).
         #expect(await two.ok("FETCH 2 BODY.PEEK[TEXT]") == ["* 2 FETCH (BODY[TEXT] {8}", "body 2", ")"])
         try mail.append("Subject: x\n\ny\n", to: "new")
         #expect(await two.ok("NOOP").contains("* 4 EXISTS"))

@@ -8,7 +8,7 @@ import Testing
 @testable import MailIMAP
 @testable import ServerRuntime
 
-/// Parts of results (RFC 9394), and signs of life of long searches (RFC 9585).
+/// Partial results (RFC 9394), and progress reports of long searches (RFC 9585).
 @Suite struct IMAPSessionPartialTests {
     private static func dialogue() async throws -> IMAPDialogue {
         let mail = try IMAPTestMail()
@@ -20,7 +20,7 @@ import Testing
         return dialogue
     }
 
-    /// UIDs 2 and 4 to 10 are left; 6 is flagged.
+    /// UIDs 2 and 4 to 10 remain; 6 is flagged.
     @Test(arguments: [
         ("PARTIAL 1:3", "PARTIAL (1:3 2,4:5)"), ("PARTIAL 3:1", "PARTIAL (1:3 2,4:5)"),
         ("PARTIAL -1:-3", "PARTIAL (-1:-3 8:10)"), ("PARTIAL -7:-100", "PARTIAL (-7:-100 2,4)"),
@@ -56,7 +56,7 @@ import Testing
         }
     }
 
-    /// RFC 4731 section 3.2: the mod-sequence is that of the messages told of.
+    /// RFC 4731 section 3.2: the mod-sequence is that of the reported messages.
     @Test func modSequences() async throws {
         let dialogue = try await Self.dialogue()
         await dialogue.ok("ENABLE CONDSTORE")
@@ -83,7 +83,7 @@ import Testing
         #expect(lines.map { $0.split(separator: " ").last?.dropLast() ?? "" }.joined(separator: " ") == uids)
     }
 
-    /// RFC 9394 section 3.4: first the part, then what changed of it.
+    /// RFC 9394 section 3.4: the partial range applies first, then the changes within it.
     @Test func fetchesChanges() async throws {
         let dialogue = try await Self.dialogue()
         await dialogue.ok("ENABLE CONDSTORE")
@@ -97,7 +97,7 @@ import Testing
 
     // MARK: Progress
 
-    /// Each look at the clock takes four seconds.
+    /// Each reading of the clock takes four seconds.
     @Test func reportsProgress() async throws {
         let mail = try IMAPTestMail()
         try mail.fill(200)
@@ -113,7 +113,7 @@ import Testing
         _ = dialogue.take()
         await dialogue.ok("LOGIN alice@example.com \(IMAPTestMail.password)")
         await dialogue.ok("SELECT INBOX")
-        // 32 messages a turn; the third look, 12 seconds after the begin, is due.
+        // 32 messages per turn; the third reading, 12 seconds after the start, is due.
         #expect(
             await dialogue.send("p1 SEARCH BODY nothing\r\n") == [
                 #"* OK [INPROGRESS ("p1" 96 200)] Still working"#, #"* OK [INPROGRESS ("p1" 192 200)] Still working"#,

@@ -36,7 +36,7 @@ import Testing
         let (lines, result) = await dialogue.command("UID REPLACE 2 Sent {5+}\r\nhello")
         #expect(lines == ["* OK [APPENDUID \(validity) 1] Replacement message ready", "* 2 EXPUNGE"])
         #expect(result == "OK REPLACE completed")
-        // Others that are marked stay.
+        // Other marked messages stay.
         #expect(await dialogue.ok("UID SEARCH ALL") == ["* SEARCH 1 3"])
         #expect(await dialogue.ok("STATUS Sent (MESSAGES)") == ["* STATUS Sent (MESSAGES 1)"])
         #expect(await dialogue.command("UID REPLACE * Sent {5+}\r\nhello").result == "OK REPLACE completed")
@@ -47,7 +47,7 @@ import Testing
         let mail = try IMAPTestMail()
         try mail.fill(2)
         let dialogue = await IMAPDialogue.alice(mail)
-        // Refused in front of the literal.
+        // Refused before the literal.
         #expect(await dialogue.send("a REPLACE 3 INBOX {5}\r\n")[line: 0].hasPrefix("a BAD "))
         #expect(await dialogue.send("b UID REPLACE 7 INBOX {5}\r\n")[line: 0].hasPrefix("b NO [NONEXISTENT] "))
         #expect(await dialogue.send("c REPLACE 1 nowhere {5}\r\n")[line: 0].hasPrefix("c NO [TRYCREATE] "))
@@ -62,7 +62,7 @@ import Testing
         #expect(try mail.mailbox().snapshot().messages.count == 2)
     }
 
-    /// The old message goes away between the command's line and its end: nothing is added.
+    /// The old message is expunged between the command's line and its end: nothing is added.
     @Test func theOldOneIsGone() async throws {
         let mail = try IMAPTestMail()
         try mail.fill(2)
@@ -72,7 +72,7 @@ import Testing
         #expect(await dialogue.send("hello\r\n").last?.hasPrefix("a NO [EXPUNGEISSUED] ") == true)
         #expect(try mail.mailbox().snapshot().messages.entry(of: UID(1)) == nil)
         #expect(try mail.mailbox().snapshot().messages.count == 1)
-        // By number the client may still mean it, until it is told.
+        // The client may still use its number until the expunge is reported.
         #expect(await dialogue.fails("REPLACE 1 INBOX {5+}\r\nhello").hasPrefix("NO [EXPUNGEISSUED] "))
     }
 

@@ -8,7 +8,7 @@ import Testing
 
 /// Quick resynchronisation. RFC 7162 section 3.2.
 @Suite struct IMAPSessionResyncTests {
-    /// A session that has enabled QRESYNC, in INBOX unless told otherwise.
+    /// A session with QRESYNC enabled, by default with INBOX selected.
     private static func resyncing(_ mail: IMAPTestMail, select: Bool = true) async -> IMAPDialogue {
         let dialogue = await IMAPDialogue.alice(mail, select: nil)
         #expect(await dialogue.ok("ENABLE QRESYNC") == ["* ENABLED QRESYNC"])
@@ -28,7 +28,7 @@ import Testing
     @Test func enable() async throws {
         let dialogue = await IMAPDialogue.alice(try IMAPTestMail())
         #expect(await dialogue.ok("CAPABILITY")[line: 0].contains(" QRESYNC"))
-        // What needs it is refused, and the selected mailbox stays.
+        // Commands that need it are refused, and the mailbox stays selected.
         #expect(await dialogue.fails("SELECT Sent (QRESYNC (1 1))").hasPrefix("BAD "))
         #expect(await dialogue.fails("UID FETCH 1:* (FLAGS) (CHANGEDSINCE 1 VANISHED)").hasPrefix("BAD "))
         await dialogue.ok("CHECK")
@@ -62,7 +62,7 @@ import Testing
         #expect(answer.lines == ["* OK [COPYUID \(validity) 8:9 1:2] Moved", "* VANISHED 8:9"])
         #expect(answer.result == "OK [HIGHESTMODSEQ \(try Self.standing(mail).modSeq)] MOVE completed")
 
-        // By others: at a command, and at any time of an IDLE.
+        // Expunges by others are reported with a command, and at any time during IDLE.
         try Self.expunge([10], in: mail)
         #expect(await dialogue.ok("NOOP") == ["* VANISHED 10"])
         _ = await dialogue.send("i IDLE\r\n")
@@ -70,12 +70,12 @@ import Testing
         #expect(try await dialogue.wake() == ["* VANISHED 11"])
         await dialogue.send("DONE\r\n")
 
-        // The client would not learn of what CLOSE expunged with it (RFC 7162 section 3.2.8).
+        // The client would not learn which messages CLOSE expunged (RFC 7162 section 3.2.8).
         answer = await dialogue.command("CLOSE")
         #expect(answer.lines.isEmpty && answer.result == "OK CLOSE completed")
     }
 
-    /// A message that came and went between two looks was never the client's (RFC 7162 section 3.2.10.2).
+    /// A message that came and went between two updates was never reported to the client (RFC 7162 section 3.2.10.2).
     @Test func whatWasNeverToldDoesNotVanish() async throws {
         let mail = try IMAPTestMail()
         try mail.fill(2)
@@ -110,7 +110,7 @@ import Testing
         answer = await dialogue.command("EXAMINE INBOX (QRESYNC (\(validity) \(modSeq) 1:4))")
         #expect(answer.lines.suffix(2) == ["* VANISHED (EARLIER) 2", fetched(2, 3, "\\Seen")])
 
-        // Nothing since; and a mailbox that is another one altogether.
+        // Nothing has happened since; and a UIDVALIDITY that does not match.
         let now = try Self.standing(mail).modSeq
         for parameters in ["\(validity) \(now)", "\(validity - 1) \(modSeq)", "\(validity - 1) \(modSeq) 1:99"] {
             answer = await dialogue.command("SELECT INBOX (QRESYNC (\(parameters)))")
@@ -127,7 +127,7 @@ import Testing
         #expect(!lines.contains { $0.contains("VANISHED") || $0.contains("FETCH") })
     }
 
-    /// The server does not remember: only UIDs divisible by three are there. RFC 7162 section 3.2.5.2.
+    /// The server does not remember: only UIDs divisible by three exist. RFC 7162 section 3.2.5.2.
     @Test func sequenceMatchData() async throws {
         let mail = try IMAPTestMail()
         try mail.fill(31)
@@ -151,7 +151,7 @@ import Testing
         #expect(match([1...UInt32.max], [1...UInt32.max]) == 0)
         #expect(match([1...2], [3...3]) == nil)
 
-        // The log does remember here; what the client shows to know is left out all the same.
+        // Here the log does remember; UIDs that the client demonstrably knows are left out all the same.
         let (validity, _) = try Self.standing(mail)
         let dialogue = await Self.resyncing(mail)
         let lines = await dialogue.ok("SELECT INBOX (QRESYNC (\(validity) 1 1:29 (5,8:9 15,24,27)))")
@@ -185,7 +185,7 @@ import Testing
         let dialogue = await Self.resyncing(mail)
         let changed = try mail.mailbox().snapshot().messages.entry(of: UID(4))?.modSeq ?? 0
         let flags = "* 2 FETCH (UID 4 FLAGS (\\Flagged \\Recent) MODSEQ (\(changed)))"
-        // What came last is gone: `*` reaches it all the same.
+        // The last message is gone: `*` still reaches it.
         #expect(
             await dialogue.ok("UID FETCH 1:* (FLAGS) (CHANGEDSINCE \(modSeq) VANISHED)")
                 == ["* VANISHED (EARLIER) 2:3,7:8", flags])
@@ -194,15 +194,15 @@ import Testing
                 == ["* VANISHED (EARLIER) 3", flags])
         #expect(await dialogue.ok("UID FETCH 3:5 (FLAGS) (CHANGEDSINCE \(changed))").isEmpty)
 
-        // What the client still counts is told as news, once, and never as something of before its time.
+        // An expunge of a message in the client's view is reported as an update, once, and never as EARLIER.
         try Self.expunge([5], in: mail)
         #expect(
             await dialogue.ok("UID FETCH 1:* (FLAGS) (VANISHED CHANGEDSINCE \(changed))")
                 == ["* VANISHED (EARLIER) 2:3,7:8", "* VANISHED 5"])
     }
 
-    /// A client that takes the highest mod-sequence which it saw for where it stands must not miss an expunge that was
-    /// held back. RFC 7162 sections 3.2 and 6.
+    /// A client that takes the highest mod-sequence it has seen as its position must not miss an expunge that was held
+    /// back. RFC 7162 sections 3.2 and 6.
     @Test func highestModSeqStaysBehindExpungesThatAreHeldBack() async throws {
         let mail = try IMAPTestMail()
         try mail.fill(5)
@@ -218,7 +218,7 @@ import Testing
         #expect(stored == ["* 1 FETCH (UID 1 MODSEQ (\(after)))", standing] && after > expunged)
         #expect(await dialogue.ok("FETCH 1 MODSEQ") == ["* 1 FETCH (MODSEQ (\(after)))", standing])
         #expect(await dialogue.ok("SEARCH SEEN") == ["* SEARCH 1", standing])
-        // The number of the ghost still stands, and a UID SEARCH by number must not move it.
+        // The pending expunge keeps its number, and a UID SEARCH by number must not shift it.
         #expect(await dialogue.ok("UID SEARCH 3:4") == ["* SEARCH 3 4", standing])
 
         // The connection breaks here and the client comes back: nothing is lost.
@@ -231,7 +231,7 @@ import Testing
         #expect(await dialogue.ok("FETCH 1 MODSEQ") == ["* 1 FETCH (MODSEQ (\(after)))"])
     }
 
-    /// Thousands of ranges come in lines that a client can be asked to read.
+    /// Thousands of ranges are split into lines that a client can be expected to read.
     @Test func manyRangesAreManyLines() async throws {
         let mail = try IMAPTestMail()
         try mail.fill(1_700)

@@ -24,7 +24,7 @@ import Testing
         let names = await dialogue.ok("CAPABILITY")[line: 0].split(separator: " ")
         #expect(names.contains("IMAP4rev1") && names.contains("IMAP4rev2") && names.contains("UTF8=ACCEPT"))
         #expect(await dialogue.ok("ENABLE imap4REV2 Utf8=accept") == ["* ENABLED IMAP4rev2 UTF8=ACCEPT"])
-        // Before a login there is nothing to enable.
+        // Nothing can be enabled before login.
         let early = await IMAPDialogue(try IMAPTestMail())
         _ = early.take()
         #expect(await early.fails("ENABLE IMAP4rev2").hasPrefix("BAD "))
@@ -54,7 +54,7 @@ import Testing
         #expect(await dialogue.ok(#"STORE 2 +FLAGS \Seen"#) == [#"* 2 FETCH (FLAGS (\Seen))"#])
         #expect(await dialogue.fails("STATUS Sent (MESSAGES RECENT)").hasPrefix("BAD "))
         #expect(await dialogue.fails(#"LIST "" * RETURN (STATUS (RECENT))"#).hasPrefix("BAD "))
-        // Also for a client that enables it late.
+        // This applies also to a client that enables it late.
         let late = await IMAPDialogue.alice(mail, select: "Sent")
         try mail.append("Subject: x\n\ny\n", to: "Sent")
         #expect(await late.ok("NOOP") == ["* 1 EXISTS", "* 1 RECENT"])
@@ -62,7 +62,7 @@ import Testing
         #expect(await late.ok("FETCH 1 FLAGS") == ["* 1 FETCH (FLAGS ())"])
     }
 
-    /// RFC 9051 section 6.3.9.7: what the server composes is told with the name that the client knows.
+    /// RFC 9051 section 6.3.9.7: a name composed by the server is reported together with the client's spelling.
     @Test func namesThatAreComposed() async throws {
         let dialogue = await Self.enabled("IMAP4rev2", try IMAPTestMail())
         let (given, kept) = ("Cafe\u{301}", "Caf\u{E9}")
@@ -93,7 +93,7 @@ import Testing
         for command in ["CREATE simple", "RENAME simple other/", "RENAME simple other", "DELETE other"] {
             #expect(await dialogue.command(command).lines.isEmpty, "\(command)")
         }
-        // Without IMAP4rev2 nobody expects an extended LIST.
+        // Without IMAP4rev2 no client expects an extended LIST.
         let old = await IMAPDialogue.alice(try IMAPTestMail(), select: nil)
         #expect(await old.ok("CREATE \"\(given)\"").isEmpty)
     }
@@ -111,12 +111,12 @@ import Testing
         #expect(
             await dialogue.ok("STATUS {17}\r\nTäglich & 日本 (MESSAGES)").last == "* STATUS \"Täglich & 日本\" (MESSAGES 0)"
         )
-        // Modified UTF-7 is but a name now.
+        // Modified UTF-7 is now an ordinary name.
         #expect(await dialogue.fails("SELECT T&AOQ-glich").hasPrefix("NO [NONEXISTENT]"))
         #expect(await dialogue.fails("CREATE \"line\u{2028}s\"").hasPrefix("NO [CANNOT]"))
         await dialogue.ok("SUBSCRIBE \"ö\"")
         #expect(await dialogue.ok("LSUB \"\" \"ö\"")[line: 0].hasSuffix("\"ö\""))
-        // A client that has not enabled it may name them so, and is answered in what it understands.
+        // A client that has not enabled it may use such names, and gets responses it understands.
         await old.ok("CREATE \"ünïcode\"")
         #expect(await old.ok("LIST \"\" \"*code\"")[line: 0].hasSuffix("&APw-n&AO8-code"))
     }
@@ -126,7 +126,7 @@ import Testing
         try mail.append(
             "From: Jörg <jörg@example.com>\nSubject: Grüße\nContent-Type: text/plain; name=\"Ä.txt\"\n\nx\n")
         let old = await IMAPDialogue.alice(mail)
-        // No octet with the high bit is in quotes: literals hold them.
+        // Quoted strings contain no octet with the high bit: literals hold them.
         let lines = await old.ok("FETCH 1 (ENVELOPE BODYSTRUCTURE)")
         #expect(lines.joined(separator: "\n").contains("{7}\nGrüße "))
         for line in lines {

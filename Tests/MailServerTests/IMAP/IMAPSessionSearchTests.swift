@@ -7,7 +7,7 @@ import Testing
 @testable import ServerRuntime
 
 @Suite struct IMAPSessionSearchTests {
-    /// Four messages that differ in everything.
+    /// Four messages that differ in every property.
     private static func mail() throws -> IMAPTestMail {
         let mail = try IMAPTestMail()
         let day: Int64 = 86_400
@@ -47,7 +47,7 @@ import Testing
         #expect(await dialogue.ok("SEARCH \(keys)") == expected, "\(keys)")
     }
 
-    /// The session's clock stands at 1,700,000,000.
+    /// The session's clock is fixed at 1,700,000,000.
     @Test func ages() async throws {
         let mail = try IMAPTestMail()
         for age in [10, 1_000, 100_000] as [Int64] { try mail.append("Subject: x\n\ny\n", date: 1_700_000_000 - age) }
@@ -89,7 +89,7 @@ import Testing
         #expect(await dialogue.ok("SEARCH $ DELETED") == ["* SEARCH 4"])
     }
 
-    /// RFC 9051 section 6.4.4: no SEARCH answers for a client that speaks IMAP4rev2.
+    /// RFC 9051 section 6.4.4: no SEARCH responses for a client that uses IMAP4rev2.
     @Test func answersOfRev2() async throws {
         let dialogue = await IMAPDialogue.alice(try Self.mail())
         await dialogue.ok("ENABLE IMAP4rev2")

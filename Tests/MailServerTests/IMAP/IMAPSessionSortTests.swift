@@ -7,7 +7,7 @@ import Testing
 @testable import ServerRuntime
 
 @Suite struct IMAPSessionSortTests {
-    /// The table's mails differ in each key's order.
+    /// Messages whose order differs by every key.
     private static func mail() throws -> IMAPTestMail {
         let mail = try IMAPTestMail()
         try mail.append(
@@ -94,7 +94,7 @@ import Testing
         #expect(await dialogue.ok("THREAD REFERENCES UTF-8 1:2") == ["* THREAD (2)(1)"])
     }
 
-    /// Against a sort of its own, which knows nothing but pairs.
+    /// Compares with an independent sort that only compares pairs.
     @Test func agreesWithPairs() async throws {
         let mail = try IMAPTestMail()
         var random = SystemRandomNumberGenerator()
@@ -107,7 +107,7 @@ import Testing
                 "Subject: \(subject)\nDate: \(row.1) Jan 2024 00:00:00 +0000\n\n"
                     + String(repeating: "x", count: subject.utf8.count > 1 ? row.2 : row.2 + 1) + "\n")
         }
-        // As titlecase letters with their accents apart: A, B, E, E´, Z, _.
+        // The order of titlecase letters with separate accents: A, B, E, E´, Z, _.
         let rank = ["a": 0, "B": 1, "b": 1, "E": 2, "é": 3, "z": 4, "_": 5]
         let dialogue = await IMAPDialogue.alice(mail)
         for (criteria, key) in [
@@ -123,7 +123,7 @@ import Testing
         }
     }
 
-    /// A message that another session has expunged keeps its place in the client's numbers.
+    /// A message expunged by another session keeps its sequence number for this client.
     @Test func expungedElsewhere() async throws {
         let mail = try Self.mail()
         let dialogue = await IMAPDialogue.alice(mail)

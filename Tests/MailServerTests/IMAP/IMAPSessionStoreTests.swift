@@ -81,14 +81,14 @@ import Testing
             try mail.mailbox().snapshot().messages.entry(of: UID(uid))?.modSeq ?? 0
         }
 
-        // The first command that shows a client to follow mod-sequences is told where the mailbox stands.
+        // The first command that shows a client to follow mod-sequences returns the mailbox's HIGHESTMODSEQ.
         #expect(
             await dialogue.ok(#"STORE 1 (UNCHANGEDSINCE \#(before)) +FLAGS.SILENT \Flagged"#)
                 == [
                     "* OK [HIGHESTMODSEQ \(before)] Highest mod-sequence",
                     "* 1 FETCH (UID 1 MODSEQ (\(try modSeq(1))))",
                 ])
-        // Nothing is older than nothing.
+        // No message has mod-sequence 0, so each counts as changed.
         for command in ["STORE 2 (UNCHANGEDSINCE 0) +FLAGS.SILENT ($MDNSent)", "STORE 2 (UNCHANGEDSINCE 0) FLAGS ()"] {
             let (lines, result) = await dialogue.command(command)
             #expect(result.hasPrefix("OK [MODIFIED 2]") && !lines.contains { $0.contains("FETCH") }, "\(lines)")
@@ -98,7 +98,7 @@ import Testing
         #expect(await dialogue.fails("STORE 1 (UNCHANGEDSINCE -1) FLAGS ()").hasPrefix("BAD "))
         #expect(await dialogue.fails("STORE 1 (UNCHANGEDSINCE) FLAGS ()").hasPrefix("BAD "))
 
-        // Some are gone, one has changed, the others are stored to; a message that is named twice is not its own enemy.
+        // Some are gone, one has changed, the others are stored; a message named twice does not conflict with itself.
         _ = try mail.mailbox().changeFlags([UID(2)], .add(.answered))
         _ = try mail.mailbox().remove([UID(4), UID(5), UID(6), UID(7)])
         let since = try mail.mailbox().snapshot().messages.entry(of: UID(1))?.modSeq ?? 0
@@ -116,7 +116,8 @@ import Testing
                 == "OK STORE completed", "a UID that is not there is passed over")
     }
 
-    /// Whatever turns it on: from there on unasked FETCH answers hold UID and MODSEQ. RFC 7162 sections 3.1 and 3.2.4.
+    /// Once it is on, by whatever command, unsolicited FETCH responses include UID and MODSEQ. RFC 7162 sections 3.1
+    /// and 3.2.4.
     @Test(arguments: [
         "ENABLE CONDSTORE", "SELECT INBOX (CONDSTORE)", "STATUS Sent (HIGHESTMODSEQ)", "FETCH 2 MODSEQ",
         "FETCH 2 FLAGS (CHANGEDSINCE 1)", "SEARCH MODSEQ 1", #"SEARCH MODSEQ "/flags/\\draft" all 1"#,

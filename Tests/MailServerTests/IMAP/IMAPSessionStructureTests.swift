@@ -6,7 +6,7 @@ import Testing
 @testable import MailIMAP
 @testable import ServerRuntime
 
-/// ENVELOPE and BODYSTRUCTURE of mail that its senders got wrong (RFC 9051 section 7.5.2).
+/// ENVELOPE and BODYSTRUCTURE of malformed mail (RFC 9051 section 7.5.2).
 @Suite struct IMAPSessionStructureTests {
     struct Row: Sendable, CustomTestStringConvertible {
         let name: String
@@ -96,7 +96,7 @@ import Testing
         "Content-Transfer-Encoding: ä\n", " ", "\t", "\r", "\0", "ä", "€", "x", "\n x", "NIL", "{3}", "=?utf-8?q?=00?=",
     ]
 
-    /// IMAP4rev1 has no envelope in MESSAGE/GLOBAL; IMAP4rev2 has. Twice, since the read cache may keep it.
+    /// IMAP4rev1 has no envelope in MESSAGE/GLOBAL; IMAP4rev2 does. Twice, since the read cache may store it.
     @Test func globalMessages() async throws {
         let mail = try IMAPTestMail()
         try mail.append("Content-Type: message/global\n\nSubject: in\n\nx\n")

@@ -23,9 +23,9 @@ import Testing
         }
         let dialogue = await IMAPDialogue.alice(mail)
         #expect(await dialogue.ok("THREAD REFERENCES UTF-8 ALL") == ["* THREAD (1 2 3 (4)(5))(6)(8 7)"])
-        // Without the first message of that id, the second one has it.
+        // Without the first message with that id, the second one owns it.
         #expect(await dialogue.ok("THREAD REFERENCES UTF-8 2:7") == ["* THREAD (6 2 3 (4)(5))(7)"])
-        // The common parent is not among the messages searched for.
+        // The common parent is not among the messages found.
         #expect(await dialogue.ok("THREAD REFERENCES UTF-8 4,5,6") == ["* THREAD ((4)(5))(6)"])
         #expect(await dialogue.ok("THREAD ORDEREDSUBJECT UTF-8 ALL") == ["* THREAD (1 2)(3 (4)(5))(6)(7 8)"])
         #expect(await dialogue.ok(#"THREAD ORDEREDSUBJECT US-ASCII TEXT "gewp""#) == ["* THREAD"])
@@ -35,7 +35,7 @@ import Testing
         #expect(await dialogue.ok("THREAD REFERENCES UTF-8 1:3") == ["* THREAD (1 2 3)"])
     }
 
-    /// The Date field is missing: the day of arrival counts.
+    /// Without a Date field, the arrival date counts.
     @Test func datesOfArrival() async throws {
         let mail = try IMAPTestMail()
         for day in [3, 1, 2] as [Int64] { try mail.append("Subject: \(day)\n\nx\n", date: day * 86_400) }

@@ -8,12 +8,13 @@ import Testing
 @testable import MailIMAP
 @testable import ServerRuntime
 
-/// News of very many messages: in pieces, as fast as the client reads, and beside the other sessions of the event loop.
+/// Updates of very many messages: in pieces, as fast as the client reads, interleaved with other sessions of the event
+/// loop.
 @Suite struct IMAPSessionUpdateTests {
     private static let count = 1_500
     private static let piece = 2_048
 
-    /// A session to which much has happened: every third message is gone, the others are flagged, one came.
+    /// A session with many pending changes: every third message is gone, the others are flagged, one arrived.
     private static func behind(vanished: Bool) async throws -> (IMAPTestMail, IMAPDialogue) {
         let mail = try IMAPTestMail()
         let mailbox = try mail.mailbox()
@@ -54,7 +55,7 @@ import Testing
         let (eventLoop, longest) = (dialogue.eventLoop, vanished ? 8_900 : 100)
         let free = Task.detached {
             while !output.isAwaited { try await Task.sleep(for: .milliseconds(1)) }
-            // One piece waits, and nobody waits for it: the loop and the pool are there for others.
+            // One piece is pending, and no thread waits for it: the loop and the pool are free for others.
             #expect(all.withLock { $0 } <= Self.piece + longest)
             try await eventLoop.submit {}.get()
             let other = await IMAPDialogue.alice(mail)
@@ -69,7 +70,7 @@ import Testing
         #expect(!(await dialogue.ok("NOOP")).isEmpty, "what came meanwhile is told next")
     }
 
-    /// Others of the event loop have a turn between any two pieces, however fast the client reads.
+    /// Other sessions of the event loop get a turn between any two pieces, however fast the client reads.
     @Test(arguments: [false, true]) func othersHaveTurns(vanished: Bool) async throws {
         let (_, dialogue) = try await Self.behind(vanished: vanished)
         let turns = Locked((turns: 0, isOver: false))
@@ -91,7 +92,7 @@ import Testing
         Self.check(lines, vanished: vanished)
         let found = atPieces.withLock { $0 }
         #expect(found.count > (vanished ? 5 : 20))
-        // A piece that is made before its session has let go of the loop comes without a turn.
+        // A piece finished before its session has released the loop comes without a turn.
         let between = zip(found, found.dropFirst()).count { $0 < $1 }
         #expect(between > found.count / 2, "\(found)")
     }

@@ -6,7 +6,7 @@ import Testing
 @testable import MailIMAP
 @testable import ServerRuntime
 
-/// Two sessions on one mailbox: what each is told, and when. RFC 3501 section 7.4.1.
+/// Two sessions on one mailbox: the updates each receives, and when. RFC 3501 section 7.4.1.
 @Suite struct IMAPSessionVisibilityTests {
     private static func pair(_ count: Int) async throws -> (IMAPTestMail, IMAPDialogue, IMAPDialogue) {
         let mail = try IMAPTestMail()
@@ -29,7 +29,7 @@ import Testing
         #expect(await one.ok("NOOP") == ["* 3 EXISTS", "* 2 RECENT"], "the new message is recent to the other session")
     }
 
-    /// EXPUNGE would change the numbers that the client counts with in its next command.
+    /// EXPUNGE would shift the numbers that the client uses in its next command.
     @Test(arguments: [
         "FETCH 1:* FLAGS", "FETCH 1 BODY[]", #"STORE 1 +FLAGS.SILENT \Seen"#, "STORE 1 FLAGS ()", "SEARCH ALL",
         "SEARCH RETURN (COUNT) UNSEEN", "UID SEARCH 1:3", "UID SEARCH UID 1 NOT 2", "UID SEARCH OR SEEN (2 UNSEEN)",
@@ -41,7 +41,7 @@ import Testing
         #expect(!lines.contains { $0.hasSuffix("EXPUNGE") })
         #expect(await two.ok("FETCH 5 UID") == ["* 5 FETCH (UID 5)"])
         #expect(await two.ok("FETCH 3 UID") == ["* 3 FETCH (UID 3)"])
-        // Gone, but to be read until the client is told.
+        // Gone, but readable until the expunge is reported.
         #expect(await two.ok("FETCH 4 BODY.PEEK[TEXT]") == ["* 4 FETCH (BODY[TEXT] {8}", "body 4", ")"])
         #expect(await two.ok("SEARCH ALL") == ["* SEARCH 1 2 3 4 5"])
         #expect(await two.ok("SEARCH BODY \"body 2\"") == ["* SEARCH 2"])
@@ -97,7 +97,7 @@ import Testing
         #expect(await one.ok(#"STORE 1 FLAGS.SILENT (\Draft)"#).isEmpty)
     }
 
-    /// Nothing is shared with this process's own store but the files.
+    /// Shares only the files with this process's own store.
     @Test func anotherProcessOnTheStore() async throws {
         let mail = try IMAPTestMail()
         try mail.fill(2)

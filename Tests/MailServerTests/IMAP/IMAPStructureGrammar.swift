@@ -1,4 +1,4 @@
-/// Reads ENVELOPE, BODY and BODYSTRUCTURE by the grammar of RFC 3501 section 9 or RFC 9051 section 9, and by nothing else.
+/// Parses ENVELOPE, BODY and BODYSTRUCTURE strictly by the grammar of RFC 3501 section 9 or RFC 9051 section 9.
 struct IMAPStructureGrammar {
     struct Violation: Error, CustomStringConvertible {
         let description: String
@@ -106,7 +106,7 @@ struct IMAPStructureGrammar {
         } while !has(")")
     }
 
-    /// `body`; extension data must be there if `isExtensible`, and must not if not.
+    /// Parses `body`; extension data must be present if `isExtensible`, and absent otherwise.
     mutating func body(isExtensible: Bool) throws(Violation) {
         try skip("(")
         if current == UInt8(ascii: "(") {

@@ -10,20 +10,20 @@ import Testing
 @testable import MailIMAP
 @testable import ServerRuntime
 
-/// A store of its own with alice and three mailboxes in it, and the backend that knows her password.
+/// A separate store with alice and three mailboxes, and a backend that knows her password.
 final class IMAPTestMail: Sendable {
     static let password = "secret"
-    /// For all tests; it lives as long as they do.
+    /// Shared by all tests; lives as long as they do.
     static let pool = BlockingPool(threads: 4, maximumWaiting: 10_000)
 
-    /// In memory where there is such a place: these tests are about the session, not about the disk.
+    /// In memory where possible: these tests are about the session, not about the disk.
     private let directory: TemporaryDirectory
     let store: Store
     let backend: Backend
-    /// The read cache, unless RMAIL_TEST_INDEX is off: the tests are run with it and without.
+    /// The read cache, unless RMAIL_TEST_INDEX is off: the tests run with it and without it.
     let index: ShardIndex?
 
-    /// - Parameter usesIndex: nil for what RMAIL_TEST_INDEX says.
+    /// - Parameter usesIndex: nil to follow RMAIL_TEST_INDEX.
     init(usesIndex: Bool? = nil, _ change: (inout StoreOptions) -> Void = { _ in }) throws {
         directory = TemporaryDirectory(inMemory: true)
         var options = StoreOptions()
@@ -42,12 +42,12 @@ final class IMAPTestMail: Sendable {
 
     private static func index(in path: String) -> ShardIndex {
         var options = IndexOptions()
-        // What was put is waited for.
+        // Tests wait for everything they put.
         options.writeDelay = 0
         return ShardIndex(path: "\(path)/cache", options: options) { Issue.record("read cache: \($0)") }
     }
 
-    // Its writer would take the removal of the directory for the act of another program.
+    // Its writer would mistake the removal of the directory for another program's doing.
     deinit { index?.close() }
 
     var path: String { directory.path }
@@ -60,7 +60,7 @@ final class IMAPTestMail: Sendable {
         try account(user).mailbox(MailboxName(name))
     }
 
-    /// Gives alice's account a quota.
+    /// Sets a quota for alice's account.
     func limitAlice(toMiB limit: Int, messages: Int = 0) throws {
         let path = "\(store.root)/domains/example.com/users/alice/user.json"
         let user = #"{"username": "alice", "quota_mb": \#(limit), "quota_messages": \#(messages)}"#
@@ -81,7 +81,7 @@ final class IMAPTestMail: Sendable {
         for number in 1...count { try append("Subject: message \(number)\n\nbody \(number)\n") }
     }
 
-    /// Knows alice.
+    /// A backend with one account, alice's.
     final class Backend: IMAPBackend {
         private let store: Store
         private let index: ShardIndex?

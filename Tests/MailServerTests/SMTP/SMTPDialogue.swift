@@ -7,7 +7,7 @@ import ShardFS
 @testable import MailSMTP
 @testable import ServerRuntime
 
-/// A session with a decoder and a small mail host in memory, all of it synchronous: text in, text out.
+/// A session with a decoder and a small mail host in memory, entirely synchronous: text in, text out.
 ///
 /// Users of example.com: alice (password `secret`), bob, and carol (disabled), dave (over quota).
 struct SMTPDialogue {
@@ -22,13 +22,13 @@ struct SMTPDialogue {
     var openMessage: ByteBuffer?
     var isClosed = false
     var tlsStarts = 0
-    /// What the next step of storing fails with, by step.
+    /// The failure of the next storing step, by step.
     var beginFailure: Refusal?
     var appendFailure: Refusal?
     var commitFailure: Refusal?
     var authentication: LoginOutcome?
     var isTLSUnavailable = false
-    /// Octets that every piece of the input has at most.
+    /// The maximum octets per piece of input.
     var step = Int.max
 
     init(
@@ -63,7 +63,7 @@ struct SMTPDialogue {
         return output
     }
 
-    /// `250 2.1.0` of `250 2.1.0 OK`, of the last line of each reply.
+    /// Returns `250 2.1.0` for `250 2.1.0 OK`, taken from the last line of each reply.
     static func codes(in output: String) -> [String] {
         output.split(separator: "\r\n").compactMap { line in
             let words = line.split(separator: " ", maxSplits: 2)

@@ -35,7 +35,7 @@ import Testing
         ("Date: x\r\nMessage-ID: y", "Date: x\r\nMessage-ID: y"),
         ("\r\nbody", "\(added)\r\nbody"),
         ("a: b\r\n\r", "a: b\r\n\(added)\r"),
-        // Only an empty line ends a header: lines that are no field stay where they are, and fields behind them are fields.
+        // Only an empty line ends a header: lines that are not a field stay in place, and fields after them are fields.
         ("no header at all\r\n", "no header at all\r\n\(added)"),
         ("word", "word\r\n\(added)"),
         ("word ", "word \r\n\(added)"),

@@ -19,7 +19,7 @@ final class SMTPMemoryBackend: SMTPBackend {
         var deliveries: [Delivery] = []
         var openMessages = 0
         var gate: (isClosed: Bool, waiting: [CheckedContinuation<Void, Never>]) = (false, [])
-        /// Resumed when an append stands at the gate.
+        /// Resumed when an append reaches the gate.
         var watcher: CheckedContinuation<Void, Never>?
     }
 
@@ -29,7 +29,7 @@ final class SMTPMemoryBackend: SMTPBackend {
     var contents: [String] { deliveries.map { String(buffer: $0.content) } }
     var openMessages: Int { state.withLock { $0.openMessages } }
 
-    /// Holds every append up until ``openGate()``.
+    /// Holds every append until ``openGate()``.
     func closeGate() { state.withLock { $0.gate.isClosed = true } }
 
     func openGate() {
@@ -40,7 +40,7 @@ final class SMTPMemoryBackend: SMTPBackend {
         for continuation in waiting { continuation.resume() }
     }
 
-    /// Returns once an append stands at the closed gate.
+    /// Returns once an append waits at the closed gate.
     func firstAppend() async {
         await withCheckedContinuation { continuation in
             let isThere = state.withLock { state in

@@ -7,7 +7,7 @@ import Testing
 @testable import MailSMTP
 @testable import ServerRuntime
 
-/// The sessions of the manual, by Python's smtplib.
+/// The sessions of the manual, run by Python's smtplib.
 @Suite(.timeLimit(.minutes(10))) struct SMTPServerClientTests {
     private static let login = """
         s.login("alice@example.com", "password")

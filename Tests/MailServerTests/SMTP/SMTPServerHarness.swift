@@ -15,7 +15,7 @@ final class SMTPServerHarness: Sendable {
     private let limits: ConnectionLimits
     private let clients: PythonClients
 
-    /// - Parameter limits: by default, those of no configuration; clients on loopback are exempt from the others.
+    /// - Parameter limits: the defaults without a configuration; clients on loopback are exempt from the others.
     init(
         usesTLS: Bool, limits: ConnectionLimits.Settings = ConnectionLimits.Settings(),
         _ change: (inout SMTPServerConfiguration) -> Void = { _ in }
@@ -41,7 +41,7 @@ final class SMTPServerHarness: Sendable {
     @discardableResult
     func python(_ script: String) async throws -> String { try await clients.run(script) }
 
-    /// Ends the server, and checks that nothing of any connection is left.
+    /// Ends the server and checks that no connection has left anything behind.
     func finish() async {
         await server.shutdown(grace: .seconds(60))
         #expect(server.connectionCount == 0)

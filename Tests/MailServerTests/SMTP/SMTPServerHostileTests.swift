@@ -6,7 +6,7 @@ import Testing
 @testable import MailSMTP
 @testable import ServerRuntime
 
-/// Clients that do what they should not, on real sockets.
+/// Misbehaving clients on real sockets.
 @Suite(.timeLimit(.minutes(10))) struct SMTPServerHostileTests {
     private static let envelope = "EHLO a\\r\\nMAIL FROM:<x@y.org>\\r\\nRCPT TO:<alice@example.com>\\r\\nDATA\\r\\n"
 
@@ -127,7 +127,7 @@ import Testing
         await harness.finish()
     }
 
-    /// The store holds the message up, so the client cannot send on: what is in flight stays bounded.
+    /// The store blocks, so the client cannot send more: the data in flight stays bounded.
     @Test(arguments: [false, true]) func aSlowStoreSlowsTheClient(usesTLS: Bool) async throws {
         let harness = try await SMTPServerHarness(usesTLS: usesTLS)
         harness.backend.closeGate()

@@ -102,7 +102,7 @@ import Testing
         #expect(dialogue.codes("MAIL FROM:\(sender)") == [expected])
     }
 
-    /// Whose address it is counts before its size.
+    /// The owner of the address is checked before the size.
     @Test func aForeignSenderIsRefusedForWhatItIs() {
         var dialogue = SMTPDialogue.loggedIn { $0.maxMessageSize = 100 }
         #expect(

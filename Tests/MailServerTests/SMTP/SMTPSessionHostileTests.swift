@@ -29,7 +29,8 @@ import Testing
         return dialogue
     }
 
-    /// Nothing traps, every reply is well formed, and neither replies nor stored messages depend on how the bytes come.
+    /// Nothing traps, every reply is well formed, and neither replies nor stored messages depend on how the input is
+    /// split.
     @Test(arguments: 0..<12) func splitsDoNotMatter(seed: UInt64) {
         var generator = SeededGenerator(seed: seed)
         for _ in 0..<10 {

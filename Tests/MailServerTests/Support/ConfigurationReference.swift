@@ -7,7 +7,7 @@ struct ConfigurationReference {
     struct Row {
         var value: JSONValue
         var needsRestart: Bool
-        /// Takes effect when the part that it belongs to is there.
+        /// Whether it takes effect only when the component it belongs to exists.
         var isFuture: Bool
     }
 

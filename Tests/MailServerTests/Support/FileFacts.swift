@@ -7,7 +7,7 @@ func permissions(_ path: String) throws -> Int {
     return (value as? Int) ?? -1
 }
 
-/// Sorted; names that begin with a dot are left out.
+/// The sorted names in a directory, without those that begin with a dot.
 func names(in path: String) throws -> [String] {
     try FileManager.default.contentsOfDirectory(atPath: path).filter { !$0.hasPrefix(".") }.sorted()
 }

@@ -5,13 +5,13 @@ import Testing
 
 /// Python programs as clients of servers on loopback.
 ///
-/// Each program finds `HOST`, the ports by their names, `CAFILE` and `CONTEXT` for TLS, `connect` and `read_all`.
+/// Each program gets `HOST`, the ports under their names, `CAFILE` and `CONTEXT` for TLS, `connect` and `read_all`.
 struct PythonClients: Sendable {
     private let directory: TemporaryDirectory
     private let prelude: String
 
     /// - Parameters:
-    ///   - ports: the first is what `connect()` connects to.
+    ///   - ports: `connect()` connects to the first.
     ///   - prelude: further definitions.
     init(ports: KeyValuePairs<String, Int>, _ prelude: String = "") throws {
         directory = TemporaryDirectory()
@@ -40,7 +40,7 @@ struct PythonClients: Sendable {
             """
     }
 
-    /// Runs `script` and returns what it printed. A script that fails is an issue that shows its traceback.
+    /// Runs `script` and returns its output. A failing script is recorded as an issue with its traceback.
     @discardableResult
     func run(_ script: String) async throws -> String {
         let path = "\(directory.path)/\(UInt64.random(in: 0...UInt64.max)).py"

@@ -2,7 +2,7 @@ import Primitives
 
 @testable import MailAccounts
 
-/// The accounts of the SCRAM tests: RFC 7677's `user`, names that stand for troubles, and an ordinary password.
+/// The accounts of the SCRAM tests: RFC 7677's `user`, names for error cases, and an ordinary password.
 enum SCRAMTestUsers {
     /// The server's half of the nonce in RFC 7677's example.
     static let nonce = "%hvYDpWUa2RaTCAfuxFIlj)hNlF$k0"
@@ -17,10 +17,10 @@ enum SCRAMTestUsers {
 
     static func base64(_ text: String) -> String { Base64.text(text.utf8) }
 
-    /// The message that travels as `base64`.
+    /// The decoded message of a `base64` text.
     static func message(_ base64: String) -> [UInt8] { Base64.decode(base64.utf8) ?? [] }
 
-    /// - Parameter password: of everybody but `user`, whose password is `pencil`.
+    /// - Parameter password: of every account except `user`, whose password is `pencil`.
     static func credentials(of user: String, password: String) -> SCRAMLookup {
         switch user {
         case "busy": return .unavailable(reason: user)

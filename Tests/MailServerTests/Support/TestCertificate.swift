@@ -2,7 +2,7 @@ import NIOSSL
 
 @testable import ServerRuntime
 
-/// A key and a self-signed certificate for tests, and for tests alone: the key is public, so it protects nothing.
+/// A key and a self-signed certificate for tests only: the key is public, so it protects nothing.
 ///
 /// P-256, for localhost, mail.example.com, 127.0.0.1 and ::1; valid for 30 years.
 enum TestCertificate {
@@ -31,7 +31,7 @@ enum TestCertificate {
 
         """
 
-    /// For servers.
+    /// A TLS provider for servers.
     static let provider: TLSProvider = {
         let certificates = try NIOSSLCertificate.fromPEMBytes(Array(certificatePEM.utf8))
         let key = try NIOSSLPrivateKey(bytes: Array(privateKeyPEM.utf8), format: .pem)

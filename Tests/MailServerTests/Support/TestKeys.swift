@@ -1,4 +1,4 @@
-/// Keys made for tests alone, so that no test waits for one.
+/// Keys made for tests only, so that no test waits for key generation.
 enum TestKeys {
     static let rsa = """
         -----BEGIN RSA PRIVATE KEY-----

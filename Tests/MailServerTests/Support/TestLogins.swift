@@ -2,8 +2,8 @@ import ShardFS
 
 @testable import MailAccounts
 
-/// Logins without files: alice@example.com with a password, RFC 7677's `user`, who is alice too, and names that stand
-/// for troubles.
+/// Logins without files: alice@example.com with a password, RFC 7677's `user`, who is also alice, and names for error
+/// cases.
 struct TestLogins: LoginChecker {
     let password: String
 

@@ -4,8 +4,8 @@ import Testing
 
 @testable import ShardFS
 
-/// Each system call of an operation fails in turn: the caller hears of it, no descriptor or temporary file stays, and
-/// what is on disk is the old state or the new one.
+/// Each system call of an operation fails in turn: the caller gets an error, no descriptor or temporary file is left,
+/// and the disk has the old state or the new one.
 @Suite struct AccountFaultTests {
     private static let errors: [Errno] = [.io, .noSpace, .readOnly, .tooManyFiles]
 
@@ -20,13 +20,13 @@ import Testing
             do {
                 try run(scratch, SystemCalls(hook: hook))
                 try check(scratch, false)
-                // Unlocking and closing may fail without anybody hearing of it; else the operation was over before.
+                // Failures of unlocking and closing are not reported; otherwise the operation ended before this call.
                 if !hook.didFail { return }
             } catch let failure as StoreError {
                 #expect(hook.didFail && failure.errno == error, "call \(index): \(failure)")
                 try check(scratch, true)
             }
-            // The hook made one close fail at most, which leaves one descriptor at most.
+            // The hook fails at most one close, which leaves at most one descriptor.
             #expect(scratch.openDescriptors().count <= (hook.didFailClose ? 1 : 0), "call \(index)")
             let left = try scratch.names().filter { $0.hasSuffix(".tmp") }
             #expect(left.isEmpty, "call \(index)")
@@ -82,7 +82,7 @@ import Testing
             #expect(outcome == .granted)
             try quota.close()
         } check: { scratch, failed in
-            // Refused with nothing counted, or counted; never clean with a number in between.
+            // Refused with nothing counted, or counted; never clean with an intermediate number.
             let usage = try make(scratch, scratch.system, "boot-2").usage()
             #expect(usage.isExact && (usage.bytes == 15 || (failed && usage.bytes == 10)))
         }

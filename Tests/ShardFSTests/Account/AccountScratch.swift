@@ -6,7 +6,7 @@ import TestSupport
 
 @testable import ShardFS
 
-/// A temporary directory, open.
+/// An open temporary directory.
 final class AccountScratch: Sendable {
     private let place = TemporaryDirectory()
     let directory: Int32

@@ -85,7 +85,7 @@ import Testing
         try refused(.mailbox("a"), many + [("/private/more", [1])])
         try refused(.mailbox("a"), [("/x", [UInt8](repeating: 0x61, count: AnnotationLimits.valueSize + 1))])
         try refused(.mailbox("a"), [("/" + String(repeating: "x", count: AnnotationLimits.entryLength), [1])])
-        // The worst that JSON makes of the largest account can still be read.
+        // The largest account can still be read in its longest JSON form.
         let large = [UInt8](repeating: 1, count: AnnotationLimits.valueSize)
         var count = 0
         while (try? notes.change(.mailbox("\(count / 50)"), [("/\(count)", large)], until: 0)) != nil { count += 1 }
@@ -107,7 +107,7 @@ import Testing
         try account.rename(work, to: play)
         #expect(try t.other().annotations(of: play) == ["/private/comment": Self.bytes("work")])
         #expect(throws: StoreError(.notFound, "")) { try account.annotations(of: work) }
-        // INBOX keeps its own, and its messages take them along (RFC 5464, 4.1).
+        // INBOX keeps its own, and the new mailbox gets a copy (RFC 5464, 4.1).
         try account.rename(.inbox, to: work)
         for name in [MailboxName.inbox, work] {
             #expect(try account.annotations(of: name) == ["/private/comment": Self.bytes("in")])

@@ -23,7 +23,7 @@ import Testing
 
     private static let tooMuch = [
         String(repeating: "x", count: 256), String(repeating: "x", count: 300),
-        // 128 control characters: short, but not as a directory.
+        // 128 control characters: short, but too long as a directory name.
         String(repeating: "\u{1}", count: 128),
         Array(repeating: "a", count: 65).joined(separator: "/"),
         Array(repeating: "a", count: 10_000).joined(separator: "/"),
@@ -45,7 +45,7 @@ import Testing
     @Test func acceptsUpToTheLimits() throws {
         #expect(try MailboxName(Array(repeating: "a", count: 64).joined(separator: "/")).components.count == 64)
         #expect(try MailboxName(String(repeating: "x", count: 255)).directoryName.utf8.count == 255)
-        // A path that the system takes in one piece, whatever the name is made of.
+        // A path that the system accepts in one piece, whatever characters the name has.
         let control = Array(repeating: String(repeating: "\u{1}", count: 14), count: 64).joined(separator: "/")
         let name = try MailboxName(control)
         #expect(name.description.utf8.count > 900)
@@ -127,8 +127,8 @@ import Testing
         }
     }
 
-    /// Whatever a client sends: a name that is accepted comes back from its directories, and no directory name can
-    /// lead elsewhere.
+    /// An accepted name, whatever a client sends, is recovered from its directories, and no directory name can lead
+    /// elsewhere.
     @Test func anyNameComesBackFromItsDirectories() {
         var random = SeededGenerator(seed: 1)
         let alphabet: [Unicode.Scalar] = [
@@ -157,7 +157,7 @@ import Testing
         #expect(accepted > 1000)
     }
 
-    /// Any bytes as a directory: foreign, or the one directory of a name.
+    /// A directory name of any bytes is either foreign or the one directory name of a mailbox name.
     @Test func anyDirectoryNameIsForeignOrCanonical() {
         var random = SeededGenerator(seed: 2)
         let alphabet: [UInt8] = Array("%%%%0123456789ABCDEFabm.x/".utf8) + [0xC3, 0xBC, 0xCC, 0x88, 0x00, 0xFF]

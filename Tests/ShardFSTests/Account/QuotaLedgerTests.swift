@@ -87,7 +87,8 @@ import Testing
         try quota.set(bytes: 10, messages: 1)
         try quota.release(bytes: row.0, messages: row.1)
         #expect(try quota.usage() == usage(.max, .max, exact: false))
-        // Too low once, so not even a small message can be said to fit; without a limit mail still comes in.
+        // It was too low once, so no message is known to fit, not even a small one; without a limit mail is still
+        // accepted.
         #expect(
             try quota.reserve(bytes: 1, messages: 1, limits: .bytes(1 << 40)) == .needsRecount)
         #expect(try quota.reserve(bytes: 1, messages: 1, limits: .none) == .granted)
@@ -177,7 +178,7 @@ import Testing
         _ = try quota.reserve(bytes: 5, messages: 1, limits: .none)
         _ = try quota.reserve(bytes: 5, messages: 1, limits: .none)
         try quota.release(bytes: 20, messages: 3)
-        // The old numbers marked open, synced; then changes that wait for nothing.
+        // The old numbers marked open and synced; then changes without a sync.
         #expect(recorder.events == ["10 open", "sync", "15 open", "20 open", "0 open"])
         recorder.forget()
         _ = try quota.usage()
@@ -224,7 +225,7 @@ import Testing
         let limit: UInt64 = 2000
         let kept = Locked((bytes: UInt64(0), messages: UInt64(0), refused: 0, failed: 0, highest: UInt64(0)))
         onThreads(6) { index in
-            // Own objects and so own descriptors: to flock, threads with these are processes.
+            // Separate objects and thus separate descriptors: to flock, threads with these are processes.
             let quota = ledger(scratch)
             var random = SeededGenerator(seed: UInt64(index))
             var mine: [UInt64] = []
@@ -290,7 +291,7 @@ import Testing
     }
 }
 
-/// What the ledger does to the disk: each line written as "bytes state", and each sync.
+/// Records the ledger's effects on the disk: each line written, as "bytes state", and each sync.
 final class LedgerRecorder: SystemHook {
     private let state = Locked((events: [String](), fails: false))
 

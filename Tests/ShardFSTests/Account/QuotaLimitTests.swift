@@ -68,7 +68,7 @@ import Testing
         #expect(reads.count == 2)
     }
 
-    /// An edit in place within one tick of the file system's clock, same size: no stamp tells.
+    /// An edit in place within one tick of the file system's clock, with the same size: the stamp does not change.
     @Test func aYoungFileIsReadEachTime() throws {
         let scratch = try AccountScratch()
         try scratch.write(#"{"quota_mb": 2}"#, to: "user.json")

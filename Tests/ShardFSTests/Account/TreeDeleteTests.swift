@@ -36,7 +36,7 @@ import Testing
         try t.fill([("INBOX", []), ("Work", ["b", "c"]), ("Work/2024", ["d"])])
         let account = try t.account
         let work = try account.mailbox(MailboxName("Work"))
-        // Another process that has it open learns of it too.
+        // Another process that has the mailbox open notices too.
         let elsewhere = try t.other().mailbox(MailboxName("Work"))
         let validity = try work.snapshot().uidValidity
         try account.delete(MailboxName("Work"))
@@ -50,7 +50,7 @@ import Testing
         #expect(throws: StoreError(.notAllowed, "")) { try account.delete(MailboxName("Work")) }
         #expect(try account.quota().messages == 1)
 
-        // The same directory holds another mailbox now; who has the old one open stays out of it.
+        // The same directory now holds another mailbox; a process with the old one open does not use it.
         try account.create(MailboxName("Work"))
         let again = try account.mailbox(MailboxName("Work"))
         #expect(try again.snapshot().uidValidity > validity)
@@ -91,7 +91,7 @@ import Testing
             try t.reopen()
             unlink("\(directory)/changes.log")
             unlink("\(directory)/status.json")
-            // A directory where a file must be: neither read nor replaced.
+            // A directory in place of a file: neither read nor replaced.
             mkdir("\(directory)/status.json", 0o700)
             #expect(throws: StoreError.self) { try t.account.mailbox(MailboxName("Bad")) }
             try t.account.delete(MailboxName("Bad"))
@@ -101,7 +101,7 @@ import Testing
         }
     }
 
-    /// A message is in the mailbox that is deleted, or its writer is told and has put it into INBOX.
+    /// A message is in the deleted mailbox, or its writer gets an error and has put it into INBOX.
     @Test(arguments: [false, true]) func whileOthersAppend(_ below: Bool) throws {
         let t = try TreeScratch()
         try t.fill([("INBOX", []), ("Work", ["first"])])
@@ -176,7 +176,7 @@ import Testing
             let gone = ["INBOX=a", "Work", "Work/x=d"]
             check(t.store)
             let committed = try t.names("mailboxes/Work").contains(AccountContext.deletionMark)
-            // Before anything has finished the deletion, and after.
+            // Before anything has finished the deletion, and after it.
             for name in ["INBOX", "Work/x"] { _ = try t.account.mailbox(MailboxName(name)) }
             let opens = (try? t.account.mailbox(MailboxName("Work")).texts()) == ["b", "c"]
             let tree = try t.tree()
@@ -195,7 +195,7 @@ import Testing
         }
     }
 
-    /// Created anew at once, before anybody lists.
+    /// Recreated at once, before anything lists the tree.
     @Test func killedAtEachCallThenCreated() throws {
         try killAtEachCall {
             try $0.fill([("INBOX", ["a"]), ("Work", ["b"]), ("Work/x", ["d"])])
@@ -221,7 +221,7 @@ import Testing
         #expect(Set(inside).isSuperset(of: ["0000", "changes.log", "status.json"]), "call \(call): \(inside)")
     }
 
-    /// A ceiling that is raised at that moment brings no status.json back.
+    /// A ceiling raised at that moment does not bring status.json back.
     @Test func whileStatusIsWritten() throws {
         let t = try TreeScratch()
         try t.fill([("INBOX", []), ("Work", ["a"]), ("Work/x", [])])
@@ -237,7 +237,8 @@ import Testing
                 } else {
                     pause.waitUntilReached()
                     defer { pause.resume() }
-                    // It cannot end while the other writes; what it has done by then is for `resume` to show.
+                    // The deletion cannot finish while the other thread is writing, so that thread is resumed once the
+                    // deletion is under way.
                     onThreads(2) { inner in
                         if inner == 0 {
                             try? account.delete(MailboxName("Work"))
@@ -291,7 +292,7 @@ import Testing
     }
 }
 
-/// Holds the rename of a new status.json until it is told to go on.
+/// Holds the rename of a new status.json until resumed.
 private final class PauseHook: SystemHook {
     private enum State { case off, armed, reached, resumed }
     private let state = Locked(State.off)

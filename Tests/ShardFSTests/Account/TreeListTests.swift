@@ -19,7 +19,7 @@ import Testing
         try t.checkWhole()
     }
 
-    /// Names that could meet a file of the layout, or lead out of the account.
+    /// Names that could collide with a file of the layout, or lead out of the account.
     @Test(arguments: [
         "0000", "0001/0000", "mailboxes", "mailboxes/mailboxes", "status.json", "changes.log", ".deleted", ".lock",
         ".gate", ".expunged", ".deleting.log", ".new.1", ".tmp", "...", "%2e%2e", "%", "a%2Fb", "..%2f..", "\u{1}",
@@ -58,7 +58,7 @@ import Testing
         #expect(try t.tree() == ["INBOX=", "A=a", "level"])
         var s = stat()
         #expect(lstat("\(directory)/bad%zz", &s) == 0)
-        // A directory that no name leads to keeps the level above it.
+        // A directory with an invalid name keeps its parent level.
         mkdir("\(directory)/A/mailboxes", 0o700)
         mkdir("\(directory)/A/mailboxes/bad%zz", 0o700)
         try t.account.delete(name("A"))
@@ -83,7 +83,7 @@ import Testing
         #expect(throws: refused) { try account.createDefaults() }
     }
 
-    /// One description of each mailbox and a lock: no mailbox is opened.
+    /// One read of each mailbox's status and a lock: no mailbox is opened.
     @Test func largeTree() throws {
         let counter = CallCounter()
         var options = StoreOptions()
@@ -91,7 +91,7 @@ import Testing
         let t = try TreeScratch(options)
         try t.account.create(name("p/0"))
         let top = try "\(t.directory)/mailboxes/p/mailboxes"
-        // The same mailbox a thousand times is enough for a listing.
+        // A thousand copies of one mailbox are enough for a listing.
         for i in 1..<1000 {
             mkdir("\(top)/\(i)", 0o700)
             link("\(top)/0/status.json", "\(top)/\(i)/status.json")
@@ -150,7 +150,7 @@ import Testing
         #expect(throws: StoreError(.notFound, "")) { try t.account.setSpecialUse(.junk, of: name("No")) }
         try t.account.createDefaults()
         #expect(try uses(t) == [#"Archive\Archive"#, #"Drafts\Drafts"#, #"Junk\Junk"#, #"Trash\Trash"#])
-        // A foreign hand gave two the same: the first is shown.
+        // Another program gave two the same: the first is shown.
         for other in ["Junk", "Trash"] {
             _ = try t.account.mailbox(name(other)).updateStatus { $0.specialUse = #"\Flagged"# }
         }
@@ -189,7 +189,7 @@ import Testing
         try t.checkWhole()
     }
 
-    /// A store of the old program keeps what its user sees.
+    /// An adopted store of the old program keeps the mailboxes that its user sees.
     @Test func defaultsOfAnAdoptedStore() throws {
         let t = try TreeScratch()
         try t.fill([("INBOX", []), ("Sent", ["a"]), ("Mine", [])])
@@ -211,10 +211,10 @@ import Testing
 
     // MARK: quota
 
-    /// Recovery of a mailbox that lost both files takes the account's lock, and so must not run under it.
+    /// Recovery of a mailbox that lost both files takes the account's lock, so it must not run while that is held.
     @Test func recountWithAMailboxThatLostEverything() throws {
         var options = StoreOptions()
-        // Ends where it would else wait for itself.
+        // Fails a deadlock early instead of waiting.
         options.lockWait = 5
         let t = try TreeScratch(options)
         try t.fill([("INBOX", ["a"]), ("A", ["b"])])

@@ -4,8 +4,8 @@ import Testing
 
 @testable import ShardFS
 
-/// The power goes at every point of a change of the tree: whatever the disk kept of what was not synced, the tree is
-/// the old one or the new one, and no message is lost.
+/// The power fails at every point of a change to the tree: whatever unsynced data the disk kept, the tree is the old
+/// one or the new one, and no message is lost.
 @Suite struct TreePowerCutTests {
     enum Change: String, CaseIterable, Sendable, CustomTestStringConvertible {
         case delete, deleteAboveOthers, deleteLevel, rename, create

@@ -46,7 +46,7 @@ import Testing
         let below = new.hasPrefix("INBOX") ? ["INBOX/2024=e", "INBOX/2024/May=f"] : []
         let inbox = ["INBOX=a"] + below + ["INBOX/kept=b"]
         #expect(try t.tree() == inbox + tree)
-        // Users of this process follow; those of others look the name up again.
+        // Mailbox objects of this process follow; other processes look the name up again.
         #expect(try mailbox.snapshot().uidValidity == before.uidValidity)
         #expect(try account.mailbox(target) === mailbox)
         try mailbox.append("after")
@@ -54,7 +54,7 @@ import Testing
         #expect(try elsewhere.mailbox(target) === foreign)
         #expect(try foreign.texts().last == "after")
         #expect(throws: StoreError(.notFound, "")) { try account.mailbox(name) }
-        // What comes after under the old name shows another UIDVALIDITY.
+        // A new mailbox under the old name has another UIDVALIDITY.
         try account.create(name)
         #expect(try account.mailbox(name).snapshot().uidValidity > before.uidValidity)
         #expect(throws: StoreError(.exists, "")) { try account.rename(target, to: name) }
@@ -95,7 +95,7 @@ import Testing
         try t.account.delete(MailboxName("A/B"))
         try t.account.rename(MailboxName("A"), to: MailboxName("X/Y"))
         #expect(try t.tree() == ["X=", "X/Y", "X/Y/B", "X/Y/B/C=c"])
-        // A level that is there is not made a mailbox by what is made below it.
+        // An existing level does not become a mailbox when something is created below it.
         try t.account.create(MailboxName("X/Y/B/D"))
         #expect(try t.tree() == ["X=", "X/Y", "X/Y/B", "X/Y/B/C=c", "X/Y/B/D="])
         try t.checkWhole()
@@ -123,7 +123,7 @@ import Testing
         try t.checkWhole()
     }
 
-    /// A message ends in the mailbox wherever that is, once; who is told `gone` looks again.
+    /// A message ends up in the mailbox once, wherever that is; a writer that gets `gone` looks the name up again.
     @Test func whileOthersAppend() throws {
         let t = try TreeScratch()
         try t.fill([("A", []), ("A/x", [])])
@@ -145,7 +145,7 @@ import Testing
                     return
                 }
                 if thread == 4 {
-                    // A reader of the process that renames never takes it for a deletion.
+                    // A reader in the renaming process never takes the rename for a deletion.
                     while done.withLock({ $0 }) < 3 { _ = try reader.snapshot() }
                     return
                 }
@@ -178,8 +178,8 @@ import Testing
         try t.checkWhole()
     }
 
-    /// The directories above a message are synced after the mailbox's lock is given back; that they have other names by
-    /// then is no failed sync, which would take the message back and close the mailbox.
+    /// The directories above a message are synced after the mailbox's lock is released. If they have been renamed by
+    /// then, that is not a failed sync, which would undo the append and close the mailbox.
     @Test func betweenAppendAndItsSync() throws {
         let hook = SyncHook()
         var options = StoreOptions()
@@ -269,7 +269,7 @@ import Testing
     }
 }
 
-/// Does something before the next fsync.
+/// Runs an action before the next fsync.
 private final class SyncHook: SystemHook {
     private let action = Locked<(@Sendable () -> Void)?>(nil)
 

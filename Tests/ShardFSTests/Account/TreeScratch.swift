@@ -6,8 +6,8 @@ import Testing
 
 @testable import ShardFS
 
-/// A store with one account in a directory of its own, in memory where the machine has such a place: trees are
-/// made, copied and broken by the hundred.
+/// A store with one account in a temporary directory, in memory where possible: tests make, copy and break trees by the
+/// hundred.
 final class TreeScratch {
     let path: String
     private(set) var store: Store
@@ -29,7 +29,7 @@ final class TreeScratch {
         store = try Store.open(path, options: options)
     }
 
-    /// The store that `image` is.
+    /// The store described by `image`.
     init(_ image: DiskImage, _ options: StoreOptions) throws {
         self.options = options
         path = scratch.next()
@@ -42,14 +42,14 @@ final class TreeScratch {
     var account: Account { get throws { try store.createAccount(AccountAddress(parsing: Self.address)) } }
     var directory: String { get throws { try "\(path)/\(Store.path(AccountAddress(parsing: Self.address)))" } }
 
-    /// The store as another process sees it.
+    /// The account as another process sees it.
     func other(_ change: (inout StoreOptions) -> Void = { _ in }) throws -> Account {
         var options = options
         change(&options)
         return try Store.open(path, options: options).account(AccountAddress(parsing: Self.address))
     }
 
-    /// The store as the next process sees it.
+    /// Reopens the store as the next process would.
     func reopen(_ change: (inout StoreOptions) -> Void = { _ in }) throws {
         change(&options)
         store = try Store.open(path, options: options)
@@ -69,7 +69,7 @@ final class TreeScratch {
         return try DirectoryListing.names(SystemCalls(), AT_FDCWD, path).sorted()
     }
 
-    /// Every level as `name=messages`, `name` alone for one without messages of its own.
+    /// Every level as `name=messages`, or `name` alone for a level that is not a mailbox.
     func tree() throws -> [String] {
         let account = try account
         return try account.list().map { listing in
@@ -81,8 +81,8 @@ final class TreeScratch {
         }
     }
 
-    /// The rules that hold whatever happened: every mailbox takes a message, no UIDVALIDITY stands twice, the quota is
-    /// what is there, and a new process agrees with this one.
+    /// Checks the invariants: every mailbox takes a message, no UIDVALIDITY occurs twice, the quota is exact, and a new
+    /// process agrees with this one.
     func checkWhole(sourceLocation: SourceLocation = #_sourceLocation) throws {
         let account = try account
         var validities: Set<UInt32> = []
@@ -104,7 +104,7 @@ final class TreeScratch {
 }
 
 extension Mailbox {
-    /// The messages' contents in the order of their UIDs.
+    /// The messages' contents in UID order.
     func texts() throws -> [String] {
         var uids: [UID] = []
         try snapshot().messages.forEach { uids.append($0.uid) }
@@ -112,13 +112,13 @@ extension Mailbox {
     }
 }
 
-/// A process that is killed at its `index`-th system call: that and all after it fail, but what a dead process does
-/// too, closing and unlocking.
+/// Simulates a process killed at its `index`-th system call: that call and all later ones fail, except closing and
+/// unlocking, which happen for a dead process too.
 final class KillHook: SystemHook {
     private let state = Locked((left: Int.max, killed: false))
 
     func arm(_ index: Int) { state.withLock { $0 = (index, false) } }
-    /// Whether it came to that; the process is back to life.
+    /// Revives the process, and returns whether the call was reached.
     func disarm() -> Bool {
         state.withLock { s in
             defer { s = (.max, false) }
@@ -143,15 +143,15 @@ final class KillHook: SystemHook {
     }
 }
 
-/// Kills `operation` at each of its system calls in turn, on a fresh copy of what `prepare` made; `check` sees the
-/// store as the next process does, and whether the operation had returned.
+/// Kills `operation` at each of its system calls in turn, on a fresh copy of the store made by `prepare`; `check` sees
+/// the store as the next process does, and whether the operation had returned.
 func killAtEachCall(
     prepare: (TreeScratch) throws -> Void, operation: (Account) throws -> Void,
     check: (TreeScratch, _ returned: Bool, _ call: Int) throws -> Void
 ) throws {
     let original = try TreeScratch()
     try prepare(original)
-    // A new account's ledger is not exact: counted, so that a wrong count afterwards is one.
+    // A new account's ledger is not exact; it is counted here, so that a wrong count afterwards is a finding.
     _ = try original.account.quota()
     try original.store.close()
     for index in 0..<3000 {

@@ -16,7 +16,8 @@ import Testing
         }
     }
 
-    /// A mailbox whose log says what a seed says: it opens, takes what it can take, and shows what has a name.
+    /// A mailbox with a seed as its log opens, accepts whatever changes it can, and shows every message that has a
+    /// name.
     @Test(arguments: [false, true])
     func aMailboxLivesWithTheLogOfEverySeed(afterARestart restarts: Bool) throws {
         for (name, bytes) in Repository.fuzzCorpus("log") {
@@ -32,9 +33,9 @@ import Testing
             try t.reopen { if restarts { $0.bootID = "another boot" } }
             let inbox = try t.mailbox()
             use(inbox)
-            // A name that the log does not know needs a UID: while there is no room for one, it waits.
+            // A name unknown to the log needs a UID: it waits until there is room for one.
             #expect(try inbox.contents().count <= names(t), "\(name)")
-            // Damage may well be found, but is looked at without harm.
+            // The check may find damage, but does no harm.
             _ = try StoreCheck(root: t.path).run()
             try t.reopen()
             if inbox.hasRoom(uids: 3, records: 100) {
@@ -43,7 +44,7 @@ import Testing
         }
     }
 
-    /// The log of a seed as one of this mailbox's; nil for a seed that is none.
+    /// A seed converted to a log of this mailbox; nil for a seed that is not a log.
     private func log(_ bytes: [UInt8], like mailbox: Mailbox) throws -> [UInt8]? {
         let own = try mailbox.state.withLock { $0.log }.header()
         switch LogFuzzInput(bytes) {
@@ -58,7 +59,7 @@ import Testing
         }
     }
 
-    /// One of each operation; what the log makes impossible (no UID left) is refused.
+    /// Runs one of each operation; those that the log makes impossible (no UID left) are refused.
     private func use(_ mailbox: Mailbox) {
         func attempt(_ body: () throws -> Void) {
             do { try body() } catch { #expect(error is StoreError) }
@@ -74,7 +75,7 @@ import Testing
         attempt { try mailbox.close() }
     }
 
-    /// How many message files the mailbox has.
+    /// The number of the mailbox's message files.
     private func names(_ t: TestStore) throws -> Int {
         let directory = try t.directory()
         return try DirectoryListing.names(SystemCalls(), AT_FDCWD, directory).filter { ShardName.parse($0) != nil }

@@ -7,7 +7,7 @@ import Testing
 @testable import ShardFS
 
 @Suite struct StoreCheckTests {
-    /// A store with something of everything: five messages, one expunged, a copy, a keyword, a compacted log.
+    /// A store with some of everything: five messages, one expunged, a copy, a keyword, a compacted log.
     private static func store() throws -> TestStore {
         var options = StoreOptions()
         options.durability = .none
@@ -20,7 +20,7 @@ import Testing
         _ = try inbox.copy([UID(1), UID(2)], to: sent)
         try inbox.compact()
         _ = try inbox.changeFlags([UID(1)], .add([.seen]))
-        // The first question counts.
+        // The first quota request counts the messages.
         _ = try t.account().quota()
         return t
     }
@@ -42,7 +42,7 @@ import Testing
         }
     }
 
-    /// One damage and the code that must be found.
+    /// A kind of damage and the code that must be found.
     struct Damage: Sendable, CustomTestStringConvertible {
         var code: CheckFinding.Code
         var testDescription: String
@@ -154,7 +154,7 @@ import Testing
 
     @Test(arguments: damages) func damage(_ damage: Damage) throws {
         let t = try Self.store()
-        // So that nothing of this process stands between the files and the judge.
+        // So that this process holds nothing open while the files are judged.
         try t.reopen()
         try damage.body(Hands(at: try t.directory()))
         var judge = StoreCheck(root: t.path)
@@ -192,7 +192,7 @@ import Testing
     }
 }
 
-/// Does to the files of a mailbox what the engine never would.
+/// Makes changes to a mailbox's files that the engine never would.
 struct Hands {
     let directory: String
     init(at directory: String) { self.directory = directory }
@@ -210,7 +210,7 @@ struct Hands {
         #expect(Glibc.write(fd, bytes, bytes.count) == bytes.count)
     }
 
-    /// Changes one bit.
+    /// Flips one bit.
     func poke(_ name: String, _ offset: Int) throws {
         let fd = Glibc.open(path(name), O_RDWR)
         defer { close(fd) }
@@ -239,14 +239,14 @@ struct Hands {
         try write(String(decoding: try JSONValue.object(keys).serialized(), as: UTF8.self), to: "status.json")
     }
 
-    /// A record with a right checksum at the log's end.
+    /// Appends a record with a correct checksum to the log.
     func log(_ record: LogRecord) throws {
         let fd = try SystemCalls().openDirectory(SystemCalls.currentDirectory, directory)
         defer { close(fd) }
         try #require(try LogFile.open(SystemCalls(), in: fd)).append(record)
     }
 
-    /// Every file below with its size, inode and times.
+    /// Lists every file below with its size, inode and times.
     func listing() throws -> [String] {
         var found: [String] = []
         var open = ["."]

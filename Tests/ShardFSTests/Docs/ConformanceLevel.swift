@@ -3,7 +3,7 @@ import Testing
 
 @testable import ShardFS
 
-/// A level of a mailbox tree as the conformance stores describe it; nil where something is not known.
+/// A level of a mailbox tree as described by the conformance stores; nil for unknown values.
 struct Level {
     var name: String
     var isSelectable = false
@@ -11,7 +11,7 @@ struct Level {
     var uidNext: UInt64?
     var mailboxID: String?
     var messages: [Message] = []
-    /// One line for each expunged message that waits.
+    /// One line for each expunged message that is kept.
     var expunged: [String] = []
 
     struct Message {
@@ -48,7 +48,7 @@ struct Level {
         return withFile ? "\(text) \(try number("size")) \(try number("internal_date"))" : text
     }
 
-    /// - Parameter epoch: that of status.json before the mailbox was opened: another one now means that it was
+    /// - Parameter epoch: that of status.json before the mailbox was opened: another one now means that the mailbox was
     ///   recovered, and its mod-sequences are new.
     init(_ mailbox: Mailbox, named name: MailboxName, was epoch: String?) throws {
         let snapshot = try mailbox.snapshot()
@@ -81,7 +81,7 @@ struct Level {
         return "\(system.filter { flags.contains($0.0) }.map(\.1)) \(names)"
     }
 
-    /// Where two listings differ, in words; what one of them does not know is passed over.
+    /// Describes the differences between two listings; values unknown to one of them are ignored.
     static func differences(_ expected: [Level], _ found: [Level]) -> [String] {
         var differing: [String] = []
         func compare<T: Equatable>(_ place: String, _ one: T?, _ other: T?, mayLack: Bool = true) {

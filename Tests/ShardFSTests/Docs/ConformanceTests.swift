@@ -6,7 +6,7 @@ import Testing
 
 @testable import ShardFS
 
-/// The stores of `contrib/conformance`: a reader of files and the engine both see in them what `expected.json` says.
+/// The stores of `contrib/conformance`: a reader of the files and the engine must both match `expected.json`.
 @Suite("Conformance stores", .enabled(if: Program.hasPython))
 struct ConformanceTests {
     private static let place = Repository.path + "/contrib/conformance"
@@ -17,7 +17,7 @@ struct ConformanceTests {
         return all.filter { access("\(place)/\($0)/store.txt", F_OK) == 0 }.sorted()
     }()
 
-    /// The store `name`, made in a directory of its own.
+    /// Makes the store `name` in a temporary directory.
     private static func make(_ name: String) throws -> (TemporaryDirectory, root: String) {
         let directory = TemporaryDirectory()
         let (output, status) = Program.run([place + "/make", directory.path, name], withErrors: true)
@@ -35,7 +35,7 @@ struct ConformanceTests {
         return try #require(try JSONValue.parse(Array(text.utf8), name: "lsmail.py").array).map { try Level($0) }
     }
 
-    /// What the engine shows once it has opened every mailbox for writing.
+    /// The levels shown by the engine once it has opened every mailbox for writing.
     private static func engine(_ root: String) throws -> [Level] {
         var options = StoreOptions()
         options.bootID = "conformance"
@@ -82,14 +82,14 @@ struct ConformanceTests {
         let expected = try Self.document(hasOpened ? opened : "\(Self.place)/\(name)/expected.json")
         var differences = Level.differences(expected, try Self.engine(root))
         #expect(differences.isEmpty, "\(differences)")
-        // What a writer has made of the store, a reader sees as well.
+        // A reader of the files also sees the store as a writer has left it.
         differences = Level.differences(try Self.engine(root), try Self.lsmail(root))
         #expect(differences.isEmpty, "\(differences)")
         let errors = try StoreCheck(root: root).run().errors
         #expect(errors.filter { $0.code != .wrongShard && $0.code != .notAFile }.isEmpty, "\(errors)")
     }
 
-    /// Each change of a file makes both readers see something else than what is expected.
+    /// Each change to a file makes both readers see something other than expected.
     @Test(arguments: [
         ("plain", "mailboxes/INBOX/0000/00000002_S.eml", "mailboxes/INBOX/0000/00000002_.eml"),
         ("plain", "mailboxes/INBOX/0000/00000004_.eml", "mailboxes/INBOX/0000/00000005_.eml"),
@@ -111,7 +111,7 @@ struct ConformanceTests {
         defer { withExtendedLifetime(directory) {} }
         let path = "\(root)/\(Self.account)/mailboxes/INBOX/\(LogFile.fileName)"
         let file = open(path, O_WRONLY)
-        // The end of the first set: its messages are then of a set that was not ended.
+        // The end of the first set: its messages then belong to an unfinished set.
         var byte: UInt8 = 0
         #expect(pwrite(file, &byte, 1, off_t(LogFile.offset(of: 3))) == 1)
         close(file)

@@ -4,7 +4,7 @@ import Testing
 
 @testable import ShardFS
 
-/// The package in docs/examples, which docs/library.md shows: built as a dependent builds it, and doing what the page
+/// The package in docs/examples, shown by docs/library.md: built the way a dependent builds it, and doing what the page
 /// says.
 @Suite struct ExampleTests {
     static let package = Repository.path + "/docs/examples/shardfs-example"
@@ -33,7 +33,7 @@ import Testing
         let path = #"s|path: "../../.."|path: "\#(Repository.path)"|"#
         try #require(Program.run(["sed", "-i", path, copy + "/Package.swift"]).status == 0)
 
-        // A scratch path of its own: the repository's is locked by the run that this test belongs to. Kept, so that
+        // A separate scratch path: the repository's is locked by the run that this test belongs to. It is kept, so that
         // only the first run compiles the engine.
         let scratch = Repository.path + "/.build/shardfs-example"
         let (log, built) = Program.run(
@@ -57,7 +57,7 @@ import Testing
             """
         #expect(output == expected)
         #expect(try Program.text(Repository.path + "/docs/library.md").contains(expected))
-        // A second run finds what the first one left.
+        // A second run finds the messages of the first.
         #expect(Program.run([program, root]).output.hasPrefix("added one as 3\n"))
         #expect(try StoreCheck(root: root).run().errors.isEmpty)
     }

@@ -6,12 +6,12 @@ import Testing
 
 @testable import ShardFS
 
-/// `contrib/lsmail.py` knows the format from docs/storage.md alone; what it reads must be what the engine says.
+/// `contrib/lsmail.py` knows the format from docs/storage.md alone; its output must match the engine's.
 @Suite("The format is as written: lsmail.py reads what the engine wrote", .enabled(if: Program.hasPython))
 struct LsmailTests {
     static let script = Repository.path + "/contrib/lsmail.py"
 
-    /// One line for each message, as lsmail.py prints it.
+    /// One line for each message, in the format of lsmail.py.
     static func engineListing(_ account: Account) throws -> [String] {
         var lines: [String] = []
         let names = try account.list().filter(\.isSelectable).map(\.name)
@@ -41,7 +41,7 @@ struct LsmailTests {
         return output.split(separator: "\n").map(String.init)
     }
 
-    /// A store with some of everything that shapes a listing; closed.
+    /// A closed store with some of everything that affects a listing.
     static func sample() throws -> (TestStore, account: String) {
         var options = StoreOptions()
         options.bootID = "first"
@@ -51,7 +51,7 @@ struct LsmailTests {
         _ = try restarted.changeFlags([UID(3)], .add(.flagged))
         _ = try restarted.remove([UID(1)])
 
-        // The machine restarts: every mailbox that was open is recovered.
+        // The machine reboots: every mailbox that was open is recovered.
         try test.reopen { $0.bootID = "second" }
         try test.mailbox("Restarted").append("after\r\n", .draft)
 
@@ -80,13 +80,13 @@ struct LsmailTests {
         }
         _ = try sent.append(batch)
 
-        // Names that the layout would take for its own, and a level without messages.
+        // Names that collide with the layout's, and a level without messages.
         for name in ["0000", ".hidden", "mailboxes", "100% %41", "a\tb", "Gone/Child"] {
             try test.mailbox(name).append(name)
         }
         try test.account().delete(MailboxName("Gone"))
 
-        // A mailbox of the old program whose next UID needs more digits and another shard soon.
+        // A mailbox of the old program whose next UID soon needs more digits and another shard.
         let big = try test.directory("Big")
         #expect(mkdir(big, 0o700) == 0)
         let status = Array(#"{"uid_validity": 7, "uid_next": 99999998}"#.utf8)
@@ -108,12 +108,12 @@ struct LsmailTests {
         #expect(expected.contains { $0.hasPrefix("INBOX\t3\t$Work \\Answered later\t5\t") })
         #expect(expected.contains { $0.hasPrefix("Lists/Grüße/日本\t2\t$Work \\Answered later\t5\t") })
 
-        // One mailbox and what is below it.
+        // One mailbox and the levels below it.
         let below = try Self.lsmail("\(path)/mailboxes/Lists")
         #expect(below == expected.filter { $0.hasPrefix("Lists/") })
         #expect(below.count == 3)
 
-        // As JSON, empty mailboxes and levels without messages included.
+        // The JSON output, with empty mailboxes and levels without messages.
         let text = try Self.lsmail(path, "--json").joined(separator: "\n")
         let levels = try #require(try JSONValue.parse(Array(text.utf8), name: "output").array)
         let shown = levels.map { "\($0["mailbox"]?.string ?? "?") \($0["selectable"] == .bool(true))" }

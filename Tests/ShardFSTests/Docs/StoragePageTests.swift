@@ -6,7 +6,7 @@ import Testing
 
 @testable import ShardFS
 
-/// The log that docs/storage.md shows byte by byte is one that the engine writes and reads.
+/// The engine writes and reads the log that docs/storage.md shows byte by byte.
 @Suite struct StoragePageTests {
     private static let epoch: UInt64 = 0x0123_4567_89ab_cdef
     private static let mailboxID = "0123456789abcdef0123456789abcdef"
@@ -16,7 +16,7 @@ import Testing
     private static let shownFrom = LogHeader.slotSize
     private static let records = 4
 
-    /// The bytes of the page's dump, by their place in the file: lines of an offset, two spaces, and bytes.
+    /// The bytes of the page's dump by file offset; a line has an offset, two spaces, and bytes.
     private static func dump() throws -> [Int: UInt8] {
         let page = try Program.text(Repository.path + "/docs/storage.md")
         let lines = page.split(separator: "\n", omittingEmptySubsequences: false)
@@ -38,7 +38,7 @@ import Testing
         return bytes
     }
 
-    /// The whole file, with zeros where the dump shows nothing.
+    /// The whole file, with zeros where the dump has nothing.
     private static func file() throws -> [UInt8] {
         var file = [UInt8](repeating: 0, count: LogHeader.size + records * LogRecord.size)
         for (place, byte) in try dump() { file[place] = byte }
@@ -52,7 +52,7 @@ import Testing
         return try TestStore(options)
     }
 
-    /// The log of a mailbox with one message and one change of flags, with numbers of the page's for random ones.
+    /// The log of a mailbox with one message and one flag change, with the page's numbers for random ones.
     private static func written() throws -> [UInt8] {
         let t = try fixedStore()
         let inbox = try t.mailbox()
@@ -125,7 +125,7 @@ import Testing
         let details = try inbox.details(message)
         #expect(try inbox.open(UID(1)).digest() == details.digest)
         #expect(details.saved == Self.time)
-        // Read as it is, not made anew.
+        // Read unchanged, not recreated.
         #expect(inbox.state.withLock { $0.log.epoch } == Self.epoch)
     }
 }

@@ -3,7 +3,7 @@ import Glibc
 
 @testable import ShardFS
 
-/// What must be true of a store that nobody writes to: names, view, log and ledger say the same.
+/// The invariants of a store without writers: names, view, log and ledger agree.
 struct AtRest {
     let store: Store
     let places: [Place]
@@ -23,7 +23,7 @@ struct AtRest {
     }
 
     private func mailboxViolations(_ mailbox: Mailbox, _ path: String) throws -> [String] {
-        // Whoever takes the lock settles what the dead left.
+        // Taking the lock settles unfinished work of dead writers.
         try mailbox.locked(exclusive: true) { () throws(StoreError) in }
         let list = try mailbox.snapshot().messages
         var wrong: [String] = []
@@ -54,7 +54,7 @@ struct AtRest {
         return wrong + (try logViolations(mailbox, list))
     }
 
-    /// The log read from its beginning gives the same view, and nothing in it is unfinished or wrong.
+    /// Checks that the log read from its beginning gives the same view, and that nothing in it is unfinished or wrong.
     private func logViolations(_ mailbox: Mailbox, _ list: MessageList) throws -> [String] {
         guard let log = try LogFile.open(SystemCalls(), in: mailbox.directory, readOnly: true) else {
             return ["there is no log"]
@@ -95,7 +95,7 @@ struct AtRest {
         return ["\(address): the ledger says \(quota.bytes) in \(quota.messages), there are \(bytes) in \(messages)"]
     }
 
-    /// Files that an operation makes for itself and should have taken away.
+    /// Temporary files that an operation should have removed.
     func leftovers() -> [String] {
         DiskImage(of: store.root).listing().filter { line in
             line.contains(".tmp (") || line.contains("/.tmp/") || line.contains("/.new.") || line.contains("/.probe.")

@@ -4,7 +4,7 @@ import Testing
 
 @testable import ShardFS
 
-/// Everything works on a file system that lacks what the engine would like to have; what it lacks fails if called.
+/// Everything works on a file system without optional capabilities; calls that need a missing one fail.
 @Suite struct CapabilityTests {
     static let missing: [Set<Capability>] = [
         [], [.unnamedFiles], [.renameNoReplace], [.hardLinks], [.unnamedFiles, .renameNoReplace],
@@ -65,8 +65,8 @@ import Testing
     }
 }
 
-/// Fails what a file system without some capabilities would fail. A rename that must not replace looks like any other
-/// here, so that one is told apart by the store's own choice alone.
+/// Fails the calls that a file system without some capabilities would fail. A rename that must not replace looks like
+/// any other here, so only the store's own choice distinguishes it.
 private final class LackingHook: SystemHook {
     let missing: Set<Capability>
     init(_ missing: Set<Capability>) { self.missing = missing }
@@ -81,7 +81,7 @@ private final class LackingHook: SystemHook {
 }
 
 extension CapabilityTests {
-    /// Accounts on two file systems: what cannot be linked or renamed across is copied.
+    /// Accounts on two file systems: files that cannot be linked or renamed across are copied.
     @Test func acrossFileSystems() throws {
         let scratch = FastScratch()
         let path = scratch.next()
@@ -93,7 +93,7 @@ extension CapabilityTests {
         let inbox = try Place.inbox.open(store)
         let other = try Place.bob.open(store)
         #expect(try inbox.copy([UID(1), UID(2)], to: other).copied.map(\.target) == [UID(1), UID(2)])
-        // The renames that were tried leave two UIDs unused.
+        // The attempted renames leave two UIDs unused.
         #expect(try inbox.move([UID(2), UID(3)], to: other).copied.map(\.target) == [UID(5), UID(6)])
         let world = try store.world([.inbox, .bob])
         #expect(world[Place.inbox.key]?.listing == "1: 4:")
@@ -110,7 +110,7 @@ extension CapabilityTests {
     }
 }
 
-/// Each account on a file system of its own.
+/// Simulates a separate file system for each account.
 private final class TwoFileSystems: SystemHook {
     func before(_ call: SystemCall) -> Errno? {
         switch call {

@@ -3,8 +3,8 @@ import Testing
 
 @testable import ShardFS
 
-/// The process dies at each call in turn: from there on it does nothing, and the kernel drops its locks. What it left
-/// is settled by another process, one that had the mailboxes open or one that opens them.
+/// The process dies at each call in turn: from then on it does nothing, and the kernel drops its locks. Another
+/// process, one that had the mailboxes open or one that opens them, settles its unfinished work.
 @Suite struct DeathTests {
     @Test(arguments: FaultRun.allCases) func deathAtEveryCall(_ run: FaultRun) throws {
         let bench = try FaultBench(run)
@@ -18,7 +18,7 @@ import Testing
         let path = bench.scratch.copy(bench.image)
         defer { removeTree(path) }
         let options = bench.run.options(bench.run.boot)
-        // A process beside, which had everything open before; not where the first opening is what is tested.
+        // Another process that had everything open before, except when the first opening is under test.
         let follower = bench.run.opens ? nil : try Store.open(path, options: options)
         _ = try follower?.world(bench.run.places)
         let hook = FaultHook()

@@ -4,17 +4,17 @@ import Primitives
 
 @testable import ShardFS
 
-/// Fails calls by their number. Unlocking and closing never fail: the kernel does both even for a dead process.
+/// Fails calls by number. Unlocking and closing never fail: the kernel does both even for a dead process.
 final class FaultHook: SystemHook {
     enum Mode: Sendable {
         case count
-        /// The call number `at`, from 0, and no other.
+        /// Only call number `at`, counted from 0.
         case once(at: Int, Errno)
-        /// From call number `at` on every call that takes room on the disk.
+        /// Every call that takes disk space, from call number `at` on.
         case full(from: Int, Errno)
-        /// From call number `at` on every call: a process that died there.
+        /// Every call from number `at` on: a process that died there.
         case death(at: Int)
-        /// Writes take a few bytes each.
+        /// Each write takes only a few bytes.
         case shortWrites(Int)
     }
 
@@ -29,7 +29,7 @@ final class FaultHook: SystemHook {
 
     func arm(_ mode: Mode) { state.withLock { $0 = State(mode: mode) } }
 
-    /// Ends failing; how many calls there were, and the first that failed.
+    /// Stops failing calls; returns the number of calls, and the first that failed.
     @discardableResult
     func disarm() -> (calls: Int, failed: String?, failedRemoval: Bool) {
         state.withLock { s in

@@ -6,7 +6,7 @@ import Testing
 
 @testable import ShardFS
 
-/// The operations whose calls fail.
+/// The operations under test.
 enum FaultRun: String, CaseIterable, Sendable, CustomTestStringConvertible {
     case append, set, flagOne, flagMany, flagFull, conditional, expunge, remove, copyOne, copyMany, copyWithin
     case copyAcrossAccounts, move, moveAcrossAccounts, moveWithin, create, createDeep, createAccount, undelete, purge
@@ -45,12 +45,12 @@ enum FaultRun: String, CaseIterable, Sendable, CustomTestStringConvertible {
         }
     }
 
-    /// Whether opening is what is tested, so that nothing is open before.
+    /// Whether the opening is under test, so that nothing is open before.
     var opens: Bool { rawValue.hasPrefix("open") }
 
     var durability: StoreOptions.Durability { self == .flagFull ? .full : .messages }
 
-    /// The boot under which the operation runs; what is there was made under `boot-1`.
+    /// The boot under which the operation runs; the prepared store was made under `boot-1`.
     var boot: String {
         self == .openAfterRestart || self == .openAfterCleanRestart || self == .openAfterDamage ? "boot-2" : "boot-1"
     }
@@ -64,7 +64,7 @@ enum FaultRun: String, CaseIterable, Sendable, CustomTestStringConvertible {
         return options
     }
 
-    /// What is there before: seven messages in INBOX, 996 to 1002, of which 997 is \Deleted; one in Sent.
+    /// Prepares seven messages in INBOX, UIDs 996 to 1002, with 997 \Deleted, and one in Sent.
     func prepare(_ path: String) throws {
         let options = options("boot-1")
         try CutRun.store(path, options, next: 996)
@@ -100,7 +100,7 @@ enum FaultRun: String, CaseIterable, Sendable, CustomTestStringConvertible {
         }
     }
 
-    /// So that the next append is to raise it.
+    /// Lowers the ceiling, so that the next append must raise it.
     private static func lowerCeiling(_ mailbox: Mailbox) throws {
         var status = try mailbox.readStatus()
         status.uidCeiling = UInt64(try mailbox.snapshot().uidNext.rawValue) + 3
@@ -166,12 +166,12 @@ enum FaultRun: String, CaseIterable, Sendable, CustomTestStringConvertible {
     }
 }
 
-/// One kind of run, ready to be repeated from the same beginning.
+/// One kind of run, ready to be repeated from the same starting point.
 final class FaultBench {
     let run: FaultRun
     let image: DiskImage
     let scratch = FastScratch()
-    /// What clients saw before, and what they see when nothing fails.
+    /// The client's view before the operation, and after it if nothing fails.
     let before: World
     let after: World
 
@@ -189,7 +189,7 @@ final class FaultBench {
         after = try again.world(run.places)
     }
 
-    /// A store with `hook`, with its mailboxes open unless opening is what is tested.
+    /// Opens a store with `hook`, with its mailboxes open unless opening is under test.
     func store(_ path: String, _ hook: FaultHook) throws -> Store {
         var options = run.options(run.boot)
         options.hook = hook
@@ -198,7 +198,7 @@ final class FaultBench {
         return store
     }
 
-    /// How many calls the operation makes that can fail.
+    /// The number of calls of the operation that can fail.
     func calls() throws -> Int {
         let hook = FaultHook()
         let path = scratch.copy(image)
@@ -214,7 +214,7 @@ final class FaultBench {
         return hook.disarm().calls
     }
 
-    /// Mailboxes that the operation makes have other ids and UIDVALIDITYs each time: those of `after` stand for them.
+    /// Replaces ids and UIDVALIDITYs of mailboxes made by the operation, which differ each time, with those of `after`.
     func adopting(_ now: World) -> World {
         var now = now
         for (key, mailbox) in after where !before.values.contains(where: { $0.id == mailbox.id }) {

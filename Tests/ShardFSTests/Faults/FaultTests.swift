@@ -5,7 +5,8 @@ import Testing
 
 @testable import ShardFS
 
-/// Each call of each operation fails in turn: the caller hears of it, nothing is half done, and the store works on.
+/// Each call of each operation fails in turn: the caller gets an error, nothing is half done, and the store keeps
+/// working.
 @Suite struct FaultTests {
     static let errors: [Errno] = [.noSpace, .io, .quota, .tooManyFiles, .readOnly]
     /// Every error at every call, where `SHARDFS_ALL_FAULTS` is set; else one at each, in rotation.
@@ -39,7 +40,7 @@ import Testing
         #expect(wrong.isEmpty, "\(run.rawValue):\n\(wrong.joined(separator: "\n"))")
     }
 
-    /// Runs the operation with faults, then looks.
+    /// Runs the operation with faults, then checks the store.
     static func fail(_ bench: FaultBench, _ mode: FaultHook.Mode, _ error: Errno) throws -> [String] {
         let path = bench.scratch.copy(bench.image)
         defer { removeTree(path) }
@@ -47,7 +48,7 @@ import Testing
         var wrong: [String] = []
         var failure: StoreError?
         var store: Store?
-        // On a disk that stays full what was published cannot always be taken back.
+        // On a disk that stays full, a published message cannot always be undone.
         let strict = if case .full = mode { false } else { true }
         do {
             if bench.run == .openStore {
@@ -66,7 +67,7 @@ import Testing
             wrong.append("the caller heard of another error: \(failure.code): \(failure)")
         }
 
-        // In the same process, as if the disk had recovered.
+        // In the same process, with the disk working again.
         if let store {
             wrong += try judge(store, bench, failure, strict)
             for place in bench.run.places {
@@ -81,7 +82,7 @@ import Testing
         store = nil
         wrong += AtRest.openDescriptors(below: path).map { "open: \($0)" }
 
-        // As another process sees it.
+        // From another process.
         let fresh = try Store.open(path, options: bench.run.options(bench.run.boot))
         wrong += try judge(fresh, bench, failure, strict, "a later message")
         wrong += try AtRest(store: fresh, places: bench.run.places).violations()
@@ -92,7 +93,7 @@ import Testing
         _ store: Store, _ bench: FaultBench, _ failure: StoreError?, _ strict: Bool, _ ignoring: String? = nil
     ) throws -> [String] {
         for place in bench.run.places {
-            // What was left open is settled by whoever takes the lock next.
+            // The next holder of the lock settles unfinished work.
             try place.find(store)?.locked(exclusive: true) { () throws(StoreError) in }
         }
         var now = bench.adopting(try store.world(bench.run.places))

@@ -14,7 +14,7 @@ import Testing
         }
     }
 
-    /// What the seeds are there for, so that a seed that is no longer read as a name is noticed.
+    /// The expected result for each seed, so that a seed no longer read as a name is noticed.
     @Test func seedsAreRead() throws {
         func read(_ prefix: String, _ isRead: ([UInt8]) -> Bool) throws -> [String] {
             Repository.fuzzCorpus("names").filter { $0.name.hasPrefix(prefix) && isRead($0.bytes) }.map(\.name)
@@ -43,7 +43,7 @@ import Testing
         #expect(uids.count == (number == 4_294_967 ? 296 : 1000))
     }
 
-    /// The last shard has numbers that are above every UID; a mailbox with such a shard opens, and is recovered.
+    /// The last shard has numbers above every UID; a mailbox with such a shard opens, and is recovered.
     @Test func theLastShard() throws {
         var options = StoreOptions()
         options.durability = .none

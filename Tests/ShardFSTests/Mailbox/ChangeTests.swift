@@ -4,7 +4,7 @@ import Testing
 
 @testable import ShardFS
 
-/// Mod-sequences, conditional changes, compaction, \Recent, and what a follower is told.
+/// Mod-sequences, conditional changes, compaction, \Recent, and the changes reported to a follower.
 @Suite struct ChangeTests {
     @Test func aConditionalChangeLeavesWhatChangedSince() throws {
         let t = try TestStore()
@@ -12,7 +12,7 @@ import Testing
         for i in 1...3 { try inbox.append("message \(i)") }
         let then = try inbox.snapshot().highestModSeq
         _ = try inbox.changeFlags([UID(2)], .add(.flagged))
-        // The name is as it was, and yet it was changed since.
+        // The name is the same again, but the message has changed since.
         _ = try inbox.changeFlags([UID(2)], .remove(.flagged))
         let result = try inbox.changeFlags([UID(1), UID(2), UID(9)], .add(.seen), unchangedSince: then)
         #expect(result.changed.map(\.uid) == [UID(1)])

@@ -3,7 +3,7 @@ import Testing
 
 @testable import ShardFS
 
-/// Files that somebody made, renamed or removed behind the engine's back.
+/// Files that another program made, renamed or removed behind the engine's back.
 @Suite struct ForeignHandTests {
     @Test func whatDoesNotBelongIsLeftAlone() throws {
         let t = try TestStore()

@@ -114,7 +114,7 @@ import Testing
         t.check()
     }
 
-    /// RFC 9208 section 5.2: the number of messages is limited on every way in.
+    /// RFC 9208 section 5.2: the message limit applies to every way of adding one.
     @Test func refusesMoreMessagesThanTheQuota() throws {
         let t = try TestStore()
         let inbox = try t.mailbox()
@@ -133,7 +133,7 @@ import Testing
         #expect(try t.account().hasRoom(for: 1) && !t.account().hasRoom(for: 1, messages: 2))
         let two = try (0..<2).map { _ in try inbox.finished("yy") }
         #expect(throws: full) { try inbox.append(two.map { (message: $0, flags: MessageFlags()) }) }
-        // Within the account a move needs no room.
+        // A move within the account needs no quota.
         let archive = try t.mailbox("Archive")
         try inbox.append("e")
         #expect(try inbox.move([UID(2)], to: archive).copied.count == 1)

@@ -3,7 +3,7 @@ import Testing
 
 @testable import ShardFS
 
-/// The packed list against a plain dictionary.
+/// Compares the packed list with a plain dictionary.
 @Suite struct MessageListTests {
     private struct Model {
         var messages: [UInt32: (flags: UInt64, modSeq: ModSeq, size: UInt32)] = [:]
@@ -37,7 +37,7 @@ import Testing
         list.locateShards()
         check(list, model)
         for (before, then, modSeq) in old {
-            // A copy stays as it was.
+            // A copy does not change.
             check(before, then)
             var changed: [UInt32] = []
             list.forEachChanged(since: modSeq, in: 1...4_000) { changed.append($1.uid.rawValue) }
@@ -99,7 +99,7 @@ import Testing
         var list = MessageList()
         for uid in put { list.put(uid, flags: 0, modSeq: 1, size: uid, record: 0) }
         let before = list
-        // Shards are located when a snapshot is taken: what comes behind must agree with what does not know it.
+        // Shards are located when a snapshot is taken: later changes must agree with a list that has not located them.
         list.locateShards()
         checkCollection(list, put.sorted())
         let gone = Set(removed)
@@ -133,7 +133,7 @@ import Testing
     }
 }
 
-/// INTERNALDATE as the list keeps it.
+/// INTERNALDATE in the message list.
 @Suite struct InternalDateTests {
     @Test func datesAreTheFilesTimesHoweverTheyBecameKnown() throws {
         let t = try TestStore()
@@ -144,25 +144,25 @@ import Testing
         func entry(_ uid: UID, _ mailbox: Mailbox) throws -> MessageEntry {
             try #require(try mailbox.snapshot().messages.entry(of: uid))
         }
-        // Known from the append, without a look at the file.
+        // Known from the append, without reading the file.
         #expect(try entry(first, inbox).knownInternalDate == 1_000_000_000)
         #expect(try entry(second, inbox).knownInternalDate == inbox.open(second).internalDate)
-        // Known to nobody after a start: looked up for the whole shard at once.
+        // Unknown after a start: looked up for the whole shard at once.
         try t.reopen()
         let again = try t.mailbox()
         #expect(try entry(first, again).knownInternalDate == nil)
         #expect(try again.internalDate(of: entry(second, again)) == again.open(second).internalDate)
         #expect(try entry(first, again).knownInternalDate == 1_000_000_000)
-        // One that came by another process, whose shard has its dates already.
+        // A message added by another process, to a shard whose dates are already known.
         let other = try TestStore.second(t).account(AccountAddress(parsing: "alice@example.com")).mailbox(.inbox)
         let third = try other.append("c", date: 2_000_000_000)
         #expect(try entry(third, again).knownInternalDate == nil)
         #expect(try again.internalDate(of: entry(third, again)) == 2_000_000_000)
         #expect(try entry(third, again).knownInternalDate == 2_000_000_000)
-        // A new name is no other message.
+        // A renamed file is the same message.
         _ = try again.changeFlags([third], .add([.flagged]))
         #expect(try entry(third, again).knownInternalDate == 2_000_000_000)
-        // Expunged: the file waits, its date is told; the entry of an older snapshot still finds it.
+        // Expunged: the file is kept and its date is reported; an older snapshot's entry still finds it.
         let pendingExpunge = try entry(second, again)
         let date = try again.open(second).internalDate
         _ = try again.remove([second])
@@ -170,7 +170,7 @@ import Testing
         #expect(try entry(first, again).knownInternalDate == 1_000_000_000)
     }
 
-    /// A set has its dates from the start, in every shard that it reaches; where most are unknown they stay so.
+    /// The dates of a set are known from the start, in every shard it reaches; where most are unknown they stay so.
     @Test func datesOfASetAreKnown() throws {
         let t = try TestStore()
         defer { t.check() }

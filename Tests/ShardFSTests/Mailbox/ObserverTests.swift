@@ -5,7 +5,7 @@ import Testing
 
 @testable import ShardFS
 
-/// Who is told of what others do to a mailbox and to the tree, and that nobody else pays for it.
+/// Observers of changes by others to a mailbox and to the tree, and the absence of costs without one.
 @Suite(.serialized) struct ObserverTests {
     /// Counts calls, and waits for them.
     final class Counter: Sendable {
@@ -29,7 +29,7 @@ import Testing
 
     enum Change: String, CaseIterable { case append, flags, expunge, compact, recover }
 
-    /// The second store shares nothing with the first but the files.
+    /// The second store shares only the files with the first.
     @Test(arguments: Change.allCases) func aChangeByAnotherProcessIsReported(change: Change) throws {
         let t = try TestStore()
         let inbox = try t.mailbox()
@@ -96,7 +96,7 @@ import Testing
         observations[1].cancel()
         observations[2].cancel()
         #expect(!inbox.isWatched)
-        // The thread may be on its way out: whoever comes now is served all the same.
+        // The thread may be exiting: a new observer is served all the same.
         for _ in 0..<50 {
             let counter = Counter()
             let observation = inbox.observe { counter.add() }
@@ -106,7 +106,7 @@ import Testing
         }
     }
 
-    /// A write is applied by whoever made it: the watch finds nothing to do.
+    /// The writer applies its own write: the watch finds nothing to do.
     @Test func onesOwnWritesAreReportedOnce() throws {
         let t = try TestStore()
         let inbox = try t.mailbox()
@@ -114,7 +114,7 @@ import Testing
         let observation = inbox.observe { counter.add() }
         for i in 1...20 { try inbox.append("\(i)") }
         let reported = counter.value
-        // Behind all that came before.
+        // After everything before.
         let other = try self.inbox(of: TestStore.second(t))
         try other.append("last")
         #expect(counter.wait(for: reported + 1))
@@ -171,7 +171,7 @@ import Testing
         t.check()
     }
 
-    /// Nobody else holds the mailbox.
+    /// Only the token holds the mailbox.
     @Test func aTokenKeepsItsMailboxOpen() throws {
         let t = try TestStore()
         _ = try t.mailbox()

@@ -4,9 +4,9 @@ import Testing
 
 @testable import ShardFS
 
-/// What stands in a mailbox that something happened to, and what opening it makes of that.
+/// States of a mailbox after an accident, and the results of opening it.
 @Suite struct RecoveryTests {
-    /// A store with three messages, nothing of it open, and how they stood.
+    /// A closed store with three messages, and their snapshot.
     private static func threeMessages() throws -> (TestStore, MailboxSnapshot) {
         let t = try TestStore()
         let inbox = try t.mailbox()
@@ -164,7 +164,7 @@ import Testing
         let inbox = try t.mailbox()
         #expect(try inbox.snapshot().highestModSeq == before.highestModSeq)
         #expect(try inbox.snapshot().messages.map(\.modSeq) == before.messages.map(\.modSeq))
-        // The mark goes with the first change: the boot after that is a restart like any other.
+        // The first change removes the mark: the boot after that is a restart like any other.
         try inbox.append("four")
         try t.reopen { $0.bootID = "yet another boot" }
         #expect(try t.mailbox().snapshot().highestModSeq > before.highestModSeq + 100)

@@ -4,7 +4,7 @@ import Testing
 
 @testable import ShardFS
 
-/// A message on its way in: written, finished once, then appended as often as wanted.
+/// A message being added: written, finished once, then appended any number of times.
 @Suite struct StagedMessageTests {
     private func errorCode(_ body: () throws(StoreError) -> Void) -> StoreError.Code? {
         do throws(StoreError) {
@@ -22,7 +22,7 @@ import Testing
         #expect(message.size == 5)
         #expect(errorCode { () throws(StoreError) in try staged.write(Array("more".utf8)) } == .invalidArgument)
         #expect(errorCode { () throws(StoreError) in _ = try staged.finish() } == .invalidArgument)
-        // What was refused has changed nothing, and its bytes can still be read.
+        // The refused call has changed nothing, and the bytes can still be read.
         #expect(try staged.read(at: 1, count: 10) == Array("hole".utf8))
         let other = try t.mailbox("Other")
         #expect(try inbox.append(message).uid == UID(1))

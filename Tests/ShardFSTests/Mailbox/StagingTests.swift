@@ -3,7 +3,7 @@ import Testing
 
 @testable import ShardFS
 
-/// Messages that are staged in the store, before it is known whose they are.
+/// Messages staged in the store before their recipients are known.
 @Suite struct StagingTests {
     private static func message(_ store: Store, _ text: String) throws -> FinishedMessage {
         let staged = try store.stage()

@@ -6,7 +6,7 @@ import Testing
 
 @testable import ShardFS
 
-/// Keeps parts in memory, and spoils them on demand.
+/// Keeps parts in memory, and corrupts them on demand.
 final class MemoryViewCache: ViewCache {
     let kept = Locked<[ViewCacheKey: [UInt32: [UInt8]]]>([:])
     let refuses = Locked(false)
@@ -39,14 +39,14 @@ private final class ListingCounter: SystemHook {
         switch call {
         case .open(let directory, let path, _):
             if ShardName.parse(path) != nil { shards.withLock { _ = $0.insert(Int32(result)) } }
-            // A listing opens the directory anew.
+            // A listing opens the directory again.
             if path == ".", shards.withLock({ $0.contains(directory) }) { count.withLock { $0 += 1 } }
         case .close(let fd): shards.withLock { _ = $0.remove(fd) }
         default: break
         }
     }
 
-    /// Shards listed since the last question.
+    /// Returns the number of shards listed since the last call.
     func take() -> Int {
         count.withLock { n in
             defer { n = 0 }
@@ -61,7 +61,7 @@ extension ShardName {
     }
 }
 
-/// With a kept view, a damaged one, an old one or none, a mailbox is the same.
+/// A mailbox is the same with a cached view, a damaged one, an old one or none.
 @Suite struct ViewCacheTests {
     private static let shards = 8
 
@@ -74,7 +74,7 @@ extension ShardName {
         init() throws {
             var options = StoreOptions()
             options.durability = .none
-            // All that was done until now was long ago.
+            // Everything done so far counts as long ago.
             options.clock = { Clocks.wall() + 100 }
             options.viewCache = cache
             options.hook = counter
@@ -90,7 +90,7 @@ extension ShardName {
                 }
             }
             _ = try t.mailbox().contents()
-            // By the recovery, and by the opening.
+            // Listed by the recovery and by the opening.
             try #require(counter.take() >= ViewCacheTests.shards)
         }
 
@@ -109,13 +109,13 @@ extension ShardName {
             close(fd)
         }
 
-        /// As a new process sees it.
+        /// Reopens the mailbox as a new process would.
         func reopen() throws -> Mailbox {
             try t.reopen()
             return try t.mailbox()
         }
 
-        /// What an opening without a cache says, which writes nothing.
+        /// The result of opening without a cache, which writes nothing.
         func truth() throws -> [MessageEntry] {
             var options = t.options
             options.viewCache = nil
@@ -142,7 +142,7 @@ extension ShardName {
         let again = try b.reopen()
         #expect(b.counter.take() == 0)
         try b.expectTruth(again)
-        // One shard is touched: one is listed, after a death too.
+        // One shard is changed: one is listed, even after a crash.
         try again.append("new")
         _ = try again.changeFlags([UID(3007)], .add([.flagged]))
         let killed = try b.reopen()
@@ -153,7 +153,7 @@ extension ShardName {
 
     @Test func withoutAGoodCloseTheLastKeptOneServes() throws {
         let b = try Bench()
-        // The first opening listed all and kept what it found.
+        // The first opening listed all shards and cached the result.
         let again = try b.reopen()
         #expect(b.counter.take() == 0)
         try b.expectTruth(again)
@@ -183,7 +183,7 @@ extension ShardName {
         case compact, otherEpoch, uidValidity
     }
 
-    /// What somebody does to the files while no server runs.
+    /// Changes to the files while no server runs.
     @Test(arguments: Hand.allCases) func foreignHands(_ hand: Hand) throws {
         let b = try Bench()
         try b.t.store.close()
@@ -225,7 +225,7 @@ extension ShardName {
                     .replacing(#""uid_validity":"#, with: #""uid_validity":1"#))
         }
         let mailbox = try b.reopen()
-        // The engine settles what it found, so an opening without a cache comes after it.
+        // The engine settles what it found, so the opening without a cache comes afterwards.
         let contents = try mailbox.contents()
         #expect(contents == (try Self.names(inbox)))
         try b.expectTruth(mailbox)
@@ -234,7 +234,8 @@ extension ShardName {
         try b.expectTruth(b.reopen())
     }
 
-    /// Renames at a later tick of the file system's clock: what happens within one, the age of a directory guards.
+    /// Renames at a later tick of the file system's clock; changes within one tick are covered by the age of a
+    /// directory.
     private static func renameLate(_ directory: String, _ from: String, _ to: String) {
         func changed() -> Int64? { (try? SystemCalls().status(AT_FDCWD, directory))?.changed }
         let before = changed()
@@ -254,7 +255,7 @@ extension ShardName {
         _ = pwrite(fd, &byte, 1, off_t(offset))
     }
 
-    /// `uid:flags` from the names alone.
+    /// `uid:flags` from the file names alone.
     private static func names(_ inbox: String) throws -> [String] {
         var found: [(UInt32, String)] = []
         for name in try DirectoryListing.names(SystemCalls(), AT_FDCWD, inbox) where ShardName.parse(name) != nil {
@@ -324,7 +325,8 @@ extension ShardName {
         b.t.check()
     }
 
-    /// Two processes, one with the cache, over one mailbox, and hands between; each opening says what the files say.
+    /// Two processes on one mailbox, one with the cache, and foreign changes in between; each opening must match the
+    /// files.
     @Test(arguments: [UInt64(1), 2, 3]) func aRandomLife(_ seed: UInt64) throws {
         let b = try Bench()
         let inbox = try b.t.directory()
@@ -370,7 +372,7 @@ extension ShardName {
         b.t.check()
     }
 
-    /// A directory that changed a moment ago may change again without a look telling so.
+    /// A directory changed a moment ago may change again without a new stamp.
     @Test func aYoungDirectoryIsListedAgain() throws {
         let b = try Bench()
         try b.t.reopen { $0.clock = { Clocks.wall() - 1000 } }

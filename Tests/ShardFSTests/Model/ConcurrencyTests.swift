@@ -4,8 +4,8 @@ import Testing
 
 /// Several threads and several processes on one store, some of them killed, judged by `shardfs-stress`.
 ///
-/// The program is looked for beside the test bundle; `SHARDFS_STRESS` names another. `SHARDFS_STRESS_SEED` sets the
-/// seed, which a failure prints.
+/// The program is expected beside the test bundle; `SHARDFS_STRESS` names another. `SHARDFS_STRESS_SEED` sets the seed,
+/// which a failure prints.
 @Suite(.serialized) struct ConcurrencyTests {
     private static func setting(_ name: String) -> String? { getenv(name).map { String(cString: $0) } }
 
@@ -32,7 +32,7 @@ import Testing
         #expect(status == 0, "\(output)")
     }
 
-    /// Runs the program to its end.
+    /// Runs the program until it ends.
     private static func run(_ arguments: [String]) throws -> (output: String, status: Int32) {
         try Program.run([#require(program)] + arguments)
     }

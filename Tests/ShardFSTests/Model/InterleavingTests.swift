@@ -5,9 +5,9 @@ import Testing
 
 @testable import ShardFS
 
-/// Two writers at chosen moments: each test puts one order of events that random runs meet rarely.
+/// Two writers at chosen moments: each test sets up one order of events that random runs rarely meet.
 @Suite struct InterleavingTests {
-    /// Runs `body` once, before the first system call that `when` is true of.
+    /// Runs `body` once, before the first system call for which `when` is true.
     final class Interrupt: SystemHook {
         private struct State {
             var armed: ((SystemCall) -> Bool, () throws -> Void)?
@@ -29,7 +29,7 @@ import Testing
             return nil
         }
 
-        /// Whether it came to its turn.
+        /// Checks that the body ran, and throws its error.
         func check() throws {
             #expect(state.withLock { $0.armed == nil })
             if let failure = state.withLock({ $0.failure }) { throw failure }
@@ -65,13 +65,13 @@ import Testing
         t.check()
     }
 
-    /// Changes message 1 twice; what the first change would tell, which is not in the log yet.
+    /// Changes message 1 twice; returns the first change's done record, which is not in the log yet.
     private static func race(_ hands: Hands) throws -> LogRecord {
         var first = LogRecord(.flags, done: false, uid: 1, token: 11)
         var second = LogRecord(.flags, done: false, uid: 1, token: 12)
         try hands.log(first)
         try hands.log(second)
-        // The first renames to F, the second to FS; the second tells first.
+        // The first renames to F, the second to FS; the second writes its done record first.
         try hands.rename("0000/00000001_.eml", "0000/00000001_FS.eml")
         (second.isDone, second.flags) = (true, [.flagged, .seen])
         try hands.log(second)
@@ -79,8 +79,8 @@ import Testing
         return first
     }
 
-    /// Two changes of one message whose done records stand in the other order than their renames, the second of them
-    /// written while the log is compacted: the name has the last word in the new log too.
+    /// Two changes of one message whose done records come in the opposite order of their renames, the second one
+    /// written while the log is compacted: the name also decides in the new log.
     @Test func compactionBetweenRacingFlags() throws {
         let (t, interrupt, other) = try Self.store()
         let inbox = try t.mailbox()
@@ -95,7 +95,7 @@ import Testing
         t.check()
     }
 
-    /// The same with nothing compacted meanwhile, but for a reader that finds the log replaced.
+    /// The same without a compaction, for a reader that finds the log replaced.
     @Test func racingFlagsInALogThatWasReplaced() throws {
         let (t, _, other) = try Self.store()
         let inbox = try t.mailbox()
@@ -109,7 +109,7 @@ import Testing
         #expect(try inbox.contents() == ["1:FS"])
     }
 
-    /// A set whose records a compaction saw in part: the reader without a lock may meet any prefix of a write.
+    /// A set of which a compaction saw only some records: a reader without a lock may see any prefix of a write.
     @Test func compactionInTheMiddleOfASet() throws {
         let (t, interrupt, other) = try Self.store()
         let inbox = try t.mailbox()
@@ -131,12 +131,12 @@ import Testing
 
     enum Transfer: CaseIterable { case copy, move }
 
-    /// A keyword that a message gets between the look at its flags and the lock.
+    /// A message gets a keyword between the reading of its flags and the lock.
     @Test(arguments: Transfer.allCases) func keywordSetWhileAMessageIsTransferred(_ transfer: Transfer) throws {
         let (t, interrupt, other) = try Self.store()
         let inbox = try t.mailbox()
         let target = try t.mailbox("Other")
-        // So that the letters differ.
+        // So that the keywords' letters differ.
         _ = try target.keywords(["Green"], create: true)
         try inbox.append("x")
         let beside = try Self.mailbox(other)
@@ -153,16 +153,16 @@ import Testing
         t.check()
     }
 
-    /// A move within one mailbox is one change too: whoever takes the message away meanwhile comes first or last.
+    /// A move within one mailbox is a single change too: a concurrent removal comes first or last.
     @Test func removalBesideAMoveWithinOneMailbox() throws {
         let (t, interrupt, _) = try Self.store()
         let inbox = try t.mailbox()
         try inbox.append("x", .flagged)
         let path = t.path
-        // The first sync is that of the copy's names, or that of the move's.
+        // The first sync is that of the copy's names or of the move's.
         let removed = Locked<[UID]>([])
         interrupt.arm(Self.isSync) {
-            // Nothing is waited for: within the lock it cannot come in, and that is right too.
+            // It does not wait: inside the lock the removal cannot run, which is correct too.
             var options = StoreOptions()
             options.lockWait = 0
             let hurried = try Self.mailbox(Store.open(path, options: options))
@@ -176,11 +176,11 @@ import Testing
         t.check()
     }
 
-    /// A shard directory that another process removed as empty while this one has it open.
+    /// A shard directory removed as empty by another process while this one has it open.
     @Test func readInAShardThatWasRemoved() throws {
         let t = try TestStore()
         try t.mailbox().append("old")
-        // After a restart UIDs go on in the next shard.
+        // After a restart, UIDs continue in the next shard.
         try t.reopen { $0.bootID = "another" }
         let inbox = try t.mailbox()
         #expect(try inbox.append("new").shard > 0)
@@ -196,7 +196,7 @@ import Testing
         t.check()
     }
 
-    /// Two bring one message back; the first is done before the second has its lock.
+    /// Two processes undelete one message; the first is done before the second has its lock.
     @Test func undeleteOfWhatIsBack() throws {
         let (t, interrupt, other) = try Self.store()
         let inbox = try t.mailbox()
@@ -212,7 +212,7 @@ import Testing
         t.check()
     }
 
-    /// Names that cannot be moved to `.expunged/` stay, and no record says that they went.
+    /// Names that cannot be moved to `.expunged/` stay, and no record claims that they are gone.
     @Test func expungeThatFindsNoPlace() throws {
         final class NoRename: SystemHook {
             func before(_ call: SystemCall) -> Errno? {
@@ -230,7 +230,8 @@ import Testing
         t.check()
     }
 
-    /// A writer killed at any moment of a move to another account leaves an intent behind a reservation.
+    /// A move to another account writes its intent before the quota reservation, so that a writer killed at any moment
+    /// leaves no reservation without an intent.
     @Test func intentsBeforeTheReservation() throws {
         let (t, interrupt, _) = try Self.store()
         let target = try t.mailbox("INBOX", of: "bob@example.com")

@@ -5,7 +5,7 @@ import Testing
 
 @testable import ShardFS
 
-/// Random operations on two open stores of one directory, each held against the model at once.
+/// Random operations on two open stores of one directory, each compared with the model at once.
 final class ModelRun {
     private static let boxes = ["alice@example.com/INBOX", "alice@example.com/Work/Old", "bob@example.com/INBOX"]
     private static let bobsLimit = 1 << 20
@@ -20,7 +20,7 @@ final class ModelRun {
     private var random: SeededGenerator
     private var boots = 1
     private var counter = 0
-    /// What was done, for the reader of a failure.
+    /// The operations performed, for the analysis of a failure.
     private(set) var trace: [String] = []
 
     init(seed: UInt64) throws {
@@ -50,7 +50,7 @@ final class ModelRun {
         try MailboxName(String(box[box.index(after: box.firstIndex(of: "/")!)...]))
     }
 
-    /// A box as one of the two stores has it.
+    /// The mailbox `box`, opened by one of the two stores at random.
     private func mailbox(_ box: String) throws -> Mailbox {
         let store = Bool.random(using: &random) ? store.store : other
         return try store.account(AccountAddress(parsing: ModelStore.account(box))).mailbox(Self.mailboxName(box))
@@ -61,7 +61,7 @@ final class ModelRun {
     private func someUIDs(_ box: String) -> [UInt32] {
         var uids = (model.boxes[box]?.messages.keys.sorted() ?? []).shuffled(using: &random)
         uids = Array(uids.prefix(Int.random(in: 1...5, using: &random)))
-        // One more, which is hardly ever there, now and then; none twice.
+        // Occasionally one more UID, which rarely exists; no UID twice.
         let other = UInt32.random(in: 1...5_000, using: &random)
         if chance(6), !uids.contains(other) { uids.append(other) }
         return uids
@@ -107,7 +107,7 @@ final class ModelRun {
     private func append(_ box: String, _ mailbox: Mailbox, count: Int) throws {
         let account = ModelStore.account(box)
         let added = someFlags()
-        // Bob's limit is met in large steps.
+        // Large steps reach Bob's limit.
         let size = account.hasPrefix("bob") && chance(3) ? 200_000 : Int.random(in: 0...300, using: &random)
         var texts: [String] = []
         for _ in 0..<count {
@@ -120,7 +120,7 @@ final class ModelRun {
         let before = try #require(model.boxes[box])
         guard model.hasRoom(account, texts.reduce(0) { $0 + $1.utf8.count }) else {
             #expect(throws: StoreError(.overQuota, "")) { try mailbox.append(staged) }
-            // UIDs that were tried for may be skipped.
+            // UIDs of failed attempts may be skipped.
             return
         }
         let results = try mailbox.append(staged)
@@ -256,7 +256,7 @@ final class ModelRun {
         model.boxes[box]!.recent = next
     }
 
-    /// The client catches up by CONDSTORE and QRESYNC alone, and then knows all.
+    /// Synchronizes the client by CONDSTORE and QRESYNC alone; afterwards it must know everything.
     private func synchronize(_ box: String, _ mailbox: Mailbox) throws {
         trace.append("synchronize \(box)")
         let snapshot = try mailbox.snapshot()
@@ -274,7 +274,7 @@ final class ModelRun {
         model.boxes[box]!.client = client
     }
 
-    /// One of the two stores is let go of and opened anew, closed in good order or not.
+    /// Drops one of the two stores and reopens it, closed cleanly or not.
     private func reopen() throws {
         let closes = Bool.random(using: &random)
         trace.append("reopen, \(closes ? "closed" : "left")")
@@ -287,7 +287,7 @@ final class ModelRun {
         }
     }
 
-    /// The machine starts anew, with nothing lost.
+    /// Simulates a reboot that loses nothing.
     private func restart() throws {
         let closes = Bool.random(using: &random)
         trace.append("restart, \(closes ? "closed" : "left")")
@@ -301,7 +301,7 @@ final class ModelRun {
         for box in Self.boxes {
             let snapshot = try mailbox(box).snapshot()
             for uid in model.boxes[box]!.messages.keys {
-                // Fresh mod-sequences are allowed, lower ones are not.
+                // New mod-sequences are allowed, lower ones are not.
                 let now = try #require(snapshot.messages.entry(of: UID(uid))).modSeq
                 #expect(now >= model.boxes[box]!.messages[uid]!.modSeq)
                 model.boxes[box]!.messages[uid]!.modSeq = now

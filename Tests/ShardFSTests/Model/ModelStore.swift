@@ -1,33 +1,33 @@
 @testable import ShardFS
 
-/// What a store must look like, in the simplest form: dictionaries, one change at a time.
+/// The expected state of a store in its simplest form: dictionaries, one change at a time.
 struct ModelStore {
     struct Message: Equatable {
         var text: String
-        /// By name: letters differ between mailboxes.
+        /// Flags by name: letters differ between mailboxes.
         var flags: Set<String>
         var modSeq: ModSeq
     }
 
     struct Box {
         var messages: [UInt32: Message] = [:]
-        /// In `.expunged/`.
+        /// Messages in `.expunged/`.
         var waiting: [UInt32: Message] = [:]
-        /// No UID below was free.
+        /// All UIDs below this are taken.
         var nextUID: UInt32 = 1
         var highest: ModSeq = 0
         var recent: UInt32 = 1
         var client = Client()
     }
 
-    /// A mail program that asks for changes only.
+    /// A mail program that only asks for changes.
     struct Client {
         var known: [UInt32: Set<String>] = [:]
         var modSeq: ModSeq = 0
     }
 
     var boxes: [String: Box] = [:]
-    /// Bytes by account; none for no limit.
+    /// Bytes by account; no entry means no limit.
     var limits: [String: Int] = [:]
 
     static func account(_ box: String) -> String { String(box.prefix { $0 != "/" }) }

@@ -12,15 +12,16 @@ struct CutCheck {
 
     let scenario: CutScenario
     let events: [DiskEvent]
-    /// Random choices of entries, and random ways to lose data for each choice, where not all can be tried.
+    /// The number of random choices of entries, and of random ways to lose data for each, where not all can be tried.
     var samples = 8
     var tears = 2
-    /// Stops after so many broken rules.
+    /// The number of violations after which the check stops.
     var enough = 5
     var random: SeededGenerator
     private let scratch = FastScratch()
 
-    /// - Parameter mutate: what the engine is to have done instead of an event, given the one before; nil for nothing.
+    /// - Parameter mutate: returns the event that replaces the given one, or nil for none; also gets the previous
+    ///   event.
     init(
         _ scenario: CutScenario,
         mutate: (DiskEvent, _ previous: DiskEvent?, RecordedNames) -> DiskEvent? = { event, _, _ in event }
@@ -47,7 +48,7 @@ struct CutCheck {
                     seen = []
                 }
             }
-            // A state is judged by the last moment that can leave it: syncs only take states away.
+            // A state is judged at the last moment that can leave it: syncs only rule states out.
             if index < events.count, !changesStates(events[index]) { continue }
             for choice in disk.choices(samples, &random) {
                 let losses = [.all, .none, .last] + [CutDisk.DataLoss](repeating: .random, count: tears)
@@ -75,7 +76,7 @@ struct CutCheck {
     private func changesStates(_ event: DiskEvent) -> Bool {
         switch event {
         case .sync, .syncAll, .mark: true
-        // A cut between two calls that change something leaves nothing that the next cannot leave.
+        // A cut between two changing calls leaves nothing that the next one cannot leave.
         case .write, .truncate, .setTime, .add, .remove, .rename: false
         }
     }
@@ -115,7 +116,7 @@ struct CutCheck {
                 }
             }
         }
-        // One more message each: its UID was never seen before.
+        // Adds one message each: its UID must be new.
         var later = found
         for place in scenario.places where found[place.key] != nil {
             let mailbox = try place.open(store)
@@ -179,7 +180,7 @@ struct CutCheck {
     }
 }
 
-/// A disk as processes see it, and what they may have read from the change logs on it.
+/// A disk as processes see it, and the marks that they may have read from its change logs.
 struct LiveDisk {
     private var image: DiskImage
     private(set) var shown: [String: ShownMarks] = [:]
@@ -227,7 +228,7 @@ struct LiveDisk {
     }
 }
 
-/// Which nodes of a recording had which names at any time.
+/// All names that the nodes of a recording had at any time.
 struct RecordedNames {
     private var names: [DiskImage.Node: Set<String>] = [:]
     private var entries: [DiskImage.Node: Set<String>] = [:]
@@ -253,7 +254,7 @@ struct RecordedNames {
     func isShard(_ node: DiskImage.Node) -> Bool { has(node) { ShardName.parse($0) != nil } }
     func isLog(_ node: DiskImage.Node) -> Bool { has(node) { $0 == LogFile.fileName } }
     func isStatus(_ node: DiskImage.Node) -> Bool { has(node) { $0 == MailboxStatus.fileName } }
-    /// The directory of a mailbox.
+    /// Whether the node is the directory of a mailbox.
     func isMailbox(_ node: DiskImage.Node) -> Bool { entries[node]?.contains(LogFile.fileName) ?? false }
     func isExpunged(_ node: DiskImage.Node) -> Bool {
         has(node) {

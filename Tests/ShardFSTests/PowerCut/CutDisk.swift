@@ -3,20 +3,20 @@ import TestSupport
 
 @testable import ShardFS
 
-/// A disk while calls are made to it: what is durable, and what would be lost, in part or whole, by a cut now.
+/// A disk during calls: the durable part, and the part that a cut now could lose, entirely or in part.
 ///
-/// The model is as weak as POSIX allows: data that no fsync followed may be there, lost, torn or zero; an entry of a
-/// directory that no fsync of it followed may be there or not, each by itself. A rename is one event: old name, new
-/// name or both, never neither; of a directory old or new.
+/// The model is as weak as POSIX allows: data not followed by an fsync may be present, lost, torn or zero; a directory
+/// entry not followed by an fsync of the directory may be present or not, independently of others. A rename is one
+/// event: old name, new name or both, never neither; for a directory, old or new.
 struct CutDisk {
     /// One half of a change of names.
     struct Atom {
         var id: Int
         var directory: DiskImage.Node
         var name: String
-        /// Nil: the name goes.
+        /// Nil removes the name.
         var node: DiskImage.Node?
-        /// What has happened too if this has.
+        /// Atoms that must have happened too if this one has.
         var requires: [Int]
     }
 
@@ -27,7 +27,7 @@ struct CutDisk {
     }
 
     private(set) var durable: DiskImage
-    /// In the order of the calls.
+    /// In call order.
     private(set) var atoms: [Atom] = []
     private(set) var changes: [DiskImage.Node: [FileChange]] = [:]
     private var nextAtom = 0
@@ -46,7 +46,7 @@ struct CutDisk {
         case .remove(let directory, let name): add(directory, name, nil, [])
         case .rename(let from, let name, let to, let newName, let node, let isDirectory):
             let arrival = add(to, newName, node, isDirectory ? [nextAtom + 1] : [])
-            // Never neither: the old name goes only when the new one can be reached.
+            // Never neither: the old name disappears only if the new one is reachable.
             add(from, name, nil, [arrival] + path(to: to))
         case .sync(let node, let dataOnly):
             if durable.directories[node] != nil {
@@ -70,7 +70,7 @@ struct CutDisk {
         return nextAtom - 1
     }
 
-    /// The entries, not durable yet, that lead to a directory.
+    /// The entries on the path to a directory that are not durable yet.
     private func path(to directory: DiskImage.Node) -> [Int] {
         if directory == DiskImage.root { return [] }
         if let above = durable.directories.first(where: { $0.value.values.contains(directory) })?.key {
@@ -80,7 +80,7 @@ struct CutDisk {
         return [entry.id] + path(to: entry.directory)
     }
 
-    /// `chosen` and all that they require.
+    /// `chosen` and everything they require.
     func closed(_ chosen: Set<Int>) -> Set<Int> {
         let byID = Dictionary(uniqueKeysWithValues: atoms.map { ($0.id, $0) })
         var all: Set<Int> = []
@@ -95,7 +95,7 @@ struct CutDisk {
     private mutating func settle(_ chosen: Set<Int>) {
         let all = closed(chosen)
         for atom in atoms where all.contains(atom.id) { Self.put(atom, &durable) }
-        // An older change of a name that is settled is over, whether it was written or not.
+        // An older change of a settled name is obsolete, whether it was written or not.
         let settled = atoms.filter { all.contains($0.id) }
         atoms.removeAll { atom in
             all.contains(atom.id)
@@ -135,9 +135,9 @@ struct CutDisk {
         }
     }
 
-    // MARK: what a cut leaves
+    // MARK: states after a cut
 
-    /// How the data of files that were not synced fares.
+    /// The fate of unsynced file data.
     enum DataLoss {
         case all, none
         /// The last call of each file.
@@ -175,7 +175,7 @@ struct CutDisk {
         case 0: return old
         case 1: return new
         case 2:
-            // Up to some call, its data up to some block.
+            // Up to some call, whose data is kept up to some block.
             var file = old
             let last = Int.random(in: 0..<changes.count, using: &random)
             for change in changes[..<last] { put(change, &file) }
@@ -185,14 +185,14 @@ struct CutDisk {
             }
             return file
         case 3:
-            // The size came, the data did not.
+            // The size arrived, the data did not.
             var file = old
             if new.bytes.count > old.bytes.count {
                 file.bytes += [UInt8](repeating: 0, count: new.bytes.count - old.bytes.count)
             }
             return file
         default:
-            // Each block by itself.
+            // Each block independently.
             var file = new
             file.modified = Bool.random(using: &random) ? new.modified : old.modified
             for start in stride(from: 0, to: new.bytes.count, by: block) where Bool.random(using: &random) {
@@ -204,8 +204,8 @@ struct CutDisk {
         }
     }
 
-    /// Sets of pending entries: all of them where they are few, else every prefix, every one missing, every one alone
-    /// and some at random.
+    /// Sets of pending entries: all sets if there are few entries, otherwise every prefix, every single one missing,
+    /// every single one alone and some at random.
     func choices(_ samples: Int, _ random: inout SeededGenerator) -> [Set<Int>] {
         let ids = atoms.map(\.id)
         var found: Set<Set<Int>> = []

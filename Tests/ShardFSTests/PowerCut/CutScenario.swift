@@ -21,7 +21,7 @@ final class CutScenario {
     private(set) var steps: [Step] = []
 
     /// - Parameters:
-    ///   - prepare: makes what is there, durably, before the recording; its store is dropped as by a kill.
+    ///   - prepare: makes the initial store, durably, before the recording; the store is then dropped as by a kill.
     ///   - recordsOpening: whether the opening of the store is part of the recording.
     init(
         _ places: [Place] = [.inbox], boot: String = "boot-1", durability: StoreOptions.Durability = .messages,
@@ -58,18 +58,18 @@ final class CutScenario {
         recorder.mark(steps.count)
     }
 
-    /// What was there before the recording, where its opening is recorded.
+    /// Sets the state before the recording, for scenarios that record the opening.
     func began(with world: World) { start = world }
 
     func mailbox(_ place: Place = .inbox) throws -> Mailbox { try place.open(store) }
 }
 
-/// What readers may have seen, told from the change logs' bytes alone.
+/// The marks that readers may have seen, derived only from the bytes of the change logs.
 struct ShownMarks {
     var highestUID: UInt32 = 0
     var highestModSeq: ModSeq = 0
 
-    /// Takes in every done record of a log.
+    /// Adds every done record of a log.
     mutating func add(log bytes: [UInt8]) -> String? {
         guard let header = bytes.withUnsafeBytes({ LogHeader($0) }) else { return nil }
         highestModSeq = max(highestModSeq, header.oldestAnswerable)

@@ -5,7 +5,7 @@ import Testing
 
 @testable import ShardFS
 
-/// The runs that are cut. Each is small: what matters is every order of calls, not many messages.
+/// The runs to cut. Each is small: every order of calls matters, not many messages.
 enum CutRun: String, CaseIterable, Sendable, CustomTestStringConvertible {
     case firstAppend, append, set, flags, flagsFull, expunge, copy, move, moveAcrossAccounts, createMailbox, compaction
     case recovery, undelete, ceilings, cleanClose, withoutUnnamedFiles, rename, delete, deleteWithChild, deliver
@@ -32,7 +32,7 @@ enum CutRun: String, CaseIterable, Sendable, CustomTestStringConvertible {
         try messages(count, in: account.mailbox(.inbox))
     }
 
-    /// Makes an empty mailbox go on at a UID.
+    /// Makes an empty mailbox continue at a UID.
     static func setNextUID(_ next: UInt32, ceiling: UInt64, _ context: AccountContext, _ name: MailboxName) throws {
         let system = SystemCalls()
         let fd = try system.openDirectory(context.directory, name.relativePath)
@@ -54,7 +54,8 @@ enum CutRun: String, CaseIterable, Sendable, CustomTestStringConvertible {
         try numbers.map { (try mailbox.finished(text($0), date: 1_600_000_000 + Int64($0)), $0 % 2 == 0 ? .seen : []) }
     }
 
-    /// A message staged in the store, for nobody yet, then for two accounts, with flags in one of them.
+    /// A message staged in the store, without a recipient yet, then appended for two accounts, with flags in one of
+    /// them.
     private static func deliverFromStore(without: Set<Capability> = []) throws -> CutScenario {
         let s = try CutScenario([.inbox, .bob], without: without) { try store($0, $1, next: 999) }
         for n in 1...2 {
@@ -115,7 +116,7 @@ enum CutRun: String, CaseIterable, Sendable, CustomTestStringConvertible {
         case .setBesideCompaction:
             let s = try CutScenario { try Self.store($0, $1, messages: 2) }
             try s.step("set", .set) {
-                // Another thread's compaction comes between the release of the lock and the sync of the log.
+                // Another thread's compaction runs between the release of the lock and the sync of the log.
                 let inbox = try $0.mailbox()
                 let members = try Self.stage([3, 4], in: inbox).map { SetMember($0, flags: $1, time: 0) }
                 let outcome = try inbox.locked(exclusive: true, uids: 2, records: 4) { () throws(StoreError) in
@@ -251,7 +252,7 @@ enum CutRun: String, CaseIterable, Sendable, CustomTestStringConvertible {
         return s
     }
 
-    /// What a cut left: a message with two names, one in its shard and in `.expunged/`, half a set.
+    /// The remains of a cut: a message with two names, one in its shard and in `.expunged/`, half a set.
     private static func recovery() throws -> CutScenario {
         let copy = FastScratch()
         let path = copy.next()
@@ -285,7 +286,7 @@ enum CutRun: String, CaseIterable, Sendable, CustomTestStringConvertible {
         try half.link(SystemCalls().openDirectory(AT_FDCWD, "\(directory)/0000"), "00000007_.eml")
     }
 
-    /// UIDs past the ceiling that the mailbox began with.
+    /// Uses UIDs beyond the mailbox's initial ceiling.
     private static func ceilings() throws -> CutScenario {
         let s = try CutScenario { path, options in
             try store(path, options)

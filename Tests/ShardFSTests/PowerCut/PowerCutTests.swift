@@ -3,7 +3,7 @@ import Testing
 
 @testable import ShardFS
 
-/// The power goes at every point of a run: whatever the disk kept of what was not synced, the rules hold.
+/// The power fails at every point of a run: whatever unsynced data the disk kept, the rules hold.
 @Suite struct PowerCutTests {
     @Test(arguments: CutRun.allCases) func everyCut(_ run: CutRun) throws {
         let scenario = try run.record()
@@ -17,14 +17,14 @@ import Testing
         print("power cut: \(run.rawValue): \(outcome.states) states, \(calls) calls, \(seed)")
     }
 
-    /// A sync that the engine is made to forget: the same check must find what it was for.
+    /// A sync removed from the recording: the same check must notice that it is missing.
     struct Mutation: Sendable, CustomTestStringConvertible {
-        /// Asked with the node that is synced, the names of all nodes, and the event before.
+        /// Called with the synced node, the names of all nodes, and the previous event.
         typealias Forgets = @Sendable (DiskImage.Node, RecordedNames, DiskEvent?) -> Bool
         var run: CutRun
         var name: String
         var forgets: Forgets
-        /// Not forgotten, but done as fdatasync(2).
+        /// Replaces the sync by fdatasync(2) instead of removing it.
         var keepsData = false
         var testDescription: String { "\(run.rawValue) without \(name)" }
 

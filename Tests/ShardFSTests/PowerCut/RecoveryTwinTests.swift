@@ -4,7 +4,7 @@ import Testing
 @testable import ShardFS
 
 @Suite struct RecoveryTwinTests {
-    /// A second file under a UID that is taken gets a UID that nobody ever saw, though the log that knew them is lost.
+    /// A second file with a used UID gets a UID that was never seen, though the log with the UIDs is lost.
     @Test func twinGetsAFreshUID() throws {
         var options = StoreOptions()
         options.bootID = "boot-1"

@@ -4,7 +4,7 @@ import Primitives
 
 @testable import ShardFS
 
-/// What a process did to a disk, in order.
+/// The changes of a process to a disk, in order.
 enum DiskEvent: Sendable {
     case write(DiskImage.Node, offset: Int, bytes: [UInt8], time: Int64)
     case truncate(DiskImage.Node, size: Int)
@@ -17,11 +17,11 @@ enum DiskEvent: Sendable {
         isDirectory: Bool)
     case sync(DiskImage.Node, dataOnly: Bool)
     case syncAll
-    /// The test's own: what went before was acknowledged.
+    /// Inserted by the test: everything before it was acknowledged.
     case mark(Int)
 }
 
-/// Records the calls of one process that change what is below `root`, with all that is needed to do them again.
+/// Records the calls of one process that change anything below `root`, with everything needed to replay them.
 final class CallRecorder: SystemHook {
     fileprivate struct State {
         var recording = false
@@ -34,7 +34,7 @@ final class CallRecorder: SystemHook {
 
     private let state = Locked(State())
 
-    /// Begins with the tree as it is, which counts as durable; the tree is the answer.
+    /// Starts recording; returns the current tree, which counts as durable.
     func start(_ root: String) -> DiskImage {
         var inodes: [UInt64: DiskImage.Node] = [:]
         let image = DiskImage(of: root, inodes: &inodes)
@@ -133,7 +133,7 @@ extension CallRecorder.State {
         return inodes[UInt64(s.st_ino)]
     }
 
-    /// The directory that a path leads into, and the last component.
+    /// The directory that a path leads to, and the last component.
     private func place(_ directory: Int32, _ path: String) -> (node: DiskImage.Node, name: String)? {
         guard let slash = path.lastIndex(of: "/") else {
             return known(directory, ".").map { ($0, path) }
@@ -142,7 +142,7 @@ extension CallRecorder.State {
         return known(directory, String(path[..<slash])).map { ($0, name) }
     }
 
-    // An inode's number may have been another file's before.
+    // Inode numbers may be reused by other files.
 
     private mutating func add(_ fd: Int32) -> DiskImage.Node? {
         var s = stat()

@@ -2,7 +2,7 @@ import Testing
 
 @testable import ShardFS
 
-/// Records an issue for each broken rule that the files of a store show; for the end of every test that uses one.
+/// Records an issue for each rule that the files of a store violate; for the end of every test that uses one.
 func check(_ store: Store, content: Bool = true, sourceLocation: SourceLocation = #_sourceLocation) {
     do {
         var judge = StoreCheck(root: store.root)
@@ -16,7 +16,7 @@ func check(_ store: Store, content: Bool = true, sourceLocation: SourceLocation 
 }
 
 extension TestStore {
-    /// The rules of a store at rest, from its files alone.
+    /// Checks the rules of a store at rest, from its files alone.
     func check(sourceLocation: SourceLocation = #_sourceLocation) {
         ShardFSTests.check(store, sourceLocation: sourceLocation)
     }

@@ -10,7 +10,7 @@ struct DiskFile: Hashable {
     var modified: Int64?
 }
 
-/// Files and directories as values. A node stands for an inode: two names of one node are hard links.
+/// Files and directories as values. A node represents an inode: two names of one node are hard links.
 struct DiskImage {
     typealias Node = Int
 
@@ -20,7 +20,7 @@ struct DiskImage {
 
     init() {}
 
-    /// Takes in the tree below `path`; `inodes` tells which node an inode became.
+    /// Reads the tree below `path`; `inodes` maps each inode to its node.
     init(of path: String, inodes: inout [UInt64: Node]) {
         var next = 1
         inodes[Self.inode(of: path)] = Self.root
@@ -70,7 +70,7 @@ struct DiskImage {
         return Array(bytes.prefix(max(0, n)))
     }
 
-    /// Makes the tree in `path`, an empty directory that is made when it is missing.
+    /// Writes the tree to `path`, an empty directory, created if missing.
     func materialise(in path: String) {
         var placed: [Node: String] = [:]
         materialise(Self.root, path, &placed)
@@ -107,7 +107,7 @@ struct DiskImage {
         }
     }
 
-    /// Tells apart trees by names, bytes and which names are links of one file; the same in one run of the program.
+    /// A hash of names, bytes and links that distinguishes trees; stable only within one run of the program.
     var signature: Int {
         var hasher = Hasher()
         hash(Self.root, into: &hasher)
@@ -127,7 +127,7 @@ struct DiskImage {
         hasher.combine(node)
     }
 
-    /// Every path with its size, for a message about a state that breaks a rule.
+    /// Every path with its size, for the description of a state that violates a rule.
     func listing(_ node: Node = root, _ path: String = "") -> [String] {
         (directories[node] ?? [:]).sorted { $0.key < $1.key }.flatMap { name, child in
             directories[child] == nil
@@ -137,8 +137,8 @@ struct DiskImage {
     }
 }
 
-/// A directory for stores that a test makes by the hundred: in memory where the machine has such a place, since what
-/// a cut leaves is told by the recording and not by the disk.
+/// A directory for stores that a test makes by the hundred: in memory where possible, since the recording and not the
+/// disk determines what a cut leaves.
 final class FastScratch {
     private let directory = TemporaryDirectory(inMemory: true)
     private var count = 0
@@ -152,7 +152,7 @@ final class FastScratch {
 }
 
 extension SeededGenerator {
-    /// `SHARDFS_SEED` of the environment, else one that differs from run to run.
+    /// The environment's `SHARDFS_SEED`, else a seed that differs from run to run.
     static let testSeed: UInt64 =
         getenv("SHARDFS_SEED").flatMap { UInt64(String(cString: $0)) } ?? SystemCalls.random(UInt64.self)
 }

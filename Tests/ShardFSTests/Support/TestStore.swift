@@ -4,7 +4,7 @@ import Testing
 
 @testable import ShardFS
 
-/// A store in a directory of its own, removed at the end, with one account and an INBOX.
+/// A store in a temporary directory, removed at the end, with one account and an INBOX.
 final class TestStore {
     private let place = TemporaryDirectory()
     var store: Store
@@ -22,7 +22,7 @@ final class TestStore {
         return try store.createAccount(address)
     }
 
-    /// A mailbox of alice's, made when it is missing.
+    /// A mailbox of alice's, created if missing.
     func mailbox(_ name: String = "INBOX", of address: String = "alice@example.com") throws -> Mailbox {
         let account = try account(address)
         let name = try MailboxName(name)
@@ -33,10 +33,10 @@ final class TestStore {
         return try account.mailbox(name)
     }
 
-    /// The same store as another process would have it open.
+    /// The same store opened as another process would.
     static func second(_ t: TestStore) throws -> Store { try Store.open(t.path, options: t.options) }
 
-    /// The store as a new process would see it: nothing shared with the one before.
+    /// Reopens the store as a new process would: nothing is shared with the old one.
     func reopen(_ change: (inout StoreOptions) -> Void = { _ in }) throws {
         change(&options)
         store = try Store.open(path, options: options)
@@ -53,7 +53,7 @@ extension Mailbox {
         try append(bytes: Array(text.utf8), flags: flags, internalDate: date).uid
     }
 
-    /// A message that nothing but an append is wanting to.
+    /// A message that only needs to be appended.
     func finished(_ text: String, date: Int64? = nil) throws(StoreError) -> FinishedMessage {
         let message = try stage()
         try message.write(Array(text.utf8))

@@ -41,7 +41,7 @@ struct MailboxWorld: Equatable {
 /// The mailboxes of a store that a test names, by `address/mailbox`.
 typealias World = [String: MailboxWorld]
 
-/// A mailbox that a test looks at.
+/// A mailbox used by a test.
 struct Place: Hashable {
     var address = "alice@example.com"
     var mailbox = "INBOX"
@@ -55,7 +55,7 @@ struct Place: Hashable {
         try store.account(AccountAddress(parsing: address)).mailbox(MailboxName(mailbox))
     }
 
-    /// Nil when it does not exist.
+    /// Opens the mailbox; nil if it does not exist.
     func find(_ store: Store) throws -> Mailbox? {
         do { return try open(store) } catch {
             if error.code == .notFound { return nil }
@@ -65,7 +65,7 @@ struct Place: Hashable {
 }
 
 extension Store {
-    /// What clients see now; a mailbox that does not exist is absent.
+    /// The current view of clients; a nonexistent mailbox is absent.
     func world(_ places: [Place]) throws -> World {
         var world: World = [:]
         for place in places {
@@ -75,27 +75,27 @@ extension Store {
     }
 }
 
-/// What one step of a test does to the messages: which states between before and after are legal.
+/// The effect of one step of a test on the messages: which states between before and after are legal.
 enum StepKind: Sendable {
-    /// Messages come or go each on its own, flags change.
+    /// Messages come or go individually, flags change.
     case single
     /// All new messages of a mailbox or none.
     case set
-    /// Every message of before is somewhere after.
+    /// Every message of before exists somewhere after.
     case move
 }
 
-/// The rules that hold at every moment between two states, `before` acknowledged and `after` not yet.
+/// The rules that hold at every moment between two states: `before` is acknowledged and `after` is not yet.
 struct Rules {
     var before: World
     var after: World
     var kind: StepKind
-    /// Everything that was ever shown: content by mailbox id and UID.
+    /// Everything ever shown: content by mailbox id and UID.
     var shown: [String: [UInt32: String]] = [:]
-    /// Every set of flags that a message ever had; nil when flags are exact.
+    /// Every set of flags that a message ever had; nil if flags are exact.
     var flagsShown: [String: [UInt32: Set<UInt64>]]?
 
-    /// What is wrong with `now`.
+    /// The violations in `now`.
     func violations(_ now: World) -> [String] {
         var wrong: [String] = []
         for (id, keys) in ids() {

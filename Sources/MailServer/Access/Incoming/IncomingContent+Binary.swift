@@ -2,15 +2,15 @@ package import MIME
 import Primitives
 package import ShardFS
 
-// Messages that came in binary (RFC 3516): kept so that they can be had in the usual way too.
+// Messages received in binary (RFC 3516), stored so that they can also be fetched without BINARY.
 
 extension IncomingContent {
-    /// Bytes that are read at a time: whole lines of base64.
+    /// Bytes read at a time: whole lines of base64.
     private static let pieceSize = 57 * 1024
 
-    /// Writes the message to `target`, changed. Blocks.
+    /// Writes the message to `target`, with the changes applied. Blocks.
     ///
-    /// - Returns: False when a NUL stands elsewhere, where nothing says that the content is binary.
+    /// - Returns: False if there is a NUL outside the changed ranges, where nothing marks the content as binary.
     package func write(_ changes: [BinaryChange], to target: IncomingContent) throws(StoreError) -> Bool {
         let size = Int(staged.size)
         var position = 0
@@ -25,7 +25,7 @@ extension IncomingContent {
         return try copy(position..<size, to: target)
     }
 
-    /// What has to be changed so that all binary parts are base64; nothing in most messages. Blocks.
+    /// The changes that turn all binary parts into base64; empty for most messages. Blocks.
     package func binaryChanges(limits: ParseLimits) throws(StoreError) -> [BinaryChange] {
         var scanner = MessageScanner(limits: limits)
         var offset: UInt64 = 0
@@ -40,7 +40,7 @@ extension IncomingContent {
         }
     }
 
-    /// False for what has a NUL in it.
+    /// Copies a range; returns false if it contains a NUL.
     private func copy(_ range: Range<Int>, to target: IncomingContent) throws(StoreError) -> Bool {
         var position = range.lowerBound
         while position < range.upperBound {
@@ -52,7 +52,8 @@ extension IncomingContent {
         return true
     }
 
-    /// The last line has no end: behind a part stands the line end of a boundary line, or nothing.
+    /// Encodes a range in base64. The last line gets no line end: a boundary line's own line end follows the part, or
+    /// nothing does.
     private func encode(_ range: Range<Int>, to target: IncomingContent) throws(StoreError) {
         var position = range.lowerBound
         while position < range.upperBound {

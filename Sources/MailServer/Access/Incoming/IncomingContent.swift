@@ -3,8 +3,8 @@ import Primitives
 package import ShardFS
 package import ShardIndex
 
-/// A message on its way into the store, and what the read cache is to keep of it: parsed while it streams in, so that
-/// the first look at it is as fast as the second. For one writer at a time; blocks.
+/// A message being written to the store, and its summary for the read cache: parsed while it streams in, so that the
+/// first read is as fast as the second. For one writer at a time; blocks.
 package final class IncomingContent: Sendable {
     package let staged: StagedMessage
     private let state: Locked<Summary>
@@ -15,7 +15,7 @@ package final class IncomingContent: Sendable {
         case done([UInt8]?)
     }
 
-    /// - Parameter limits: nil when no read cache wants a summary.
+    /// - Parameter limits: nil if no read cache wants a summary.
     package init(_ staged: StagedMessage, limits: ParseLimits?) {
         self.staged = staged
         state = Locked(limits.map { .building(SummaryBuilder(limits: $0)) } ?? .none)
@@ -38,7 +38,7 @@ package final class IncomingContent: Sendable {
         try result.get()
     }
 
-    /// Hands the summary to the read cache, now that the message has been published.
+    /// Passes the summary to the read cache, now that the message has been published.
     package func keepSummary(in index: AccountIndex?, of mailbox: Mailbox, _ result: AppendResult, limits: ParseLimits)
     {
         guard let index, let summary = summary() else { return }
@@ -46,7 +46,7 @@ package final class IncomingContent: Sendable {
             .keep(summary, of: result.uid.rawValue)
     }
 
-    /// Of all that was written; nil when none is wanted.
+    /// The summary of everything written; nil if none is wanted.
     private func summary() -> [UInt8]? {
         state.withLock { state in
             switch state {

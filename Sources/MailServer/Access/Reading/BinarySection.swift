@@ -1,16 +1,16 @@
 package import MIME
 package import ShardFS
 
-/// What BINARY means by a section. RFC 9051 section 6.4.5.
+/// A section as BINARY interprets it. RFC 9051 section 6.4.5.
 package enum BinarySection {
     package enum Refusal: Sendable, Equatable {
-        /// Nobody here can undo the part's transfer encoding.
+        /// The part's transfer encoding is unknown and cannot be decoded.
         case unknownEncoding
         /// The section is a multipart or a message, which are not encoded as a whole.
         case notLeaf
     }
 
-    /// Bytes of the file and how they are encoded.
+    /// Bytes of the file and their encoding.
     case body(Range<Int>, TransferEncoding)
     /// There is no such part.
     case missing

@@ -3,10 +3,10 @@ package import MIME
 package import NIOCore
 package import ShardFS
 
-/// The octets of a part without its transfer encoding (RFC 3516), or of a window of them: counted first, since a
-/// literal begins with its size, then decoded once more to be written. Only pieces are ever in memory.
+/// The octets of a part without its transfer encoding (RFC 3516), or a window of them. They are counted first, since a
+/// literal begins with its size, then decoded again to be written. Only pieces are ever in memory.
 package struct DecodedBody: Sendable {
-    /// Where a decoder stands.
+    /// The state of a decoder at one position.
     private struct Place: Sendable {
         var decoder: TransferDecoder
         /// The next byte of the file.
@@ -19,29 +19,29 @@ package struct DecodedBody: Sendable {
     private let end: Int
     private let window: Range<Int>
     private var place: Place
-    /// The last place in front of the window, from which it is decoded once more.
+    /// The last position before the window; the second pass starts there.
     private var start: Place
 
-    /// Octets in the window; known when all are counted.
+    /// Octets in the window; final once counting is complete.
     package private(set) var size = 0
-    /// One of the octets in the window is NUL, which only a literal8 may hold.
+    /// Whether an octet in the window is NUL, which only a literal8 may hold.
     package private(set) var containsNUL = false
 
-    /// Bytes of the file that are decoded at a time.
+    /// Bytes of the file decoded at a time.
     private static let pieceSize = 32 << 10
 
     /// - Parameter range: the encoded bytes in the file.
     package init(_ range: Range<Int>, _ encoding: TransferEncoding, partial: IMAPPartial?) {
         end = range.upperBound
-        // Decoding never makes more of the bytes.
+        // Decoding never produces more bytes than it reads.
         window = IMAPPartial.range(of: partial, in: 0..<range.count)
         place = Place(decoder: TransferDecoder(encoding), position: range.lowerBound)
         start = place
     }
 
-    /// Counts on, over about `turn` bytes of the file.
+    /// Continues counting, over about `turn` bytes of the file.
     ///
-    /// - Returns: True when all are counted.
+    /// - Returns: True when counting is complete.
     package mutating func count(in file: MessageFile, turn: Int) throws(StoreError) -> Bool {
         let stop = place.position + turn
         while !isThrough {
@@ -66,7 +66,7 @@ package struct DecodedBody: Sendable {
 
     private var isThrough: Bool { place.isAtEnd || place.decoded >= window.upperBound }
 
-    /// Decodes a piece; what of it is in the window.
+    /// Decodes a piece and returns its part inside the window.
     private mutating func step(_ file: MessageFile) throws(StoreError) -> ArraySlice<UInt8> {
         var output: [UInt8] = []
         let count = min(Self.pieceSize, end - place.position)

@@ -2,19 +2,19 @@ import MIME
 package import ShardFS
 
 extension MessageReader {
-    /// How much of a large message is looked at for its parts.
+    /// Bytes of a large message that are searched for its parts.
     private static let previewReadBytes = 256 << 10
-    /// Parts that are tried before a message is said to have no text.
+    /// Parts tried before a message counts as having no text.
     private static let previewTries = 8
 
-    /// The beginning of the message's text for people (RFC 8970); empty when there is none. Reads a bounded piece.
+    /// The beginning of the message's text (RFC 8970); empty if there is none. Reads a bounded amount.
     package mutating func preview() throws(StoreError) -> String {
         let file = try file()
         let message: Message
         if Int(file.size) <= Self.previewReadBytes {
             message = try structure()
         } else {
-            // A tree that ends too early still has the parts that begin in the piece.
+            // A truncated tree still has the parts that begin in the piece.
             message = Message(parsing: try file.read(at: 0, count: Self.previewReadBytes), limits: limits)
         }
         for part in message.previewParts.prefix(Self.previewTries) {

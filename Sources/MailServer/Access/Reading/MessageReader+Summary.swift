@@ -2,10 +2,10 @@ import MIME
 package import ShardFS
 
 extension MessageReader {
-    /// A message up to this size is read whole when anything of it is asked for.
+    /// Bytes of the largest message that is always read whole.
     private static let smallMessage: UInt32 = 65_536
 
-    /// Makes the summary of a message that has none yet with these sections; nil when it cannot be kept.
+    /// Makes a summary with these sections for a message without one; nil if it cannot be kept.
     package mutating func summary(with sections: Set<MessageSummary.Section>) throws(StoreError) -> [UInt8]? {
         if sections.isSubset(of: [.envelope, .fields]), try file().size > Self.smallMessage {
             let (bytes, block) = try header()

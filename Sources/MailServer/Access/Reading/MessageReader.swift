@@ -1,25 +1,25 @@
 package import MIME
 package import ShardFS
 
-/// Reads of one message what is needed, once: its file, the header alone, or the structure. Blocks.
+/// Reads the needed pieces of one message, each once: its file, the header alone, or the structure. Blocks.
 package struct MessageReader {
     package let mailbox: Mailbox
     package let uid: UID
     package let limits: ParseLimits
     private var opened: MessageFile?
     private var topHeader: (bytes: [UInt8], block: HeaderBlock)?
-    /// The fields of a summary, when there is one.
+    /// The fields of a summary, if there is one.
     private var known: (bytes: [UInt8], block: HeaderBlock)?
     private var parsed: Message?
-    /// All bytes of a message that was parsed in one piece, as most are.
+    /// All bytes of a message that was parsed in one piece, the common case.
     private var whole: [UInt8]?
 
-    /// How much is read at first in search of the header's end.
+    /// Bytes read first in search of the header's end.
     private static let firstRead = 8_192
-    /// How much of a message is in memory at a time.
+    /// Bytes of a message in memory at a time.
     private static let pieceSize = 65_536
 
-    /// - Parameter fields: those of ``SummaryFields`` as they stand in the message, when they are known.
+    /// - Parameter fields: those of ``SummaryFields`` as written in the message, if known.
     package init(mailbox: Mailbox, uid: UID, fields: [UInt8]? = nil, limits: ParseLimits) {
         known = fields.map { ($0, HeaderBlock(scanning: $0.span)) }
         self.mailbox = mailbox
@@ -27,7 +27,7 @@ package struct MessageReader {
         self.uid = uid
     }
 
-    /// - Throws: `notFound` when the message is gone for good.
+    /// - Throws: `notFound` if the message is permanently gone.
     package mutating func file() throws(StoreError) -> MessageFile {
         if let opened { return opened }
         let file = try mailbox.open(uid)
@@ -35,7 +35,8 @@ package struct MessageReader {
         return file
     }
 
-    /// The header, or a part of it that has all fields of these names; bytes, and where the fields are in them.
+    /// Returns the header, or a part of it with all fields of these names: its bytes, and the positions of the fields
+    /// in them.
     package mutating func header(for names: [String]) throws(StoreError) -> (bytes: [UInt8], block: HeaderBlock) {
         if let known, SummaryFields.cover(names) { return known }
         return try header()
@@ -44,7 +45,7 @@ package struct MessageReader {
     /// Whether the message's own header has been read.
     package var hasReadHeader: Bool { topHeader != nil }
 
-    /// The header's bytes, perhaps with some of the body behind them, and its fields.
+    /// Returns the header's bytes, possibly with some of the body after them, and its fields.
     package mutating func header() throws(StoreError) -> (bytes: [UInt8], block: HeaderBlock) {
         if let topHeader { return topHeader }
         let file = try file()
@@ -53,7 +54,7 @@ package struct MessageReader {
         while true {
             var bytes = try file.read(at: 0, count: count)
             let isWhole = bytes.count >= size || bytes.count < count
-            // A line that is cut off could be taken for the end of the header.
+            // A truncated line could be taken for the end of the header.
             if !isWhole { bytes.removeLast(bytes.count - ((bytes.lastIndex(of: 10) ?? -1) + 1)) }
             let block = HeaderBlock(scanning: bytes.span, limits: limits)
             if isWhole || block.isTruncated || block.range.upperBound < bytes.count {
@@ -64,7 +65,7 @@ package struct MessageReader {
         }
     }
 
-    /// The structure, for which the message is read piece by piece.
+    /// Returns the structure, for which the message is read piece by piece.
     package mutating func structure() throws(StoreError) -> Message {
         if let parsed { return parsed }
         let file = try file()
@@ -115,7 +116,7 @@ package struct MessageReader {
         return Envelope(block, in: bytes.span, limits: limits)
     }
 
-    /// Bytes of the file that a section without field names stands for; nil when there is no such part.
+    /// The range of the file for a section without field names; nil if there is no such part.
     package mutating func range(of text: SectionText, at path: [UInt32]) throws(StoreError) -> Range<Int>? {
         guard path.isEmpty else { return try structure().range(of: text, at: path.map { Int($0) }) }
         let size = Int(try file().size)
@@ -127,7 +128,7 @@ package struct MessageReader {
         }
     }
 
-    /// The chosen fields of the message's header, or of the header of a message within it; nil when there is none.
+    /// The chosen fields of the message's header, or of an embedded message's header; nil if there is none.
     package mutating func fields(_ selection: HeaderSelection, at path: [UInt32]) throws(StoreError) -> [UInt8]? {
         if path.isEmpty {
             let (bytes, block) = try header()
@@ -140,13 +141,14 @@ package struct MessageReader {
         return block.raw(selection, in: bytes.span, hasBody: hasBody)
     }
 
-    /// Whether anything stands behind the message's own header.
+    /// Whether anything follows the message's own header.
     package mutating func hasBody(behind block: HeaderBlock) throws(StoreError) -> Bool {
         try Int(file().size) > block.range.upperBound
     }
 }
 
 extension StoreError {
-    /// Messages never change; a file that a foreign hand cut short leaves a literal that cannot be filled.
+    /// A file shorter than its recorded size: messages never change, so another program cut it, and a literal cannot be
+    /// filled.
     package static let shortMessage = StoreError(.damaged, "a message's file is shorter than it was")
 }

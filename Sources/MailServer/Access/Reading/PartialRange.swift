@@ -1,7 +1,7 @@
 package import IMAPCodec
 
 extension IMAPPartial {
-    /// What a partial leaves of a range; one that begins beyond the end gives nothing (RFC 9051 section 6.4.5).
+    /// Applies a partial to a range; a partial beyond the end selects nothing (RFC 9051 section 6.4.5).
     package static func range(of partial: IMAPPartial?, in range: Range<Int>) -> Range<Int> {
         guard let partial else { return range }
         let start = range.lowerBound + Int(min(partial.offset, UInt64(range.count)))

@@ -2,7 +2,7 @@ import IMAPCodec
 package import MIME
 package import ShardFS
 
-/// One message that a search looks at, of which as much is read as the criteria ask for. Blocks.
+/// A message examined by a search; only as much is read as the criteria need. Blocks.
 package struct SearchCandidate {
     package let number: UInt32
     package let entry: MessageEntry
@@ -11,7 +11,7 @@ package struct SearchCandidate {
     private let known: Known
     private var kept: Kept?
 
-    /// What the read cache has of the message's header; borrowed.
+    /// The read cache's data on the message's header; borrowed.
     package enum Known {
         case nothing
         /// The fields of a summary.
@@ -35,7 +35,7 @@ package struct SearchCandidate {
         self.limits = limits
     }
 
-    /// For what has to be read of the message; to be given back, so that nothing is read twice.
+    /// Takes the reader of the message; pass it back to `release`, so that nothing is read twice.
     package mutating func takeReader() -> MessageReader {
         defer { kept = nil }
         if let kept { return kept.reader }
@@ -52,7 +52,7 @@ package struct SearchCandidate {
         return try body(&reader)
     }
 
-    /// The message's summary, made when its own header has been read.
+    /// The message's summary, made only if its own header has been read.
     package mutating func summary() throws(StoreError) -> [UInt8]? {
         guard var reader = kept?.reader, reader.hasReadHeader else { return nil }
         return try reader.summary(with: [.fields])
@@ -72,7 +72,7 @@ package struct SearchCandidate {
             do throws(StoreError) {
                 return try matchByReading(node)
             } catch {
-                // Gone for good: it has no text that could match.
+                // Permanently gone: it has no text that could match.
                 if error.code == .notFound { return false }
                 throw error
             }

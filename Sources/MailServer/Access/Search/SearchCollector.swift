@@ -1,18 +1,18 @@
 package import ShardFS
 
-/// What a search keeps of the messages that it finds. Calls block.
+/// Collects the results of a search. Calls block.
 package protocol SearchCollector: Sendable {
-    /// What it costs to keep a message, on the scale of `SearchNode.cost`.
+    /// The cost of keeping a message, on the scale of `SearchNode.cost`.
     var cost: Int { get }
-    /// Whether header fields are read of what is found.
+    /// Whether header fields of the found messages are read.
     var readsHeader: Bool { get }
 
-    /// Takes a message that was found; they come in ascending order.
+    /// Takes a found message; messages come in ascending order.
     ///
-    /// - Throws: `limit` when there is more than may be kept.
+    /// - Throws: `limit` if there are more results than may be kept.
     mutating func collect(_ candidate: inout SearchCandidate) throws(StoreError)
 
-    /// Takes one of which nothing has to be read; false when something has.
+    /// Takes a found message without reading anything of it; returns false if something must be read.
     mutating func collect(_ number: UInt32, _ uid: UInt32) -> Bool
 }
 
@@ -20,7 +20,7 @@ extension SearchCollector {
     package mutating func collect(_ number: UInt32, _ uid: UInt32) -> Bool { false }
 }
 
-/// Numbers and UIDs, in the mailbox's order: all that SEARCH needs.
+/// Numbers and UIDs, in mailbox order: the result of SEARCH.
 package struct FoundMessages: SearchCollector {
     package private(set) var numbers: [UInt32] = []
     package private(set) var uids: [UInt32] = []

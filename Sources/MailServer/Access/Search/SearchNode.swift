@@ -29,7 +29,7 @@ package indirect enum SearchNode: Sendable {
     /// Cheapest first.
     case every([SearchNode])
 
-    /// What it costs to look: 0 the list, 1 the log or the file's date, 2 its header, 3 all of it.
+    /// The cost of evaluating it: 0 the list, 1 the log or the file's date, 2 the file's header, 3 the whole file.
     package var cost: Int {
         switch self {
         case .always, .flags, .recent, .numbers, .uids, .largerThan, .smallerThan, .modSeq: 0
@@ -41,7 +41,7 @@ package indirect enum SearchNode: Sendable {
         }
     }
 
-    /// What the list alone tells of a message; nil when something has to be read.
+    /// Evaluates the criterion by the list alone; nil if something has to be read.
     package func matchFromIndex(_ number: UInt32, _ entry: MessageEntry, in view: SelectedMailbox) -> Bool? {
         switch self {
         case .always(let value): return value
@@ -54,7 +54,7 @@ package indirect enum SearchNode: Sendable {
         case .modSeq(let modSeq): return entry.modSeq >= modSeq
         case .not(let node): return node.matchFromIndex(number, entry, in: view).map { !$0 }
         case .every(let nodes):
-            // Cheapest first: most messages are out before anything is read.
+            // Cheapest first: most messages are ruled out before anything is read.
             for node in nodes {
                 guard let match = node.matchFromIndex(number, entry, in: view) else { return nil }
                 if !match { return false }
@@ -70,7 +70,7 @@ package indirect enum SearchNode: Sendable {
         }
     }
 
-    /// Whether header fields are looked at.
+    /// Whether header fields are examined.
     package var readsHeader: Bool {
         switch self {
         case .sent, .header: true
@@ -80,7 +80,7 @@ package indirect enum SearchNode: Sendable {
         }
     }
 
-    /// Whether nothing is looked at but the list, dates, and what extracts have.
+    /// Whether it examines only the list, dates, and the data in extracts.
     package var isAnsweredByExtracts: Bool {
         switch self {
         case .header(let criterion): criterion.extractNumber != nil
@@ -91,7 +91,7 @@ package indirect enum SearchNode: Sendable {
         }
     }
 
-    /// The one criterion that the list alone does not answer, if extracts have its field; nil when there are others.
+    /// The single criterion that the list cannot answer, if extracts have its field; nil if there are others.
     package var loneCriterion: HeaderCriterion? {
         switch self {
         case .header(let criterion): return criterion.extractNumber == nil ? nil : criterion
@@ -102,7 +102,7 @@ package indirect enum SearchNode: Sendable {
         }
     }
 
-    /// Ranges of UIDs outside of which nothing can match; nil when there are none to see at once.
+    /// Ranges of UIDs outside of which nothing can match; nil if none are evident.
     package var bounds: [ClosedRange<UInt32>]? {
         switch self {
         case .uids(let ranges): ranges
@@ -112,14 +112,14 @@ package indirect enum SearchNode: Sendable {
     }
 }
 
-/// A text in the fields of one name.
+/// A text to find in the fields of one name.
 package struct HeaderCriterion: Sendable {
     package let name: String
     package let lowered: [UInt8]
     package let query: TextQuery
-    /// Summaries keep these fields.
+    /// Whether summaries keep these fields.
     package let isKept: Bool
-    /// Its number in extracts, if they have it.
+    /// The field's number in extracts, if they have it.
     package let extractNumber: UInt8?
 
     package init(_ name: String, _ query: TextQuery) {

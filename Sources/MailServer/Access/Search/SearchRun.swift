@@ -2,7 +2,7 @@ package import IMAPCodec
 package import MIME
 package import ShardFS
 
-/// A search under way, one turn on the pool after the other, so that no search holds a thread for long. Blocks.
+/// A running search, split into turns on the pool, so that no search holds a thread for long. Blocks.
 package struct SearchRun<Collector: SearchCollector>: Sendable {
     private let view: SelectedMailbox
     private let node: SearchNode
@@ -10,14 +10,14 @@ package struct SearchRun<Collector: SearchCollector>: Sendable {
     private let limits: ParseLimits
     private var next: UInt32 = 1
 
-    /// What was found.
+    /// The results so far.
     package private(set) var collector: Collector
-    /// Messages looked at, and those there are to look at.
+    /// Messages examined so far; `goal` is the number to examine.
     package private(set) var done = 0
     package let goal: Int
-    /// What is read of a message is in its extract.
+    /// Whether everything read of a message is in its extract.
     private let usesExtracts: Bool
-    /// When that is one text only.
+    /// Set when the search is a single header test; its matcher is prepared once.
     private var lone: LoneText?
 
     package init(_ node: SearchNode, in view: SelectedMailbox, limits: ParseLimits, into collector: Collector) {
@@ -34,17 +34,17 @@ package struct SearchRun<Collector: SearchCollector>: Sendable {
         }
     }
 
-    /// Messages looked at under one turn on the pool, by what a look costs.
+    /// Messages examined in one turn on the pool, by the cost of one.
     private var turn: Int {
         if usesExtracts { return 4_096 }
         let cost = max(node.cost, collector.cost)
         return cost == 0 ? 32_768 : cost == 1 ? 4_096 : cost == 2 ? Self.headerTurn : 32
     }
 
-    /// Headers looked at under one turn.
+    /// Headers examined in one turn.
     private static var headerTurn: Int { 1_024 }
 
-    /// Looks at the next messages.
+    /// Examines the next messages.
     ///
     /// - Returns: True when there are no more.
     package mutating func step() throws(StoreError) -> Bool {
@@ -53,7 +53,7 @@ package struct SearchRun<Collector: SearchCollector>: Sendable {
             for (number, entry) in page { try look(at: number, entry, .nothing) }
             return hasDone(page.count, of: page)
         }
-        // What the list says no to is not looked up.
+        // Messages that the list rules out are not looked up.
         let asked = page.filter { node.matchFromIndex($0.number, $0.entry, in: view) != false }[...]
         var examined = asked.count
         if usesExtracts {
@@ -67,7 +67,7 @@ package struct SearchRun<Collector: SearchCollector>: Sendable {
         return hasDone(passed, of: page)
     }
 
-    /// Goes on behind the first messages of a page; true when there are no more.
+    /// Advances past the first `count` messages of a page; returns true when there are no more.
     private mutating func hasDone(_ count: Int, of page: Page) -> Bool {
         guard page.count == turn || count < page.count, let last = page.prefix(count).last?.entry.uid.rawValue,
             last < .max
@@ -78,14 +78,15 @@ package struct SearchRun<Collector: SearchCollector>: Sendable {
 
     private typealias Page = ArraySlice<(number: UInt32, entry: MessageEntry)>
 
-    /// The header fields come from extracts, and where there are none from summaries, of which these are then made.
+    /// Examines messages by their extracts; those without one are examined by their summaries, from which extracts are
+    /// made.
     ///
-    /// - Returns: At how many of the page's messages: fewer than all when many had none.
+    /// - Returns: The number of messages examined: fewer than the page has if many lacked an extract.
     private mutating func look(at page: Page, extractsOf summaries: SummaryCache) throws(StoreError) -> Int {
         let uids = page.map { $0.entry.uid.rawValue }
         var place = 0
-        /// Messages that are looked at in their summaries, once there is one without an extract: the more of them, the
-        /// more will follow.
+        /// Messages to examine by their summaries after one without an extract. Doubles while extracts are missing,
+        /// since then more are likely to be.
         var run = 1
         var lacking = 0
         while place < page.count, lacking < Self.headerTurn {
@@ -112,7 +113,7 @@ package struct SearchRun<Collector: SearchCollector>: Sendable {
         return place
     }
 
-    /// The header fields come from the read cache, in one read transaction; those that it lacks are brought to it.
+    /// Examines messages by their summaries, read in one transaction; missing summaries are made and cached.
     private mutating func look(at page: Page, _ summaries: SummaryCache) throws(StoreError) {
         var place = page.startIndex
         var failure: StoreError?
@@ -158,7 +159,8 @@ package struct SearchRun<Collector: SearchCollector>: Sendable {
     }
 }
 
-/// A text in the fields of one name, when a search asks for nothing else that the list does not tell: prepared once.
+/// A search for a text in the fields of one name, when the list answers all other criteria; its matcher is prepared
+/// once.
 private struct LoneText: Sendable {
     let number: UInt8
     var matcher: TextMatcher
@@ -169,7 +171,7 @@ private struct LoneText: Sendable {
 }
 
 extension IMAPSearchKey.DateComparison {
-    /// Whether a day compares so with the asked one.
+    /// Whether a day has this relation to the requested one.
     package func holds(_ day: Int64, _ asked: Int64) -> Bool {
         switch self {
         case .before: day < asked

@@ -3,20 +3,20 @@ package import IMAPCodec
 import MIME
 package import ShardFS
 
-/// The sort keys of the messages that a SORT found, side by side. RFC 5256, RFC 5957.
+/// The sort keys of the messages found by a SORT, in columns. RFC 5256, RFC 5957.
 ///
 /// A message costs eight bytes, eight more for each criterion, and its texts.
 package struct SortTable: SearchCollector {
-    /// Each key once: a message that ties under it ties under its repetition.
+    /// Each key once: messages that tie under a key also tie under its repetition.
     private let criteria: [IMAPSortCriterion]
     private let maximumMessages: Int
     private let maximumTextBytes: Int
     private var rows: [(number: UInt32, uid: UInt32)] = []
-    /// Row by row a value for each criterion: a number, or the place of a text.
+    /// Row by row, one value per criterion: a number, or the position and length of a text.
     private var values: [Int64] = []
     private var texts: [UInt8] = []
 
-    /// Octets of a text that count: what differs later ties.
+    /// Octets of a text that count: texts that differ only after them tie.
     private static let longestText = 1_024
 
     package init(_ criteria: [IMAPSortCriterion], maximumMessages: Int, maximumTextBytes: Int) {
@@ -42,7 +42,7 @@ package struct SortTable: SearchCollector {
             do throws(StoreError) {
                 value = try criterion.key.value(of: entry, &reader)
             } catch {
-                // Gone for good: it sorts as a message without that field.
+                // Permanently gone: it sorts as a message without that field.
                 guard error.code == .notFound else { throw error }
                 value = criterion.key.isText ? .text([]) : .number(0)
             }
@@ -63,7 +63,7 @@ package struct SortTable: SearchCollector {
         }
     }
 
-    /// Numbers and UIDs in the order asked for.
+    /// Numbers and UIDs in the requested order.
     package func sorted() -> (numbers: [UInt32], uids: [UInt32]) {
         let order = rows.indices.sorted { left, right in isBefore(left, right) }
         return (order.map { rows[$0].number }, order.map { rows[$0].uid })

@@ -2,10 +2,10 @@ package import IMAPCodec
 package import MIME
 package import ShardFS
 
-/// What a message is sorted by under one criterion.
+/// The sort key of a message under one criterion.
 package enum SortValue: Sendable, Equatable {
     case number(Int64)
-    /// As i;unicode-casemap compares it.
+    /// A key for comparison by i;unicode-casemap.
     case text([UInt8])
 }
 
@@ -17,7 +17,7 @@ extension IMAPSortCriterion.Key {
         }
     }
 
-    /// On the scale of `SearchNode.cost`.
+    /// The cost of reading the key, on the scale of `SearchNode.cost`.
     package var cost: Int {
         switch self {
         case .size: 0
@@ -26,7 +26,7 @@ extension IMAPSortCriterion.Key {
         }
     }
 
-    /// Blocks.
+    /// Reads the message's sort key. Blocks.
     package func value(of entry: MessageEntry, _ reader: inout MessageReader) throws(StoreError) -> SortValue {
         switch self {
         case .arrival: .number(try reader.mailbox.internalDate(of: entry))
@@ -43,7 +43,7 @@ extension IMAPSortCriterion.Key {
 }
 
 extension MessageReader {
-    /// Seconds since 1970 of the Date field, else of the message's arrival. RFC 5256 section 2.2.
+    /// The Date field in seconds since 1970, or else the message's arrival. RFC 5256 section 2.2.
     package mutating func sentDate(of entry: MessageEntry) throws(StoreError) -> Int64 {
         let (bytes, block) = try header(for: ["date"])
         let date = block.value(of: "date", in: bytes.span).flatMap { HeaderDate(sentDate: $0) }
@@ -55,7 +55,7 @@ extension MessageReader {
         return BaseSubject(block.value(of: "subject", in: bytes.span) ?? [])
     }
 
-    /// The first address of the envelope's field of that name.
+    /// The first address of the envelope field of that name.
     package mutating func firstAddress(of field: String) throws(StoreError) -> AddressEntry? {
         let (bytes, block) = try header(for: [field])
         for field in block.all(named: field, in: bytes.span) {
@@ -67,7 +67,7 @@ extension MessageReader {
 }
 
 extension AddressEntry {
-    /// The envelope's `addr-mailbox`; a group's is its name.
+    /// The envelope's `addr-mailbox`; for a group, its name.
     package var sortMailbox: [UInt8] {
         switch self {
         case .mailbox(let address): EncodedWord.decode(address.mailbox)

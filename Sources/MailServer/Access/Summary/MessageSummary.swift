@@ -1,19 +1,19 @@
 package import MIME
 
-/// What mail programs ask for most of a message, ready to be sent: the value that the read cache keeps for it.
+/// The data of a message that mail programs request most, ready to be sent: its value in the read cache.
 ///
-/// Borrowed bytes; valid as long as they are. Layout, little-endian: ``CacheRecordHeader``, five lengths 4 (all ones:
-/// absent), then the sections in that order. Whoever changes the form of any section raises the version: values of
-/// another are not used, and are written anew.
+/// Borrowed bytes; valid as long as they are. Layout, in bytes, little-endian: ``CacheRecordHeader``, five lengths of 4
+/// (all ones: absent), then the sections in that order. A change to the format of any section must raise the version:
+/// values of another version are not used, and are rewritten.
 package struct MessageSummary {
     package enum Section: Int, CaseIterable {
-        /// ENVELOPE as it is sent.
+        /// ENVELOPE as sent.
         case envelope
-        /// BODY as it is sent.
+        /// BODY as sent.
         case body
-        /// BODYSTRUCTURE as it is sent.
+        /// BODYSTRUCTURE as sent.
         case bodyStructure
-        /// The header fields of ``SummaryFields`` as they stand, and a blank line if the message has one or a body.
+        /// The header fields of ``SummaryFields`` as written, and a blank line if the message has one or a body.
         case fields
         /// PREVIEW in UTF-8.
         case preview
@@ -25,7 +25,7 @@ package struct MessageSummary {
 
     private let bytes: UnsafeRawBufferPointer
 
-    /// Nil for what is no summary of this version made under these limits.
+    /// Returns nil unless the bytes are a summary of this version made under these limits.
     ///
     /// - Parameter limits: `ParseLimits.fingerprint`.
     package init?(_ bytes: UnsafeRawBufferPointer, limits: UInt32) {
@@ -42,10 +42,10 @@ package struct MessageSummary {
         guard end == UInt64(bytes.count) else { return nil }
     }
 
-    /// Whether the sections are here.
+    /// Whether the summary has these sections.
     package func suffices(for sections: Set<Section>) -> Bool { sections.allSatisfy { length($0) != Self.absent } }
 
-    /// Whether a client that reads UTF-8 is to get other octets than these, which are for every client.
+    /// Whether a client that reads UTF-8 must get other octets than these, which suit every client.
     package var isForeignText: Bool {
         [.envelope, .body, .bodyStructure].contains { self[$0]?.contains { $0 > 0x7E } ?? false }
     }
@@ -56,7 +56,7 @@ package struct MessageSummary {
                 fromByteOffset: CacheRecordHeader.size + 4 * section.rawValue, as: UInt32.self))
     }
 
-    /// Nil when the summary was made without it.
+    /// The bytes of a section; nil if the summary was made without it.
     package subscript(_ section: Section) -> UnsafeRawBufferPointer? {
         var start = Self.headerSize
         for other in Section.allCases {
@@ -70,7 +70,7 @@ package struct MessageSummary {
         return nil
     }
 
-    /// The form that is kept; a section that is nil is absent. Nil when it would be too large to keep.
+    /// Encodes a summary to be cached; a nil section is absent. Nil if it would be too large.
     package static func encode(limits: ParseLimits, _ section: (Section) -> [UInt8]?) -> [UInt8]? {
         var header = CacheRecordHeader(version: version, limits: limits.fingerprint).bytes
         var sections: [UInt8] = []
@@ -84,12 +84,12 @@ package struct MessageSummary {
         return header + sections
     }
 
-    /// Larger ones are not worth their place: such messages are read when somebody asks.
+    /// Bytes of the largest summary worth caching; larger messages are read on demand.
     package static let maximumSize = 16_384
 }
 
 extension ParseLimits {
-    /// Tells limits apart: what a message looks like depends on them.
+    /// A hash that identifies these limits: the parsed form of a message depends on them.
     package var fingerprint: UInt32 {
         var hash: UInt32 = 2_166_136_261
         for value in [depth, parts, headerBytes, addresses, parameters, entries, allHeaderBytes] {

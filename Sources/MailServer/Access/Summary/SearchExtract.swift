@@ -1,13 +1,13 @@
 package import MIME
 
-/// What searches ask for most of a header, apart from all else that a summary has, and decoded: what the read cache
-/// keeps besides for messages that were searched once, so that the next search walks a fraction of the memory.
+/// The decoded header fields that searches request most. The read cache keeps them apart from the summary for messages
+/// that were searched once, so that the next search walks a fraction of the memory.
 ///
-/// Borrowed bytes; valid as long as they are. Layout, little-endian: ``CacheRecordHeader``, then for each field in its order
-/// its name as a number 1, a length 2, and its text; of the Date field the unfolded value. Whoever changes the form raises the version: values of another are not used, and are
-/// written anew.
+/// Borrowed bytes; valid as long as they are. Layout, in bytes, little-endian: ``CacheRecordHeader``, then for each
+/// field in order the number of its name 1, a length 2, and its text; for the Date field, the unfolded value. A change
+/// to the format must raise the version: values of another version are not used, and are rewritten.
 package struct SearchExtract {
-    /// Their places are their numbers; some of those in ``SummaryFields``.
+    /// The names of the fields; a field's number is its index. A subset of ``SummaryFields``.
     private static let names = ["date", "subject", "from", "to", "cc", "bcc", "message-id"].map { Array($0.utf8) }
     private static let date: UInt8 = 0
 
@@ -16,7 +16,7 @@ package struct SearchExtract {
 
     private let bytes: UnsafeRawBufferPointer
 
-    /// Nil for what is no extract of this version made under these limits.
+    /// Returns nil unless the bytes are an extract of this version made under these limits.
     ///
     /// - Parameter limits: `ParseLimits.fingerprint`.
     package init?(_ bytes: UnsafeRawBufferPointer, limits: UInt32) {
@@ -24,7 +24,7 @@ package struct SearchExtract {
         self.bytes = bytes
     }
 
-    /// The number of a field whose text is here; nil for others.
+    /// The number of a text field kept in extracts; nil for other names.
     ///
     /// - Parameter name: in lower case.
     package static func number(ofField name: [UInt8]) -> UInt8? {
@@ -69,7 +69,7 @@ package struct SearchExtract {
         }
     }
 
-    /// The form that is kept; nil when a text is too long for it.
+    /// Encodes an extract to be cached; nil if a text is too long for it.
     ///
     /// - Parameter fields: a summary's.
     package static func encode(_ fields: UnsafeRawBufferPointer, limits: UInt32) -> [UInt8]? {

@@ -1,7 +1,7 @@
 package import IMAPCodec
 package import MIME
 
-// What the MIME module found, in the protocol's types. RFC 9051 section 7.5.2.
+// Converts results of the MIME module to the protocol's types. RFC 9051 section 7.5.2.
 
 extension IMAPEnvelope {
     package init(_ envelope: Envelope) {

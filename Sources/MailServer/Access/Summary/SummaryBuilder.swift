@@ -14,7 +14,7 @@ package struct SummaryBuilder: Sendable {
     /// Takes the next piece.
     package mutating func feed(_ bytes: Span<UInt8>) { scanner.feed(bytes) }
 
-    /// The summary of all that came; nil for a message that is not worth one. To be called once, at the end.
+    /// Returns the summary of the whole message; nil if it is too large to cache. To be called once, at the end.
     package mutating func finish() -> [UInt8]? {
         let message = scanner.finish()
         let header = scanner.topHeader ?? []
@@ -24,9 +24,11 @@ package struct SummaryBuilder: Sendable {
 }
 
 extension MessageSummary {
+    /// Makes the summary of a parsed message.
+    ///
     /// - Parameters:
-    ///   - header: the message's own header, perhaps with bytes behind it.
-    ///   - preview: nil when it was not asked for.
+    ///   - header: the message's own header, possibly with bytes after it.
+    ///   - preview: nil if it was not requested.
     package static func make(
         of message: Message, header: [UInt8], _ block: HeaderBlock, preview: String?, limits: ParseLimits
     ) -> [UInt8]? {
@@ -43,9 +45,9 @@ extension MessageSummary {
         }
     }
 
-    /// Of a message whose header alone was read.
+    /// Makes a summary of a message of which only the header was read.
     ///
-    /// - Parameter hasBody: whether anything stands behind it.
+    /// - Parameter hasBody: whether anything follows the header.
     package static func make(
         ofHeader header: [UInt8], _ block: HeaderBlock, hasBody: Bool, limits: ParseLimits
     ) -> [UInt8]? {

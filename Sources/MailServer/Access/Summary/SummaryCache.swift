@@ -18,8 +18,8 @@ package struct SummaryCache: Sendable {
         key = MailboxKey(id: mailboxID, uidValidity: uidValidity)
     }
 
-    /// Calls `body` with each of `uids`, which ascend, and its summary; nil where there is none. The summaries end with
-    /// the call; `body` answers whether to go on.
+    /// Calls `body` with each of `uids`, which are in ascending order, and its summary, or nil if there is none. A
+    /// summary is valid until `body` returns; `body` returns whether to continue.
     package func forEach(_ uids: [UInt32], _ body: (UInt32, MessageSummary?) -> Bool) {
         let fingerprint = limits.fingerprint
         index.forEach(key, uids: uids) { uid, bytes in
@@ -27,7 +27,7 @@ package struct SummaryCache: Sendable {
         }
     }
 
-    /// As `forEach`, with extracts.
+    /// Does the same as `forEach` with extracts.
     package func forEachExtract(_ uids: ArraySlice<UInt32>, _ body: (UInt32, SearchExtract?) -> Bool) {
         let fingerprint = limits.fingerprint
         index.forEachExtract(key, uids: uids) { uid, bytes in
@@ -35,21 +35,21 @@ package struct SummaryCache: Sendable {
         }
     }
 
-    /// Keeps what `SearchExtract.encode` made of messages' summaries: found some time later, or never.
+    /// Caches extracts made by `SearchExtract.encode`: found some time later, or never.
     package func keepExtracts(_ extracts: [(uid: UInt32, bytes: [UInt8])]) { index.putExtracts(key, extracts) }
 
-    /// Keeps a message's summary: found some time later, or never.
+    /// Caches a message's summary: it is queued, and may be dropped.
     package func keep(_ summary: [UInt8], of uid: UInt32) { index.put(key, uid: uid, summary) }
 
-    /// Forgets messages that went; those that still show them read their files.
+    /// Removes expunged messages; sessions that still show them read their files.
     package func forget(_ uids: [UID]) { index.remove(key, uids: uids.map(\.rawValue)) }
 
-    /// As ``forget(_:)``, of another mailbox.
+    /// Does the same as ``forget(_:)`` for another mailbox.
     package func forget(_ uids: [UID], ofMailbox mailboxID: String, uidValidity: UInt32) {
         SummaryCache(index, mailboxID: mailboxID, uidValidity: uidValidity, limits: limits).forget(uids)
     }
 
-    /// A copy of a message has the same summary. Blocks.
+    /// Copies summaries to copies of the messages, which have the same ones. Blocks.
     package func copy(_ pairs: [(source: UID, target: UID)], toMailbox mailboxID: String, uidValidity: UInt32) {
         let target = SummaryCache(index, mailboxID: mailboxID, uidValidity: uidValidity, limits: limits)
         let pairs = pairs.sorted { $0.source < $1.source }

@@ -1,6 +1,6 @@
 package import MIME
 
-/// The header fields that summaries keep: those that mail programs show, sort, search and thread by.
+/// The header fields kept in summaries: those that mail programs show, sort, search and thread by.
 package enum SummaryFields {
     package static let names: Set<[UInt8]> = Set(
         [
@@ -13,7 +13,7 @@ package enum SummaryFields {
 
     package static let selection = HeaderSelection.only(names)
 
-    /// Whether all of these names are kept, whatever the case of their letters.
+    /// Whether summaries keep all fields of these names, ignoring case.
     package static func cover(_ asked: some Sequence<String>) -> Bool {
         asked.allSatisfy { name in
             names.contains(name.utf8.map { $0 >= 65 && $0 <= 90 ? $0 | 0x20 : $0 })

@@ -1,9 +1,9 @@
-/// Stands for a string where only equality counts: 128 bits that nobody outside of the process can foresee.
+/// Replaces a string where only equality counts: 128 bits, unpredictable outside the process.
 package struct Fingerprint: Sendable, Hashable {
     private let high: Int
     private let low: Int
 
-    /// A message id and a subject of the same octets have different fingerprints only by `use`.
+    /// - Parameter use: separates message ids from subjects: the same octets give different fingerprints.
     package init(_ bytes: [UInt8], as use: Use) {
         func hash(_ half: UInt8) -> Int {
             var hasher = Hasher()

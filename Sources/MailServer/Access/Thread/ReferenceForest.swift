@@ -1,33 +1,33 @@
-/// Messages and what they refer to, as parents and children: step 1 of the REFERENCES algorithm (RFC 5256 section 3).
+/// Messages and their references as parents and children: step 1 of the REFERENCES algorithm (RFC 5256 section 3).
 ///
-/// Messages come one by one in the mailbox's order. A message id that no message has so far is a dummy, which becomes
-/// the message when that comes.
+/// Messages are added one by one in mailbox order. A message id without a message so far is a dummy, which becomes the
+/// message when it is added.
 package struct ReferenceForest: Sendable {
-    /// What there is no of.
+    /// Sentinel: no parent, or no message.
     package static let none: Int32 = -1
 
     /// The parent of each node.
     package private(set) var parents: [Int32] = []
-    /// The message of each node, `none` for a dummy.
+    /// The message of each node; `none` for a dummy.
     package private(set) var messages: [Int32] = []
     /// The node of each message.
     package private(set) var nodes: [Int32] = []
     private var childCounts: [Int32] = []
     private var byID: [Fingerprint: Int32] = [:]
-    /// Steps that may still be taken in search of loops.
+    /// Remaining steps for detecting loops.
     private var steps = Self.maximumSteps
 
-    /// Mail of people takes next to none of them: a node without children can close no loop. Who has sent a mailbox
-    /// so much deep and tangled mail that they are used up gets its other links left out, never a server that hangs.
+    /// Ordinary mail takes almost none of them: a node without children cannot close a loop. If deep and tangled mail
+    /// uses them up, further links are left out, but the server never hangs.
     private static let maximumSteps = 100_000_000
 
-    /// Messages and dummies.
+    /// The number of messages and dummies.
     package var count: Int { parents.count }
 
     /// Adds the next message.
     ///
     /// - Parameters:
-    ///   - id: nil without a valid one; one that an earlier message has counts as none.
+    ///   - id: nil without a valid one; an id that an earlier message has counts as none.
     ///   - references: the oldest ancestor first.
     package mutating func add(_ id: Fingerprint?, references: [Fingerprint]) {
         let node = takeNode(id)
@@ -48,7 +48,7 @@ package struct ReferenceForest: Sendable {
             node = known
             messages[Int(node)] = message
         } else {
-            // The first message of an id keeps it.
+            // The first message with an id keeps it.
             if let id, byID[id] == nil { byID[id] = node }
             append(message: message)
         }
@@ -70,7 +70,7 @@ package struct ReferenceForest: Sendable {
         childCounts.append(0)
     }
 
-    /// Whether `parent` is neither `child` nor below it.
+    /// Whether `parent` is neither `child` nor one of its descendants.
     private mutating func mayLink(_ child: Int32, to parent: Int32) -> Bool {
         if child == parent { return false }
         if childCounts[Int(child)] == 0 { return true }

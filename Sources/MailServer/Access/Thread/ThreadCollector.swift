@@ -2,7 +2,7 @@ package import IMAPCodec
 import MIME
 package import ShardFS
 
-/// A message as threading sees it.
+/// The data of a message used for threading.
 package struct ThreadedMessage: Sendable {
     package var number: UInt32
     package var uid: UInt32
@@ -13,7 +13,7 @@ package struct ThreadedMessage: Sendable {
     package var isReplyOrForward = false
 }
 
-/// What THREAD keeps of the messages found. RFC 5256 section 3.
+/// Collects the messages found by a THREAD. RFC 5256 section 3.
 package struct ThreadCollector: SearchCollector {
     package enum Algorithm: Sendable { case references, orderedSubject }
 
@@ -32,7 +32,7 @@ package struct ThreadCollector: SearchCollector {
     private var messages: [ThreadedMessage] = []
     private var forest = ReferenceForest()
 
-    /// References of one message that are followed, the nearest ones.
+    /// The number of references followed per message, nearest ancestors first.
     private static let longestAncestry = 1_000
 
     package init(_ algorithm: Algorithm, limits: Limits) {
@@ -59,7 +59,7 @@ package struct ThreadCollector: SearchCollector {
             message.isReplyOrForward = subject.isReplyOrForward
             if algorithm == .references { ids = try Self.ids(&reader) }
         } catch {
-            // Gone for good: a thread of its own, or one of those without a subject.
+            // Permanently gone: it becomes a separate thread, or joins the messages without a subject.
             guard error.code == .notFound else { throw error }
         }
         messages.append(message)
@@ -81,7 +81,7 @@ package struct ThreadCollector: SearchCollector {
         return (own.next().map { Fingerprint($0, as: .messageID) }, references.suffix(longestAncestry))
     }
 
-    /// The answer. Takes its time: not on an event loop.
+    /// Computes the response. Can take long: not for an event loop.
     package func tokens(byUID: Bool) -> [IMAPThreadToken] {
         let tree =
             switch algorithm {

@@ -1,20 +1,20 @@
 // Steps 2 to 6 of the REFERENCES algorithm. RFC 5256 section 3.
 
 extension ThreadTree {
-    /// - Parameter forest: has one node for each of the messages.
+    /// - Parameter forest: must have one node for each of the messages.
     package init(_ messages: [ThreadedMessage], linkedBy forest: ReferenceForest) {
         self.init(messages)
         adopt(forest)
         gatherSubjects(messages)
     }
 
-    /// Steps 2 and 3: a message's parent is the next message above it. Of the dummies those are left that head a thread
-    /// in which several messages have no other message above them.
+    /// Steps 2 and 3: a message's parent is the nearest message above it. Only those dummies remain that head a thread
+    /// and have several messages without any other message above them.
     private mutating func adopt(_ forest: ReferenceForest) {
         let none = ReferenceForest.none
-        /// For each dummy looked at, the next message above it, or the dummy that heads its thread.
+        /// For each visited dummy, the nearest message above it, or the dummy that heads its thread.
         var tops: [Int32: Int32] = [:]
-        /// For each dummy that heads a thread, the messages right below it.
+        /// For each dummy that heads a thread, the messages directly below it.
         var orphans: [Int32: [Int32]] = [:]
         var path: [Int32] = []
         for (message, node) in forest.nodes.enumerated() {
@@ -45,7 +45,7 @@ extension ThreadTree {
         }
     }
 
-    /// Step 5: threads of the same subject become one.
+    /// Step 5: threads with the same subject are merged.
     private mutating func gatherSubjects(_ messages: [ThreadedMessage]) {
         let heads = heads()
         func subject(_ node: Int32) -> Fingerprint? { messages[Int(firstMessage(of: node))].subject }
@@ -61,7 +61,7 @@ extension ThreadTree {
         }
         let subjects = heads.map { subject($0) }
         for (head, subject) in zip(heads, subjects) {
-            // One that another head took along is a head no more.
+            // A head merged into another thread is no longer a head.
             guard let subject, let known = table[subject], known != head, parents[Int(head)] == ReferenceForest.none
             else { continue }
             if isDummy(known), isDummy(head) {

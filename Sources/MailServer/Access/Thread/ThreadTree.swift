@@ -1,19 +1,19 @@
 package import IMAPCodec
 
-/// Threads of messages: each message has a parent, which is a message, a dummy, or none for the head of a thread.
+/// Threads of messages: the parent of a message is a message, a dummy, or none for the head of a thread.
 ///
-/// Nothing in it recurses: how deep a thread is, strangers decide.
+/// Nothing in it recurses: senders decide how deep a thread is.
 package struct ThreadTree {
     private static let none = ReferenceForest.none
 
-    /// The parents of the messages, and behind them of the dummies.
+    /// The parents of the messages, followed by those of the dummies.
     package var parents: [Int32]
     private let messageCount: Int
     /// The messages by sent date, then by number.
     package let order: [Int32]
-    /// The place of each message in this order; behind them that of each dummy's first child.
+    /// The position of each message in `order`, followed by that of each dummy's first child.
     package var ranks: [Int32]
-    /// Dummies that went into another one.
+    /// Dummies merged into another one, with the dummy that took their children.
     package var heirs: [Int32: Int32] = [:]
 
     /// Messages without links.
@@ -30,10 +30,10 @@ package struct ThreadTree {
 
     package func isDummy(_ node: Int32) -> Bool { Int(node) >= messageCount }
 
-    /// The message, or a dummy's first child.
+    /// Returns the message itself, or the first child of a dummy.
     package func firstMessage(of node: Int32) -> Int32 { order[Int(ranks[Int(node)])] }
 
-    /// Heads of threads, by sent date.
+    /// The heads of threads, by sent date.
     package func heads() -> [Int32] {
         parents.indices.lazy.map { Int32($0) }
             .filter { parents[Int($0)] == Self.none && heirs[$0] == nil }
@@ -52,7 +52,7 @@ package struct ThreadTree {
         if isDummy(parent) { ranks[Int(parent)] = min(ranks[Int(parent)], ranks[Int(child)]) }
     }
 
-    /// Gives the children of a dummy to another one.
+    /// Moves the children of a dummy to another one.
     package mutating func merge(_ dummy: Int32, into heir: Int32) {
         heirs[dummy] = heir
         ranks[Int(heir)] = min(ranks[Int(heir)], ranks[Int(dummy)])
@@ -60,7 +60,7 @@ package struct ThreadTree {
 
     // MARK: ORDEREDSUBJECT
 
-    /// The first message of each base subject heads a thread, whose other messages are its children.
+    /// Makes the first message of each base subject the head of a thread, with its other messages as children.
     package init(orderedSubjects messages: [ThreadedMessage]) {
         self.init(messages)
         var first: [Fingerprint?: Int32] = [:]
@@ -70,13 +70,13 @@ package struct ThreadTree {
         }
     }
 
-    // MARK: The answer
+    // MARK: The response
 
-    /// The threads as RFC 5256 section 4 writes them, siblings by sent date.
+    /// The threads in the form of RFC 5256 section 4, siblings by sent date.
     package func tokens(_ number: (Int) -> UInt32) -> [IMAPThreadToken] {
         var firstChildren = Array(repeating: Self.none, count: parents.count)
         var nextSiblings = Array(repeating: Self.none, count: messageCount)
-        // From the last to the first, so that each goes in front.
+        // Last to first, since each is inserted in front of its siblings.
         for message in order.reversed() {
             var parent = parents[Int(message)]
             guard parent != Self.none else { continue }

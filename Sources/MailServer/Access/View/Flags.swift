@@ -1,17 +1,17 @@
 package import IMAPCodec
 package import ShardFS
 
-// The engine's flag bits and the protocol's flags.
+// Conversions between the engine's flag bits and the protocol's flags.
 
 extension MessageFlags {
     private static let systemFlags: [(MessageFlags, IMAPFlag)] = [
         (.answered, .answered), (.flagged, .flagged), (.deleted, .deleted), (.seen, .seen), (.draft, .draft),
     ]
 
-    /// The system flags of the protocol, all of which the engine keeps.
+    /// The protocol's system flags, all of which the engine stores.
     package static let named: [IMAPFlag] = systemFlags.map(\.1)
 
-    /// As the client sees them.
+    /// Returns the flags in the form that the client sees.
     package func imapFlags(_ keywords: KeywordTable, isRecent: Bool = false) -> [IMAPFlag] {
         var flags: [IMAPFlag] = []
         for (bit, flag) in Self.systemFlags where contains(bit) { flags.append(flag) }
@@ -20,7 +20,7 @@ extension MessageFlags {
         return flags
     }
 
-    /// The bit of a system flag; nil for keywords and what is no stored flag.
+    /// The bit of a system flag; nil for keywords and flags that are not stored.
     package init?(system flag: IMAPFlag) {
         guard let found = Self.systemFlags.first(where: { $0.1 == flag }) else { return nil }
         self = found.0
@@ -38,9 +38,9 @@ extension IMAPFlag {
 }
 
 extension Mailbox {
-    /// The bits of a client's flag list; keywords that are new get a letter when `create`.
+    /// The bits of a client's flag list; new keywords get a letter if `create` is set.
     ///
-    /// Flags that are not to be stored are passed over.
+    /// Flags that cannot be stored are ignored.
     package func bits(of flags: [IMAPFlag], create: Bool) throws(StoreError) -> MessageFlags {
         var bits: MessageFlags = []
         var names: [String] = []
@@ -56,21 +56,21 @@ extension Mailbox {
 }
 
 extension KeywordTable {
-    /// Flags and \Recent in one number.
+    /// Packs flags and \Recent into one number.
     package static func flagsKey(_ flags: MessageFlags, isRecent: Bool) -> UInt64 {
         flags.rawValue | (isRecent ? 1 << 63 : 0)
     }
 
-    /// The flags of such a number, as the client sees them.
+    /// The flags packed into such a number, as the client sees them.
     package func flags(ofKey key: UInt64) -> [IMAPFlag] {
         MessageFlags(rawValue: key & ~(1 << 63)).imapFlags(self, isRecent: key >> 63 == 1)
     }
 
-    /// The answer to SELECT's question which flags there are.
+    /// The flags reported by SELECT.
     package var flags: [IMAPFlag] {
         MessageFlags.named + names.sorted { $0.key < $1.key }.map { .keyword($0.value) }
     }
 
-    /// The flags that a client may change for good; `\*` while there is room for new keywords.
+    /// The flags that a client may change permanently; includes `\*` while there is room for new keywords.
     package var permanentFlags: [IMAPFlag] { isFull ? flags : flags + [.newKeywords] }
 }

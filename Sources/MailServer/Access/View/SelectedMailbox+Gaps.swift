@@ -1,16 +1,16 @@
 package import ShardFS
 
-// Which UIDs are not there: what a client that comes back is told as VANISHED. RFC 7162 sections 3.2.5 and 3.2.6.
+// Missing UIDs, reported as VANISHED to a client that resynchronizes. RFC 7162 sections 3.2.5 and 3.2.6.
 
 extension SelectedMailbox {
-    /// The highest UID that a message of the mailbox can have had when the view was made; 0 when there was none.
+    /// The highest UID that a message could have had when the view was made; 0 if there was none.
     package var highestPossibleUID: UInt32 { max(snapshot.uidNext > 0 ? snapshot.uidNext.rawValue - 1 : 0, largestUID) }
 
-    /// The UIDs of `ranges` that are gone and were gone before this view: ascending and disjoint.
+    /// The UIDs of `ranges` expunged before this view: ascending and disjoint.
     ///
     /// - Parameters:
-    ///   - expunged: what the engine remembers as expunged, ascending; nil when it does not reach back that far, so
-    ///     that every UID which is not there is the answer (RFC 7162 section 5.1).
+    ///   - expunged: the UIDs that the engine remembers as expunged, ascending; nil if its memory does not reach back
+    ///     that far, so that every missing UID is reported (RFC 7162 section 5.1).
     ///   - ranges: ascending and disjoint.
     package func vanished(_ expunged: [UID]?, in ranges: [ClosedRange<UInt32>]) -> [ClosedRange<UInt32>] {
         guard let expunged else { return gaps(in: ranges) }
@@ -20,7 +20,7 @@ extension SelectedMailbox {
                 .filter { $0 <= highest && ranges.covers($0) && entry(of: $0) == nil })
     }
 
-    /// The UIDs of `ranges` that no message of the view has, up to the highest possible one.
+    /// The UIDs of `ranges` without a message in the view, up to the highest possible one.
     private func gaps(in ranges: [ClosedRange<UInt32>]) -> [ClosedRange<UInt32>] {
         var found: [ClosedRange<UInt32>] = []
         let highest = highestPossibleUID
@@ -43,12 +43,12 @@ extension SelectedMailbox {
         return found
     }
 
-    /// Messages that are looked at in one go.
+    /// Messages examined at a time.
     private static let gapPage = 4_096
 
-    /// The highest UID of which the client has shown that it knows its number: it knows of all expunges up to there.
+    /// The highest UID whose sequence number the client knows correctly: it knows of all expunges up to there.
     ///
-    /// - Returns: 0 when the client's data fit nowhere.
+    /// - Returns: 0 if none of the client's data match.
     package func highestMatch(_ data: MatchData) -> UInt32 {
         var highest: UInt32 = 0
         data.forEach { number, uid in
@@ -59,12 +59,12 @@ extension SelectedMailbox {
         return highest
     }
 
-    /// Sequence numbers and the UIDs that a client takes them to have. RFC 7162 section 3.2.5.2.
+    /// Sequence numbers and the UIDs that a client believes them to have. RFC 7162 section 3.2.5.2.
     package struct MatchData: Sendable {
         private let numbers: [ClosedRange<UInt32>]
         private let uids: [ClosedRange<UInt32>]
 
-        /// Nil when the two are not of one length.
+        /// Returns nil if the two differ in length.
         ///
         /// - Parameters:
         ///   - numbers: ascending and disjoint, as `uids` is.
@@ -75,7 +75,7 @@ extension SelectedMailbox {
             self.uids = uids
         }
 
-        /// Gives the pairs in ascending order to `body`, until it is not true any more.
+        /// Calls `body` with each pair in ascending order, until it returns false.
         package func forEach(_ body: (_ number: UInt32, _ uid: UInt32) -> Bool) {
             var uidRange = 0
             var uidOffset: UInt32 = 0

@@ -1,29 +1,29 @@
 package import ShardFS
 
-/// A session's own view of the mailbox that it has selected: what its client has been told.
+/// A session's view of its selected mailbox, as reported to the client.
 ///
-/// It is the engine's list, whose memory it shares, and beside it the messages that were expunged since and that the
-/// client has not been told of yet. Sequence numbers are those of the list as long as there are none of these, so a
-/// view costs no map. RFC 3501 sections 5.5 and 7.4.1.
+/// It consists of the engine's list, whose memory it shares, and the messages expunged since then whose expunge has not
+/// been reported to the client. Without such pending expunges, sequence numbers are those of the list, so a view needs
+/// no map. RFC 3501 sections 5.5 and 7.4.1.
 package struct SelectedMailbox: Sendable {
     package let mailbox: Mailbox
-    /// EXAMINE, or a store that takes no changes.
+    /// Whether the mailbox was opened with EXAMINE, or the store takes no changes.
     package let isReadOnly: Bool
-    /// What the read cache keeps of its messages; nil without one.
+    /// The read cache's summaries of its messages; nil without a cache.
     package let summaries: SummaryCache?
-    /// What the engine said last; all its messages have been told.
+    /// The engine's latest state; all its messages have been reported.
     package private(set) var snapshot: MailboxSnapshot
-    /// Gone, but not for the client; ascending.
+    /// Messages that are gone, but not yet for the client; ascending.
     package private(set) var pendingExpunges: [MessageEntry] = []
-    /// Highest UID ever told.
+    /// The highest UID ever reported.
     package private(set) var lastUID: UInt32
-    /// The client has been told of everything up to this mod-sequence: it stays behind while expunges are held back, so
-    /// that a client which comes back with it misses none of them (RFC 7162 section 3.2).
+    /// The mod-sequence up to which everything has been reported to the client. It stays behind while expunges are held
+    /// back, so that a client that returns with it misses none of them (RFC 7162 section 3.2).
     package private(set) var reportedModSeq: ModSeq
     /// UIDs that are \Recent to this session: ascending and disjoint.
     package private(set) var recent: [ClosedRange<UInt32>] = []
 
-    /// - Parameter recentFrom: first UID that is \Recent to this session.
+    /// - Parameter recentFrom: the first UID that is \Recent to this session.
     package init(
         mailbox: Mailbox, isReadOnly: Bool, snapshot: MailboxSnapshot, recentFrom: UInt32, summaries: SummaryCache?
     ) {
@@ -38,15 +38,15 @@ package struct SelectedMailbox: Sendable {
 
     // MARK: Numbers
 
-    /// Messages, as the client counts them.
+    /// The number of messages in the client's count.
     package var count: Int { snapshot.messages.count + pendingExpunges.count }
 
-    /// The largest UID that the client can mean by `*`; 0 when there is none.
+    /// The largest UID, the client's `*`; 0 if there is none.
     package var largestUID: UInt32 {
         max(snapshot.messages.last?.uid.rawValue ?? 0, pendingExpunges.last?.uid.rawValue ?? 0)
     }
 
-    /// The sequence number of a UID that is in the view.
+    /// The sequence number of a UID in the view.
     package func sequenceNumber(of uid: UInt32) -> UInt32 { UInt32(clamping: count(below: uid) + 1) }
 
     package func count(below uid: UInt32) -> Int {
@@ -58,21 +58,22 @@ package struct SelectedMailbox: Sendable {
         guard number >= 1, number <= count else { return nil }
         let index = Int(number) - 1
         if pendingExpunges.isEmpty { return snapshot.messages[index].uid.rawValue }
-        // The number of ghosts in front decides; it grows with the UID, so look for the ghost that it is or follows.
+        // The number of pending expunges in front decides. It grows with the UID, so search for the pending expunge at
+        // or before the position.
         var low = 0
         var high = pendingExpunges.count
         while low < high {
             let middle = (low + high) / 2
             if count(below: pendingExpunges[middle].uid.rawValue) <= index { low = middle + 1 } else { high = middle }
         }
-        // `low` ghosts stand at or in front of the place.
+        // `low` pending expunges are at or before the position.
         if low > 0, count(below: pendingExpunges[low - 1].uid.rawValue) == index {
             return pendingExpunges[low - 1].uid.rawValue
         }
         return snapshot.messages[index - low].uid.rawValue
     }
 
-    /// The message as the client knows it, also when it is gone.
+    /// The message as the client knows it, even if it is gone.
     package func entry(of uid: UInt32) -> MessageEntry? {
         if let entry = snapshot.messages.entry(of: UID(uid)) { return entry }
         let index = pendingExpungeIndex(uid)
@@ -85,12 +86,12 @@ package struct SelectedMailbox: Sendable {
         return index < pendingExpunges.count && pendingExpunges[index].uid.rawValue == uid
     }
 
-    /// How many messages that are gone stand in front of a UID.
+    /// The number of pending expunges below a UID.
     package func pendingExpungeCount(below uid: UInt32) -> Int {
         pendingExpunges.isEmpty ? 0 : pendingExpungeIndex(uid)
     }
 
-    /// How many ghosts have a lower UID.
+    /// The index of the first pending expunge that is not below a UID.
     private func pendingExpungeIndex(_ uid: UInt32) -> Int {
         var low = 0
         var high = pendingExpunges.count
@@ -114,14 +115,14 @@ package struct SelectedMailbox: Sendable {
         return UInt32(clamping: total)
     }
 
-    /// No message is \Recent any more: the client has no such flag.
+    /// Clears \Recent on all messages: the client's protocol revision has no such flag.
     package mutating func forgetRecent() { recent = [] }
 
     // MARK: Sets
 
-    /// UIDs that a client's set of UIDs or sequence numbers stands for, as ranges of UIDs: ascending and disjoint.
+    /// The UIDs meant by a client's set of UIDs or sequence numbers, as ranges: ascending and disjoint.
     ///
-    /// - Parameter ranges: resolved and merged; sequence numbers beyond the last one are passed over.
+    /// - Parameter ranges: resolved and merged; sequence numbers beyond the last one are ignored.
     package func uidRanges(_ ranges: [ClosedRange<UInt32>], byUID: Bool) -> [ClosedRange<UInt32>] {
         guard !byUID else { return ranges }
         return ranges.compactMap { range in
@@ -132,7 +133,7 @@ package struct SelectedMailbox: Sendable {
         }
     }
 
-    /// The messages of the view that are in `ranges` of UIDs, as ranges of sequence numbers.
+    /// The messages of the view in `ranges` of UIDs, as ranges of indices from 0.
     private func numbers(in ranges: [ClosedRange<UInt32>]) -> [Range<Int>] {
         ranges.map { range in
             let first = count(below: range.lowerBound)
@@ -140,10 +141,10 @@ package struct SelectedMailbox: Sendable {
         }
     }
 
-    /// How many messages of the view are in `ranges` of UIDs.
+    /// The number of messages of the view in `ranges` of UIDs.
     package func count(in ranges: [ClosedRange<UInt32>]) -> Int { numbers(in: ranges).reduce(0) { $0 + $1.count } }
 
-    /// The part of `ranges` of UIDs that holds those of their messages that stand at `window`, counted from 0.
+    /// The part of `ranges` of UIDs that holds the messages at positions `window` among them, counted from 0.
     package func uidRanges(of ranges: [ClosedRange<UInt32>], at window: Range<Int>) -> [ClosedRange<UInt32>] {
         var passed = 0
         var found: [ClosedRange<UInt32>] = []
@@ -160,7 +161,7 @@ package struct SelectedMailbox: Sendable {
         return found
     }
 
-    /// The UIDs of the view that are in `ranges`, ascending.
+    /// The UIDs of the view in `ranges`, ascending.
     package func uids(in ranges: [ClosedRange<UInt32>]) -> [UID] {
         var found: [UID] = []
         for range in ranges {
@@ -220,14 +221,14 @@ package struct SelectedMailbox: Sendable {
 
     private struct EndOfPage: Error {}
 
-    // MARK: News
+    // MARK: Updates
 
-    /// Takes in what the engine says now.
+    /// Updates the view to the engine's current state.
     ///
     /// - Parameters:
-    ///   - expunges: whether the client may be told of expunged messages at this point.
-    ///   - recentFrom: first UID that is \Recent to this session of those that are new.
-    /// - Returns: what to tell the client; nil when the view cannot be brought up to date, so that the session must end.
+    ///   - expunges: whether expunges may be reported to the client at this point.
+    ///   - recentFrom: the first UID among the new ones that is \Recent to this session.
+    /// - Returns: The changes to report to the client; nil if the view cannot be updated, so that the session must end.
     package mutating func update(
         to new: MailboxSnapshot, expunges: Bool, recentFrom: UInt32 = .max
     ) -> ViewUpdate? {
@@ -259,12 +260,12 @@ package struct SelectedMailbox: Sendable {
         return update
     }
 
-    /// Lets go of what is gone. How many messages of `old` are not in `new`: other than expected where `new` has others
-    /// than `old`, which no engine that gives UIDs in ascending order shows.
+    /// Removes expunged messages from the view and reports them. Returns how many messages of `old` are missing from
+    /// `new`; the count is unexpected if `new` has messages that `old` lacks, which cannot happen with ascending UIDs.
     private mutating func reportGone(
         from old: MessageList, to new: MessageList, into update: inout ViewUpdate
     ) -> Int {
-        // Ghosts of earlier rounds are in no list.
+        // Pending expunges of earlier updates are in no list.
         let places = old.counts(below: pendingExpunges.lazy.map(\.uid))
         var older = 0
         var found = 0
@@ -284,7 +285,7 @@ package struct SelectedMailbox: Sendable {
         return found
     }
 
-    /// As `reportGone`; the client still sees what is gone.
+    /// Does the same as `reportGone`, but keeps the expunges pending: the client still sees the messages.
     private mutating func keepGone(from old: MessageList, to new: MessageList) -> Int {
         var gone: [MessageEntry] = []
         old.forEachMissing(from: new) { _, entry in gone.append(entry) }

@@ -9,7 +9,7 @@ extension Array where Element == ClosedRange<UInt32> {
         for number in numbers { append(joining: number) }
     }
 
-    /// Adds a number; joins it to the last range when it follows it.
+    /// Appends a number, joining it to the last range if it directly follows.
     package mutating func append(joining number: UInt32) {
         if let last, last.upperBound != .max, last.upperBound + 1 == number {
             self[count - 1] = last.lowerBound...number

@@ -1,22 +1,22 @@
 package import ShardFS
 
-/// What a client is to be told of its mailbox.
+/// Changes of a mailbox to report to its client.
 package struct ViewUpdate: Sendable {
-    /// Numbers as they were before any of these went, ascending and disjoint; and the UIDs that they had.
+    /// Sequence numbers before any of these expunges, ascending and disjoint; `vanished` has their UIDs.
     package var expunged: [ClosedRange<UInt32>] = []
     package var vanished: [ClosedRange<UInt32>] = []
-    /// Set when there are keywords that the client has not heard of.
+    /// Set if there are keywords not yet reported to the client.
     package var keywords: KeywordTable?
-    /// The UIDs among which those with a higher mod-sequence than `changedSince` have changed.
+    /// A range of UIDs; its messages with a mod-sequence above `changedSince` have changed.
     package var changed: ClosedRange<UInt32>?
     package var changedSince: ModSeq = 0
-    /// The number of messages, when some arrived.
+    /// The number of messages, if some arrived.
     package var exists: UInt32?
     package var recent: UInt32?
 }
 
 extension ViewUpdate {
-    /// A message has gone; they come in ascending order.
+    /// Adds an expunged message; messages come in ascending order.
     package mutating func addGone(number: Int, uid: UInt32) {
         expunged.append(joining: UInt32(clamping: number))
         vanished.append(joining: uid)

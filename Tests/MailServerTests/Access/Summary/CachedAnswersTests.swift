@@ -6,7 +6,7 @@ import Testing
 
 @testable import MailAccess
 
-/// With the read cache and without, filled by whichever way, every answer is the same.
+/// Every response is the same with and without the read cache, however it was filled.
 @Suite struct CachedAnswersTests {
     private static let commands =
         [
@@ -26,7 +26,7 @@ import Testing
             "THREAD ORDEREDSUBJECT UTF-8 ALL",
         ]
 
-    /// Sane mail and ugly mail, and what the fuzzers keep.
+    /// Ordinary mail, ugly mail, and the fuzz corpora.
     private static func mails() throws -> [String] {
         var mails = [
             "Subject: plain\n\nbody\n", "no header at all", "\n", "Subject: only a header\n", "Subject : blank\n\nx\n",
@@ -70,7 +70,7 @@ import Testing
                 _ = try store.mailbox().append(bytes: Array(mail.utf8), internalDate: 1_000_000_000)
             }
             if mail.utf8.contains(0) {
-                // IMAP takes no NUL: this one comes as mail does.
+                // IMAP takes no NUL: this message arrives like delivered mail.
                 let content = IncomingContent(try streamed.mailbox().stage(), limits: .standard)
                 try Array(mail.utf8).withUnsafeBytes { try content.write($0) }
                 let result = try streamed.mailbox().append(content.staged.finish(internalDate: 1_000_000_000))
@@ -101,7 +101,7 @@ import Testing
         #expect(hits(streamed) > 3 * mails.count, "the cache is used")
     }
 
-    /// A search leaves extracts of the messages that it looked at; they go with the messages.
+    /// A search leaves extracts of the messages it examined; they are removed with the messages.
     @Test func searchesLeaveExtracts() async throws {
         let mail = try IMAPTestMail(usesIndex: true)
         let alice = await IMAPDialogue.alice(mail)
@@ -123,7 +123,7 @@ import Testing
             return found
         }
         #expect(extracts().isEmpty)
-        // One that is missing among others that are not, too.
+        // Also when one extract is missing between others.
         for command in ["UID SEARCH 3:4,9 SUBJECT \"number 3\"", "UID SEARCH SUBJECT \"number 3\""] {
             let found = await alice.ok(command)
             #expect(found.first?.hasPrefix("* SEARCH 3") == true)

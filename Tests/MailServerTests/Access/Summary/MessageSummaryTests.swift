@@ -41,7 +41,7 @@ import Testing
         }
     }
 
-    /// However the message is cut, and whatever comes of it, the summary is the same.
+    /// The summary does not depend on how the message is split.
     @Test func piecesMakeNoDifference() {
         let text =
             "Subject: =?utf-8?q?=C3=A4?=\r\nContent-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\n\r\nx\r\n--b--\r\n"
@@ -68,7 +68,7 @@ import Testing
             for _ in 0..<Int.random(in: 1...4, using: &random) {
                 bytes[Int.random(in: 0..<40, using: &random)] = UInt8.random(in: 0...255, using: &random)
             }
-            // Whatever it is taken for, nothing outside of it is read.
+            // However the bytes are interpreted, nothing outside them is read.
             Self.with(bytes) { summary in
                 for section in MessageSummary.Section.allCases { _ = summary?[section]?.count }
             }
@@ -80,7 +80,7 @@ import Testing
         #expect(Self.summary("Content-Type: multipart/mixed; boundary=b\r\n\r\n\(parts)--b--\r\n").isEmpty)
     }
 
-    /// The header reaches its limit: what stands in front of it is the header, for the summary as for the file.
+    /// The header reaches its limit: for the summary as for the file, the bytes before the limit are the header.
     @Test func aHeaderWithoutEnd() {
         let limits = ParseLimits(headerBytes: 1_000)
         let text = "Subject: x\r\n" + String(repeating: "X-Long: \(String(repeating: "y", count: 80))\r\n", count: 50)

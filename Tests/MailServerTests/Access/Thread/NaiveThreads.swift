@@ -1,4 +1,5 @@
-/// The REFERENCES algorithm word by word from RFC 5256 section 3, with objects and recursion: for short lists only.
+/// A literal implementation of the REFERENCES algorithm of RFC 5256 section 3, with objects and recursion: for short
+/// lists only.
 final class NaiveThreads {
     struct Mail {
         var id: String?

@@ -13,7 +13,7 @@ import Testing
 
     private static func id(_ text: String) -> Fingerprint { Fingerprint(Array(text.utf8), as: .messageID) }
 
-    /// As THREAD does it; the numbers are 1 and so on.
+    /// Threads the mails the way THREAD does, with numbers from 1.
     private static func references(_ mails: [NaiveThreads.Mail]) -> String {
         var forest = ReferenceForest()
         var messages: [ThreadedMessage] = []
@@ -28,7 +28,7 @@ import Testing
         return rendered(ThreadTree(messages, linkedBy: forest).tokens { messages[$0].number })
     }
 
-    /// Mails `a`, `b`, … by what they refer to.
+    /// Mails `a`, `b`, … by their references.
     private static func mails(_ references: String...) -> [NaiveThreads.Mail] {
         zip("abcdefghij", references).enumerated().map { index, pair in
             NaiveThreads.Mail(
@@ -42,18 +42,18 @@ import Testing
         (mails("", "a"), "(1 2)"),
         (mails("", "a", "a"), "(1 (2)(3))"),
         (mails("", "a", "a b"), "(1 2 3)"),
-        // A parent that is not there, with one child and with two.
+        // A missing parent, with one child and with two.
         (mails("x"), "(1)"),
         (mails("x", "x"), "((1)(2))"),
         (mails("x y", "x y z"), "((1)(2))"),
         (mails("", "a x", "a x"), "(1 (2)(3))"),
         // The reply came first.
         (mails("b", ""), "(2 1)"),
-        // A loop is not made.
+        // No loop is created.
         (mails("b", "a"), "(2 1)"),
         (mails("a"), "(1)"),
         (mails("b a", "a b"), "(1)(2)"),
-        // A truncated list: what a message says of itself counts.
+        // A truncated list: a message's own references count.
         (mails("", "a", "", "c b"), "(1 2 4)(3)"),
     ])
     func links(mails: [NaiveThreads.Mail], threads: String) {
@@ -61,7 +61,7 @@ import Testing
         #expect(NaiveThreads(mails).answer() == threads)
     }
 
-    /// Mails by subject; `!` marks a reply, `+` a first mail that is missing.
+    /// Mails by subject; `!` marks a reply, `+` a missing first mail.
     @Test(arguments: [
         (["x", "x!"], "(1 2)"),
         (["x!", "x"], "(2 1)"),
@@ -103,7 +103,7 @@ import Testing
 
     // MARK: Hostile
 
-    /// A reply to a reply to a reply: neither the stack nor the time may grow out of hand.
+    /// A reply to a reply to a reply: stack and time must stay bounded.
     @Test(arguments: ["forwards", "backwards", "shuffled"])
     func chainOfAHundredThousand(direction: String) {
         let count = 100_000
@@ -118,7 +118,7 @@ import Testing
         #expect(threads.split(separator: " ").count == count)
     }
 
-    /// All want to be each other's parents.
+    /// All messages claim to be each other's parents.
     @Test func cycles() {
         let count = 20_000
         let mails = (0..<count).map { number in

@@ -11,7 +11,7 @@ import Testing
 
 private let alice = try! AccountAddress(login: "alice@example.com")
 
-/// A store with alice (password "secret", one round), pools, and a clock that the test moves.
+/// A store with alice (password "secret", one round), pools, and a clock controlled by the test.
 private final class Fixture: Sendable {
     let directory: TemporaryDirectory
     let store: AccountStore
@@ -92,7 +92,7 @@ private final class Fixture: Sendable {
     @Test func whatSCRAMProofsAreJudgedBy() async throws {
         let f = try Fixture()
         #expect(await f.credentials("Alice@example.com") == SCRAMCredentials(try f.store.load(alice).password))
-        // A name that nobody has looks like one, and always the same, however it is written.
+        // An unknown name looks like an account, and always the same one, however it is spelled.
         let unknown = await f.credentials("bob@example.com")
         #expect(unknown?.salt.count == 16 && unknown?.iterations == 1)
         #expect(await f.credentials("BOB@example.com") == unknown)
@@ -132,7 +132,7 @@ private final class Fixture: Sendable {
         await f.shutdown()
     }
 
-    /// Nobody is locked out for a check that could not be made, or an account that the administrator disabled.
+    /// A check that could not be made and a disabled account never lock anyone out.
     @Test func onlyFailuresCount() async throws {
         let f = try Fixture(failures: 1)
         try f.store.setEnabled(alice, false)

@@ -47,7 +47,7 @@ import Testing
         }
     }
 
-    /// Octets as PLAIN's name and password, and as LOGIN's, with their failures by either rule.
+    /// Octets as name and password of PLAIN and LOGIN, with their failures by either rule.
     private static let octets:
         [(user: [UInt8], password: [UInt8], octets: SASLFailure.Kind?, text: SASLFailure.Kind?)] =
             [
@@ -63,7 +63,7 @@ import Testing
             var plain = Self.server(.plain, credentials)
             var login = Self.server(.login, credentials)
             var step = login.begin(user)
-            // By octets a client that sends a name that nobody has is asked for the password all the same.
+            // With octet credentials, a client that sends an unknown name is asked for the password all the same.
             if case .challenge = step { step = login.receive(password) } else { #expect(credentials == .text) }
             for step in [plain.begin([0] + user + [0] + password), step] {
                 #expect(Self.kind(step) == expected)
@@ -81,11 +81,11 @@ import Testing
         }
     }
 
-    /// The messages themselves are `SCRAMExchangeTests`' matter.
+    /// The messages themselves are tested by `SCRAMExchangeTests`.
     @Test(arguments: [true, false]) func scram(isRight: Bool) throws {
         let hash = try PasswordHash(password: Self.bytes("pencil"), salt: [1], iterations: 1)
         let credentials = try #require(SCRAMCredentials(hash))
-        // RFC 7677's client, which knows its own nonce only.
+        // RFC 7677's client, which knows only its own nonce.
         var server = SASLServer(.scramSHA256, credentials: .text, nonce: "%hvYDpWUa2RaTCAfuxFIlj)hNlF$k0")
         #expect(server.begin(nil) == .challenge([]))
         #expect(server.receive(Self.bytes("n,,n=user,r=rOprNGfwEbeRWgbNEkqO")) == .lookUp(user: "user"))

@@ -21,7 +21,7 @@ import Testing
             SCRAMCredentials(PasswordHash(password: Array(password.utf8), salt: salt, iterations: 4096)))
     }
 
-    /// A client of its own, for messages that the RFC has no example of.
+    /// A client implementation for messages of which the RFC has no example.
     private static func answer(
         to challenge: [UInt8], first: String, binding: String = "biws", password: String = "pencil", more: String = ""
     ) throws -> [UInt8] {
@@ -89,7 +89,7 @@ import Testing
     }
 
     @Test(arguments: [
-        // Another header, another nonce, a proof of another password.
+        // Another header, another nonce, the proof of another password.
         (("c=biws", "c=eSws"), SASLFailure.Kind.refused), (("r=rOpr", "r=rOpx"), .refused),
         (("p=dHzb", "p=dHzc"), .refused), (("k0,", "k1,"), .refused), (("c=biws,", "c=biws,x=y,"), .malformed),
         (("c=biws,", ""), .malformed), (("c=biws", "c="), .malformed), (("c=biws", "c=!"), .malformed),

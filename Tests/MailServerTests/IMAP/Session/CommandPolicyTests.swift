@@ -7,9 +7,9 @@ import Testing
 @testable import MailIMAP
 @testable import ServerRuntime
 
-/// The policy of every command, and that the session keeps to it.
+/// The policy of every command, and the session's enforcement of it.
 @Suite struct CommandPolicyTests {
-    /// A command as it comes, and its policy.
+    /// A command as sent, and its policy.
     struct Row: CustomTestStringConvertible, Sendable {
         let text: String
         let policy: CommandPolicy
@@ -79,7 +79,7 @@ import Testing
         #expect(Self.parsedPolicy(of: row.text) == row.policy)
     }
 
-    /// Whoever adds a command adds its row.
+    /// A new command needs a new row.
     @Test func noCommandIsMissing() {
         let named = Set(
             Self.rows.compactMap { row in
@@ -88,7 +88,7 @@ import Testing
         #expect(named == Set(IMAPCommandName.allCases))
     }
 
-    /// Names above a mailbox change with it: whether they have others below them.
+    /// Names above a changed mailbox change with it: whether they have children.
     @Test func changedNamesAreReportedWithThoseAbove() {
         let policy = CommandPolicy(.authenticated, changedNames: ["a/b/", "inbox/c", "/"])
         #expect(policy.changedTree == ["a", "a/b", "INBOX", "INBOX/c"])
@@ -102,7 +102,7 @@ import Testing
         switch row.policy.state {
         case .any, .notAuthenticated: #expect(await !Self.isRefused(row, in: dialogue))
         case .authenticated, .selected, .writable:
-            // A message is too much for anybody who has not logged in, whatever the command.
+            // A message is too large before login, whatever the command.
             guard !row.text.contains("{") else { return }
             #expect(await dialogue.fails(row.text) == "BAD Log in first")
         }
@@ -129,7 +129,7 @@ import Testing
         }
     }
 
-    /// A login that is refused for the state leaves the client's dialect as it is.
+    /// A login refused because of the state leaves the client's enabled extensions unchanged.
     @Test func aSecondLoginChangesNothing() async throws {
         let dialogue = await IMAPDialogue.alice(try IMAPTestMail(), select: nil)
         await dialogue.ok("ENABLE UTF8=ACCEPT")

@@ -9,9 +9,9 @@ import Testing
 @testable import MailIMAP
 @testable import ServerRuntime
 
-/// A session takes one input at a time.
+/// A session accepts one input at a time.
 @Suite struct SessionEntryTests {
-    /// Holds the first answer up until a second input has been dealt with.
+    /// Holds the first response back until a second input has been processed.
     private final class StuckOutput: IMAPOutput {
         private let waiting = Locked<CheckedContinuation<Void, Never>?>(nil)
         private let count = Locked(0)
@@ -31,7 +31,7 @@ import Testing
         func release() { waiting.withLock { $0 }?.resume() }
     }
 
-    /// Whoever gave it a second one would have two commands work on one state.
+    /// A second input would make two commands work on the same state.
     @Test func aSecondInputTraps() async {
         await #expect(processExitsWith: .failure) {
             let output = StuckOutput()

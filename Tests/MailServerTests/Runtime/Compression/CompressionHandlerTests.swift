@@ -6,7 +6,7 @@ import Testing
 @testable import ServerRuntime
 
 @Suite struct CompressionHandlerTests {
-    /// Asks for one piece at a time, as the session's handler does, and keeps what comes.
+    /// Asks for one piece at a time, like the session's handler, and collects the input.
     private final class Reader: ChannelInboundHandler {
         typealias InboundIn = ByteBuffer
 
@@ -83,7 +83,7 @@ import Testing
         #expect(reader.pieces.map { String(buffer: $0) }.joined() == "a NOOP\r\n")
     }
 
-    /// 200 MB of spaces in a few hundred KB: a piece for each time that somebody asks.
+    /// 200 MB of spaces in a few hundred KB: one piece per read.
     @Test func aBombIsTakenApartInPieces() throws {
         var bomb = ByteBuffer()
         let deflater = try Deflater()

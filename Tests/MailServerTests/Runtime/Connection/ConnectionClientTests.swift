@@ -7,7 +7,7 @@ import Testing
 @testable import ServerConfiguration
 @testable import ServerRuntime
 
-/// Connections that this side opens, against a listener of its own on loopback.
+/// Connections opened by this side, to a test listener on loopback.
 @Suite(.timeLimit(.minutes(5))) struct ConnectionClientTests {
     private static let group = MultiThreadedEventLoopGroup.singleton
 
@@ -15,7 +15,7 @@ import Testing
         try TLSClient(.roots(NIOSSLCertificate.fromPEMBytes(Array(TestCertificate.certificatePEM.utf8))))
     }
 
-    /// Serves one connection after the other with ``LineServer``.
+    /// Serves connections with ``LineServer``.
     private func withServer(
         _ body: (_ plain: SocketAddress, _ tls: SocketAddress) async throws -> Void
     ) async throws {
@@ -30,8 +30,8 @@ import Testing
         #expect(server.connectionCount == 0)
     }
 
-    /// Runs a client to its end.
-    /// - Returns: what its driver was told, in order.
+    /// Runs a client until it ends.
+    /// - Returns: The events reported to its driver, in order.
     private func run(
         _ address: SocketAddress, _ security: ConnectionSecurity = .none, idleTimeout: TimeAmount = .seconds(60)
     ) async throws -> [LineClient.Event] {
@@ -68,7 +68,7 @@ import Testing
         }
     }
 
-    /// Nothing is said to a server with the certificate of another, or with one that nobody vouches for.
+    /// Nothing is sent to a server with another server's certificate, or with an untrusted one.
     @Test func certificatesAreVerified() async throws {
         let clients = [(try trusted(), "mx.example.net"), (try TLSClient(.systemRoots), "mail.example.com")]
         try await withServer { plain, tls in
@@ -89,7 +89,7 @@ import Testing
         }
     }
 
-    /// It accepts and says nothing, in front of the greeting or of its half of the handshake.
+    /// The server accepts and stays silent, before the greeting or before its half of the handshake.
     @Test(arguments: [false, true]) func aServerThatNeverAnswers(underTLS: Bool) async throws {
         let silent = try await ServerBootstrap(group: Self.group).bind(host: "127.0.0.1", port: 0).get()
         let address = try #require(silent.localAddress)
@@ -110,7 +110,7 @@ import Testing
         }
     }
 
-    /// A kernel whose queue of connections is full drops what comes next.
+    /// A kernel with a full connection queue drops new connections.
     @Test func nobodyAccepts() async throws {
         let listener = try await ServerBootstrap(group: Self.group)
             .serverChannelOption(.backlog, value: 0)

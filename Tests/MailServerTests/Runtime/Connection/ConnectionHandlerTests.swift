@@ -5,7 +5,7 @@ import Testing
 @testable import ServerConfiguration
 @testable import ServerRuntime
 
-/// The life of a connection, with a driver that does as it is told.
+/// The life of a connection, with a driver controlled by the test.
 @Suite struct ConnectionHandlerTests {
     private final class Driver: ConnectionDriver {
         var received = ""
@@ -24,12 +24,12 @@ import Testing
         }
     }
 
-    /// Counts what the handler asks of its channel. A channel in memory has no halves: the end of one is noted only.
+    /// Counts the handler's requests to its channel. A channel in memory has no halves: half-closes are only counted.
     private final class ReadCounter: ChannelOutboundHandler {
         typealias OutboundIn = ByteBuffer
         var count = 0
         var halfCloses = 0
-        /// Writes wait as in front of a client that does not read.
+        /// Whether writes wait, as for a client that does not read.
         var holdsWrites = false
         private var held: (context: ChannelHandlerContext, data: NIOAny, promise: EventLoopPromise<Void>?)?
 
@@ -120,7 +120,7 @@ import Testing
         _ = try channel.finish()
     }
 
-    /// What the client sends behind the last answer is read and dropped until it closes or its time is over.
+    /// Input after the last response is read and dropped until the client closes or its time is over.
     @Test func aDrainingCloseGivesTime() throws {
         handler.close(draining: true, last: ByteBuffer(string: "bye"))
         #expect(try written() == "bye")
@@ -131,7 +131,7 @@ import Testing
         #expect(!channel.isActive && driver.ends == 1)
     }
 
-    /// A client that has said all and closes its half still gets the answers that wait in front of it.
+    /// A client that has sent everything and closes its half still gets the pending responses.
     @Test(arguments: [false, true]) func whatIsOnItsWayOutArrives(draining: Bool) throws {
         reads.holdsWrites = true
         handler.close(draining: draining, last: ByteBuffer(string: "bye"))

@@ -4,8 +4,7 @@ import Primitives
 @testable import ServerConfiguration
 @testable import ServerRuntime
 
-/// A protocol of lines, the smallest one with STARTTLS: the server greets, answers `STARTTLS` with `go`, and says after
-/// its client whatever else it is told.
+/// A minimal line protocol with STARTTLS: the server greets, answers `STARTTLS` with `go`, and echoes every other line.
 struct LineProtocol: ConnectionProtocol {
     enum Role: ListenerRole {
         case plain, tls
@@ -26,7 +25,7 @@ struct LineSettings: ConnectionSettings {
     let closeTimeout = TimeAmount.seconds(2)
 }
 
-/// The lines that have come whole.
+/// Splits the input into complete lines.
 private struct LineBuffer {
     private var bytes = ByteBuffer()
 
@@ -68,7 +67,7 @@ private final class LineServer: ConnectionDriver {
     func end(then: @escaping @Sendable () -> Void) { then() }
 }
 
-/// Waits for the greeting, starts TLS if it is to, says `ping`, and closes when it comes back.
+/// Waits for the greeting, starts TLS if asked to, sends `ping`, and closes when it comes back.
 final class LineClient: ConnectionDriver {
     enum Event: Equatable {
         case start, timeOut, stop, secured, failedTLS, failed, end

@@ -18,7 +18,7 @@ import Testing
         #expect(allocator.size == 512)
     }
 
-    /// The pool of a connection keeps the smallest buffer, whatever came in between.
+    /// The pool of a connection keeps only the smallest buffer, whatever it handed out in between.
     @Test func aPoolKeepsNothingLarge() {
         var pool = NIOPooledRecvBufferAllocator(capacity: 1, recvAllocator: ReceiveAllocator())
         var capacities: [Int] = []
@@ -32,7 +32,7 @@ import Testing
         }
         #expect(capacities.first == 512 && capacities.last == 32_768)
         #expect(pool.count == 1)
-        // Not even to what is kept: the next buffer is another one.
+        // Nor does the pool enlarge the buffer it keeps: the next buffer is a new one.
         var copy: ByteBuffer?
         _ = pool.buffer(allocator: ByteBufferAllocator()) { copy = $0 }
         #expect(copy?.capacity == 32_768)

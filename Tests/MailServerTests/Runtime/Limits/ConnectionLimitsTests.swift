@@ -64,7 +64,7 @@ import Testing
         #expect(limits.mayAuthenticate(client) == .allowed)
     }
 
-    /// A ticket gives back what was counted, whatever the whitelist says by then.
+    /// A ticket releases what it counted, whatever the whitelist contains by then.
     @Test func exemptConnectionsTakeNothingOfOthers() {
         var settings = ConnectionLimits.Settings()
         settings.rates.maxConcurrentPerIP = 1

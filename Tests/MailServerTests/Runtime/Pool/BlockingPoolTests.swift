@@ -20,7 +20,7 @@ private final class Gate: Sendable {
     }
 }
 
-/// Occupies the pool's one thread; returns when the thread is held.
+/// Occupies the pool's single thread; returns once the thread is held.
 private func occupy(_ pool: BlockingPool, until gate: Gate) async -> Task<Void, Never> {
     let (started, signal) = AsyncStream<Void>.makeStream()
     let task = Task {
@@ -34,7 +34,7 @@ private func occupy(_ pool: BlockingPool, until gate: Gate) async -> Task<Void, 
     return task
 }
 
-/// How a piece of work was refused; nil when it ran.
+/// The reason why the pool refused the work; nil if it ran.
 private func refusal(
     by pool: BlockingPool, _ body: @escaping @Sendable () throws(Oops) -> Void = {}
 ) async -> String? {
@@ -51,7 +51,7 @@ private func refusal(
     }
 }
 
-/// Yields until as many callers wait.
+/// Yields until `count` callers are waiting.
 private func waiters(_ count: Int, of pool: BlockingPool) async {
     while pool.waiting != count { await Task.yield() }
 }
