@@ -6,17 +6,17 @@ package import ShardIndex
 package protocol IMAPBackend: Sendable {
     var logins: any LoginChecker { get }
 
-    /// Opens the mail of an account that has logged in; nil when that cannot be done now.
+    /// Opens the mail of a logged-in account; nil when it cannot be opened now.
     func open(_ account: UserAccount) async -> IMAPAccount?
 }
 
-/// Whom a session belongs to.
+/// The account that a session is logged in to.
 package struct IMAPAccount: Sendable {
     package let address: AccountAddress
     package let mail: Account
-    /// What was worked out about its messages before; nil without a read cache.
+    /// The read cache of its messages; nil when the cache is turned off.
     package var index: AccountIndex?
-    /// Not told to this account's programs.
+    /// Capabilities hidden from this account's clients.
     package var suppressedCapabilities = CapabilityNames([])
 
     package init(address: AccountAddress, mail: Account) {

@@ -3,17 +3,17 @@ package import NIOCore
 package import ServerConfiguration
 package import ServerRuntime
 
-/// IMAP and IMAPS as the application runs them.
+/// The application's IMAP and IMAPS service.
 package final class IMAPService: ListeningComponent, UpdatableComponent {
     package struct Settings: Sendable, Equatable {
         /// The server's full name.
         package var hostname: String
         package var imap: IMAPSettings
-        /// Octets of a command line.
+        /// Maximum length of a command line, in octets.
         package var maxLineLength: Int
         /// Failed logins after which a connection is closed.
         package var maxLoginFailures: Int
-        /// Bounds on what is taken from a message.
+        /// Limits on parsing a message.
         package var parseLimits: ParseLimits
 
         package init(
@@ -33,9 +33,9 @@ package final class IMAPService: ListeningComponent, UpdatableComponent {
     package let endpoints: [ListenerEndpoint]
 
     /// - Parameters:
-    ///   - version: of the program, told by ID.
+    ///   - version: the program's version, reported by ID.
     ///   - tls: nil when TLS is turned off.
-    ///   - pool: for calls of the engine.
+    ///   - pool: runs the engine's blocking calls.
     package init(
         _ settings: Settings, version: String, backend: any IMAPBackend, limits: ConnectionLimits,
         tls: TLSCertificates?, pool: BlockingPool, group: any EventLoopGroup

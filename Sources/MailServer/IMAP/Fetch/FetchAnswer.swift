@@ -5,30 +5,30 @@ import MailAccess
 import NIOCore
 import ShardFS
 
-/// The answer of FETCH for one message, written in pieces of bounded size. Blocks.
+/// The FETCH response for one message, written in pieces of bounded size. Blocks.
 struct FetchAnswer: Sendable {
     private(set) var writer: IMAPFetchWriter
     private var reader: MessageReader
     private let keywords: KeywordTable
     private let entry: MessageEntry
-    /// Its numbers, flags and date.
+    /// The message's numbers, flags and date.
     private let row: IMAPFetchRows.Row
-    /// What is to come.
+    /// The items still to be written.
     private var steps: ArraySlice<FetchStep>
     private var pending = Pending.none
 
-    /// What of an item is still to be written.
+    /// The part of an item still to be written.
     private enum Pending: Sendable {
         case none
         /// Bytes of the file, for the literal whose header is written.
         case bytes(Range<Int>)
-        /// A part whose decoded size is being found out, and the item that waits for it.
+        /// A part whose decoded size is being counted, and the item that waits for it.
         case counting(DecodedBody, IMAPFetchItem)
         /// The decoded octets of a part, for the literal whose header is written.
         case decoded(DecodedBody)
     }
 
-    /// Octets of a part that are decoded in one turn while they are only counted.
+    /// Octets of a part decoded in one turn when they are only counted.
     private static let countingTurn = 4 << 20
 
     init(
@@ -43,13 +43,15 @@ struct FetchAnswer: Sendable {
         self.steps = steps
     }
 
-    /// The summary for the read cache; nil when it cannot be kept.
+    /// Returns the summary for the read cache; nil when it cannot be kept.
     mutating func makeSummary(with sections: Set<MessageSummary.Section>) throws(StoreError) -> [UInt8]? {
         try reader.summary(with: sections)
     }
 
-    /// - Parameter summary: what the read cache knows of the message.
-    /// - Returns: False when the piece is full and the answer is not complete.
+    /// Writes until `buffer` holds about `limit` octets.
+    ///
+    /// - Parameter summary: the message's entry in the read cache.
+    /// - Returns: False when the piece is full and the response is not complete.
     mutating func write(
         into buffer: inout ByteBuffer, limit: Int, summary: MessageSummary?, rows: inout IMAPFetchRows
     ) throws(StoreError) -> Bool {
@@ -107,8 +109,8 @@ struct FetchAnswer: Sendable {
         guard written == count else { throw .shortMessage }
     }
 
-    /// No literal but a literal8 may hold NUL (RFC 9051 section 4.3), and every octet must stay in its place: one that
-    /// no charset has as a letter stands for it.
+    /// Replaces each NUL, which only a literal8 may hold (RFC 9051 section 4.3), with an octet that is a letter in no
+    /// charset, so that all other octets stay in place.
     private static func hideNULs(in bytes: UnsafeMutableRawBufferPointer) {
         var rest = bytes
         while let start = rest.baseAddress, let found = memchr(start, 0, rest.count) {
@@ -143,7 +145,7 @@ struct FetchAnswer: Sendable {
         case .rfc822Text:
             begin(.rfc822Text, try reader.range(of: .text, at: []) ?? 0..<0, partial: nil, into: &buffer)
         case .binary(let part, let partial, _):
-            // Refused sections never come here.
+            // Refused sections never get here.
             if case .body(let range, let encoding) = try reader.binarySection(part) {
                 pending = .counting(DecodedBody(range, encoding, partial: partial), item)
             } else {
@@ -158,7 +160,7 @@ struct FetchAnswer: Sendable {
         }
     }
 
-    /// Writes what a summary has.
+    /// Writes an item from the summary.
     private mutating func write(
         _ step: FetchStep, _ known: UnsafeRawBufferPointer, into buffer: inout ByteBuffer
     ) {
@@ -171,7 +173,7 @@ struct FetchAnswer: Sendable {
         }
     }
 
-    /// Writes the fields that are wanted of those that a summary has.
+    /// Writes the requested header fields from the summary.
     private mutating func write(
         _ asked: FetchStep.Fields, _ known: UnsafeRawBufferPointer, into buffer: inout ByteBuffer
     ) {
@@ -202,7 +204,7 @@ struct FetchAnswer: Sendable {
         }
     }
 
-    /// Writes what waited for the size of a decoded part.
+    /// Writes the item that waited for the size of a decoded part.
     private mutating func begin(_ item: IMAPFetchItem, _ body: DecodedBody, into buffer: inout ByteBuffer) {
         switch item {
         case .binarySize(let part): writer.write(.binarySize(part: part, UInt64(body.size)), into: &buffer)
@@ -253,7 +255,7 @@ struct FetchAnswer: Sendable {
         buffer.writeBytes(bytes[range])
     }
 
-    /// Writes a literal's header; the octets follow in the pieces to come.
+    /// Writes a literal's header; the octets follow in later pieces.
     private mutating func begin(
         _ name: IMAPFetchLiteral, _ range: Range<Int>, partial: IMAPPartial?, into buffer: inout ByteBuffer
     ) {

@@ -2,33 +2,33 @@ import IMAPCodec
 import MailAccess
 import ShardFS
 
-/// What one FETCH command asks of each message.
+/// The items that one FETCH command requests of each message.
 struct FetchPlan: Sendable {
     let steps: [FetchStep]
-    /// Fetching a body sets \Seen.
+    /// The command sets \Seen.
     let marksSeen: Bool
-    /// The message's file must be there.
+    /// The message's file is needed.
     let needsFile: Bool
-    /// What a summary can tell of what is asked.
+    /// The sections of a summary that answer requested items.
     let sections: Set<MessageSummary.Section>
-    /// The message's file must be there although a summary is at hand.
+    /// The message's file is needed even with a summary.
     let needsFileBesideSummary: Bool
     let needsDate: Bool
-    /// Parts are to be decoded.
+    /// Parts must be decoded.
     let needsBinary: Bool
-    /// The client follows mod-sequences: told of \Seen, it is told of these too (RFC 7162 section 3.1).
+    /// The client follows mod-sequences: they are reported together with \Seen (RFC 7162 section 3.1).
     let reportsModSeq: Bool
 
-    /// What the answers hold when that is numbers, flags and dates alone.
+    /// The columns of the responses, if they hold only numbers, flags and dates; else nil.
     let rows: [IMAPFetchRows.Column]?
 
     /// - Parameters:
-    ///   - withUID: the command was UID FETCH, so that the UID is in every answer (RFC 9051 section 6.4.9).
-    ///   - isReadOnly: the mailbox takes no flags.
+    ///   - withUID: the command was UID FETCH, so that the UID is in every response (RFC 9051 section 6.4.9).
+    ///   - isReadOnly: the mailbox accepts no flag changes.
     init(_ items: [IMAPFetchItem], withUID: Bool, isReadOnly: Bool, reportsModSeq: Bool) {
         self.reportsModSeq = reportsModSeq
         var kept: [IMAPFetchItem] = withUID ? [.uid] : []
-        // The same item twice gets one answer.
+        // A repeated item is answered once.
         var seen = Set(kept)
         for item in items where seen.insert(item).inserted { kept.append(item) }
         steps = kept.map { FetchStep($0) }

@@ -4,9 +4,9 @@ import MailAccess
 import NIOCore
 import ShardFS
 
-/// Writes the answers of one FETCH, in pieces of bounded size: a body goes through in as many as it needs.
+/// Writes the responses to one FETCH, in pieces of bounded size: a body takes as many as it needs.
 ///
-/// It is handed to the pool and back for every piece, so it keeps its place as a value. Blocks.
+/// It is passed to the pool and back for every piece, so its position is part of the value. Blocks.
 struct FetchProducer: Sendable {
     private let view: SelectedMailbox
     private let plan: FetchPlan
@@ -15,30 +15,30 @@ struct FetchProducer: Sendable {
     private let changedSince: ModSeq
     private let limits: ParseLimits
 
-    /// The first UID that no page has had yet.
+    /// The first UID not yet covered by a page.
     private var next: UInt32 = 1
     private var page: ArraySlice<(number: UInt32, entry: MessageEntry)> = []
     private var isLastPage = false
     private var current: FetchAnswer?
-    /// What was rendered for one message and serves the next.
+    /// Renderings reused from one message to the next.
     private var rows: IMAPFetchRows
 
     /// Messages of the page whose \Seen was set.
     private var changed: [UInt32: MessageEntry] = [:]
-    /// Mod-sequences of all messages whose \Seen was set, and of which nothing else is news: with what others changed
-    /// beside it there may be keywords that the client has not heard of.
+    /// Mod-sequences of all messages whose \Seen was set and that did not change otherwise. Others' changes must still
+    /// be reported by an update: they may include keywords unknown to the client.
     private(set) var known: [UInt32: ModSeq] = [:]
-    /// Messages were asked for that are nowhere any more.
+    /// Some requested messages no longer exist.
     private(set) var isIncomplete = false
-    /// Why an item was left out of an answer.
+    /// The reason for leaving an item out of a response.
     private(set) var refusal: BinarySection.Refusal?
 
-    /// Messages that get \Seen under one hold of the mailbox's lock.
+    /// Messages marked \Seen under one hold of the mailbox's lock.
     private static let pageSize = 256
-    /// Rows are made in a moment, so more of them are taken at a time.
+    /// Messages per page of rows, which are quick to write.
     private static let rowPageSize = 2_048
 
-    /// - Parameter changedSince: passes over messages without later changes (RFC 7162 section 3.1.4); 0 for none.
+    /// - Parameter changedSince: skips messages without later changes (RFC 7162 section 3.1.4); 0 skips none.
     init(
         _ plan: FetchPlan, of ranges: [ClosedRange<UInt32>], in view: SelectedMailbox, utf8: Bool,
         changedSince: ModSeq = 0, limits: ParseLimits
@@ -55,7 +55,7 @@ struct FetchProducer: Sendable {
     /// Writes about `limit` octets.
     ///
     /// - Returns: True when all is written.
-    /// - Throws: what makes the rest of an answer impossible: the byte stream is broken then.
+    /// - Throws: an error that leaves a response incomplete: the byte stream is then broken.
     mutating func produce(into buffer: inout ByteBuffer, limit: Int) throws(StoreError) -> Bool {
         while buffer.readableBytes < limit {
             if current != nil {
@@ -71,7 +71,7 @@ struct FetchProducer: Sendable {
                 return true
             } else {
                 try turnPage()
-                // Setting flags took its time; let others have the thread.
+                // Setting flags took time; let others have the thread.
                 if plan.marksSeen { return false }
             }
         }
@@ -91,7 +91,7 @@ struct FetchProducer: Sendable {
         changed = [:]
         let unseen = page.filter { !$0.entry.flags.contains(.seen) }.map(\.entry.uid)
         guard !unseen.isEmpty else { return }
-        // A store without room for a flag still gives its mail out.
+        // A store without room for a flag still serves its mail.
         guard let result = try? view.mailbox.changeFlags(unseen, .add(.seen)) else { return }
         for entry in result.changed {
             let uid = entry.uid.rawValue
@@ -123,7 +123,7 @@ struct FetchProducer: Sendable {
             modSeq: entry.modSeq)
     }
 
-    /// INTERNALDATE; nil for a message that is nowhere any more.
+    /// Returns INTERNALDATE; nil for a message that no longer exists.
     private mutating func date(of entry: MessageEntry) throws(StoreError) -> Int64? {
         do throws(StoreError) {
             return try view.mailbox.internalDate(of: entry)
@@ -136,7 +136,7 @@ struct FetchProducer: Sendable {
 
     // MARK: Summaries
 
-    /// Answers for as many messages of the page as fit, in one read transaction of the cache.
+    /// Writes the responses for as many messages of the page as fit, in one read transaction of the cache.
     private mutating func answer(
         from summaries: SummaryCache, into buffer: inout ByteBuffer, limit: Int
     ) throws(StoreError) {
@@ -158,7 +158,7 @@ struct FetchProducer: Sendable {
         _ number: UInt32, _ entry: MessageEntry, _ summary: MessageSummary?, _ summaries: SummaryCache,
         into buffer: inout ByteBuffer, limit: Int
     ) throws(StoreError) {
-        // What is gone is answered for by its file alone, with the cache as without.
+        // An expunged message is answered from its file alone, with or without the cache.
         if view.isExpungePending(entry.uid.rawValue) {
             return try begin(number, entry, needsFile: plan.needsFile, into: &buffer)
         }
@@ -184,7 +184,7 @@ struct FetchProducer: Sendable {
 
     private func isUsable(_ summary: MessageSummary) -> Bool { !utf8 || !summary.isForeignText }
 
-    /// Goes on with the answer that has begun, as far as the piece has room.
+    /// Continues the current response as far as the piece has room.
     private mutating func go(
         on summary: MessageSummary?, into buffer: inout ByteBuffer, limit: Int
     ) throws(StoreError) {
@@ -219,7 +219,7 @@ struct FetchProducer: Sendable {
         if plan.needsBinary {
             steps = []
             for step in plan.steps where try isPossible(step.item, &reader) { steps.append(step) }
-            // An answer without items is none, unless it is to tell of \Seen.
+            // A response without items is left out, unless it reports \Seen.
             if steps.isEmpty, changed[entry.uid.rawValue] == nil { return }
         }
         let now = changed[entry.uid.rawValue]
@@ -233,7 +233,7 @@ struct FetchProducer: Sendable {
             steps: steps[...])
     }
 
-    /// Whether an item can be had of a message; what is left out makes the command fail when it has answered the rest
+    /// Whether an item of a message can be sent; an item left out makes the command fail after the rest has been sent
     /// (RFC 3516 section 4.3).
     private mutating func isPossible(_ item: IMAPFetchItem, _ reader: inout MessageReader) throws(StoreError) -> Bool {
         let part: [UInt32]

@@ -1,20 +1,20 @@
 import IMAPCodec
 import MailAccess
 
-/// One item of a FETCH with what need not be worked out anew for each message.
+/// One item of a FETCH, prepared once for all messages.
 struct FetchStep: Sendable {
     let item: IMAPFetchItem
-    /// For a number, flags or a date.
+    /// The fast-path column of a number, flags or a date; else nil.
     let column: IMAPFetchRows.Column?
-    /// The section of a summary that answers it; nil when the message itself has to.
+    /// The section of a summary that answers the item; nil when none does.
     let section: MessageSummary.Section?
-    /// For header fields that summaries keep.
+    /// The requested header fields, if summaries keep them; else nil.
     let fields: Fields?
 
     struct Fields: Sendable {
-        /// `BODY[HEADER.FIELDS (…)]` as it is sent.
+        /// `BODY[HEADER.FIELDS (…)]` in wire form.
         let name: [UInt8]
-        /// Names of fields, in lower case.
+        /// Names of the fields, in lower case.
         let wanted: [[UInt8]]
         let partial: IMAPPartial?
     }
@@ -36,7 +36,7 @@ struct FetchStep: Sendable {
 }
 
 extension IMAPFetchItem {
-    /// The column of a row; nil for what is none.
+    /// The fast-path column for this item, or nil if it has none.
     var column: IMAPFetchRows.Column? {
         switch self {
         case .flags: .flags

@@ -1,14 +1,14 @@
 import ShardFS
 
-/// A mailbox pattern of LIST: `*` is any text, `%` any text without a separator. RFC 9051 section 6.3.9.
+/// A mailbox pattern of LIST: `*` matches any text, `%` any text without a separator. RFC 9051 section 6.3.9.
 struct ListPattern {
     private let pattern: [UInt8]
 
-    /// Letters may be composed or not: names are kept composed, whatever the client wrote.
+    /// Creates a pattern, composed (NFC) as stored names are, whatever the client wrote.
     ///
-    /// - Parameter reference: stands in front of the pattern as it is.
+    /// - Parameter reference: prepended to the pattern unchanged.
     init(reference: String, _ pattern: String) {
-        // Wildcards in a row mean no more than the strongest of them.
+        // A run of wildcards means no more than the strongest of them.
         var kept: [UInt8] = []
         for byte in MailboxName.composed(reference + pattern).utf8 {
             if let last = kept.last, Self.isWildcard(last), Self.isWildcard(byte) {
@@ -26,12 +26,13 @@ struct ListPattern {
 
     private static func isWildcard(_ byte: UInt8) -> Bool { byte == star || byte == percent }
 
-    /// Whether a whole name matches; the level INBOX does in any case. Time is at most the product of the lengths, whatever the pattern.
+    /// Whether the whole name matches, comparing a first level INBOX without case. The time is at most proportional to
+    /// the product of the lengths, whatever the pattern.
     func matches(_ name: String) -> Bool {
         let name = Array(name.utf8)
         let isBelowInbox = name.starts(with: "INBOX".utf8) && (name.count == 5 || name[5] == Self.separator)
         let folded = isBelowInbox ? 5 : 0
-        // reached[i]: the pattern up to here can stand for the first i bytes of the name.
+        // reached[i]: the pattern up to here can match the first i bytes of the name.
         var reached = [Bool](repeating: false, count: name.count + 1)
         reached[0] = true
         for byte in pattern {
@@ -52,7 +53,7 @@ struct ListPattern {
         return reached[name.count]
     }
 
-    /// The levels above `name` that match though it may not itself, from the top.
+    /// Returns the levels above `name` that match, whether or not `name` does, top level first.
     func matchingAncestors(of name: String) -> [String] {
         var found: [String] = []
         for index in name.utf8.indices where name.utf8[index] == Self.separator {

@@ -1,7 +1,7 @@
 import IMAPCodec
 import ShardFS
 
-/// Makes the answers of one LIST command. Blocks.
+/// Builds the responses to one LIST command. Blocks.
 struct MailboxLister {
     let command: IMAPListCommand
     let appendLimit: UInt64
@@ -24,8 +24,8 @@ struct MailboxLister {
             (!selection.contains(.subscribed) || subscribed.contains(name))
                 && (!selection.contains(.specialUse) || known[name]?.specialUse != nil)
         }
-        // What has something selected below it (RFC 5258 section 3.5), be it there or not; and where that is not told
-        // of itself, so that the level above has to be.
+        // `parents` have a selected mailbox below them (RFC 5258 section 3.5) and need not exist. `needed` are those
+        // whose selected descendant matches no pattern, so that only they can report it.
         var parents: Set<String> = []
         var needed: Set<String> = []
         if selection.contains(.recursiveMatch) {
@@ -56,7 +56,7 @@ struct MailboxLister {
         return answers
     }
 
-    /// The answers of LSUB. Blocks.
+    /// Returns the responses to LSUB. Blocks.
     static func subscribed(
         _ reference: String, _ pattern: String, of mail: Account
     ) throws(StoreError) -> [IMAPResponse] {
@@ -68,7 +68,7 @@ struct MailboxLister {
             if pattern.matches(name) {
                 reported[name] = selectable.contains(name)
             } else {
-                // With `%` a name further down is told by the level that matches (RFC 3501 section 6.3.9).
+                // With `%`, the matching level reports a name further down (RFC 3501 section 6.3.9).
                 for ancestor in pattern.matchingAncestors(of: name) where !names.contains(ancestor) {
                     reported[ancestor] = false
                 }
@@ -96,7 +96,7 @@ struct MailboxLister {
         name.utf8.indices.filter { name.utf8[$0] == UInt8(ascii: "/") }.map { String(name[..<$0]) }
     }
 
-    /// INBOX first, the rest by name.
+    /// Whether `a` is listed before `b`: INBOX first, the rest by name.
     private static func precedes(_ a: String, _ b: String) -> Bool {
         if (a == "INBOX") != (b == "INBOX") { return a == "INBOX" }
         return a < b
@@ -104,7 +104,7 @@ struct MailboxLister {
 }
 
 extension IMAPListSelection {
-    /// How CHILDINFO names what was selected by.
+    /// The CHILDINFO names of the selection options.
     fileprivate var childInfo: [String] {
         (contains(.subscribed) ? ["SUBSCRIBED"] : []) + (contains(.specialUse) ? ["SPECIAL-USE"] : [])
     }

@@ -1,39 +1,39 @@
 import IMAPCodec
 import ShardFS
 
-/// What a client has asked to be told of. RFC 5465 sections 3, 5 and 6.
+/// The events that a client has asked to be notified of. RFC 5465 sections 3, 5 and 6.
 struct NotifyPlan: Sendable {
     struct Events: OptionSet, Sendable {
         let rawValue: UInt8
 
-        /// MessageNew and MessageExpunge, which never stand alone.
+        /// MessageNew and MessageExpunge, which always go together.
         static let messages = Self(rawValue: 1)
         static let flags = Self(rawValue: 2)
         static let names = Self(rawValue: 4)
         static let subscriptions = Self(rawValue: 8)
         static let metadata = Self(rawValue: 16)
         static let serverMetadata = Self(rawValue: 32)
-        /// What makes a mailbox's messages be watched.
+        /// The events that require watching a mailbox's messages.
         static let ofMessages: Self = [.messages, .flags]
     }
 
-    /// Of the mailbox that is selected, whichever it is.
+    /// The notifications for the selected mailbox, whichever it is.
     struct Selected: Sendable {
         var events: Events
-        /// EXPUNGE waits for a command in whose answer it may stand anyhow.
+        /// EXPUNGE waits for a command that allows it in response (SELECTED-DELAYED).
         var isDelayed: Bool
-        /// Told of each new message.
+        /// The items reported for each new message.
         var items: [IMAPFetchItem]
     }
 
-    /// Nil when nothing is to be told of the selected mailbox.
+    /// Nil when nothing about the selected mailbox is reported.
     private(set) var selected: Selected?
     private var groups: [(mailboxes: IMAPNotifyMailboxes, events: Events)] = []
 
-    /// Nothing at all: NOTIFY NONE.
+    /// Creates the empty plan: NOTIFY NONE.
     init() {}
 
-    /// - Throws: NO with BADEVENT for an event that is not offered, BAD for a combination that there cannot be.
+    /// - Throws: NO with BADEVENT for an event that is not offered, BAD for an invalid combination.
     init(_ groups: [IMAPNotifyGroup]) throws(IMAPFailure) {
         for event in groups.flatMap(\.events) {
             switch event {
@@ -95,22 +95,22 @@ struct NotifyPlan: Sendable {
         return events
     }
 
-    // MARK: Asking
+    // MARK: Queries
 
-    /// Whether nothing but the selected mailbox is to be looked at.
+    /// Whether only the selected mailbox is watched.
     var isOnlySelected: Bool { groups.allSatisfy(\.events.isEmpty) }
 
-    /// Whether the tree of mailboxes decides on what is told.
+    /// Whether the mailbox tree must be followed: some group asks for more than annotation changes.
     var needsTree: Bool { !groups.allSatisfy { $0.events.isSubset(of: [.metadata, .serverMetadata]) } }
 
-    /// What is to be told of a mailbox that is not selected: the events of all groups that name it.
+    /// Returns the events to report for a mailbox that is not selected: those of all groups that name it.
     func events(for name: String, isSubscribed: Bool) -> Events {
         groups.reduce(into: Events()) { events, group in
             if Self.names(group.mailboxes, name, isSubscribed: isSubscribed) { events.formUnion(group.events) }
         }
     }
 
-    /// Whether annotations are to be told of.
+    /// Whether annotation changes are reported.
     var wantsMetadata: Bool { groups.contains { !$0.events.isDisjoint(with: [.metadata, .serverMetadata]) } }
 
     var wantsServerMetadata: Bool { groups.contains { $0.events.contains(.serverMetadata) } }
@@ -118,7 +118,7 @@ struct NotifyPlan: Sendable {
     private static func names(_ mailboxes: IMAPNotifyMailboxes, _ name: String, isSubscribed: Bool) -> Bool {
         switch mailboxes {
         case .selected, .selectedDelayed: false
-        // Where mail is delivered to.
+        // The mailbox that mail is delivered to.
         case .inboxes: name == "INBOX"
         case .personal: true
         case .subscribed: isSubscribed
@@ -131,7 +131,7 @@ struct NotifyPlan: Sendable {
         }
     }
 
-    /// Composed, as names are; INBOX is the same in any case, also as the first level of a name.
+    /// Returns a name composed (NFC), as stored names are, with a first level INBOX in upper case.
     private static func canonical(_ name: String) -> String {
         let name = MailboxName.composed(name)
         var levels = name.split(separator: "/", maxSplits: 1, omittingEmptySubsequences: false)

@@ -4,47 +4,47 @@ import NIOCore
 import Primitives
 import ShardFS
 
-/// What a session watches for NOTIFY, and what its client has been told of it. A value that is handed to the pool and
-/// back for each look; observers end with the last copy.
+/// The mailboxes that a session watches for NOTIFY, and their state as last reported. A value that is passed to the
+/// pool and back for each check; observers end with the last copy.
 struct NotifyWatch: Sendable {
-    /// What observers have reported since the last look. Reached from any thread.
+    /// The changes that observers have reported since the last check. Accessed from any thread.
     struct Signals: Sendable {
-        /// Ids of mailboxes.
+        /// Ids of changed mailboxes.
         var mailboxes: Set<String> = []
         var tree = false
         var metadata: [(mailbox: MailboxName?, entries: [String])] = []
-        /// More annotations changed than are kept.
+        /// More annotation changes arrived than are kept.
         var isOverflowing = false
-        /// Others than this process may have changed some.
+        /// Other processes may have changed annotations.
         var annotations = false
-        /// What this process has changed since the last look at the file.
+        /// Annotations that this process has changed since the file was last read.
         var known: Set<AnnotationState.Change> = []
     }
 
     let plan: NotifyPlan
-    /// Names this client as the origin of what it does itself.
+    /// Identifies this client as the origin of its own changes.
     let id = UInt64.random(in: 0...UInt64.max)
     private let mail: Account?
     private let limit: Int
     private let signals = Locked(Signals())
     private let onChange: @Sendable () -> Void
-    /// By name.
+    /// The watched mailboxes, by name.
     private(set) var mailboxes: [String: WatchedMailbox] = [:]
     private var tree = AccountTree()
     private var annotations = AnnotationState()
     private var account: Observation?
-    /// Of the mailbox that is selected, when its news are pushed.
+    /// The observation of the selected mailbox, when its updates are pushed.
     var selected: MailboxObservation?
-    /// Names that this client's own commands were about since the last look at the tree.
+    /// Mailbox names affected by this client's own commands since the tree was last read.
     var ownNames: Set<String> = []
-    /// Messages that this client put into mailboxes itself, by the mailbox's id, since the last look.
+    /// UIDs of messages that this client has added itself since the last check, by mailbox id.
     private var ownMessages: [String: [ClosedRange<UInt32>]] = [:]
 
-    /// Annotations that wait to be told.
+    /// Maximum number of annotation changes waiting to be reported.
     private static let maximumMetadata = 64
-    /// Annotations changed by this process that are told apart from those that others change.
+    /// Maximum number of annotations remembered as changed by this process rather than by others.
     private static let maximumKnown = 1_000
-    /// Nanoseconds for which other processes' changes to the tree may go unseen, beside the poll's interval.
+    /// Nanoseconds for which other processes' changes to the tree may go unseen, on top of the poll interval.
     private static let treeAge: UInt64 = 900_000_000
 
     /// Watches nothing: NOTIFY NONE.
@@ -55,8 +55,9 @@ struct NotifyWatch: Sendable {
         onChange = {}
     }
 
-    /// Blocks.
-    /// - Parameter limit: mailboxes that may be watched beside the selected one.
+    /// Starts watching the mailboxes of a plan. Blocks.
+    ///
+    /// - Parameter limit: maximum number of mailboxes watched besides the selected one.
     /// - Returns: nil when there are more.
     init?(
         _ plan: NotifyPlan, of mail: Account, limit: Int, onChange: @escaping @Sendable () -> Void
@@ -91,17 +92,17 @@ struct NotifyWatch: Sendable {
         guard try resolve(made: nil) else { return nil }
     }
 
-    // MARK: Asking
+    // MARK: Queries
 
     /// Whether there is anything to push.
     var isActive: Bool { plan.selected != nil || account != nil }
 
-    /// Whether some of what other processes do to mailboxes that are not selected is seen only by looking.
+    /// Whether some of other processes' changes to unselected mailboxes are found only by polling.
     var needsPoll: Bool {
         plan.needsTree || plan.wantsMetadata || mailboxes.values.contains { !$0.mailbox.isWatched }
     }
 
-    /// As if what nobody tells had changed.
+    /// Marks everything without a kernel watch as changed, so that the next check reads it again.
     func poll() {
         let unwatched = mailboxes.values.filter { !$0.mailbox.isWatched }.map(\.mailbox.id)
         let (needsTree, wantsMetadata) = (plan.needsTree, plan.wantsMetadata)
@@ -118,23 +119,23 @@ struct NotifyWatch: Sendable {
         }
     }
 
-    /// This client has put messages into a mailbox.
+    /// Records messages that this client has added to a mailbox.
     mutating func noteOwn(_ uids: [UInt32], in mailbox: Mailbox) {
         guard plan.selected?.items.isEmpty == false || mailboxes.values.contains(where: { $0.mailbox === mailbox })
         else { return }
         for uid in uids.sorted() { ownMessages[mailbox.id, default: []].append(joining: uid) }
     }
 
-    /// Whether this client put a message there itself.
+    /// Whether this client added a message itself.
     func isOwn(_ uid: UInt32, in mailbox: Mailbox) -> Bool {
         ownMessages[mailbox.id]?.contains { $0.contains(uid) } ?? false
     }
 
     mutating func forgetOwn(in mailbox: Mailbox) { ownMessages[mailbox.id] = nil }
 
-    // MARK: Looking
+    // MARK: Checks
 
-    /// STATUS of every mailbox that is watched, except of the selected one. Blocks.
+    /// Returns the STATUS responses of all watched mailboxes except the selected one. Blocks.
     func firstStatus(selected: Mailbox?, appendLimit: UInt64) -> [IMAPResponse] {
         mailboxes.values.sorted { $0.name < $1.name }.compactMap { watched in
             guard watched.mailbox !== selected else { return nil }
@@ -144,16 +145,17 @@ struct NotifyWatch: Sendable {
         }
     }
 
-    /// What happened since the last look; nil when there is more to watch than may be. Blocks.
+    /// Returns the responses for all changes since the last check; nil when there is too much to watch or to report.
+    /// Blocks.
     ///
-    /// - Parameter usesModSeq: mod-sequences are told beside what was asked for.
+    /// - Parameter usesModSeq: adds HIGHESTMODSEQ to every STATUS response.
     mutating func look(
         selected: Mailbox?, usesModSeq: Bool, appendLimit: UInt64
     ) throws(StoreError) -> [IMAPResponse]? {
         var update = signals.withLock { signals in
             let update = signals
             signals = Signals()
-            // As long as nobody has looked at the file.
+            // Kept until the file is read.
             if !update.annotations { signals.known = update.known }
             return update
         }
@@ -162,7 +164,7 @@ struct NotifyWatch: Sendable {
         if update.tree, let mail {
             let now: AccountTree
             do throws(StoreError) { now = try mail.tree(maximumAge: Self.treeAge) } catch {
-                // For the next look.
+                // Kept for the next check.
                 signals.withLock { signals in
                     signals.tree = true
                     signals.annotations = signals.annotations || update.annotations
@@ -177,7 +179,7 @@ struct NotifyWatch: Sendable {
                 tree = now
                 responses += change.responses
                 guard try resolve(made: change.made) else { return nil }
-                // What was made may have messages by now, and who was renamed is looked at by the way.
+                // A new mailbox may already hold messages.
                 update.mailboxes.formUnion(mailboxes.values.filter { change.made.contains($0.name) }.map(\.mailbox.id))
             }
             ownNames = []
@@ -192,7 +194,7 @@ struct NotifyWatch: Sendable {
                 let values = try watched.mailbox.statusValues(items, appendLimit: appendLimit)
                 responses.append(.mailboxStatus(mailbox: name, values))
             } catch {
-                // One that is gone, the tree will tell; what cannot be looked at now is when it changes again.
+                // The tree reports a deleted mailbox; any other one that fails is checked when it next changes.
                 if error.code == .gone { mailboxes[name] = nil }
             }
         }
@@ -201,9 +203,9 @@ struct NotifyWatch: Sendable {
         return responses
     }
 
-    /// What other processes did to annotations. Blocks.
+    /// Returns the responses for annotations changed by other processes. Blocks.
     private mutating func annotationResponses(known: Set<AnnotationState.Change>) -> [IMAPResponse] {
-        // What cannot be read is looked at again with the next poll.
+        // An unreadable file is read again at the next poll.
         guard let mail, let now = try? mail.annotationState(since: annotations),
             let changes = try? mail.annotationChanges(from: annotations, to: now)
         else { return [] }
@@ -224,9 +226,9 @@ struct NotifyWatch: Sendable {
         return .metadataChanged(mailbox: name.description, entries: change.entries)
     }
 
-    /// Watches the mailboxes that the plan names in the tree as it is; false when there are too many.
+    /// Watches the mailboxes of the current tree that the plan names; false when there are too many.
     ///
-    /// - Parameter made: names of mailboxes that were made since the last look; nil for the first.
+    /// - Parameter made: names of mailboxes created since the last check; nil at the first one.
     private mutating func resolve(made: Set<String>?) throws(StoreError) -> Bool {
         guard let mail else { return true }
         var wanted: [(name: MailboxName, events: NotifyPlan.Events)] = []
@@ -240,7 +242,7 @@ struct NotifyWatch: Sendable {
         let known = Dictionary(mailboxes.values.map { ($0.mailbox.id, $0) }) { $1 }
         var found: [String: WatchedMailbox] = [:]
         for (name, events) in wanted {
-            // One that cannot be opened is watched when the tree changes next.
+            // A mailbox that cannot be opened is tried again when the tree next changes.
             guard let mailbox = try? mail.mailbox(name) else { continue }
             if var watched = known[mailbox.id], watched.mailbox === mailbox {
                 (watched.name, watched.events) = (name.description, events)

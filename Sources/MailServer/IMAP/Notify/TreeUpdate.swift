@@ -1,13 +1,13 @@
 import IMAPCodec
 import ShardFS
 
-/// What has changed between two looks at an account's mailboxes, as a client that asked for it is told.
+/// The changes between two states of an account's mailbox tree, as responses to a client that asked for them.
 struct TreeUpdate {
     var responses: [IMAPResponse] = []
-    /// Mailboxes that were not there before, renamed ones not among them.
+    /// Names of new mailboxes, not counting renamed ones.
     var made: Set<String> = []
 
-    /// - Parameter own: names that this client's own commands were about: nothing is told of them (RFC 5465 section 5).
+    /// - Parameter own: names affected by this client's own commands, which are not reported (RFC 5465 section 5).
     init(from old: AccountTree, to new: AccountTree, plan: NotifyPlan, own: Set<String>) {
         let before = Dictionary(old.levels.map { ($0.listing.name, $0) }) { $1 }
         let after = Dictionary(new.levels.map { ($0.listing.name, $0) }) { $1 }
@@ -16,7 +16,7 @@ struct TreeUpdate {
         ) { $1 }
         var renamed: [MailboxName: MailboxName] = [:]
         for level in new.levels where before[level.listing.name] == nil {
-            // The directory moved; at its former name there is nothing or another.
+            // The directory moved; its former name is free or belongs to another directory.
             if let identity = level.identity, let former = formerNames[identity],
                 after[former]?.identity != identity
             {
@@ -46,13 +46,13 @@ struct TreeUpdate {
         for level in new.levels {
             let name = level.listing.name
             if let former = renamed[name] {
-                // Those below moved along, which goes without saying.
+                // Children that moved along with their parent are not reported.
                 if let parent = name.parent, let formerParent = former.parent, renamed[parent] == formerParent {
                     continue
                 }
                 tell(name, .names, oldName: former)
             } else if let was = before[name] {
-                // One that holds messages now, or no more, was made or deleted as far as a client can see.
+                // To a client, a mailbox that becomes selectable is created, and one that ceases to be is deleted.
                 if was.listing.isSelectable != level.listing.isSelectable {
                     tell(name, .names)
                     if level.listing.isSelectable { made.insert(name.description) }
@@ -63,7 +63,7 @@ struct TreeUpdate {
             } else {
                 made.insert(name.description)
                 tell(name, .names)
-                // Whether it has others below it has changed.
+                // The parent's \HasChildren may have changed.
                 if let parent = name.parent { tell(parent, .names) }
             }
         }
@@ -78,7 +78,7 @@ struct TreeUpdate {
 }
 
 extension MailboxListing {
-    /// As LIST shows them.
+    /// Returns the attributes for LIST.
     func attributes(isSubscribed: Bool) -> [String] {
         var attributes: [String] = []
         if !isSelectable { attributes.append("\\Noselect") }

@@ -6,16 +6,16 @@ final class MailboxObservation: Sendable {
     let mailbox: Mailbox
     private let token: Observation
 
-    /// Blocks for a moment. `onChange` is called on any thread.
+    /// Starts observing. Blocks briefly; `onChange` is called on any thread.
     init(_ mailbox: Mailbox, _ onChange: @escaping @Sendable () -> Void) {
         self.mailbox = mailbox
         token = mailbox.observe(onChange)
     }
 }
 
-/// A mailbox whose messages a client has asked to be told of while it is not selected.
+/// A mailbox whose messages are watched for a client while it is not selected.
 struct WatchedMailbox: Sendable {
-    /// How it was when the client was told last.
+    /// The mailbox's state as last reported to the client.
     struct Standing: Sendable, Equatable {
         var uidValidity: UInt32
         var uidNext: UInt32
@@ -29,7 +29,7 @@ struct WatchedMailbox: Sendable {
             modSeq = snapshot.highestModSeq
         }
 
-        /// Of a mailbox that was made with nothing in it.
+        /// Returns the state of a newly created, empty mailbox.
         static func empty(like snapshot: MailboxSnapshot) -> Standing {
             var standing = Standing(snapshot)
             (standing.uidNext, standing.count, standing.modSeq) = (1, 0, 0)
@@ -44,11 +44,11 @@ struct WatchedMailbox: Sendable {
 
     var mailbox: Mailbox { observation.mailbox }
 
-    /// Takes in how the mailbox is now, and says which items of STATUS the client is to hear; nil for none. Blocks.
+    /// Records the mailbox's current state and returns the STATUS items to report; nil for none. Blocks.
     ///
     /// - Parameters:
-    ///   - own: UIDs of messages that this client put there itself (RFC 5465 section 5.2).
-    ///   - isSelected: the client is told in another way.
+    ///   - own: UIDs of messages that this client added itself (RFC 5465 section 5.2).
+    ///   - isSelected: the mailbox is selected, so its changes are reported as updates of the session.
     mutating func look(own: [ClosedRange<UInt32>], isSelected: Bool) throws(StoreError) -> [IMAPStatusItem]? {
         let snapshot = try mailbox.snapshot()
         let (before, now) = (standing, Standing(snapshot))
@@ -58,7 +58,7 @@ struct WatchedMailbox: Sendable {
         let kept = snapshot.messages.count(below: UID(before.uidNext))
         var isNew = false
         if before.uidNext < now.uidNext {
-            // Those that came and went since are news too.
+            // Messages that arrived and were expunged since then count as new.
             isNew = !own.isEmpty ? Self.hasOthers(before.uidNext..<now.uidNext, than: own) : true
         }
         let isChanged = isNew || kept < before.count
@@ -69,13 +69,13 @@ struct WatchedMailbox: Sendable {
         return items.isEmpty ? nil : items
     }
 
-    /// What NOTIFY SET STATUS tells. RFC 5465 section 3.1.
+    /// Returns the STATUS items reported by NOTIFY SET STATUS. RFC 5465 section 3.1.
     static func firstItems(_ events: NotifyPlan.Events) -> [IMAPStatusItem] {
         [.messages, .uidNext, .uidValidity] + (events.contains(.flags) ? [.highestModSeq] : [])
     }
 
     private static func hasOthers(_ uids: Range<UInt32>, than own: [ClosedRange<UInt32>]) -> Bool {
-        // Ranges may overlap and are few; UIDs that nobody got do not matter much.
+        // The ranges are few and may overlap. Unassigned UIDs count as others', which does little harm.
         var next = uids.lowerBound
         for range in own.sorted(by: { $0.lowerBound < $1.lowerBound }) where range.upperBound >= next {
             if range.lowerBound > next { return true }

@@ -1,17 +1,17 @@
 import IMAPCodec
 
-/// When a command that takes long tells how far it is. RFC 9585.
+/// A timer for the progress reports of a long command. RFC 9585.
 struct ProgressClock: Sendable {
-    /// Seconds between two signs of life.
+    /// Seconds between two reports.
     static let interval: Int64 = 10
 
     private var last: Int64
 
     init(now: Int64) { last = now }
 
-    /// Whether it is time for a sign; the next one comes an interval later.
+    /// Whether a report is due; if so, the next one is due an interval later.
     mutating func isDue(now: Int64) -> Bool {
-        // A clock that was set back begins anew.
+        // If the clock was set back, the interval starts again.
         if now < last { last = now }
         guard now - last >= Self.interval else { return false }
         last = now
@@ -19,7 +19,7 @@ struct ProgressClock: Sendable {
     }
 }
 
-/// How far a command is that goes over many messages.
+/// The progress of a command through many messages.
 struct Progress: Sendable {
     var goal: Int
     private var clock: ProgressClock
@@ -29,7 +29,7 @@ struct Progress: Sendable {
         clock = ProgressClock(now: now)
     }
 
-    /// What to tell when `done` of the messages are dealt with; nil when it is too early for a sign.
+    /// Returns the INPROGRESS code for `done` processed messages; nil when no report is due yet.
     mutating func sign(tag: String, done: Int, now: Int64) -> IMAPResponseCode? {
         guard clock.isDue(now: now) else { return nil }
         return .inProgress(

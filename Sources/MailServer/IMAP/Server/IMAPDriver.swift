@@ -3,7 +3,7 @@ import NIOCore
 import Primitives
 import ServerRuntime
 
-/// Runs one session: bytes through the decoder into the session, one input at a time.
+/// Runs one session: feeds bytes through the decoder into the session, one input at a time.
 final class IMAPDriver: ConnectionDriver {
     private let configuration: IMAPServerConfiguration
     private let answers: ConnectionOutput
@@ -11,11 +11,11 @@ final class IMAPDriver: ConnectionDriver {
     private let session: IMAPSession
     private var isLoggedIn = false
     private var isIdling = false
-    /// Changes are handed to the session as they come: while the client idles, and between commands with NOTIFY.
+    /// True while changes are passed to the session as they happen: during IDLE, and between commands with NOTIFY.
     private var isListening = false
-    /// What comes in front of the client's next event.
+    /// The input that goes ahead of the client's next event.
     private var urgent: IMAPSessionInput?
-    /// Something that the session listens for may have changed.
+    /// True when something that the session listens for may have changed.
     private var isWoken = false
     private var isPolling = false
     private var lastSign = NIODeadline.now()
@@ -65,7 +65,7 @@ final class IMAPDriver: ConnectionDriver {
         guard connection.isFree, let input = nextInput(connection) else { return }
         connection.beginWork()
         let bound = NIOLoopBound((self, connection), eventLoop: connection.eventLoop)
-        // Looks at the mailbox of a client that idles are no activity of the client's.
+        // Polling for an idle client does not count as client activity.
         let isActivity = if case .event = input { true } else { false }
         session.assumeIsolated { session in
             session.begin(input) { step in
@@ -117,26 +117,26 @@ final class IMAPDriver: ConnectionDriver {
         listen(on: connection)
     }
 
-    /// The OK is written in clear, in front of the handler that is put in place now.
+    /// Starts TLS. The OK has already been written in clear, ahead of the new handler.
     private func startTLS(_ connection: ConnectionHandler) {
-        // Whatever came in clear behind the command was not sent by somebody who waited for the answer.
+        // Plaintext after the command may be injected: a correct client waits for the OK before it sends more.
         guard decoder.bufferedByteCount == 0, connection.prepareTLS() else { return connection.drop() }
         connection.startTLS()
         decoder.resolve(.discardBuffered)
     }
 
-    /// The OK is written as it is, in front of the handler that is put in place now.
+    /// Starts compression. The OK has already been written uncompressed, ahead of the new handler.
     private func startCompression(_ connection: ConnectionHandler) {
         guard let handler = try? CompressionHandler() else { return connection.drop() }
         connection.insert(handler)
-        // Whoever did not wait for the OK must have compressed what came behind the command.
+        // A client that did not wait for the OK must have compressed everything after the command.
         handler.take(decoder.takeBufferedBytes())
         decoder.resolve(.resume)
     }
 
     // MARK: - Listening
 
-    /// Has the session's changes wake the connection, many together once.
+    /// Makes the session's changes wake the connection, once for many that arrive together.
     private func expectChanges(on connection: ConnectionHandler) {
         let bound = NIOLoopBound((self, connection), eventLoop: connection.eventLoop)
         let eventLoop = connection.eventLoop
@@ -158,7 +158,7 @@ final class IMAPDriver: ConnectionDriver {
         }
     }
 
-    /// Begins or ends to hand over changes, as the session wants it.
+    /// Starts or stops passing on changes, as the session asks.
     private func listen(on connection: ConnectionHandler) {
         let wants = connection.isOpen && session.assumeIsolated { $0.isListening }
         guard wants != isListening else { return }
@@ -184,7 +184,7 @@ final class IMAPDriver: ConnectionDriver {
     }
 
     private func poll(on connection: ConnectionHandler) {
-        // A session that is busy is about to look anyhow.
+        // A busy session is about to check for changes anyway.
         guard connection.isFree else { return }
         if session.assumeIsolated({ $0.needsPoll() }) { isPolling = true }
         connection.advance()

@@ -5,10 +5,10 @@ import ServerRuntime
 /// IMAP on any number of listeners, over one backend.
 typealias IMAPServer = ConnectionServer<IMAPProtocol>
 
-/// What ``IMAPServer`` serves.
+/// The protocol that ``IMAPServer`` serves.
 struct IMAPProtocol: ConnectionProtocol {
     let backend: any IMAPBackend
-    /// Where the engine's calls are made; shut down after the server.
+    /// The pool for the engine's blocking calls; shut down after the server.
     let pool: BlockingPool
 
     static let service = LimitedService.imap
@@ -26,7 +26,7 @@ struct IMAPProtocol: ConnectionProtocol {
     }
 }
 
-/// Which of the two listeners a client came to.
+/// The listener that a client connected to.
 enum IMAPRole: ListenerRole {
     /// Port 143.
     case imap

@@ -1,20 +1,20 @@
 package import NIOCore
 
-/// What an IMAP server is set to; a change counts for connections that come later.
+/// The settings of an IMAP server; a change applies to later connections.
 package struct IMAPServerConfiguration: Sendable {
-    /// The rules of the dialogue; whether TLS is offered is set from the server's certificates.
+    /// The settings of each session; whether TLS is offered is set from the server's certificates.
     package var session: IMAPSessionConfiguration
-    /// Time without a byte from a client that has not logged in, after which the connection ends.
+    /// Time without a byte from a client before login, after which the connection is closed.
     package var loginTimeout = TimeAmount.minutes(2)
-    /// The same for one that has; 30 minutes are the least that RFC 9051 section 5.4 allows (`imap.idle_timeout`).
+    /// The same after login (`imap.idle_timeout`); RFC 9051 section 5.4 requires at least 30 minutes.
     package var idleTimeout = TimeAmount.minutes(30)
-    /// Time that a client may take no answers before it is cut off.
+    /// Time that a client may leave responses unread before it is disconnected.
     package var sendTimeout = TimeAmount.minutes(5)
-    /// Between signs of life while a client idles.
+    /// Interval between keep-alive responses during IDLE.
     package var keepAlive = TimeAmount.minutes(2)
-    /// How often an idling client's mailbox is looked at for changes of other processes.
+    /// Interval between checks for other processes' changes, during IDLE and with NOTIFY.
     package var pollInterval = TimeAmount.seconds(1)
-    /// Time that a client has to take the last answer and to close before it is cut off.
+    /// Time that a client has to read the last response and close before it is disconnected.
     package var closeTimeout = TimeAmount.seconds(2)
 
     package init(session: IMAPSessionConfiguration) {

@@ -4,7 +4,7 @@ package import ServerRuntime
 package import ShardFS
 package import ShardIndex
 
-/// The accounts of this host behind the IMAP server.
+/// The backend that serves this host's accounts.
 package final class StoreIMAPBackend: IMAPBackend {
     package let logins: any LoginChecker
     private let store: Store
@@ -14,7 +14,7 @@ package final class StoreIMAPBackend: IMAPBackend {
 
     /// - Parameters:
     ///   - index: the read cache; nil when it is turned off.
-    ///   - pool: for calls of the engine.
+    ///   - pool: runs the engine's blocking calls.
     package init(logins: any LoginChecker, store: Store, index: ShardIndex?, pool: BlockingPool, logger: Logger) {
         self.logins = logins
         self.store = store

@@ -1,33 +1,33 @@
 import IMAPCodec
 import MailAccess
 
-/// What belongs to one command. It is made when the command begins and gone when it ends, so nothing of one command
-/// reaches the next.
+/// The state of one command. It is created when the command begins and dropped when it ends, so nothing carries over
+/// to the next command.
 struct CommandContext {
-    /// What a command waits for.
+    /// The input that a command waits for.
     enum Stage {
-        /// Nothing: it ends with the input that it came in.
+        /// None: the command ends with the input that it arrived in.
         case immediate
         /// AUTHENTICATE: the client's next line.
         case authenticating(IMAPSession.AuthExchange)
-        /// APPEND or REPLACE: the rest of its messages.
+        /// APPEND or REPLACE: the rest of the command's messages.
         case appending(IMAPSession.AppendCommand)
-        /// IDLE: DONE. The observer is of the selected mailbox; nil without one.
+        /// IDLE: DONE. The observation is of the selected mailbox; nil without one.
         case idling(MailboxObservation?)
     }
 
     let tag: String
     let policy: CommandPolicy
     var stage = Stage.immediate
-    /// The client is to hear what this command changes in the selected mailbox, whatever NOTIFY hides from it.
+    /// The command's own changes to the selected mailbox are reported, even if NOTIFY excludes them.
     private(set) var isTellingOwn = false
-    /// Expunged messages have been told of.
+    /// Expunges have been reported.
     var hasSentExpunges = false
-    /// What happened meanwhile has been told as the last thing that the command did.
+    /// The command has sent the pending mailbox updates itself, as its last step.
     var hasSentUpdates = false
-    /// What the command found out on its last turn on the pool, to be told behind its answers.
+    /// The update found in the command's last turn on the pool, to be sent after its responses.
     var pendingUpdate: (update: IMAPSession.MailboxUpdate, view: SelectedMailbox)?
-    /// How far the command is, if it goes over many messages.
+    /// The command's progress, if it goes through many messages.
     var progress: Progress?
 
     init(_ tag: String, _ policy: CommandPolicy) {
@@ -35,7 +35,7 @@ struct CommandContext {
         self.policy = policy
     }
 
-    /// From here on the client hears what the command changes in the selected mailbox, if it is one that changes it.
+    /// From now on reports the command's own changes to the selected mailbox, if its policy says that it makes any.
     mutating func beginTellingOwn() { isTellingOwn = policy.changesSelected }
 }
 
@@ -46,30 +46,30 @@ extension IMAPSession {
         set { context?.stage = newValue.map(CommandContext.Stage.authenticating) ?? .immediate }
     }
 
-    /// The APPEND or REPLACE whose messages come in.
+    /// The APPEND or REPLACE whose messages are being received.
     var appending: AppendCommand? {
         get { if case .appending(let command)? = context?.stage { command } else { nil } }
         set { context?.stage = newValue.map(CommandContext.Stage.appending) ?? .immediate }
     }
 
-    /// The client idles.
+    /// Whether the client is in IDLE.
     var isIdling: Bool { if case .idling? = context?.stage { true } else { false } }
 
-    /// Forgets a command that waits for nothing more.
+    /// Drops a command that waits for no more input.
     func endCommand() { if case .immediate? = context?.stage { context = nil } }
 
-    /// The command under way may be answered with EXPUNGE.
+    /// Whether EXPUNGE may be sent in response to the current command.
     var mayReportExpunges: Bool { context?.policy.allowsExpunge ?? false }
 
-    /// The command under way changes the selected mailbox, of which its client must hear.
+    /// Whether the current command's own changes to the selected mailbox must be reported.
     var isTellingOwn: Bool { context?.isTellingOwn ?? false }
 
-    /// Begins to follow how far the command is with its messages.
+    /// Starts tracking the command's progress through its messages.
     func beginProgress(goal: Int) { context?.progress = Progress(goal: goal, now: now()) }
 
-    /// Between two pieces of a command that takes long: a sign of life now and then (RFC 9585 section 4).
+    /// Sends a progress report if one is due, between two pieces of a long command (RFC 9585 section 4).
     ///
-    /// - Throws: `disconnected` when there is nobody left to work for.
+    /// - Throws: `disconnected` when the client is gone.
     func goOn(done: Int) async throws(IMAPFailure) {
         guard output.isOpen else { throw .disconnected }
         guard let tag = context?.tag, let code = context?.progress?.sign(tag: tag, done: done, now: now()) else {

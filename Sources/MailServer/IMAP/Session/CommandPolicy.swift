@@ -2,30 +2,30 @@ import IMAPCodec
 import MailAccess
 import ShardFS
 
-/// Everything that is decided about a command before it is carried out: the state that it needs, and what its client
-/// may be told in answer to it.
+/// The decisions made about a command before it is executed: the state that it requires, and the updates that may be
+/// sent in response to it.
 ///
-/// **When EXPUNGE or VANISHED may be told** is decided here and nowhere else: in answer to a command, as its
-/// ``allowsExpunge`` says; while the client idles, in answer to IDLE; between commands, only to a client that asked
-/// NOTIFY for SELECTED and not for SELECTED-DELAYED (RFC 5465 section 5), see ``IMAPSession/pushChanges()``.
+/// **Only this type decides when EXPUNGE or VANISHED may be sent**: in response to a command, as its
+/// ``allowsExpunge`` says; during IDLE, in response to IDLE; between commands, only to a client that asked NOTIFY for
+/// SELECTED rather than SELECTED-DELAYED (RFC 5465 section 5), see ``IMAPSession/pushChanges()``.
 struct CommandPolicy: Equatable, Sendable {
-    /// The state that a command needs. RFC 9051 section 3.
+    /// The session state that a command requires. RFC 9051 section 3.
     enum RequiredState: Sendable {
         case any
         case notAuthenticated
-        /// A mailbox may be selected as well.
+        /// Logged in; a mailbox may be selected as well.
         case authenticated
         case selected
-        /// A mailbox is selected, and not for reading only.
+        /// A mailbox is selected, and not read-only.
         case writable
     }
 
     var state: RequiredState
-    /// EXPUNGE or VANISHED may be told in answer. RFC 3501 section 7.4.1.
+    /// EXPUNGE or VANISHED may be sent in response. RFC 3501 section 7.4.1.
     var allowsExpunge: Bool
-    /// The selected mailbox changes; the client hears of that even if NOTIFY hides other changes from it.
+    /// The command changes the selected mailbox; its changes are reported even if NOTIFY excludes others.
     var changesSelected: Bool
-    /// Mailboxes to be created, renamed, deleted, subscribed to or unsubscribed from, as the client wrote them.
+    /// Names of mailboxes to be created, renamed, deleted, subscribed or unsubscribed, as the client wrote them.
     var changedNames: [String]
 
     init(
@@ -42,7 +42,7 @@ extension IMAPCommand {
     var policy: CommandPolicy {
         switch self {
         case .capability, .noop, .logout, .id: CommandPolicy(.any)
-        // Logins wait for TLS where it is offered, so STARTTLS has its own words for every later state.
+        // Login requires TLS where it is offered, so in later states STARTTLS reports by itself why it is refused.
         case .startTLS: CommandPolicy(.any)
         case .authenticate, .login: CommandPolicy(.notAuthenticated)
         case .enable, .select, .list, .lsub, .namespace, .status, .idle, .getQuota, .getQuotaRoot, .setQuota,
@@ -53,12 +53,12 @@ extension IMAPCommand {
         case .rename(let from, let to): CommandPolicy(.authenticated, changedNames: [from, to])
         case .check, .close, .unselect, .copy: CommandPolicy(.selected)
         case .expunge, .move: CommandPolicy(.writable, changesSelected: true)
-        // Their numbers must mean until the end what they meant when the client wrote them.
+        // Their sequence numbers must keep their meaning until the command ends.
         case .fetch(let command):
             CommandPolicy(.selected, allowsExpunge: command.byUID, changesSelected: true)
         case .store(let command):
             CommandPolicy(.writable, allowsExpunge: command.byUID, changesSelected: true)
-        // Also in the criteria (RFC 7162 section 3.2.10).
+        // The same holds for sequence numbers in the criteria (RFC 7162 section 3.2.10).
         case .search(let command):
             CommandPolicy(.selected, allowsExpunge: command.byUID && !command.key.hasNumbers)
         case .sort(let command):
@@ -70,14 +70,16 @@ extension IMAPCommand {
 }
 
 extension IMAPAppendMessage {
-    /// Of APPEND or REPLACE, whose messages come in behind the command.
+    /// The policy of APPEND or REPLACE, whose messages follow the command.
     var policy: CommandPolicy {
         replaces == nil ? CommandPolicy(.authenticated) : CommandPolicy(.writable, changesSelected: true)
     }
 }
 
 extension CommandPolicy.RequiredState {
-    /// Refuses a command that may not be given in this state.
+    /// Refuses a command that is not allowed in this state.
+    ///
+    /// - Throws: BAD in the wrong state, NO for a read-only mailbox, `disconnected` after LOGOUT.
     func check(_ state: IMAPSession.State) throws(IMAPFailure) {
         switch self {
         case .any: break
@@ -106,7 +108,7 @@ extension IMAPSession.State {
 }
 
 extension CommandPolicy {
-    /// The canonical names of the mailboxes that change, and of those above them.
+    /// The canonical names of the changed mailboxes and of those above them.
     var changedTree: Set<String> {
         var all: Set<String> = []
         for name in changedNames {
@@ -123,7 +125,7 @@ extension CommandPolicy {
 }
 
 extension IMAPSearchKey {
-    /// Whether it names messages by their sequence numbers.
+    /// Whether the key names messages by sequence number.
     fileprivate var hasNumbers: Bool {
         switch self {
         case .sequence(.ranges): true

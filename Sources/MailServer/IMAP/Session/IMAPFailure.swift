@@ -3,14 +3,14 @@ import MailAccess
 import ServerRuntime
 import ShardFS
 
-/// Why a command was not carried out, as the client is told.
+/// The failure of a command, as sent to the client.
 struct IMAPFailure: Error {
     enum Kind {
         case no
         case bad
         /// The session cannot go on.
         case bye
-        /// There is nobody left to tell.
+        /// The client is gone.
         case disconnected
     }
 
@@ -34,9 +34,10 @@ struct IMAPFailure: Error {
 }
 
 extension IMAPFailure {
-    /// The one place where the engine's errors become answers. RFC 5530. Texts hold nothing of the server's inside.
+    /// Translates an engine error into a response; the only place that does so. RFC 5530. The texts reveal no server
+    /// internals.
     ///
-    /// - Parameter missing: the code for what is not found: TRYCREATE where a client may create the target.
+    /// - Parameter missing: the code for a missing mailbox: TRYCREATE where a client may create the target.
     init(_ error: StoreError, missing: IMAPResponseCode = .nonexistent) {
         self =
             switch error.code {
@@ -59,7 +60,7 @@ extension IMAPFailure {
             }
     }
 
-    /// The end of a session whose own mailbox is not there any more.
+    /// Ends a session whose selected mailbox no longer exists.
     static let mailboxGone = bye(nil, "The mailbox was deleted or replaced; please connect anew")
 
     init(_ error: PoolError<StoreError>, missing: IMAPResponseCode = .nonexistent) {

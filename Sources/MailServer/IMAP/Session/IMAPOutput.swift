@@ -1,11 +1,13 @@
 import NIOCore
 
-/// Where a session's answers go.
+/// The destination of a session's responses.
 protocol IMAPOutput: Sendable {
     /// False when the client is gone.
     var isOpen: Bool { get }
 
-    /// Hands bytes to the client and returns when there is room for more: a client that does not read waits here.
+    /// Sends bytes to the client and returns when there is room for more: a session waits here for a client that does
+    /// not read.
+    ///
     /// - Returns: false when the client is gone.
     func send(_ bytes: ByteBuffer) async -> Bool
 }

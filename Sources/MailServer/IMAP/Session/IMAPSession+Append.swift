@@ -8,29 +8,29 @@ import ShardFS
 // APPENDUID is RFC 4315.
 
 extension IMAPSession {
-    /// A command whose messages come in.
+    /// An APPEND or REPLACE whose messages are being received.
     struct AppendCommand {
         struct Message {
             var content: IncomingContent
             var flags: [IMAPFlag]
             var date: Int64?
-            /// It came as a literal8.
+            /// The message was sent as a literal8.
             var isBinary: Bool
-            /// There is a NUL in it, so that no literal could hold it as it is.
+            /// The message contains NUL, which only a literal8 can hold.
             var containsNUL = false
         }
 
         var mailbox: Mailbox
-        /// The message of the selected mailbox that REPLACE takes away.
+        /// The message of the selected mailbox to be replaced; nil for APPEND.
         var replaces: UID?
         var messages: [Message] = []
-        /// Octets of all of them.
+        /// Octets of all messages.
         var size: UInt64 = 0
-        /// The first thing that went wrong; what still comes is passed over.
+        /// The first failure; everything received after it is ignored.
         var failure: IMAPFailure?
     }
 
-    /// A message is announced: taken when its mailbox is there and has room.
+    /// Handles the announcement of a message: accepts it if its mailbox exists and has room.
     func beginMessage(_ message: IMAPAppendMessage) async throws(IMAPFailure) -> IMAPSessionStep {
         if message.index == 0 { context = CommandContext(message.tag, message.policy) }
         do throws(IMAPFailure) {
@@ -73,12 +73,13 @@ extension IMAPSession {
         appending = command
     }
 
-    /// The nearest date that can be kept, in seconds since 1970: no message is refused for a date that nobody believes.
+    /// Returns the nearest date that can be stored, in seconds since 1970: an implausible date is no reason to refuse a
+    /// message.
     private static func kept(_ date: IMAPDateTime) -> Int64 {
         min(max(date.secondsSince1970, 0), Int64(UInt32.max))
     }
 
-    /// Writes a piece of the message that came last; the client is not read from meanwhile.
+    /// Writes a piece of the latest message; nothing more is read from the client until it is written.
     func appendChunk(_ chunk: ByteBuffer) async {
         guard let command = appending, command.failure == nil, let message = command.messages.last else { return }
         if chunk.containsNUL {
@@ -102,7 +103,7 @@ extension IMAPSession {
         }
     }
 
-    /// All has come: all messages become visible, or none.
+    /// Completes the command: all messages become visible, or none.
     func finishAppend() async throws(IMAPFailure) -> Completion {
         guard let command = appending else { throw .bad("There is no message") }
         appending = nil
@@ -138,7 +139,7 @@ extension IMAPSession {
 }
 
 extension IMAPSession {
-    /// The messages as they are kept: all of them can be had as literals.
+    /// Rewrites binary messages so that every message can be sent as an ordinary literal.
     private func withoutBinary(
         _ messages: [AppendCommand.Message], for mailbox: Mailbox
     ) async throws(IMAPFailure) -> [AppendCommand.Message] {

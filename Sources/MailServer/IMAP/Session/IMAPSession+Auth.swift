@@ -58,7 +58,7 @@ extension IMAPSession {
         return SASLServer(mechanism, credentials: .octets, nonce: configuration.makeNonce())
     }
 
-    /// Takes a line of the exchange.
+    /// Handles a line of the exchange.
     func continueAuthentication(_ response: IMAPAuthenticationResponse) async throws(IMAPFailure) -> IMAPSessionStep {
         guard var exchange else { return .resolve(.resume) }
         self.exchange = nil
@@ -72,7 +72,7 @@ extension IMAPSession {
         return .resolve(.resume)
     }
 
-    /// Does the session's part of an exchange.
+    /// Executes the session's next step of an exchange.
     private func take(
         _ step: SASLServer.Step, of exchange: AuthExchange
     ) async throws(IMAPFailure) -> IMAPSessionStep {
@@ -113,7 +113,7 @@ extension IMAPSession {
         if !mayLogIn { throw Self.privacyRequired }
     }
 
-    /// The end of a login.
+    /// Finishes a login: enters the authenticated state, or counts the failure.
     private func enter(_ outcome: LoginOutcome, _ command: String) async throws(IMAPFailure) -> Completion {
         switch outcome {
         case .accepted(let user):

@@ -1,7 +1,7 @@
 import IMAPCodec
 import MailAccounts
 
-// What the server can: told when it works. RFC 9051 section 6.1.1.
+// The capabilities, each announced in the states in which it works. RFC 9051 section 6.1.1.
 
 extension IMAPSession {
     var capabilities: [String] {
@@ -21,10 +21,10 @@ extension IMAPSession {
         return names.filter { !configuration.suppressedCapabilities.hides($0) && !suppressedCapabilities.hides($0) }
     }
 
-    /// Whether credentials may be sent now: they wait for TLS where TLS is configured. AUTH= is hidden until then.
+    /// Whether the client may log in now: where TLS is configured, only under TLS. AUTH= is hidden until then.
     var mayLogIn: Bool { isTLS || !configuration.offersTLS }
 
-    /// Of the account that is logged in.
+    /// The capabilities hidden from the logged-in account.
     private var suppressedCapabilities: CapabilityNames {
         switch state {
         case .authenticated(let account), .selected(let account, _): account.suppressedCapabilities
@@ -32,7 +32,7 @@ extension IMAPSession {
         }
     }
 
-    /// In the order of the alphabet.
+    /// Extensions announced after login, in alphabetical order.
     private static let extensions = [
         "BINARY",
         "CHILDREN",

@@ -2,14 +2,14 @@ import IMAPCodec
 import MailAccess
 import ShardFS
 
-// Which command is carried out where, and in which states.
+// The dispatch of commands to their functions, and the checks of their states.
 
 extension IMAPSession {
-    /// What has become of a command when its function returns.
+    /// The outcome of a command's function.
     enum Outcome {
-        /// Its answer, in front of which the client hears what happened in its mailbox meanwhile.
+        /// The command's completion, to be sent after the pending mailbox updates.
         case completed(Completion)
-        /// It has answered by itself, or goes on with the client's next line.
+        /// The function has responded by itself, or the command continues with the client's next line.
         case step(IMAPSessionStep)
     }
 
@@ -109,13 +109,13 @@ extension IMAPSession {
 
     // MARK: States
 
-    /// The account, for commands whose policy asks for a login.
+    /// The account, for commands whose policy requires a login.
     func account() throws(IMAPFailure) -> IMAPAccount { try state.account() }
 
-    /// The selected mailbox, for commands whose policy asks for one.
+    /// The selected mailbox, for commands whose policy requires one.
     func selected() throws(IMAPFailure) -> SelectedMailbox { try state.selected() }
 
-    /// Puts a newer view of the selected mailbox in place.
+    /// Replaces the view of the selected mailbox with a newer one.
     func replaceView(_ view: SelectedMailbox) {
         if case .selected(let account, _) = state { state = .selected(account, view) }
     }

@@ -4,8 +4,8 @@ import ShardFS
 
 // COPY and MOVE. RFC 9051 sections 6.4.7 and 6.4.8; COPYUID is RFC 4315.
 //
-// Messages are dealt with in pieces, between which other sessions have their turns and a client that has hung up ends
-// the command: a COPY takes back what it has copied, a MOVE leaves what it has moved. No message is ever half there.
+// Messages are processed in pieces. Between pieces, other sessions get their turns, and the command ends if the client
+// has disconnected: COPY then removes its copies, MOVE keeps what it has moved. No message is ever partly visible.
 
 extension IMAPSession {
     func copy(_ set: IMAPSequenceSet, byUID: Bool, to mailbox: String) async throws(IMAPFailure) -> Completion {
@@ -25,7 +25,7 @@ extension IMAPSession {
                 }
                 copied.uidValidity = result.uidValidity
                 copied.copied += result.copied
-                // Some went this very moment.
+                // Some were expunged just now.
                 if !byUID, result.copied.count < piece.count { throw .expungeIssued }
             }
         } catch {
@@ -71,8 +71,8 @@ extension IMAPSession {
         }
         if let failure, failure.kind != .no { throw failure }
         notify?.noteOwn(moved.copied.map(\.target.rawValue), in: target)
-        // In front of the EXPUNGEs, which the view's next update tells (RFC 6851 section 4.3): also of those that were
-        // moved by a command that fails.
+        // Sent before the EXPUNGEs, which the view's next update reports (RFC 6851 section 4.3), and also for messages
+        // moved by a command that then fails.
         if let code = Self.copyUID(moved) { respond(.status(tag: nil, .ok, code: code, text: "Moved")) }
         if let failure {
             guard !moved.copied.isEmpty else { throw failure }
@@ -82,7 +82,7 @@ extension IMAPSession {
         return Completion("MOVE completed")
     }
 
-    /// The messages that are meant and are there, and where they are to go.
+    /// Returns the messages of a set that still exist, and the target mailbox.
     private func sourceAndTarget(
         _ set: IMAPSequenceSet, byUID: Bool, in view: SelectedMailbox, _ name: String
     ) async throws(IMAPFailure) -> ([UID], Mailbox) {
@@ -95,12 +95,12 @@ extension IMAPSession {
             let there = uids.filter { !view.isExpungePending($0.rawValue) }
             return (there, target, there.count < uids.count)
         }
-        // By number the client means a message that it believes to be there (RFC 2180 section 4.4).
+        // A sequence number names a message that the client believes to exist (RFC 2180 section 4.4).
         if !byUID, hasPendingExpunges { throw .expungeIssued }
         return (uids, target)
     }
 
-    /// Takes copies back, in pieces; false when some of them stay.
+    /// Removes copies again, in pieces; false when some of them remain.
     private func undo(_ copies: CopyResult, from target: Mailbox, in view: SelectedMailbox) async -> Bool {
         let uids = copies.copied.map(\.target)
         var next = 0
@@ -120,7 +120,7 @@ extension IMAPSession {
         return next >= uids.count
     }
 
-    /// How often taking copies back may meet a busy mailbox or pool.
+    /// Failures, such as a busy mailbox or pool, after which the removal of copies is given up.
     private static let triesToUndo = 3
 
     private static func copyUID(_ result: CopyResult) -> IMAPResponseCode? {
@@ -133,7 +133,7 @@ extension IMAPSession {
 }
 
 extension SelectedMailbox {
-    /// The read cache knows the copies as well as their sources. Blocks.
+    /// Copies the read cache entries of the sources to their copies. Blocks.
     fileprivate func copySummaries(_ result: CopyResult, to target: Mailbox) {
         summaries?.copy(result.copied, toMailbox: target.id, uidValidity: result.uidValidity)
     }

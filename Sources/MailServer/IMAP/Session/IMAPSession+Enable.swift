@@ -1,39 +1,39 @@
 import IMAPCodec
 import MailAccess
 
-// What a client has turned on. RFC 5161, RFC 9051 section 6.3.1.
+// The features that a client has enabled. RFC 5161, RFC 9051 section 6.3.1.
 
-/// The one place that says which dialect a connection speaks. Nothing is ever turned off again.
+/// The features enabled on a connection, which alone define its dialect. None is ever disabled again.
 struct IMAPEnabledFeatures: OptionSet, Sendable, Hashable {
     let rawValue: UInt8
 
     /// The client follows mod-sequences (RFC 7162 section 3.1).
     static let condstore = Self(rawValue: 1)
-    /// VANISHED stands for EXPUNGE (RFC 7162 section 3.2.3).
+    /// VANISHED replaces EXPUNGE (RFC 7162 section 3.2.3).
     static let qresync = Self(rawValue: 2)
     /// RFC 9051: no \Recent, ESEARCH for SEARCH, names and strings in UTF-8.
     static let rev2 = Self(rawValue: 4)
     /// RFC 9755: names and strings in UTF-8.
     static let utf8 = Self(rawValue: 8)
 
-    /// What a client may name in ENABLE.
+    /// The features by their names in ENABLE.
     static let byName: [String: Self] = [
         "CONDSTORE": .condstore, "QRESYNC": [.qresync, .condstore], "IMAP4REV2": .rev2, "UTF8=ACCEPT": .utf8,
     ]
 
-    /// As it is told.
+    /// Spellings in the ENABLED response, where they differ from the upper-case name.
     static let spelling = ["IMAP4REV2": "IMAP4rev2"]
 }
 
 extension IMAPSession {
-    /// The client follows mod-sequences: unasked FETCH answers hold UID and MODSEQ.
+    /// The client follows mod-sequences: unsolicited FETCH responses carry UID and MODSEQ.
     var usesModSeq: Bool { enabled.contains(.condstore) }
-    /// The client is told VANISHED and never EXPUNGE.
+    /// Expunges are reported as VANISHED, never as EXPUNGE.
     var usesVanished: Bool { enabled.contains(.qresync) }
     /// The client speaks IMAP4rev2.
     var isRev2: Bool { enabled.contains(.rev2) }
 
-    /// ENABLE; gives back how the decoder goes on.
+    /// Executes ENABLE and returns the decoder's next step.
     func enable(_ tag: String, _ names: [String]) async throws(IMAPFailure) -> IMAPSessionStep {
         try await answer(tag) { session throws(IMAPFailure) in
             session.enable(names)
@@ -64,8 +64,8 @@ extension IMAPSession {
         }
     }
 
-    /// The client has shown that it follows mod-sequences. The first time it is told where the selected mailbox
-    /// stands (RFC 7162 section 3.1).
+    /// Notes that the client follows mod-sequences. The first time, sends the HIGHESTMODSEQ of the selected mailbox
+    /// (RFC 7162 section 3.1).
     func enableModSeq() {
         guard enabled.insert(.condstore).inserted, case .selected(_, let view) = state else { return }
         respond(.status(tag: nil, .ok, code: .highestModSeq(view.reportedModSeq), text: "Highest mod-sequence"))

@@ -16,16 +16,16 @@ extension IMAPSession {
         if items.contains(.modSeq) { enableModSeq() }
         if command.changedSince != nil {
             enableModSeq()
-            // RFC 7162 section 3.1.4.1: as if MODSEQ had been asked for.
+            // RFC 7162 section 3.1.4.1: CHANGEDSINCE implies MODSEQ.
             items.append(.modSeq)
         }
         var ranges = try uidRanges(command.set, byUID: command.byUID, in: view)
-        // Before CHANGEDSINCE chooses among them (RFC 9394 section 3.4).
+        // PARTIAL applies before CHANGEDSINCE (RFC 9394 section 3.4).
         if let partial = command.partial {
             ranges = view.uidRanges(of: ranges, at: partial.places(of: view.count(in: ranges)))
         }
         if command.vanished, let modSeq = command.changedSince {
-            // Here `*` stands for the highest UID that was ever given out: what came last may be what is gone.
+            // Here `*` is the highest UID ever assigned: the last message may be an expunged one.
             let asked = command.set.resolved(largest: view.highestPossibleUID) ?? savedSearch
             try await reportVanished(since: modSeq, in: asked, of: view)
         }
@@ -41,7 +41,7 @@ extension IMAPSession {
         return Completion("FETCH completed")
     }
 
-    /// A piece of answers, and what comes behind the last one.
+    /// A piece of responses, and the mailbox update that follows the last one.
     private struct Piece: Sendable {
         var producer: FetchProducer
         var bytes = ByteBuffer()
@@ -49,9 +49,9 @@ extension IMAPSession {
         var update = Result<MailboxUpdate, StoreError>.success(.none)
     }
 
-    /// Sends all that a producer has, piece by piece; gives it back as it is then.
+    /// Sends everything that a producer has, piece by piece, and returns the producer in its final state.
     ///
-    /// - Parameter asked: looked for behind the last piece, on the same turn on the pool, and told.
+    /// - Parameter asked: the updates to check for after the last piece, in the same turn on the pool, and to send.
     @discardableResult
     func deliver(
         _ producer: FetchProducer, then asked: UpdateScope? = nil, of view: SelectedMailbox? = nil
@@ -77,7 +77,7 @@ extension IMAPSession {
                 return .success(piece)
             }
             guard case .success(let next) = step else {
-                // Part of an answer may be on its way: nothing that follows could be understood.
+                // Part of a response may have been sent: the client could not parse anything after it.
                 throw .bye(.unavailable, "A message could not be read")
             }
             piece = next
@@ -85,7 +85,7 @@ extension IMAPSession {
             if piece.isLast { break }
             try await flush()
         }
-        // The outcome stands even when the news must wait for the next command.
+        // The outcome stands even when the update must wait for the next command.
         if let view, case .success(let update) = piece.update { try await take(update, after: view) }
         return piece.producer
     }

@@ -5,7 +5,7 @@ import ShardFS
 // IDLE. RFC 2177.
 
 extension IMAPSession {
-    /// Of the mailbox of a client that idles.
+    /// The observation of the selected mailbox during IDLE.
     var idleObservation: MailboxObservation? {
         if case .idling(let observation)? = context?.stage { observation } else { nil }
     }
@@ -13,7 +13,7 @@ extension IMAPSession {
     func beginIdle() async throws(IMAPFailure) -> IMAPSessionStep {
         var observation: MailboxObservation?
         if case .selected(_, let view) = state {
-            // Watched first, then brought up to date: nothing falls between.
+            // The watch begins before the update, so that no change is missed.
             let (mailbox, onChange) = (view.mailbox, onChange)
             observation = try? await blocking { () throws(StoreError) in
                 MailboxObservation(mailbox, onChange)

@@ -7,7 +7,7 @@ extension IMAPSession {
     func list(_ command: IMAPListCommand) async throws(IMAPFailure) -> Completion {
         let mail = try account().mail
         if !command.isExtended, command.patterns == [""] {
-            // Asks for the separator only.
+            // The client asks for the separator only.
             respond(.list(IMAPListEntry(attributes: ["\\Noselect"], mailbox: "")))
             return Completion("LIST completed")
         }

@@ -5,16 +5,16 @@ import ShardFS
 // CREATE, DELETE, RENAME, SUBSCRIBE and UNSUBSCRIBE. RFC 9051 sections 6.3.4 to 6.3.8, RFC 6154.
 
 extension IMAPSession {
-    /// The attributes of RFC 6154 that a mailbox may be made with.
+    /// The attributes of RFC 6154 that a mailbox may be created with.
     static let specialUses = ["\\All", "\\Archive", "\\Drafts", "\\Flagged", "\\Junk", "\\Sent", "\\Trash"]
 
     func create(_ mailbox: String, specialUse: [String]) async throws(IMAPFailure) -> Completion {
         let mail = try account().mail
         let uses = specialUse.map { use in Self.specialUses.first { $0.lowercased() == use.lowercased() } }
-        // One mailbox, one use: more than that no program asks for.
+        // One mailbox has one use: no client asks for more.
         guard uses.count <= 1, !uses.contains(nil) else { throw .no(.useAttr, "That special use is not offered") }
         let use = uses.first ?? nil
-        // A separator at the end only announces that there will be names below (RFC 9051 section 6.3.4).
+        // A trailing separator only announces that there will be names below (RFC 9051 section 6.3.4).
         let name = mailbox.utf8.last == UInt8(ascii: "/") ? String(mailbox.dropLast()) : mailbox
         let id = try await blocking { () throws(StoreError) -> String? in
             let name = try MailboxName(name)
@@ -47,7 +47,7 @@ extension IMAPSession {
         }
         if hasChildren { throw .no(.hasChildren, "There are mailboxes below it") }
         reportDeletion(mailbox)
-        // Whoever deletes what it has selected knows.
+        // A client that deletes its selected mailbox needs no further report.
         if case .selected(_, let view) = state, view.mailbox.id == deleted { deselect() }
         return Completion("DELETE completed")
     }

@@ -1,8 +1,8 @@
 import IMAPCodec
 import ShardFS
 
-// GETMETADATA and SETMETADATA. RFC 5464. An empty mailbox name means the account's own annotations: to its user, it is
-// the server.
+// GETMETADATA and SETMETADATA. RFC 5464. An empty mailbox name means the account's own annotations: to its user, the
+// account is the server.
 
 extension IMAPSession {
     func metadata(
@@ -34,8 +34,8 @@ extension IMAPSession {
         return Completion("GETMETADATA completed", code: longest > 0 ? .metadataLongEntries(longest) : nil)
     }
 
-    /// The names to tell, each once: those asked for, missing ones too unless others below them are wanted, and what
-    /// is below as deep as wanted.
+    /// Returns the names to report, each once: with depth 0 the requested ones, missing ones included; otherwise the
+    /// existing ones among these and below them, down to the depth.
     private static func wanted(
         _ entries: [String], _ depth: IMAPMetadataOptions.Depth, of names: some Collection<String>
     ) -> [String] {

@@ -1,10 +1,10 @@
 import IMAPCodec
 import ShardFS
 
-// Mailbox names as the server keeps them, told to a client of IMAP4rev2. RFC 9051 sections 6.3.2 and 6.3.9.7.
+// Canonical mailbox names, reported to IMAP4rev2 clients. RFC 9051 sections 6.3.2 and 6.3.9.7.
 
 extension IMAPSession {
-    /// The LIST answer that SELECT has in IMAP4rev2.
+    /// Sends the LIST response that SELECT has in IMAP4rev2.
     func reportListing(of asked: String) async throws(IMAPFailure) {
         let mail = try account().mail
         let entry = try await blocking { () throws(StoreError) in
@@ -14,9 +14,9 @@ extension IMAPSession {
         respond(.list(entry))
     }
 
-    /// Tells how a new mailbox is called when that is not what the client wrote.
+    /// Reports the canonical name of a new or renamed mailbox if the client spelled it, or its old name, differently.
     ///
-    /// - Parameter oldName: the name that the client knows it by, when it is not `asked`.
+    /// - Parameter oldName: the name that the client knows the mailbox by, if not `asked`.
     func reportSpelling(_ asked: String, oldName: String? = nil) async throws(IMAPFailure) {
         guard isRev2 else { return }
         let mail = try account().mail
@@ -29,7 +29,7 @@ extension IMAPSession {
         if let entry { respond(.list(entry)) }
     }
 
-    /// Tells how a mailbox was called that is deleted now, when that is not what the client wrote.
+    /// Reports the canonical name of a deleted mailbox if the client spelled it differently.
     func reportDeletion(_ asked: String) {
         guard isRev2, let name = try? MailboxName(asked), !name.isSpelt(asked) else { return }
         respond(.list(IMAPListEntry(attributes: ["\\NonExistent"], mailbox: name.description, oldName: asked)))
@@ -42,7 +42,7 @@ extension MailboxName {
 }
 
 extension MailboxLister {
-    /// The LIST answer of one mailbox. Blocks.
+    /// Returns the LIST response for one mailbox. Blocks.
     static func entry(
         of name: MailboxName, oldName: String?, in mail: Account
     ) throws(StoreError) -> IMAPListEntry {

@@ -24,7 +24,7 @@ extension IMAPSession {
         guard let (watch, statuses) = made else {
             throw .no(.notificationOverflow, "No more than \(limit) mailboxes can be watched")
         }
-        // What has gathered is told with the answer, whatever the client wants to hear from now on.
+        // Pending updates are sent with the response, whatever the client asks for from now on.
         notify = nil
         try await sendUpdates(expunges: mayReportExpunges)
         notify = watch
@@ -39,11 +39,11 @@ extension IMAPSession {
         if case .selected(_, let view) = state { view.mailbox } else { nil }
     }
 
-    /// Whether the driver is to hand over changes while no command is carried out.
+    /// Whether the driver should pass on changes while no command is running.
     var isListening: Bool { isIdling || (notify?.isActive ?? false) && context == nil }
 
-    /// Whether a look at what changed is due; asked at regular intervals while listening. Others than the driver tell
-    /// of most changes; now and then a look is taken all the same.
+    /// Whether a poll for changes is due; called at regular intervals while listening. Watches report most changes, but
+    /// an occasional poll is made all the same.
     func needsPoll() -> Bool {
         polls &+= 1
         if polls % Self.rarePolls == 0 { return true }
@@ -53,12 +53,12 @@ extension IMAPSession {
         return (idleObservation ?? notify?.selected)?.mailbox.isWatched != true
     }
 
-    /// Polls between two looks at mailboxes that the system watches.
+    /// Poll intervals between two checks of mailboxes that the kernel watches.
     private static let rarePolls: UInt8 = 10
 
-    // MARK: Telling
+    // MARK: Reports
 
-    /// Tells what happened while no command was carried out, or while the client idles.
+    /// Reports changes between commands and during IDLE.
     func pushChanges() async throws(IMAPFailure) {
         if isIdling {
             try await sendUpdates(expunges: mayReportExpunges)
@@ -81,7 +81,7 @@ extension IMAPSession {
                 return (watch, responses)
             }
         } catch {
-            // The next poll looks again.
+            // The next poll tries again.
             guard error.kind == .no else { throw error }
             return
         }
@@ -96,37 +96,37 @@ extension IMAPSession {
         }
     }
 
-    /// Watches the mailbox that is selected now, if its news are to be pushed.
+    /// Watches the currently selected mailbox, if its updates are to be pushed.
     func watchSelected() async throws(IMAPFailure) {
         guard let notify else { return }
         let mailbox = notify.plan.selected == nil ? nil : selectedMailbox
         guard notify.selected?.mailbox !== mailbox else { return }
         let onChange = onChange
-        // Without one, the poll looks.
+        // Without an observation, the poll finds the changes.
         let observation = try? await blocking { () throws(StoreError) in
             mailbox.map { MailboxObservation($0, onChange) }
         }
         self.notify?.selected = observation ?? nil
-        // For what came between its selection and now. Not when it could not be watched: the next look tries again,
-        // and one that came at once would come again and again.
+        // For changes between the selection and now. Not if the watch failed: the next check tries again, and an
+        // immediate one would repeat forever.
         if self.notify?.selected != nil { onChange() }
     }
 
     // MARK: The selected mailbox
 
-    /// Whether changes in the selected mailbox are told at all: not to a client that asked for other events only.
+    /// Whether changes in the selected mailbox are reported at all; not to a client that asked for other events only.
     var reportsSelected: Bool { notify == nil || notify?.plan.selected != nil || isTellingOwn }
 
-    /// Whether changed flags are.
+    /// Whether changed flags in the selected mailbox are reported.
     var reportsFlagChanges: Bool {
         guard let notify else { return true }
         return notify.plan.selected?.events.contains(.flags) ?? false || isTellingOwn
     }
 
-    /// Unasked FETCHes of NOTIFY have the UID in them (RFC 5465 section 5.1).
+    /// Whether unsolicited FETCH responses carry the UID, as with NOTIFY (RFC 5465 section 5.1).
     var reportsUIDs: Bool { notify?.plan.selected?.events.contains(.flags) ?? false }
 
-    /// The FETCHes of new messages that NOTIFY promises; for those that the client made itself there are none.
+    /// Sends the FETCH responses that NOTIFY promises for new messages, except for those that the client added itself.
     func reportNewMessages(after last: UInt32, in view: SelectedMailbox) async throws(IMAPFailure) {
         guard let notify, let items = notify.plan.selected?.items, !items.isEmpty, last < view.lastUID else { return }
         let uids = view.uids(in: [last + 1...view.lastUID]).map(\.rawValue)
@@ -134,7 +134,7 @@ extension IMAPSession {
             ascending: uids.filter { !notify.isOwn($0, in: view.mailbox) })
         self.notify?.forgetOwn(in: view.mailbox)
         guard !ranges.isEmpty else { return }
-        // As for a mailbox that takes no flags: being told of a message is not reading it.
+        // Read-only, so that \Seen is not set: reporting a message is not reading it.
         try await deliver(
             FetchProducer(
                 FetchPlan(items, withUID: false, isReadOnly: true, reportsModSeq: usesModSeq), of: ranges, in: view,

@@ -2,10 +2,12 @@ import IMAPCodec
 import MailAccess
 import ShardFS
 
-// REPLACE and UID REPLACE. RFC 8508. The message comes in as with APPEND.
+// REPLACE and UID REPLACE. RFC 8508. The message is received as with APPEND.
 
 extension IMAPSession {
-    /// The message that is to be replaced.
+    /// Returns the UID of the message to be replaced.
+    ///
+    /// - Throws: NO if the message is expunged or the UID does not exist, BAD for a number beyond the last message.
     func target(of replaced: IMAPAppendMessage.Replaced) throws(IMAPFailure) -> UID {
         let view = try selected()
         let last = replaced.byUID ? view.largestUID : UInt32(clamping: view.count)
@@ -21,7 +23,9 @@ extension IMAPSession {
         return UID(uid)
     }
 
-    /// Nothing may be added when there is nothing left to replace.
+    /// Checks that the message still exists: nothing may be added when there is nothing left to replace.
+    ///
+    /// - Throws: NO with EXPUNGEISSUED when the message is gone.
     func checkThere(_ uid: UID) async throws(IMAPFailure) {
         let mailbox = try selected().mailbox
         let isThere = try await blocking { () throws(StoreError) in
@@ -30,11 +34,11 @@ extension IMAPSession {
         if !isThere { throw .expungeIssued }
     }
 
-    /// Takes the old message away when the new one is there: power may fail between the two, but no message is lost.
+    /// Removes the old message once the new one is stored: power may fail between the two, but no message is lost.
     func remove(_ old: UID, replacedBy new: AppendResult, in target: Mailbox) async throws(IMAPFailure) {
         let source = try selected().mailbox
         let uids = new.uid.rawValue...new.uid.rawValue
-        // The new message is told of before the old one goes (RFC 8508 section 3.3).
+        // The new message is reported before the old one is removed (RFC 8508 section 3.3).
         respond(
             .status(
                 tag: nil, .ok, code: .appendUID(uidValidity: new.uidValidity, uids: [uids]),

@@ -2,20 +2,20 @@ import IMAPCodec
 import MailAccess
 import ShardFS
 
-// A client comes back to a mailbox and is told what it missed. RFC 7162 sections 3.2.5 and 3.2.6.
+// The resynchronisation of a client that returns to a mailbox. RFC 7162 sections 3.2.5 and 3.2.6.
 
 extension IMAPSession {
-    /// What SELECT (QRESYNC …) asks, looked through.
+    /// The checked parameters of SELECT (QRESYNC …).
     struct Resync: Sendable {
         let uidValidity: UInt32
         let modSeq: ModSeq
-        /// Nil for all that there can be.
+        /// The UIDs known to the client; nil for all possible ones.
         let known: [ClosedRange<UInt32>]?
         let match: SelectedMailbox.MatchData?
 
-        /// Nil when nothing is asked.
+        /// Checks the parameters; nil without QRESYNC.
         ///
-        /// - Throws: BAD for what no client may send, in front of everything else.
+        /// - Throws: BAD for parameters that no client may send, before anything else is done.
         init?(_ asked: IMAPQResync?, isEnabled: Bool) throws(IMAPFailure) {
             guard let asked else { return nil }
             guard isEnabled else { throw .bad("Enable QRESYNC first") }
@@ -33,7 +33,7 @@ extension IMAPSession {
         }
 
         private static func plain(_ set: IMAPSequenceSet) throws(IMAPFailure) -> [ClosedRange<UInt32>] {
-            // Without `*` there is nothing that the mailbox would have to resolve.
+            // The parser admits no `*`, so the ranges do not depend on the mailbox.
             guard let ranges = set.resolved(largest: 0) else { throw .bad("Plain UIDs are expected") }
             return ranges
         }
@@ -51,7 +51,7 @@ extension IMAPSession {
         }
     }
 
-    /// Tells what was expunged and changed since the client was here; behind the answers that every SELECT has.
+    /// Reports expunges and changes since the client last knew the mailbox, after the responses common to every SELECT.
     func reportMissed(_ resync: Resync, in view: SelectedMailbox) async throws(IMAPFailure) {
         guard resync.uidValidity == view.snapshot.uidValidity else { return }
         let highest = view.highestPossibleUID
@@ -64,7 +64,7 @@ extension IMAPSession {
                 limits: configuration.parseLimits))
     }
 
-    /// Tells the UIDs of `ranges` that were expunged since `modSeq` and that the client does not see in this view.
+    /// Reports the UIDs of `ranges` that were expunged since `modSeq` and are not in the client's view.
     func reportVanished(
         since modSeq: ModSeq, in ranges: [ClosedRange<UInt32>], match: SelectedMailbox.MatchData? = nil,
         of view: SelectedMailbox

@@ -8,12 +8,12 @@ import ShardFS
 
 extension IMAPSession {
     func search(_ command: IMAPSearchCommand) async throws(IMAPFailure) -> Completion {
-        // RFC 9755 section 3: strings are UTF-8 already, a second word on it could contradict.
+        // RFC 9755 section 3: strings are UTF-8 already, and CHARSET could contradict that.
         if command.charset != nil, enabled.contains(.utf8) { throw .bad("No CHARSET with UTF8=ACCEPT") }
         let criteria = SearchCriteria(
             key: command.key, charset: command.charset, saves: command.returnOptions?.save == true)
         let found = try await find(criteria, into: FoundMessages())
-        // IMAP4rev2 has no SEARCH answer any more (RFC 9051 section 6.4.4).
+        // IMAP4rev2 no longer has a SEARCH response (RFC 9051 section 6.4.4).
         if let options = command.returnOptions ?? (isRev2 ? IMAPSearchReturn(all: true) : nil) {
             let answer = SearchAnswer(options: options, numbers: found.numbers, uids: found.uids)
             try await respond(answer, to: command.key, byUID: command.byUID)
@@ -24,27 +24,27 @@ extension IMAPSession {
         return Completion("SEARCH completed")
     }
 
-    /// Which messages a command is about.
+    /// The search criteria of a command.
     struct SearchCriteria {
         var key: IMAPSearchKey
-        /// Nil is UTF-8.
+        /// Nil for UTF-8.
         var charset: String?
-        /// The result is to become what `$` stands for.
+        /// The result is saved as `$`.
         var saves = false
     }
 
-    /// Looks through the selected mailbox and gives what the harvest keeps of the messages found.
+    /// Searches the selected mailbox and returns the collector with the messages found.
     func find<Collector: SearchCollector>(
         _ criteria: SearchCriteria, into collector: Collector
     ) async throws(IMAPFailure) -> Collector {
         let view = try selected()
         let before = savedSearch
-        // A search that fails saves nothing: `$` is empty then (RFC 5182 section 2.1).
+        // A failed search leaves `$` empty (RFC 5182 section 2.1).
         if criteria.saves { savedSearch = [] }
         let charset = try charset(named: criteria.charset)
         if criteria.key.asksModSeq { enableModSeq() }
         let compiler = SearchCompiler(view: view, charset: charset, savedResult: before, now: now())
-        // In a box: what is found so far would be copied with every turn.
+        // Boxed, so that the results so far are not copied in every turn.
         let box = Locked(
             SearchRun(
                 compiler.compile(criteria.key), in: view, limits: configuration.parseLimits, into: collector))
@@ -67,7 +67,7 @@ extension IMAPSession {
         return box.withLock { $0.collector }
     }
 
-    /// Answers a search or sort that has return options, and saves its result if it is asked to.
+    /// Sends the response to a search or sort with return options, and saves the result if requested.
     func respond(_ answer: SearchAnswer, to key: IMAPSearchKey, byUID: Bool) async throws(IMAPFailure) {
         let meant = answer.meant
         if answer.options.save { savedSearch = .init(ascending: meant.sorted()) }
@@ -76,7 +76,7 @@ extension IMAPSession {
         if let result = answer.result(tag: tag, byUID: byUID, modSeq: modSeq) { respond(.esearch(result)) }
     }
 
-    /// The highest mod-sequence of messages in the view, for a search that asks for mod-sequences; nil without messages.
+    /// Returns the highest mod-sequence of messages in the view; nil without messages, or if the key has no MODSEQ.
     func highestModSeq(of uids: [UInt32], for key: IMAPSearchKey) async throws(IMAPFailure) -> ModSeq? {
         guard key.asksModSeq else { return nil }
         let view = try selected()
@@ -92,7 +92,7 @@ extension IMAPSession {
 }
 
 extension IMAPSearchKey {
-    /// Whether a MODSEQ criterion is in it (RFC 7162 section 3.1.5).
+    /// Whether the key contains a MODSEQ criterion (RFC 7162 section 3.1.5).
     var asksModSeq: Bool {
         switch self {
         case .modSeq: true

@@ -10,7 +10,7 @@ extension IMAPSession {
     ) async throws(IMAPFailure) -> Completion {
         let mail = try account().mail
         let resync = try Resync(parameters.qresync, isEnabled: usesVanished)
-        // The former mailbox is left even when the new one cannot be selected.
+        // The former mailbox is closed even if the new one cannot be selected.
         if case .selected = state {
             deselect()
             respond(.status(tag: nil, .ok, code: .closed, text: "The former mailbox is closed"))
@@ -79,14 +79,14 @@ extension IMAPSession {
             do throws(IMAPFailure) {
                 try await expunge(in: view, nil, reportsProgress: false)
             } catch {
-                // It was deleted meanwhile, with all that was in it.
+                // The mailbox has since been deleted, with everything in it.
                 guard error.code == .nonexistent else { throw error }
             }
         }
         return Completion("CLOSE completed")
     }
 
-    /// EXPUNGE and UID EXPUNGE; the client is told by the view's next update, behind this command.
+    /// Executes EXPUNGE and UID EXPUNGE; the view's next update reports the expunges, at the end of the command.
     func expunge(_ set: IMAPSequenceSet?) async throws(IMAPFailure) -> Completion {
         let view = try selected()
         let ranges = try set.map { set throws(IMAPFailure) in try uidRanges(set, byUID: true, in: view) }
@@ -94,14 +94,16 @@ extension IMAPSession {
         return Completion("EXPUNGE completed")
     }
 
-    /// Expunges what is marked, in pieces.
+    /// Expunges the messages marked \Deleted, in pieces.
     ///
-    /// - Parameter tellsProgress: the client is told how far the command is, which ends with its client.
+    /// - Parameters:
+    ///   - ranges: the UIDs to expunge; nil for all.
+    ///   - reportsProgress: sends progress reports, and ends the command when its client is gone.
     private func expunge(
         in view: SelectedMailbox, _ ranges: [ClosedRange<UInt32>]?, reportsProgress: Bool
     ) async throws(IMAPFailure) {
         let size = configuration.changePiece
-        // The first piece goes on the turn that finds out what there is.
+        // The first piece is expunged in the same turn that finds the marked messages.
         let marked = try await blocking { () throws(StoreError) in
             var marked: [UID] = []
             let messages = try view.mailbox.snapshot().messages
@@ -121,7 +123,7 @@ extension IMAPSession {
 }
 
 extension SelectedMailbox {
-    /// Blocks.
+    /// Expunges messages and drops them from the read cache. Blocks.
     fileprivate func expunge(_ uids: [UID]) throws(StoreError) {
         let gone = try mailbox.expunge(uids)
         summaries?.forget(gone)

@@ -15,16 +15,16 @@ extension IMAPSession {
         return Completion("STATUS completed")
     }
 
-    /// What asking for these items says of the client.
+    /// Checks the requested items; asking for HIGHESTMODSEQ shows that the client follows mod-sequences.
     ///
-    /// - Throws: BAD for RECENT, which IMAP4rev2 has not.
+    /// - Throws: BAD for RECENT in IMAP4rev2, which does not have it.
     func prepareStatus(_ items: [IMAPStatusItem]) throws(IMAPFailure) {
         if isRev2, items.contains(.recent) { throw .bad("There is no RECENT in IMAP4rev2") }
         if items.contains(.highestModSeq) { enableModSeq() }
     }
 
-    /// The one quota root of an account; its name is empty. An account without a limit has none: an answer must name at
-    /// least one resource (RFC 9208 section 5.1).
+    /// Reports the one quota root of an account, whose name is empty. An account without a limit has none: a response
+    /// must name at least one resource (RFC 9208 section 5.1).
     func quota(of root: String) async throws(IMAPFailure) -> Completion {
         let usage = try await quotaUsage()
         guard root.isEmpty, !usage.isEmpty else { throw .no(.nonexistent, "There is no such quota root") }
@@ -34,18 +34,18 @@ extension IMAPSession {
 
     func quotaRoot(of mailbox: String) async throws(IMAPFailure) -> Completion {
         let usage = try await quotaUsage()
-        // It need not exist: the client may ask before it creates it (RFC 9208 section 4.1.2).
+        // The mailbox need not exist: the client may ask before creating it (RFC 9208 section 4.1.2).
         do throws(StoreError) { _ = try MailboxName(mailbox) } catch { throw IMAPFailure(error) }
         respond(.quotaRoot(mailbox: mailbox, roots: usage.isEmpty ? [] : [""]))
         if !usage.isEmpty { respond(.quota(root: "", usage)) }
         return Completion("GETQUOTAROOT completed")
     }
 
-    /// The resources that are limited: STORAGE in units of 1024 octets, MESSAGE (RFC 9208 section 5).
+    /// Returns the limited resources: STORAGE in units of 1024 octets, MESSAGE (RFC 9208 section 5).
     private func quotaUsage() async throws(IMAPFailure) -> [IMAPQuotaUsage] {
         let mail = try account().mail
         let (bytes, messages, limits) = try await blocking { () throws(StoreError) in try mail.quota() }
-        // A number of 63 bits, whatever the ledger does not know (RFC 9051 section 9).
+        // The protocol's numbers have 63 bits, the ledger's 64 (RFC 9051 section 9).
         let largest = UInt64(Int64.max)
         var usages: [IMAPQuotaUsage] = []
         if limits.bytes > 0 {

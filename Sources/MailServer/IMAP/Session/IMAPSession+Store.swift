@@ -43,22 +43,22 @@ extension IMAPSession {
             if isIncomplete { throw .no(code, "Some of the messages no longer exist") }
             return Completion("Conditional STORE failed", code: code)
         }
-        // Nobody waits for an answer of the missing ones (RFC 2180 section 4.2.1).
+        // A silent client expects no response for the missing messages (RFC 2180 section 4.2.1).
         if isIncomplete, command.silent { return Completion("STORE completed", code: .expungeIssued) }
         if isIncomplete { throw .expungeIssued }
         return Completion("STORE completed")
     }
 }
 
-/// The messages of a STORE that one turn on the pool changes.
+/// The messages of a STORE changed in one turn on the pool.
 private struct StorePiece: Sendable {
     private let command: IMAPStoreCommand
     private let ranges: [ClosedRange<UInt32>]
     private let size: Int
-    /// The first UID that no piece has had yet.
+    /// The first UID not yet covered by a piece.
     private var next: UInt32 = 1
     private(set) var isLast = false
-    /// Messages of all pieces.
+    /// Number of messages in all pieces.
     private(set) var goal = 0
 
     init(_ command: IMAPStoreCommand, first ranges: [ClosedRange<UInt32>], size: Int) {
@@ -67,8 +67,8 @@ private struct StorePiece: Sendable {
         self.size = size
     }
 
-    /// Changes the next messages, and looks what there is to tell; nil when it could not look now, which undoes nothing.
-    /// Blocks.
+    /// Changes the next messages and checks for updates to send; the update is nil if the check failed, which does not
+    /// undo the change. Blocks.
     mutating func change(
         _ view: SelectedMailbox, _ asked: IMAPSession.UpdateScope, reportsModSeq: Bool
     ) throws(StoreError) -> (FlagResult, IMAPSession.MailboxUpdate?) {
@@ -86,7 +86,7 @@ private struct StorePiece: Sendable {
         if found.count > size, let last = found.last { next = last.entry.uid.rawValue } else { isLast = true }
         var own: [UpdateWriter.Own] = []
         for entry in result.changed {
-            // A silent client works the flags out by itself; only what others did beside it is news.
+            // A silent client works the flags out by itself; only others' changes need to be reported.
             let before = view.entry(of: entry.uid.rawValue)?.flags ?? []
             let isKnown = command.silent && before.subtracting(change.remove).union(change.add) == entry.flags
             if !isKnown || reportsModSeq { own.append(.init(entry: entry, isKnown: isKnown)) }

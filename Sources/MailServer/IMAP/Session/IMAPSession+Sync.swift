@@ -3,12 +3,12 @@ import MailAccess
 import NIOCore
 import ShardFS
 
-// Telling the client what happened in its mailbox meanwhile. RFC 3501 section 5.2, RFC 7162 section 3.2.
+// The reporting of mailbox changes to the client. RFC 3501 section 5.2, RFC 7162 section 3.2.
 
 extension IMAPSession {
-    /// Brings the selected mailbox's view up to date and tells the client the news. Nothing without one.
+    /// Brings the selected mailbox's view up to date and sends the update. Does nothing if no mailbox is selected.
     ///
-    /// - Parameter known: changes that the client has been told of or made itself, by UID.
+    /// - Parameter known: mod-sequences of changes that the client made itself or has already received, by UID.
     func sync(expunges: Bool, known: [UInt32: ModSeq] = [:]) async throws(IMAPFailure) {
         guard case .selected(_, let view) = state else { return }
         let asked = updateScope(expunges: expunges)
@@ -16,20 +16,20 @@ extension IMAPSession {
             blocking { () throws(StoreError) in try asked.look(at: view, known: known) }, after: view)
     }
 
-    /// Which news a client may be told, and how.
+    /// The updates that a client may receive, and their form.
     struct UpdateScope: Sendable {
-        /// False for a client that has chosen to hear nothing of its mailbox (RFC 5465 section 5.1).
+        /// False for a client that has chosen to receive nothing about its mailbox (RFC 5465 section 5.1).
         fileprivate let any: Bool
         fileprivate let expunges: Bool
         fileprivate let form: UpdateForm
         fileprivate let limit: Int
 
-        /// What the engine says now; nothing has been told yet. Blocks.
+        /// Checks for changes since `view`; nothing is sent yet. Blocks.
         ///
         /// - Parameters:
-        ///   - known: as for ``IMAPSession/sync(expunges:known:)``.
-        ///   - own: changes of the client's own command, to be told behind what others did.
-        ///   - withUID: whether that is a UID command.
+        ///   - known: as in ``IMAPSession/sync(expunges:known:)``.
+        ///   - own: changes of the client's own command, to be reported after those of others.
+        ///   - withUID: whether the client's own command is a UID command.
         func look(
             at view: SelectedMailbox, known: [UInt32: ModSeq], own: [UpdateWriter.Own] = [], withUID: Bool = false
         ) throws(StoreError) -> MailboxUpdate {
@@ -65,24 +65,24 @@ extension IMAPSession {
         }
     }
 
-    /// The outcome of a look.
+    /// The outcome of a check for changes.
     enum MailboxUpdate: Sendable {
         case none
-        /// The mailbox was deleted, or is another one now.
+        /// The mailbox was deleted or replaced.
         case gone
         case seen(ShownUpdate)
     }
 
-    /// What a look has seen, the first piece of it written.
+    /// The changes found by a check, with their first piece written.
     struct ShownUpdate: Sendable {
         let view: SelectedMailbox
         fileprivate let hasExpunged: Bool
-        /// The highest UID told before, when messages have arrived.
+        /// The highest UID reported before, if messages have arrived.
         fileprivate let arrivedAfter: UInt32?
         fileprivate var piece: UpdatePiece
     }
 
-    /// A piece of news, and what makes those behind it.
+    /// A piece of an update, and the writer of the pieces after it.
     struct UpdatePiece: Sendable {
         private var producer: UpdateWriter
         private(set) var bytes = ByteBuffer()
@@ -106,7 +106,7 @@ extension IMAPSession {
             reportsFlags: reportsFlagChanges, reportsUIDs: reportsUIDs)
     }
 
-    /// Takes in what a look at `view` found, and tells it.
+    /// Applies and sends the update that a check of `view` found.
     func take(_ update: MailboxUpdate, after view: SelectedMailbox) async throws(IMAPFailure) {
         switch update {
         case .none: return
@@ -119,8 +119,8 @@ extension IMAPSession {
         }
     }
 
-    /// Sends a piece and all that come behind it, each when the client has taken the one before; they are made on the
-    /// pool, so that others of this event loop have their turns.
+    /// Sends a piece and all those after it, each once the client has taken the one before. They are made on the pool,
+    /// so that other connections on this event loop get their turns.
     private func deliver(_ first: UpdatePiece) async throws(IMAPFailure) {
         var piece = first
         let limit = configuration.outputPiece
@@ -136,14 +136,14 @@ extension IMAPSession {
                     return piece
                 }
             } catch {
-                // The client has a part of its news: the rest must come, whether the pool is busy or not.
+                // Part of the update has been sent: the rest must follow, whether the pool is busy or not.
                 guard error.kind == .no else { throw error }
                 piece.next(limit: limit)
             }
         }
     }
 
-    /// As `sync`, at the end of a command, whose outcome stands even when the news must wait for the next one.
+    /// Calls `sync` at the end of a command, whose outcome stands even if the update must wait for the next one.
     func sendUpdates(expunges: Bool) async throws(IMAPFailure) {
         do throws(IMAPFailure) {
             try await sync(expunges: expunges)
@@ -152,15 +152,15 @@ extension IMAPSession {
         }
     }
 
-    /// At the end of a command: what happened meanwhile, unless it has been told.
+    /// Sends the pending updates at the end of a command, unless the command has already sent them.
     func sendUpdatesOfCommand() async throws(IMAPFailure) {
         if let (update, view) = context?.pendingUpdate { return try await take(update, after: view) }
         if context?.hasSentUpdates != true { try await sendUpdates(expunges: mayReportExpunges) }
     }
 
-    /// Tells UIDs that were gone before the client's view of the mailbox began. RFC 7162 section 3.2.10.
+    /// Reports UIDs expunged before the client's view of the mailbox began. RFC 7162 section 3.2.10.
     ///
-    /// - Parameter find: gives them as ranges; blocks.
+    /// - Parameter find: returns them as ranges; blocks.
     func reportVanishedEarlier(
         of view: SelectedMailbox, _ find: @escaping @Sendable () throws(StoreError) -> [ClosedRange<UInt32>]
     ) async throws(IMAPFailure) {
@@ -173,16 +173,16 @@ extension IMAPSession {
         try await deliver(first)
     }
 
-    /// While expunges are held back a client must not take what it has seen for all that there was: it is told how far
-    /// it got, in front of the command's end. RFC 7162 section 3.2.
+    /// Sends the mod-sequence reported so far, ahead of the command's completion, while expunges are held back: the
+    /// client must not believe that it has seen every change. RFC 7162 section 3.2.
     func reportHeldBack() {
         guard usesModSeq, case .selected(_, let view) = state, !view.pendingExpunges.isEmpty else { return }
         respond(
             .status(tag: nil, .ok, code: .highestModSeq(view.reportedModSeq), text: "Expunges are still to be told"))
     }
 
-    /// A command's end with the mailbox's mod-sequence, when it has told of expunged messages and a client that
-    /// resynchronises by them listens. RFC 7162 section 3.2.7.
+    /// Adds the mailbox's mod-sequence to the completion of a command that has reported expunges to a QRESYNC client.
+    /// RFC 7162 section 3.2.7.
     func withModSeq(_ completion: Completion) -> Completion {
         guard usesVanished, context?.hasSentExpunges == true, completion.code == nil,
             case .selected(_, let view) = state
@@ -192,10 +192,10 @@ extension IMAPSession {
         return Completion(completion.text, code: .highestModSeq(view.reportedModSeq))
     }
 
-    /// The ranges of UIDs that a client's set stands for.
+    /// Returns the UID ranges that a client's set stands for.
     ///
-    /// - Throws: BAD for a sequence number beyond the last message, be it as one end of a range or `*` where there is
-    ///   none (RFC 9051 section 9, `seq-number`).
+    /// - Throws: BAD for a sequence number beyond the last message, even as one end of a range or as `*` in an empty
+    ///   mailbox (RFC 9051 section 9, `seq-number`).
     func uidRanges(
         _ set: IMAPSequenceSet, byUID: Bool, in view: SelectedMailbox
     ) throws(IMAPFailure) -> [ClosedRange<UInt32>] {

@@ -4,12 +4,12 @@ import NIOCore
 import ServerRuntime
 import ShardFS
 
-/// The dialogue with one client: the codec's events in, answers out, one input at a time. RFC 3501, RFC 9051.
+/// The session with one client: takes the codec's events one at a time and produces responses. RFC 3501, RFC 9051.
 ///
-/// It runs on the connection's event loop. Whatever blocks goes to the pool; while it is there the driver gives the
-/// session nothing else. Each family of commands is an extension in a file of its own.
+/// It runs on the connection's event loop. Blocking work goes to the pool; until it returns, the driver passes the
+/// session no other input. Each family of commands is an extension in a separate file.
 actor IMAPSession {
-    /// RFC 9051 section 3.
+    /// The state of a session. RFC 9051 section 3.
     enum State {
         case notAuthenticated
         case authenticated(IMAPAccount)
@@ -22,7 +22,7 @@ actor IMAPSession {
     let backend: any IMAPBackend
     let pool: BlockingPool
     let output: any IMAPOutput
-    /// Seconds since 1970 UTC.
+    /// The current time in seconds since 1970 UTC.
     let now: @Sendable () -> Int64
     private let eventLoop: any EventLoop
 
@@ -31,19 +31,19 @@ actor IMAPSession {
     var isCompressed = false
     var encoder = IMAPResponseEncoder()
     var buffer = ByteBuffer()
-    /// The command under way: carried out now, or waiting for more of the client's.
+    /// The current command: running, or waiting for more input.
     var context: CommandContext?
-    /// What the client asked to be told of; nil as long as it never said.
+    /// The client's NOTIFY state; nil before its first NOTIFY.
     var notify: NotifyWatch?
-    /// Times that the driver has asked whether to look.
+    /// Number of times the driver has asked whether to poll.
     var polls: UInt8 = 0
     /// The result that `$` stands for (RFC 5182).
     var savedSearch: [ClosedRange<UInt32>] = []
-    /// What the client has turned on.
+    /// The features that the client has enabled.
     var enabled: IMAPEnabledFeatures = []
-    /// Called on any thread when something that is listened for has changed.
+    /// The handler called on any thread when something observed has changed.
     var onChange: @Sendable () -> Void = {}
-    /// An input is under way.
+    /// An input is being handled.
     private var isHandling = false
     private var loginFailures = 0
     private var badCommands = 0
@@ -64,17 +64,17 @@ actor IMAPSession {
         self.now = now
     }
 
-    /// Sets who is told of changes while the client idles; before the first input.
+    /// Sets the handler for changes during IDLE and with NOTIFY; called before the first input.
     func setChangeHandler(_ handler: @escaping @Sendable () -> Void) { onChange = handler }
 
-    /// Begins on an input; `then` is called on the event loop when it is dealt with.
+    /// Starts handling an input; `then` is called on the event loop when it is done.
     func begin(_ input: IMAPSessionInput, then: @escaping @Sendable (IMAPSessionStep) -> Void) {
         Task { then(await self.handle(input)) }
     }
 
-    /// Deals with an input; the answers have been handed to the output when it returns.
+    /// Handles an input; its responses have been passed to the output on return.
     ///
-    /// - Precondition: No other input is under way. Wherever this actor waits it could be entered again, and two
+    /// - Precondition: No other input is being handled. The actor can be re-entered wherever it awaits, and then two
     ///   commands would work on one state.
     func handle(_ input: IMAPSessionInput) async -> IMAPSessionStep {
         precondition(!isHandling, "An input came while another one was under way")
@@ -141,7 +141,7 @@ actor IMAPSession {
 
     // MARK: Answers
 
-    /// What a command that was carried out is answered with.
+    /// The code and text that complete a successful command.
     struct Completion {
         var code: IMAPResponseCode?
         var text: String
@@ -152,7 +152,7 @@ actor IMAPSession {
         }
     }
 
-    /// Carries a command out and answers it: with its completion, or with the failure that it met.
+    /// Executes a command and sends its completion or its failure.
     func answer(
         _ tag: String, _ body: (isolated IMAPSession) async throws(IMAPFailure) -> Completion
     ) async throws(IMAPFailure) {
@@ -164,7 +164,7 @@ actor IMAPSession {
         }
     }
 
-    /// Answers a command that was not carried out.
+    /// Sends the failure of a command.
     ///
     /// - Throws: the failure itself when the session cannot go on.
     func refuse(_ tag: String, _ failure: IMAPFailure) throws(IMAPFailure) {
@@ -177,15 +177,15 @@ actor IMAPSession {
         }
     }
 
-    /// Adds an answer to those on their way out.
+    /// Adds a response to the buffer.
     func respond(_ response: IMAPResponse) { encoder.encode(response, into: &buffer) }
 
-    /// Hands over what is gathered when it is more than a piece.
+    /// Sends the buffered responses if they fill a piece.
     func flushIfLarge() async throws(IMAPFailure) {
         if buffer.readableBytes >= configuration.outputPiece { try await flush() }
     }
 
-    /// Hands over what is gathered.
+    /// Sends the buffered responses.
     func flush() async throws(IMAPFailure) {
         guard buffer.readableBytes > 0 else { return }
         let bytes = buffer
@@ -220,7 +220,7 @@ actor IMAPSession {
 
     // MARK: The end
 
-    /// Says why the session ends, if anybody listens, and lets go of everything.
+    /// Reports why the session ends, if the client is still connected, and releases everything.
     private func end(_ failure: IMAPFailure) async -> IMAPSessionStep {
         let mayTalk = failure.kind != .disconnected
         if case .logout = state {} else if mayTalk { respond(.bye(code: failure.code, text: failure.text)) }

@@ -1,33 +1,33 @@
 import IMAPCodec
 
-/// What a session is given, one at a time.
+/// The inputs of a session, handled one at a time.
 enum IMAPSessionInput: Sendable {
-    /// The connection stands: the greeting is due.
+    /// The connection is established: the greeting is due.
     case start
     case event(IMAPInboundEvent)
     /// Something may have changed; only while the session listens.
     case wake
-    /// Time to look whether something has that nobody tells of; only while the session listens.
+    /// Time to poll for changes that no watch reports; only while the session listens.
     case poll
-    /// Time for a sign of life; only while idling.
+    /// Time for a keep-alive response; only during IDLE.
     case keepAlive
-    /// The client said nothing for too long.
+    /// The client has sent nothing for too long.
     case timeOut
-    /// The server stops.
+    /// The server is shutting down.
     case stop
     /// The client is gone.
     case disconnected
 }
 
-/// How the driver goes on when an input has been dealt with.
+/// The driver's next step after an input.
 enum IMAPSessionStep: Sendable, Equatable {
     case proceed
-    /// The decoder's pause ends so; with options when the dialect changed.
+    /// Ends the decoder's pause; with options if its limits or dialect changed.
     case resolve(IMAPResolution, options: IMAPDecoderOptions? = nil)
     /// The OK is written: TLS begins with the next byte.
     case startTLS
     /// The OK is written: DEFLATE begins with the next byte, in both directions.
     case compress
-    /// The last answer is written.
+    /// The last response is written.
     case close
 }

@@ -3,7 +3,7 @@ import MailAccess
 import NIOCore
 import ShardFS
 
-/// How a client is told what happened in its mailbox.
+/// The form in which mailbox updates are sent to a client.
 struct UpdateForm: Sendable {
     var encoder = IMAPResponseEncoder()
     /// VANISHED in place of EXPUNGE (RFC 7162 section 3.2.10).
@@ -11,43 +11,45 @@ struct UpdateForm: Sendable {
     /// MODSEQ beside flags.
     var usesModSeq = false
     var usesRecent = false
-    /// Whether changed flags are told at all, and with UIDs.
+    /// Whether changed flags are reported at all, and with UIDs.
     var reportsFlags = true
     var reportsUIDs = false
 }
 
-/// Writes what a client is to be told of its mailbox, in pieces of bounded size: news of any number of messages take no
-/// more memory than a piece and, for those that went, their numbers in ranges.
+/// Writes the untagged responses of a mailbox update, in pieces of bounded size: an update of any number of messages
+/// takes no more memory than a piece and, for expunged messages, the ranges of their numbers.
 ///
-/// It is handed to the pool and back for every piece, so it keeps its place as a value. RFC 3501 section 7.4, RFC 7162.
+/// It is passed to the pool and back for every piece, so its position is part of the value. RFC 3501 section 7.4,
+/// RFC 7162.
 struct UpdateWriter: Sendable {
-    /// A message that the client's own command changed.
+    /// A message changed by the client's own command.
     struct Own: Sendable {
         var entry: MessageEntry
-        /// The client works its flags out by itself.
+        /// The client can work out the new flags by itself.
         var isKnown: Bool
     }
 
     private let form: UpdateForm
-    /// The view behind these news.
+    /// The view after the update.
     private let view: SelectedMailbox
     private let known: [UInt32: ModSeq]
     private let isEarlier: Bool
     private var vanished: ArraySlice<ClosedRange<UInt32>> = []
     private var expunged: [ClosedRange<UInt32>] = []
     private var counts: ViewUpdate?
-    /// The messages that may have changed, from the next one to look at.
+    /// UIDs of messages that may have changed, from the next one to check.
     private var changed: ClosedRange<UInt32>?
     private let changedSince: ModSeq
     private var own: ArraySlice<Own> = []
     private var reportsOwnUIDs = false
 
-    /// Ranges in one VANISHED answer: a line of 8,800 octets at most, near what RFC 7162 section 4 wants of clients.
+    /// Ranges in one VANISHED response: a line of at most 8,800 octets, near the limit that RFC 7162 section 4 sets for
+    /// clients.
     private static let vanishedRanges = 400
 
     /// - Parameters:
-    ///   - view: as it is when all of `update` are told.
-    ///   - known: changes that the client has been told of or made itself, by UID.
+    ///   - view: the view after the whole update.
+    ///   - known: mod-sequences of changes that the client made itself or has already received, by UID.
     init(_ update: ViewUpdate, of view: SelectedMailbox, known: [UInt32: ModSeq], form: UpdateForm) {
         self.form = form
         self.view = view
@@ -59,7 +61,7 @@ struct UpdateWriter: Sendable {
         changedSince = update.changedSince
     }
 
-    /// UIDs that were gone before the client's view of the mailbox began, so that no numbers change.
+    /// Reports UIDs expunged before the client's view of the mailbox began, so that no sequence numbers change.
     init(vanishedEarlier uids: [ClosedRange<UInt32>], of view: SelectedMailbox, form: UpdateForm) {
         self.form = form
         self.view = view
@@ -69,7 +71,7 @@ struct UpdateWriter: Sendable {
         vanished = uids[...]
     }
 
-    /// What a command of the client's own has changed, to be told behind everything else.
+    /// Adds the changes of the client's own command, to be reported after everything else.
     mutating func add(own changes: [Own], withUID: Bool) { (own, reportsOwnUIDs) = (changes[...], withUID) }
 
     /// Writes about `limit` octets.
@@ -82,7 +84,7 @@ struct UpdateWriter: Sendable {
                 form.encoder.encode(.vanished(earlier: isEarlier, ranges), into: &buffer)
                 vanished = vanished.dropFirst(Self.vanishedRanges)
             } else if let last = expunged.popLast() {
-                // From the last to the first, so that each number is still the one that it was.
+                // Highest first: an EXPUNGE renumbers only messages above it.
                 form.encoder.encode(.expunge(last.upperBound), into: &buffer)
                 if last.count > 1 { expunged.append(last.lowerBound...last.upperBound - 1) }
             } else if let update = counts {
@@ -134,12 +136,12 @@ struct UpdateWriter: Sendable {
         let uid = change.entry.uid.rawValue
         guard let now = view.entry(of: uid) else { return }
         let number = view.sequenceNumber(of: uid)
-        // Another change may have come behind this one and been told: what was in between would undo that.
+        // A later change may have been reported already; this older state would undo it.
         let isOld = now.modSeq > change.entry.modSeq
         if !change.isKnown {
             writeFlags(of: isOld ? now : change.entry, number, withUID: reportsOwnUIDs, into: &buffer)
         } else if !isOld {
-            // What a silent client that follows mod-sequences still has to hear.
+            // After a silent STORE, a client that follows mod-sequences still needs the new one.
             var writer = IMAPFetchWriter(sequenceNumber: number, utf8: form.encoder.utf8, into: &buffer)
             writer.write(.uid(uid), into: &buffer)
             writer.write(.modSeq(now.modSeq), into: &buffer)
@@ -147,7 +149,7 @@ struct UpdateWriter: Sendable {
         }
     }
 
-    /// An unasked FETCH with a message's flags.
+    /// Writes an unsolicited FETCH with a message's flags.
     private func writeFlags(
         of entry: MessageEntry, _ number: UInt32, withUID: Bool, into buffer: inout ByteBuffer
     ) {

@@ -1,6 +1,6 @@
 import NIOCore
 
-// The strings of the grammar. Whatever the content, none of these can end a line by itself.
+// The strings of the grammar. Whatever its content, none of these can end a line by itself.
 
 extension ByteBuffer {
     /// Quoted strings longer than this are sent as literals.
@@ -14,7 +14,7 @@ extension ByteBuffer {
         writeString(String(number))
     }
 
-    /// A quoted string where it can be one, else a literal; NUL, which neither may have, becomes `?`.
+    /// Writes a quoted string where possible, else a literal; NUL, which neither may hold, becomes `?`.
     ///
     /// - Parameter utf8: Quoted strings may hold UTF-8 (after ENABLE UTF8=ACCEPT or IMAP4rev2).
     mutating func writeIMAPString(_ bytes: [UInt8], utf8: Bool) {
@@ -48,7 +48,7 @@ extension ByteBuffer {
         }
     }
 
-    /// An atom where the text is one, else a string.
+    /// Writes an atom where the text is one, else a string.
     mutating func writeIMAPAString(_ bytes: [UInt8], utf8: Bool) {
         if !bytes.isEmpty, bytes.allSatisfy(\.isAtomCharacter), !equalsIgnoringCase(bytes, "NIL") {
             writeBytes(bytes)
@@ -57,14 +57,14 @@ extension ByteBuffer {
         }
     }
 
-    /// Modified UTF-7, or UTF-8 where the client has enabled it.
+    /// Writes a mailbox name in modified UTF-7, or in UTF-8 where the client has enabled it.
     mutating func writeIMAPMailbox(_ name: String, utf8: Bool) {
         writeIMAPAString(utf8 ? Array(name.utf8) : MailboxNameCoding.encode(name), utf8: utf8)
     }
 
-    /// A name that is an atom by construction, such as a capability; bytes that are none become `_`.
+    /// Writes a name that is an atom by construction, such as a capability; bytes not allowed in an atom become `_`.
     ///
-    /// A leading backslash, as attributes have it, stays.
+    /// A leading backslash, as in attributes, is kept.
     mutating func writeIMAPAtom(_ text: String) {
         var bytes = text.utf8[...]
         if bytes.first == .backslash {
@@ -75,7 +75,8 @@ extension ByteBuffer {
         for byte in bytes { writeInteger(byte.isAtomCharacter ? byte : UInt8(ascii: "_")) }
     }
 
-    /// Human-readable text up to the line end; control bytes become spaces, and so does what a client cannot read.
+    /// Writes human-readable text up to the line end. Control characters become spaces, a leading `[` becomes `(`, and
+    /// without `utf8` other non-ASCII characters become `?`.
     mutating func writeIMAPText(_ text: String, utf8: Bool) {
         var isFirst = true
         for scalar in text.unicodeScalars {
@@ -111,7 +112,7 @@ extension ByteBuffer {
         }
     }
 
-    /// Flags in parentheses; a keyword that is no atom is left out.
+    /// Writes flags in parentheses; a keyword that is not an atom is left out.
     mutating func writeIMAPFlags(_ flags: [IMAPFlag]) {
         let legal = flags.lazy.filter { flag in
             guard case .keyword(let name) = flag else { return true }
@@ -136,7 +137,7 @@ extension ByteBuffer {
         }
     }
 
-    /// `{n}` or `~{n}` with its line end; the caller writes exactly `size` octets behind it.
+    /// `{n}` or `~{n}` with its line end; the caller writes exactly `size` octets after it.
     mutating func writeLiteralHeader(size: Int, isBinary: Bool = false) {
         if isBinary { writeInteger(UInt8.tilde) }
         writeInteger(UInt8.openBrace)

@@ -3,7 +3,7 @@ import NIOCore
 // ENVELOPE and BODYSTRUCTURE. RFC 9051 section 7.5.2.
 
 extension IMAPEnvelope {
-    /// As it is sent, in a form that every client reads: text that is not ASCII in literals.
+    /// Returns the wire form that every client can read: non-ASCII text in literals.
     public func rendered() -> [UInt8] {
         var buffer = ByteBuffer()
         buffer.write(self, utf8: false)
@@ -12,7 +12,7 @@ extension IMAPEnvelope {
 }
 
 extension IMAPBodyStructure {
-    /// As it is sent, in a form that every client reads; `extensible` for BODYSTRUCTURE, without for BODY.
+    /// Returns the wire form that every client can read; BODYSTRUCTURE if `extensible`, else BODY.
     public func rendered(extensible: Bool) -> [UInt8] {
         var buffer = ByteBuffer()
         buffer.write(self, extensible: extensible, utf8: false)
@@ -21,10 +21,10 @@ extension IMAPBodyStructure {
 }
 
 extension IMAPBodyStructure {
-    /// A MESSAGE/GLOBAL, whose form depends on the dialect (RFC 9051 section 9).
+    /// Whether this is a MESSAGE/GLOBAL, whose form depends on the dialect (RFC 9051 section 9).
     fileprivate var isGlobalMessage: Bool { equalsIgnoringCase(subtype, "GLOBAL") }
 
-    /// Whether a MESSAGE/GLOBAL is anywhere in it, so that no one form is for all clients.
+    /// Whether the structure contains a MESSAGE/GLOBAL, so that no single form suits all clients.
     public var holdsGlobalMessage: Bool {
         switch kind {
         case .leaf: false
@@ -88,7 +88,7 @@ extension ByteBuffer {
             if equalsIgnoringCase(leaf.type, "TEXT") { writeString(" \(leaf.lines)") }
             if extensible { writeMD5(leaf, utf8: utf8) }
         case .message(let leaf, _, _) where !utf8 && structure.isGlobalMessage:
-            // IMAP4rev1 knows an envelope in MESSAGE/RFC822 alone (RFC 3501 section 9): to others it is any file.
+            // IMAP4rev1 has an envelope in MESSAGE/RFC822 alone (RFC 3501 section 9): this is a leaf like any other.
             write(leaf, of: structure, utf8: utf8)
             if extensible { writeMD5(leaf, utf8: utf8) }
         case .message(let leaf, let envelope, let body):

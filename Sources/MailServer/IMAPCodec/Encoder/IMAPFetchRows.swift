@@ -1,17 +1,17 @@
 public import NIOCore
 
-/// Writes FETCH answers that hold numbers, flags and dates alone: what a client asks of every message of a mailbox.
-/// The same octets as ``IMAPFetchWriter``, an order of magnitude faster. RFC 9051 section 7.5.2.
+/// Writes FETCH responses that hold only numbers, flags and dates, which clients request of every message in a mailbox.
+/// Produces the same octets as ``IMAPFetchWriter``, an order of magnitude faster. RFC 9051 section 7.5.2.
 public struct IMAPFetchRows: Sendable {
     public enum Column: Sendable {
         case flags, uid, size, internalDate, modSeq
     }
 
-    /// One message's values; those of columns that are not asked for are passed over.
+    /// One message's values; those of columns not requested are ignored.
     public struct Row: Sendable {
         public var number: UInt32
         public var uid: UInt32
-        /// Tells sets of flags apart.
+        /// A key that identifies the set of flags.
         public var flagsKey: UInt64
         public var size: UInt32
         /// Seconds since 1970 UTC.
@@ -30,23 +30,23 @@ public struct IMAPFetchRows: Sendable {
         }
     }
 
-    /// Of whole rows.
+    /// The columns of a whole row.
     private let columns: [Column]
-    /// Renderings of flags that were met lately.
+    /// Cached renderings of sets of flags, by key.
     private var flagTexts: [UInt64: [UInt8]] = [:]
     private var lastFlags: (key: UInt64, text: [UInt8])?
-    /// The rendering of the last day, `17-Jul-1996 `.
+    /// The rendering of the day written last, `17-Jul-1996 `.
     private var lastDay: (day: Int64, text: [UInt8])?
 
-    /// Renderings that are kept; a client can make as many sets of flags as it likes.
+    /// Maximum number of cached renderings; a client can create as many sets of flags as it likes.
     private static let maximumFlagTexts = 256
-    /// `* 4294967295 FETCH ()` and a line end, and the most that a column takes without its flags.
+    /// Octets of `* 4294967295 FETCH ()` and a line end, and at most of a column without its flags.
     private static let rowOverhead = 24
     private static let columnOverhead = 44
 
     public init(_ columns: [Column] = []) { self.columns = columns }
 
-    /// Adds one answer; `flags` is called for a set of flags whose rendering is not at hand.
+    /// Adds one response; `flags` is called for a set of flags whose rendering is not cached.
     public mutating func write(_ row: Row, into buffer: inout ByteBuffer, flags: (UInt64) -> [IMAPFlag]) {
         let flagText = columns.contains(.flags) ? text(ofFlags: row.flagsKey, flags) : []
         let dateText = columns.contains(.internalDate) ? text(ofDay: row.internalDate) : []
@@ -137,7 +137,7 @@ public struct IMAPFetchRows: Sendable {
     }
 }
 
-/// Writes forward into space that is known to be enough.
+/// Writes forward into space known to be large enough.
 private struct RawWriter {
     private let space: UnsafeMutableRawBufferPointer
     private(set) var count = 0

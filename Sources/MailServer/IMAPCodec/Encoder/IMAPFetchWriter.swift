@@ -1,8 +1,8 @@
 public import NIOCore
 
-/// Builds one FETCH answer piece by piece: `init`, any number of values and literals, `end(into:)`.
+/// Builds one FETCH response piece by piece: `init`, any number of values and literals, `end(into:)`.
 ///
-/// All pieces go to the same stream in order; the bytes of a literal are written by the caller behind its header, in
+/// All pieces go to the same stream in order; the bytes of a literal are written by the caller after its header, in
 /// any number of chunks, so that a body is never in memory as a whole. RFC 9051 section 7.5.2.
 public struct IMAPFetchWriter: Sendable {
     private let utf8: Bool
@@ -51,7 +51,7 @@ public struct IMAPFetchWriter: Sendable {
         }
     }
 
-    /// Writes a number, flags or a date, by way of renderings that are kept from one message to the next.
+    /// Writes a number, flags or a date, using renderings cached from one message to the next.
     public mutating func write(
         _ column: IMAPFetchRows.Column, of row: IMAPFetchRows.Row, using rows: inout IMAPFetchRows,
         into buffer: inout ByteBuffer, flags: (UInt64) -> [IMAPFlag]
@@ -60,7 +60,8 @@ public struct IMAPFetchWriter: Sendable {
         rows.write(column, of: row, into: &buffer, flags: flags)
     }
 
-    /// Begins the literal of a body whose name was rendered before (``IMAPFetchLiteral/rendered()``).
+    /// Begins the literal of a body whose name is already rendered (``IMAPFetchLiteral/rendered()``); exactly `size`
+    /// octets must follow in the stream.
     public mutating func beginLiteral(renderedName: [UInt8], size: Int, into buffer: inout ByteBuffer) {
         separate(&buffer)
         buffer.writeBytes(renderedName)
@@ -68,7 +69,7 @@ public struct IMAPFetchWriter: Sendable {
         buffer.writeLiteralHeader(size: size)
     }
 
-    /// Writes an item whose value was rendered before (``IMAPEnvelope/rendered()``).
+    /// Writes an item whose value is already rendered (``IMAPEnvelope/rendered()``).
     public mutating func write(_ name: String, rendered: UnsafeRawBufferPointer, into buffer: inout ByteBuffer) {
         separate(&buffer)
         buffer.writeString(name)
@@ -86,7 +87,7 @@ public struct IMAPFetchWriter: Sendable {
         buffer.writeLiteralHeader(size: size, isBinary: isBinary)
     }
 
-    /// Ends the answer with `)` and the line end.
+    /// Ends the response with `)` and the line end.
     public func end(into buffer: inout ByteBuffer) {
         buffer.writeInteger(UInt8.closeParenthesis)
         buffer.writeCRLF()
@@ -110,7 +111,7 @@ public struct IMAPFetchWriter: Sendable {
 }
 
 extension IMAPFetchLiteral {
-    /// The name as it is sent.
+    /// Returns the name in wire form.
     public func rendered() -> [UInt8] {
         var buffer = ByteBuffer()
         buffer.write(self)

@@ -1,7 +1,7 @@
 import NIOCore
 
 extension IMAPResponseEncoder {
-    /// What stands between the brackets.
+    /// Writes a code, without its brackets.
     func write(_ code: IMAPResponseCode, _ buffer: inout ByteBuffer) {
         if let name = code.plainName {
             buffer.writeStaticString(name)
@@ -63,7 +63,7 @@ extension IMAPResponseEncoder {
 }
 
 extension IMAPResponseCode {
-    /// The whole code when it has no arguments.
+    /// The whole code if it has no arguments; else nil.
     var plainName: StaticString? {
         switch self {
         case .alert: "ALERT"
@@ -108,7 +108,7 @@ extension IMAPResponseCode {
 }
 
 extension ByteBuffer {
-    /// A tag as the parser lets it through; any other byte becomes `_`.
+    /// Writes a tag; any byte that the parser would not accept becomes `_`.
     mutating func writeIMAPTag(_ tag: String) {
         for byte in tag.utf8 { writeInteger(byte.isTagCharacter ? byte : UInt8(ascii: "_")) }
     }

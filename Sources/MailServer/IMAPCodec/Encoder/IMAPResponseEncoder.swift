@@ -1,7 +1,7 @@
 public import NIOCore
 import Primitives
 
-/// Writes answers in wire form.
+/// Writes responses in wire form.
 public struct IMAPResponseEncoder: Sendable {
     /// Mailbox names and quoted strings in UTF-8: set when UTF8=ACCEPT or IMAP4rev2 is enabled.
     public var utf8: Bool
@@ -10,7 +10,7 @@ public struct IMAPResponseEncoder: Sendable {
         self.utf8 = utf8
     }
 
-    /// Appends an answer, with its line end.
+    /// Appends a response, with its line end.
     public func encode(_ response: IMAPResponse, into buffer: inout ByteBuffer) {
         switch response {
         case .status(let tag, let status, let code, let text):

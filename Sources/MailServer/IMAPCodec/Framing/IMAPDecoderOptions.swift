@@ -6,7 +6,7 @@ public struct IMAPDecoderOptions: Sendable, Hashable {
     public var maximumLiteralBytes: Int
     /// Octets of one message of APPEND or REPLACE.
     public var maximumAppendSize: Int
-    /// How many octets of a refused command are read and thrown away before the connection is given up.
+    /// Octets of a refused command that are read and discarded before the connection is given up.
     public var maximumDiscard: Int
     /// Largest `{n+}` (LITERAL- has 4096); nil for LITERAL+.
     public var maximumNonSynchronisingLiteral: Int?

@@ -1,6 +1,6 @@
 import NIOCore
 
-// Messages of APPEND and REPLACE, which pass through in the pieces they come in.
+// Messages of APPEND and REPLACE, which pass through in the pieces they arrive in.
 
 extension IMAPFrameDecoder {
     mutating func appendLiteral(_ message: IMAPAppendMessage, remaining: Int) -> Step {
@@ -15,7 +15,7 @@ extension IMAPFrameDecoder {
         return .event(.appendChunk(chunk))
     }
 
-    /// The line behind a message: the end of the command or the head of the next message.
+    /// Parses the line after a message: the end of the command or the arguments of the next message.
     mutating func appendLine(_ message: IMAPAppendMessage) -> Step {
         let end = lineEnd()
         guard let end, !isTooLong(ended: end) else {

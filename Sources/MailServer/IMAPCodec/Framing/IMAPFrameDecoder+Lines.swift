@@ -27,7 +27,7 @@ extension IMAPFrameDecoder {
         }
     }
 
-    /// Decides what a literal at the end of a line is.
+    /// Decides whether the literal at the end of a line is an argument or a message.
     private mutating func literal(_ header: LiteralHeader, headEnd: Int, lineEnd: Int) -> Step {
         if let tag = plainTag { return argument(header, tag: tag, lineEnd: lineEnd) }
         let head = Array(buffer.readableBytesView.prefix(headEnd))
@@ -42,7 +42,7 @@ extension IMAPFrameDecoder {
         }
     }
 
-    /// A literal within the limits is awaited as part of the command.
+    /// Awaits a literal within the limits as part of the command; refuses any other.
     private mutating func argument(_ header: LiteralHeader, tag: String, lineEnd: Int) -> Step {
         guard !header.isOver(options.maximumNonSynchronisingLiteral),
             header.size <= options.maximumLiteralBytes - literalBytes
@@ -60,7 +60,7 @@ extension IMAPFrameDecoder {
         return .again
     }
 
-    /// A message within the limits is announced to the session.
+    /// Announces a message within the limits to the session; refuses any other.
     mutating func message(_ message: IMAPAppendMessage, _ header: LiteralHeader, lineEnd: Int) -> Step {
         guard header.size <= options.maximumAppendSize else {
             return refuse(.init(tag: message.tag, reason: .messageTooLarge), header, lineEnd: lineEnd)
@@ -78,7 +78,7 @@ extension IMAPFrameDecoder {
         return .event(.appendBegin(message))
     }
 
-    /// Answers a command that ends in a literal, and sees to the literal's bytes.
+    /// Rejects a command whose line ends in a literal, and has the literal's bytes discarded if the client sends them.
     mutating func refuse(_ rejection: IMAPRejection, _ header: LiteralHeader, lineEnd: Int) -> Step {
         buffer.moveReaderIndex(forwardBy: lineEnd)
         restart()
@@ -91,9 +91,9 @@ extension IMAPFrameDecoder {
         return .event(.reject(rejection))
     }
 
-    /// A command line over the limit whose end has not come: answered once, then skipped.
+    /// Rejects a command line over the limit once, then skips the rest of it.
     private mutating func tooLong() -> Step {
-        // No more than has come in any case, so that the tag found does not depend on the pieces.
+        // No more bytes than have certainly arrived, so that the tag found does not depend on how the input was split.
         var lexer = IMAPLexer(Array(buffer.readableBytesView.prefix(min(300, options.maximumLineLength + 2))))
         let tag = try? lexer.tag()
         let rejection = IMAPRejection(tag: lexer.take(.space) ? tag : nil, reason: .lineTooLong)
@@ -116,7 +116,7 @@ extension IMAPFrameDecoder {
 
     // MARK: Refused commands
 
-    /// Throws away the rest of a refused command: a literal, then lines up to one that no literal follows.
+    /// Discards the rest of a refused command: a literal, then lines up to one that no literal follows.
     mutating func discard(literal: Int, budget: Int) -> Step {
         let count = min(literal, buffer.readableBytes)
         buffer.moveReaderIndex(forwardBy: count)
@@ -128,7 +128,7 @@ extension IMAPFrameDecoder {
         let left = budget - count
         let kept = LiteralHeader.maximumLength + 4
         guard let end = lineEnd() else {
-            // Of an endless line only what a literal header could begin in is kept.
+            // Only the tail of an unfinished line is kept, where a literal header could begin.
             let excess = max(0, buffer.readableBytes - kept)
             guard excess == 0 || excess < left else { return die(IMAPRejection(tag: nil, reason: .lineTooLong)) }
             buffer.moveReaderIndex(forwardBy: excess)
@@ -142,7 +142,7 @@ extension IMAPFrameDecoder {
         let header = LiteralHeader(endOf: line(to: end))
         buffer.moveReaderIndex(forwardBy: end)
         restart()
-        // Of a literal that waits for a continuation nothing will be sent: the command is answered.
+        // A literal that waits for a continuation will not be sent: the command has been answered.
         guard let header, !header.isSynchronising else {
             state = .command
             return .again
@@ -180,7 +180,7 @@ extension IMAPFrameDecoder {
 }
 
 extension LiteralHeader {
-    /// Over the limit of literals that are sent without waiting.
+    /// Whether the literal is non-synchronising and over the limit for these.
     func isOver(_ limit: Int?) -> Bool {
         guard let limit, !isSynchronising else { return false }
         return size > limit

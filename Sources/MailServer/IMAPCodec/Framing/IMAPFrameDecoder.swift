@@ -2,12 +2,12 @@ public import NIOCore
 
 /// Turns a client's bytes into events, deciding by itself where lines, literals and messages begin and end.
 ///
-/// Pull it: `append(_:)` bytes, then call `next()` until it gives nil. Do not read from the socket while it is paused:
-/// that bounds its memory to one command within the limits and one read. It throws nothing and closes nothing: what
-/// cannot be obeyed comes as `.reject`; after a fatal one it stays silent.
+/// Pull it: `append(_:)` bytes, then call `next()` until it returns nil. Do not read from the socket while it is
+/// paused: that bounds its memory to one command within the limits and one read. It throws nothing and closes nothing:
+/// a command that cannot be executed is reported as `.reject`; after a fatal one it stays silent.
 ///
-/// Behind commands that change the meaning of what follows (see `IMAPPause`) nothing is interpreted until
-/// `resolve(_:)`: bytes pipelined behind STARTTLS never reach the parser unless the session refused STARTTLS.
+/// After a command that changes the meaning of later bytes (see `IMAPPause`), nothing is interpreted until
+/// `resolve(_:)`: bytes pipelined after STARTTLS never reach the parser unless the session refused STARTTLS.
 public struct IMAPFrameDecoder: Sendable {
     /// Limits and dialect for what is parsed from now on.
     public var options: IMAPDecoderOptions
@@ -15,11 +15,11 @@ public struct IMAPFrameDecoder: Sendable {
     var buffer = ByteBuffer()
     /// Bytes of the buffer that belong to the command in progress and are known to hold no line end to act on.
     var scanned = 0
-    /// Of these, octets of literals announced so far.
+    /// Octets of the command's literals announced so far.
     var literalBytes = 0
-    /// Where the line in progress begins: behind the last literal of the command.
+    /// The offset at which the line in progress begins: after the command's last literal.
     var lineStart = 0
-    /// The tag of a command that no message can belong to, so that its literals need no look at its head.
+    /// The tag of a command that cannot contain a message, so that its beginning need not be parsed for each literal.
     var plainTag: String?
 
     enum State: Sendable, Equatable {
@@ -35,7 +35,7 @@ public struct IMAPFrameDecoder: Sendable {
         /// A decision on this message is awaited.
         case appendDecision(IMAPAppendMessage)
         case appendLiteral(IMAPAppendMessage, remaining: Int)
-        /// The line that goes on behind a message.
+        /// The line that continues after a message.
         case appendLine(IMAPAppendMessage)
         /// The rest of a refused command: octets of a literal first, then a line.
         case discard(literal: Int, budget: Int)
@@ -47,7 +47,7 @@ public struct IMAPFrameDecoder: Sendable {
         self.options = options
     }
 
-    /// Adds bytes as they came from the socket.
+    /// Adds bytes read from the socket.
     public mutating func append(_ bytes: ByteBuffer) {
         guard state != .dead, bytes.readableBytes > 0 else { return }
         if buffer.readableBytes == 0 {
@@ -58,10 +58,10 @@ public struct IMAPFrameDecoder: Sendable {
         }
     }
 
-    /// Bytes received and not interpreted; behind STARTTLS anything but 0 is an attempt to inject.
+    /// Number of bytes received and not interpreted; after STARTTLS, anything but 0 is an injection attempt.
     public var bufferedByteCount: Int { buffer.readableBytes }
 
-    /// What the decoder waits for; nil when it wants bytes.
+    /// The pause that the decoder is in; nil when it wants bytes.
     public var pause: IMAPPause? {
         switch state {
         case .paused(let pause): pause
@@ -73,7 +73,7 @@ public struct IMAPFrameDecoder: Sendable {
     /// True after a fatal rejection: nothing more will come.
     public var isDead: Bool { state == .dead }
 
-    /// Takes what is buffered and not interpreted, for a handler that puts a layer (DEFLATE) below.
+    /// Removes and returns the uninterpreted bytes, for a handler that inserts a layer (DEFLATE) below.
     public mutating func takeBufferedBytes() -> ByteBuffer {
         defer { clear() }
         return buffer
@@ -94,7 +94,7 @@ public struct IMAPFrameDecoder: Sendable {
         case (.appendDecision(let message), .acceptLiteral):
             state = .appendLiteral(message, remaining: message.size)
         case (.appendDecision(let message), .refuseLiteral):
-            // A client that waits for the continuation sends no more of a command that was answered.
+            // A client that waits for the continuation sends no more of an answered command.
             state =
                 message.isSynchronising
                 ? .command
@@ -126,7 +126,7 @@ public struct IMAPFrameDecoder: Sendable {
         }
     }
 
-    /// What one step of the machine came to.
+    /// The outcome of one step of the state machine.
     enum Step {
         case event(IMAPInboundEvent)
         case again
@@ -135,13 +135,13 @@ public struct IMAPFrameDecoder: Sendable {
 
     // MARK: Buffer
 
-    /// Forgets everything buffered and gives the memory back.
+    /// Drops everything buffered and releases the memory.
     mutating func clear() {
         buffer = ByteBuffer()
         restart()
     }
 
-    /// Drops the counters of the command in progress.
+    /// Resets the counters of the command in progress.
     mutating func restart() {
         scanned = 0
         literalBytes = 0
@@ -150,7 +150,7 @@ public struct IMAPFrameDecoder: Sendable {
         if buffer.readableBytes == 0 { buffer = ByteBuffer() }
     }
 
-    /// The offset behind the next line feed, searching only what was not searched before.
+    /// Returns the offset after the next line feed, searching only bytes not searched before; nil without one.
     mutating func lineEnd() -> Int? {
         let start = scanned
         let found = buffer.withUnsafeReadableBytes { bytes in
@@ -163,13 +163,13 @@ public struct IMAPFrameDecoder: Sendable {
         return found + 1
     }
 
-    /// A line may be one octet longer than the limit when it ends in a bare LF.
+    /// Whether a line without its end is too long. A line that ends in a bare LF may exceed the limit by one octet.
     func isTooLong(unended octets: Int) -> Bool { octets > options.maximumLineLength + 1 }
 
-    /// The same for a line with its end, so that the pieces it came in make no difference.
+    /// Whether a line with its end is too long: the same limit, however the input was split.
     func isTooLong(ended octets: Int) -> Bool { octets > options.maximumLineLength + 2 }
 
-    /// The bytes of the line in progress, which ends in front of this offset, without its line end.
+    /// Returns the bytes of the line in progress, which ends before this offset, without its line end.
     func line(to end: Int) -> ByteBufferView {
         let view = buffer.readableBytesView
         let first = view.startIndex + lineStart

@@ -1,10 +1,10 @@
 public import NIOCore
 
-/// What the decoder makes of a client's bytes.
+/// An event decoded from a client's bytes.
 ///
-/// Behind some events the decoder pauses until `IMAPFrameDecoder.resolve(_:)` says how to go on, see `IMAPPause`.
+/// After some events the decoder pauses until `IMAPFrameDecoder.resolve(_:)` says how to continue, see `IMAPPause`.
 public enum IMAPInboundEvent: Sendable, Equatable {
-    /// A complete command; the decoder pauses behind it when `IMAPCommand.pause` is not nil.
+    /// A complete command; the decoder pauses after it when `IMAPCommand.pause` is not nil.
     case command(IMAPTaggedCommand)
     /// The client waits for `+ ` before it sends an argument literal that is within the limits: answer it at once.
     case continuationNeeded
@@ -16,11 +16,11 @@ public enum IMAPInboundEvent: Sendable, Equatable {
     case appendBegin(IMAPAppendMessage)
     /// The next bytes of the message; never empty.
     case appendChunk(ByteBuffer)
-    /// All bytes of the message have come.
+    /// All bytes of the message have arrived.
     case appendMessageEnd
-    /// The APPEND or REPLACE command is complete and may be carried out.
+    /// The APPEND or REPLACE command is complete and may be executed.
     case appendEnd(tag: String)
-    /// Something that cannot be obeyed. An APPEND in progress with that tag is over: nothing of it may be kept.
+    /// A command that cannot be executed. An APPEND in progress with that tag is over: nothing of it may be kept.
     case reject(IMAPRejection)
 }
 
@@ -28,7 +28,7 @@ public enum IMAPInboundEvent: Sendable, Equatable {
 public enum IMAPAuthenticationResponse: Sendable, Equatable {
     /// Decoded from base64; may be empty.
     case data([UInt8])
-    /// `*`: the client gives up.
+    /// `*`: the client cancels the exchange.
     case cancel
     /// Not base64: answer BAD.
     case malformed
@@ -36,7 +36,7 @@ public enum IMAPAuthenticationResponse: Sendable, Equatable {
 
 /// A message announced by APPEND (MULTIAPPEND has several per command) or REPLACE.
 public struct IMAPAppendMessage: Sendable, Equatable {
-    /// The message that REPLACE puts the new one in the place of. RFC 8508.
+    /// The message to be replaced by REPLACE. RFC 8508.
     public struct Replaced: Sendable, Equatable {
         /// A sequence number or UID; `IMAPSequenceRange.star` for `*`.
         public var number: UInt32
@@ -83,36 +83,36 @@ public struct IMAPAppendMessage: Sendable, Equatable {
     }
 }
 
-/// Why the decoder waits for the session. While it waits it keeps bytes and interprets none.
+/// The reason why the decoder waits for the session. While it waits, it keeps bytes and interprets none.
 public enum IMAPPause: Sendable, Hashable {
-    /// Behind LOGIN: `.resume` (limits may have changed with the state).
+    /// After LOGIN: `.resume` (limits may have changed with the state).
     case login
-    /// Behind AUTHENTICATE and each of its lines: `.continueAuthentication` or, when it is over, `.resume`.
+    /// After AUTHENTICATE and each of its lines: `.continueAuthentication` or, when it is over, `.resume`.
     case authenticate
-    /// Behind ENABLE: `.resume`, after the options were set (names may be UTF-8 from here on).
+    /// After ENABLE: `.resume`, once the options are set (names may be UTF-8 from here on).
     case enable
-    /// Behind IDLE: `.beginIdle`, or `.resume` when it was refused.
+    /// After IDLE: `.beginIdle`, or `.resume` when it was refused.
     case idle
-    /// Behind STARTTLS: `.discardBuffered` when the handshake begins, or `.resume` when it was refused.
+    /// After STARTTLS: `.discardBuffered` when the handshake begins, or `.resume` when it was refused.
     case startTLS
-    /// Behind COMPRESS: `.resume` after the handler took `takeBufferedBytes()`, or when it was refused.
+    /// After COMPRESS: `.resume` once the handler has taken `takeBufferedBytes()`, or when it was refused.
     case compress
-    /// Behind `appendBegin`: `.acceptLiteral` or `.refuseLiteral`.
+    /// After `appendBegin`: `.acceptLiteral` or `.refuseLiteral`.
     case appendLiteral
 }
 
-/// The session's word on a pause.
+/// The session's resolution of a pause.
 public enum IMAPResolution: Sendable, Hashable {
-    /// Commands again.
+    /// Commands continue.
     case resume
     /// The next line belongs to the AUTHENTICATE exchange.
     case continueAuthentication
     /// The next line must be DONE.
     case beginIdle
-    /// Take the message; the session answers `+ ` when it is synchronising.
+    /// The message is accepted; the session sends `+ ` if it is synchronising.
     case acceptLiteral
-    /// The session has answered the command; what of it still comes is thrown away.
+    /// The session has answered the command; the rest of it is discarded.
     case refuseLiteral
-    /// TLS begins: bytes that came in clear behind STARTTLS are thrown away.
+    /// TLS begins: plaintext received after STARTTLS is discarded.
     case discardBuffered
 }

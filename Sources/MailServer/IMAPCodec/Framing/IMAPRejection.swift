@@ -1,25 +1,25 @@
 /// A command that was not understood or is over a limit.
 public struct IMAPRejection: Error, Sendable, Equatable {
     public enum Reason: Sendable, Equatable {
-        /// No such command, its name in upper case (at most 32 bytes).
+        /// An unknown command, its name in upper case (at most 32 bytes).
         case unknownCommand(String)
-        /// The arguments are wrong; a short English text that contains nothing the client sent.
+        /// Wrong arguments, with a short English text that contains nothing the client sent.
         case syntax(String)
         /// No legal tag at the start of the line.
         case badTag
         case lineTooLong
         /// A literal argument over the limit.
         case literalTooLarge
-        /// A message over `maximumAppendSize`, answered before its bytes are taken.
+        /// A message over `maximumAppendSize`, refused before its bytes are read.
         case messageTooLarge
         /// A mailbox name in broken modified UTF-7 or UTF-8, or with control characters.
         case badMailboxName
     }
 
-    /// The tag when it could be read.
+    /// The tag, if it could be read.
     public var tag: String?
     public var reason: Reason
-    /// The byte stream cannot be followed any more: say BYE and close.
+    /// The byte stream can no longer be parsed: send BYE and close.
     public var isFatal: Bool
 
     public init(tag: String?, reason: Reason, isFatal: Bool = false) {
@@ -28,7 +28,7 @@ public struct IMAPRejection: Error, Sendable, Equatable {
         self.isFatal = isFatal
     }
 
-    /// A text for the answer.
+    /// The text of the response.
     public var text: String {
         switch reason {
         case .unknownCommand(let name): "Unknown command \(name)"
@@ -41,7 +41,7 @@ public struct IMAPRejection: Error, Sendable, Equatable {
         }
     }
 
-    /// The answer a server should give: tagged BAD or NO, untagged when there is no tag, BYE when fatal.
+    /// The response a server should send: tagged BAD or NO, untagged when there is no tag, BYE when fatal.
     public var response: IMAPResponse {
         let tooBig = reason == .messageTooLarge || reason == .literalTooLarge
         if isFatal { return .bye(code: tooBig ? .tooBig : nil, text: text) }

@@ -7,10 +7,10 @@ struct LiteralHeader: Equatable {
     /// Octets of the header itself, `~` included, line end not.
     var length: Int
 
-    /// The longest header recognised; more digits than this are taken for a number that does not fit.
+    /// Octets within which a header's digits must end; a longer run of digits is no header.
     static let maximumLength = 64
 
-    /// Looks for a header at the end of a line that is given without its line end.
+    /// Looks for a header at the end of a line given without its line end; nil when there is none.
     init?(endOf line: some BidirectionalCollection<UInt8>) {
         var index = line.endIndex
         var length = 0

@@ -1,6 +1,6 @@
-/// The parts of APPEND and REPLACE around their messages. RFC 9051 section 6.3.12, RFC 3502, 6855, 8508.
+/// Parses the parts of APPEND and REPLACE around their messages. RFC 9051 section 6.3.12, RFC 3502, 6855, 8508.
 enum AppendParser {
-    /// What a line that ends in a literal is waiting for.
+    /// The kind of literal that a line ends in.
     enum Head: Equatable {
         /// An ordinary argument, the mailbox name when `isAppend`.
         case argument(tag: String, isAppend: Bool)
@@ -41,7 +41,7 @@ enum AppendParser {
         }
     }
 
-    /// Parses what stands between two messages of a MULTIAPPEND, from behind the first to the header of the next.
+    /// Parses the text between two messages of a MULTIAPPEND, from the end of one to the literal header of the next.
     static func next(
         after message: IMAPAppendMessage, _ bytes: [UInt8]
     ) throws(IMAPSyntaxError) -> IMAPAppendMessage {
@@ -55,7 +55,7 @@ enum AppendParser {
         return next
     }
 
-    /// Checks what stands between the last message and the line end.
+    /// Checks the text between the last message and the line end.
     static func tail(after message: IMAPAppendMessage, _ bytes: [UInt8]) throws(IMAPSyntaxError) {
         var lexer = IMAPLexer(bytes)
         if message.isUTF8 { try lexer.expect(.closeParenthesis, "Closing parenthesis expected") }

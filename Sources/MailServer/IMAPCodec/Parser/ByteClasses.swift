@@ -54,7 +54,7 @@ func equalsIgnoringCase(_ bytes: some Sequence<UInt8>, _ upper: StaticString) ->
     return index == upper.utf8CodeUnitCount
 }
 
-/// A string of bytes that the caller knows to be ASCII, in upper case.
+/// Returns bytes that the caller knows to be ASCII as an upper-case string.
 func upperCased(_ bytes: ArraySlice<UInt8>) -> String {
     String(unsafeUninitializedCapacity: bytes.count) { target in
         var index = 0

@@ -1,7 +1,7 @@
 // FETCH. RFC 9051 section 6.4.5 with RFC 3516, 7162, 8474, 8514, 8970, 9394.
 
 extension IMAPCommandParser {
-    /// How deep a part number may be.
+    /// Maximum depth of a part number.
     static let maximumPartDepth = 100
 
     mutating func fetch(byUID: Bool) throws(IMAPSyntaxError) -> IMAPFetchCommand {
@@ -68,7 +68,7 @@ extension IMAPCommandParser {
         }
     }
 
-    /// `PREVIEW (LAZY)`; another list there is the modifiers of FETCH.
+    /// Parses the list of `PREVIEW (LAZY)`; any other list there holds the modifiers of FETCH.
     private static func lazyModifier(_ lexer: inout IMAPLexer) throws(IMAPSyntaxError) -> Bool {
         let start = lexer.index
         if lexer.take(.space), lexer.take(.openParenthesis), lexer.takeWord("LAZY"), lexer.take(.closeParenthesis) {
@@ -125,7 +125,7 @@ extension IMAPCommandParser {
         return names
     }
 
-    /// A header field name. The grammar has any string for it: of one that no field can have there are just no fields.
+    /// Parses a header field name: any string of printable ASCII. An impossible name simply matches no field.
     static func headerField(_ lexer: inout IMAPLexer) throws(IMAPSyntaxError) -> String {
         try lexer.asciiAString("header field name")
     }

@@ -167,7 +167,7 @@ extension IMAPCommandParser {
         }
         let mailbox = try lexer.mailbox()
         try lexer.space()
-        // The grammar puts options first, the RFC's own examples put them behind the mailbox.
+        // The grammar puts options first, the RFC's own examples put them after the mailbox.
         if !optionsLead, lexer.next == .openParenthesis, lexer.afterNext.asciiUppercased != .slash,
             lexer.afterNext != .quote, lexer.afterNext != .openBrace
         {
@@ -180,7 +180,7 @@ extension IMAPCommandParser {
                 entries.append(try Self.entryName(&lexer, allowRoot: true))
             }
         } else {
-            // The grammar wants parentheses around several; one of the RFC's examples has none.
+            // The grammar requires parentheses around several; one of the RFC's examples has none.
             repeat { entries.append(try Self.entryName(&lexer, allowRoot: true)) } while lexer.take(.space)
         }
         return .getMetadata(mailbox: mailbox, entries: entries, options: options)
@@ -218,9 +218,10 @@ extension IMAPCommandParser {
         return .setMetadata(mailbox: mailbox, entries: entries)
     }
 
-    /// An entry name in lower case: `/private/…` or `/shared/…`, no empty component, no wildcard.
+    /// Parses an entry name and returns it in lower case: `/private/…` or `/shared/…`, without empty components and
+    /// wildcards.
     ///
-    /// - Parameter allowRoot: `/private` alone will do, of which no entry has the name, but below which all are.
+    /// - Parameter allowRoot: also accepts `/private` or `/shared` alone: not an entry, but a level above entries.
     private static func entryName(
         _ lexer: inout IMAPLexer, allowRoot: Bool = false
     ) throws(IMAPSyntaxError) -> String {

@@ -144,7 +144,7 @@ extension IMAPCommandParser {
         }
     }
 
-    /// Keys with arguments; the space behind the name is taken.
+    /// Parses the arguments of a key; the space after the name has been taken.
     private static func argumentKey(
         _ name: String, _ lexer: inout IMAPLexer
     ) throws(IMAPSyntaxError) -> IMAPSearchKey {

@@ -1,6 +1,6 @@
 import Primitives
 
-/// Parses one complete command, its literals in place. RFC 9051 section 9.
+/// Parses one complete command, with its literals in place. RFC 9051 section 9.
 struct IMAPCommandParser {
     var lexer: IMAPLexer
 
@@ -33,7 +33,7 @@ struct IMAPCommandParser {
         return try command(name, byUID: byUID)
     }
 
-    /// The command of this name, with the arguments that follow.
+    /// Parses the arguments of the command with this name.
     private mutating func command(_ name: IMAPCommandName, byUID: Bool) throws(IMAPSyntaxError) -> IMAPCommand {
         switch name {
         case .capability: return .capability

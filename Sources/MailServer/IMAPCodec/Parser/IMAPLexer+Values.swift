@@ -1,4 +1,4 @@
-// Mailbox names, flags, sequence sets, dates and lists: what several commands share.
+// The values that several commands share: mailbox names, flags, sequence sets, dates and lists.
 
 extension IMAPLexer {
     /// A mailbox name as UTF-8; INBOX in upper case.
@@ -14,7 +14,7 @@ extension IMAPLexer {
         return try decodedPattern(Array(run))
     }
 
-    /// A pattern need be no name: broken modified UTF-7, such as `&*`, stands for itself.
+    /// Decodes a pattern, which need not be a name: broken modified UTF-7, such as `&*`, stands for itself.
     private func decodedPattern(_ bytes: [UInt8]) throws(IMAPSyntaxError) -> String {
         do throws(IMAPSyntaxError) {
             return try decodedName(bytes)
@@ -25,7 +25,7 @@ extension IMAPLexer {
     }
 
     private func decodedName(_ bytes: [UInt8]) throws(IMAPSyntaxError) -> String {
-        // Eight bits are no modified UTF-7; a server with UTF8=ACCEPT takes them for what they are (RFC 9755 section 3).
+        // Eight-bit bytes cannot be modified UTF-7; a server with UTF8=ACCEPT takes them as UTF-8 (RFC 9755 section 3).
         let isUTF8 = acceptsUTF8 || bytes.contains { $0 >= 0x80 }
         guard let name = isUTF8 ? MailboxNameCoding.validated(bytes) : MailboxNameCoding.decode(bytes) else {
             throw .badMailboxName
@@ -43,7 +43,7 @@ extension IMAPLexer {
 
     /// `(a b c)`: elements separated by one space.
     ///
-    /// - Parameter forgivesPadding: `( a b c )` will do.
+    /// - Parameter forgivesPadding: also accepts `( a b c )`.
     mutating func list(
         allowEmpty: Bool = false, forgivesPadding: Bool = false,
         _ element: (inout Self) throws(IMAPSyntaxError) -> Void
@@ -64,7 +64,7 @@ extension IMAPLexer {
 
     // MARK: Flags
 
-    /// One flag, also one that a client may not set.
+    /// One flag, including those that a client may not set.
     mutating func flag() throws(IMAPSyntaxError) -> IMAPFlag {
         guard take(.backslash) else { return .keyword(try atom("flag")) }
         let name = try atom("flag")

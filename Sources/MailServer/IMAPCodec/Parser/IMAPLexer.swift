@@ -1,4 +1,4 @@
-/// What is wrong with a command, before its tag is known to the thrower.
+/// A syntax error in a command, thrown where its tag is not known.
 enum IMAPSyntaxError: Error, Equatable {
     /// A fixed English text.
     case syntax(String)
@@ -20,9 +20,9 @@ enum IMAPSyntaxError: Error, Equatable {
 ///
 /// Never reads past the end: a missing byte is a syntax error.
 struct IMAPLexer {
-    /// How deep lists, search keys and NOT may nest.
+    /// Maximum nesting of search keys: in parentheses, NOT and OR.
     static let maximumDepth = 64
-    /// How many elements a list may have, and how many keys a search.
+    /// Maximum number of elements in a list, and of keys in a search.
     static let maximumElements = 4_096
 
     let bytes: [UInt8]
@@ -38,7 +38,7 @@ struct IMAPLexer {
 
     var isAtEnd: Bool { index >= bytes.count }
 
-    /// The next byte, or 0, which no line contains, at the end.
+    /// The next byte; at the end 0, which no line contains.
     var next: UInt8 { index < bytes.count ? bytes[index] : 0 }
 
     /// The byte after the next one, or 0.
@@ -65,14 +65,14 @@ struct IMAPLexer {
         guard isAtEnd else { throw .syntax("Unexpected characters after the arguments") }
     }
 
-    /// The run of bytes that satisfy the condition, may be empty.
+    /// Takes the run of bytes that satisfy the condition; it may be empty.
     mutating func run(while condition: (UInt8) -> Bool) -> ArraySlice<UInt8> {
         let start = index
         while index < bytes.count, condition(bytes[index]) { index += 1 }
         return bytes[start..<index]
     }
 
-    /// Takes a word without case when it stands here and no atom character follows it.
+    /// Takes a word, compared without case, if it comes next and no atom character follows it.
     mutating func takeWord(_ upper: StaticString) -> Bool {
         let count = upper.utf8CodeUnitCount
         guard bytes.count - index >= count else { return false }
@@ -90,7 +90,7 @@ struct IMAPLexer {
         return String(decoding: run, as: UTF8.self)
     }
 
-    /// A word in upper case made of atom characters.
+    /// Takes a word of atom characters and returns it in upper case.
     mutating func word(_ what: StaticString) throws(IMAPSyntaxError) -> String {
         upperCased(try atomBytes(what))
     }
@@ -184,7 +184,7 @@ extension IMAPLexer {
             switch bytes[index] {
             case .quote:
                 let content = bytes[start..<index]
-                // RFC 9755 section 3: eight bits in quotes are UTF-8 or nothing.
+                // RFC 9755 section 3: eight-bit bytes in quotes must be UTF-8.
                 guard !acceptsUTF8 || String(validating: content, as: UTF8.self) != nil else {
                     throw .syntax("Invalid UTF-8 in quoted string")
                 }

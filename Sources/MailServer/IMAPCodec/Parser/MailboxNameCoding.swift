@@ -2,13 +2,13 @@ import Primitives
 
 /// Modified UTF-7, the spelling of mailbox names in IMAP4rev1. RFC 3501 section 5.1.3.
 enum MailboxNameCoding {
-    /// A name in raw UTF-8; nil when it is not UTF-8 or has control characters.
+    /// Returns a name in raw UTF-8; nil when it is not UTF-8 or has control characters.
     static func validated(_ bytes: [UInt8]) -> String? {
         guard let name = String(validating: bytes, as: UTF8.self), !hasControls(name) else { return nil }
         return name
     }
 
-    /// Control characters, DEL and the line and paragraph separators; no name may have them (RFC 9755 section 3).
+    /// Whether a name has control characters, DEL, or line or paragraph separators; none may (RFC 9755 section 3).
     private static func hasControls(_ name: String) -> Bool {
         name.unicodeScalars.contains { scalar in
             switch scalar.value {
@@ -18,7 +18,7 @@ enum MailboxNameCoding {
         }
     }
 
-    /// Decodes strictly: only the one spelling that `encode` produces is accepted, and no control characters.
+    /// Decodes strictly: accepts only the one spelling that `encode` produces, and no control characters; else nil.
     static func decode(_ bytes: [UInt8]) -> String? {
         guard bytes.contains(.ampersand) else {
             guard bytes.allSatisfy({ (0x20...0x7E).contains($0) }) else { return nil }
@@ -45,7 +45,7 @@ enum MailboxNameCoding {
         return name
     }
 
-    /// The modified UTF-7 of a name: printable ASCII only.
+    /// Returns the modified UTF-7 of a name: printable ASCII only.
     static func encode(_ name: String) -> [UInt8] {
         var result: [UInt8] = []
         result.reserveCapacity(name.utf8.count + 8)

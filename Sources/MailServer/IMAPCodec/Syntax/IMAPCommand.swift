@@ -22,15 +22,15 @@ public enum IMAPCommand: Sendable, Equatable {
     case id([IMAPIDField])
 
     // Not authenticated
-    /// The decoder pauses behind it: nothing that follows in clear text is interpreted.
+    /// The decoder pauses after it: no plaintext that follows is interpreted.
     case startTLS
-    /// The decoder pauses behind it. `initialResponse` is decoded from base64, empty for `=` (RFC 4959).
+    /// The decoder pauses after it. `initialResponse` is decoded from base64, empty for `=` (RFC 4959).
     case authenticate(mechanism: String, initialResponse: [UInt8]?)
-    /// The decoder pauses behind it.
+    /// The decoder pauses after it.
     case login(user: [UInt8], password: [UInt8])
 
     // Authenticated
-    /// Capability names in upper case. The decoder pauses behind it. RFC 5161.
+    /// Capability names in upper case. The decoder pauses after it. RFC 5161.
     case enable([String])
     /// SELECT, or EXAMINE when `readOnly`.
     case select(mailbox: String, readOnly: Bool, parameters: IMAPSelectParameters)
@@ -44,7 +44,7 @@ public enum IMAPCommand: Sendable, Equatable {
     case lsub(reference: String, pattern: String)
     case namespace
     case status(mailbox: String, items: [IMAPStatusItem])
-    /// The decoder pauses behind it.
+    /// The decoder pauses after it.
     case idle
     /// The quota root's name. RFC 9208.
     case getQuota(root: String)
@@ -56,7 +56,7 @@ public enum IMAPCommand: Sendable, Equatable {
     case setMetadata(mailbox: String, entries: [IMAPMetadataEntry])
     /// RFC 5465.
     case notify(IMAPNotify)
-    /// The algorithm in upper case. The decoder pauses behind it. RFC 4978.
+    /// The algorithm in upper case. The decoder pauses after it. RFC 4978.
     case compress(algorithm: String)
 
     // Selected
@@ -75,7 +75,7 @@ public enum IMAPCommand: Sendable, Equatable {
 }
 
 extension IMAPCommand {
-    /// Why the decoder stops behind this command until the session resolves it; nil when it goes on by itself.
+    /// The decoder's pause after this command, until the session resolves it; nil when it continues by itself.
     public var pause: IMAPPause? {
         switch self {
         case .startTLS: .startTLS
@@ -93,8 +93,8 @@ extension IMAPCommand {
     }
 }
 
-/// The word on the wire that says which command follows. A new command begins here: the parser's switch over the names
-/// has no `default`, nor has any over ``IMAPCommand``.
+/// The names of the commands on the wire. A new command begins here: the parser's switch over the names has no
+/// `default`, and no switch over all of ``IMAPCommand`` has one.
 enum IMAPCommandName: String, CaseIterable {
     case append = "APPEND"
     case authenticate = "AUTHENTICATE"
@@ -137,7 +137,7 @@ enum IMAPCommandName: String, CaseIterable {
     case unselect = "UNSELECT"
     case unsubscribe = "UNSUBSCRIBE"
 
-    /// Commands that may stand behind `UID`.
+    /// Commands that may follow `UID`.
     static let withUID: Set<Self> = [
         .append, .copy, .expunge, .fetch, .move, .replace, .search, .sort, .store, .thread,
     ]
@@ -165,13 +165,13 @@ public struct IMAPSelectParameters: Sendable, Equatable {
     }
 }
 
-/// What a client remembers of a mailbox that it comes back to. RFC 7162 section 3.2.5.
+/// The state that a client remembers of a mailbox to which it returns. RFC 7162 section 3.2.5.
 public struct IMAPQResync: Sendable, Equatable {
     public var uidValidity: UInt32
     public var modSeq: UInt64
     /// Never `$` and without `*`.
     public var knownUIDs: IMAPSequenceSet?
-    /// Sequence numbers and the UIDs they had, of equal form.
+    /// Sequence numbers and the UIDs they had; the session checks that there are as many of both.
     public var matchData: MatchData?
 
     public struct MatchData: Sendable, Equatable {

@@ -5,7 +5,7 @@ public struct IMAPFetchCommand: Sendable, Equatable {
     /// In the client's order, at least one.
     public var items: [IMAPFetchItem]
     public var changedSince: UInt64?
-    /// VANISHED; the parser lets it pass only with UID FETCH and CHANGEDSINCE (RFC 7162 section 3.2.6).
+    /// VANISHED; the parser accepts it only with UID FETCH and CHANGEDSINCE (RFC 7162 section 3.2.6).
     public var vanished: Bool
     public var partial: IMAPPartialRange?
 
@@ -22,7 +22,7 @@ public struct IMAPFetchCommand: Sendable, Equatable {
     }
 }
 
-/// One thing to fetch of a message.
+/// One item to fetch from a message.
 public enum IMAPFetchItem: Sendable, Hashable {
     case flags
     case internalDate
@@ -52,7 +52,7 @@ public enum IMAPFetchItem: Sendable, Hashable {
     case binarySize(part: [UInt32])
 }
 
-/// What stands between the brackets of `BODY[…]`. RFC 9051 section 6.4.5.1.
+/// The section between the brackets of `BODY[…]`. RFC 9051 section 6.4.5.1.
 public struct IMAPSection: Sendable, Hashable {
     public enum Specifier: Sendable, Hashable {
         /// The whole part or message.

@@ -1,4 +1,4 @@
-/// A value of a FETCH answer that is written in one go; bodies that stream are `IMAPFetchLiteral`.
+/// A value of a FETCH response that is written in one go; streamed bodies are `IMAPFetchLiteral`.
 public enum IMAPFetchValue: Sendable, Equatable {
     case uid(UInt32)
     case flags([IMAPFlag])
@@ -10,7 +10,7 @@ public enum IMAPFetchValue: Sendable, Equatable {
     case threadID(String?)
     /// Nil sends NIL: the mailbox keeps no save dates. RFC 8514.
     case saveDate(IMAPDateTime?)
-    /// Nil sends NIL: not at hand (LAZY). RFC 8970.
+    /// Nil sends NIL: not available (LAZY). RFC 8970.
     case preview(String?)
     case envelope(IMAPEnvelope)
     /// `BODYSTRUCTURE` when extensible, `BODY` when not.
@@ -20,9 +20,9 @@ public enum IMAPFetchValue: Sendable, Equatable {
     case noBody(IMAPFetchLiteral)
 }
 
-/// A body in a FETCH answer, named as the client asked for it, but without its PEEK and its count.
+/// A body in a FETCH response, named as the client requested it, but without PEEK and count.
 public enum IMAPFetchLiteral: Sendable, Hashable {
-    /// `offset` is the origin of a partial answer.
+    /// `offset` is the origin of a partial response.
     case body(IMAPSection, offset: UInt64?)
     case rfc822
     case rfc822Header

@@ -5,13 +5,13 @@ public enum IMAPFlag: Sendable, Hashable {
     case deleted
     case seen
     case draft
-    /// Only in answers and in FLAGS lists; a client may not store it.
+    /// Only in responses and in FLAGS lists; a client may not store it.
     case recent
-    /// `\*` in PERMANENTFLAGS: the client may make new keywords. Only in answers.
+    /// `\*` in PERMANENTFLAGS: the client may create new keywords. Only in responses.
     case newKeywords
-    /// A keyword such as `$Forwarded`: an ASCII atom, without case in comparison (the session folds it).
+    /// A keyword such as `$Forwarded`: an ASCII atom, compared without case (the session folds it).
     case keyword(String)
-    /// A backslash flag that no RFC of ours defines, without its backslash.
+    /// A system flag that none of the supported RFCs defines, without its backslash.
     case unknownSystem(String)
 
     /// The spelling on the wire.
@@ -30,7 +30,7 @@ public enum IMAPFlag: Sendable, Hashable {
     }
 }
 
-/// What STORE does with its flag list.
+/// The operation of STORE on the message's flags.
 public enum IMAPStoreOperation: Sendable, Hashable {
     /// `FLAGS`: the message has exactly these flags afterwards.
     case replace

@@ -37,7 +37,7 @@ public struct IMAPListReturn: Sendable, Equatable {
     public var subscribed: Bool
     public var children: Bool
     public var specialUse: Bool
-    /// Items of `STATUS (…)`; nil when STATUS was not asked.
+    /// Items of `STATUS (…)`; nil when STATUS was not requested.
     public var status: [IMAPStatusItem]?
 
     public init(
@@ -50,7 +50,7 @@ public struct IMAPListReturn: Sendable, Equatable {
     }
 }
 
-/// What STATUS can tell. RFC 9051 section 6.3.11, RFC 7162, RFC 7889, RFC 8438, RFC 8474, RFC 9208.
+/// The items of STATUS. RFC 9051 section 6.3.11, RFC 7162, RFC 7889, RFC 8438, RFC 8474, RFC 9208.
 public enum IMAPStatusItem: String, Sendable, Hashable, CaseIterable {
     case messages = "MESSAGES"
     case recent = "RECENT"
@@ -65,7 +65,7 @@ public enum IMAPStatusItem: String, Sendable, Hashable, CaseIterable {
     case deletedStorage = "DELETED-STORAGE"
 }
 
-/// A limit asked by SETQUOTA. RFC 9208 section 4.1.3.
+/// A limit requested by SETQUOTA. RFC 9208 section 4.1.3.
 public struct IMAPQuotaLimit: Sendable, Hashable {
     /// Upper case: `STORAGE` (units of 1024 octets), `MESSAGE`, …
     public var resource: String
@@ -81,7 +81,7 @@ public struct IMAPQuotaLimit: Sendable, Hashable {
 public struct IMAPMetadataOptions: Sendable, Hashable {
     public enum Depth: Sendable, Hashable { case zero, one, infinity }
 
-    /// Values longer than this many octets are left out of the answer.
+    /// Values longer than this many octets are left out of the response.
     public var maxSize: UInt64?
     public var depth: Depth
 
@@ -106,7 +106,7 @@ public struct IMAPMetadataEntry: Sendable, Hashable {
 /// NOTIFY. RFC 5465 section 3.
 public enum IMAPNotify: Sendable, Equatable {
     case none
-    /// `status` asks for a STATUS answer of every watched mailbox at once.
+    /// `status` requests an immediate STATUS response for every watched mailbox.
     case set(status: Bool, groups: [IMAPNotifyGroup])
 }
 
@@ -123,7 +123,7 @@ public enum IMAPNotifyMailboxes: Sendable, Equatable {
 
 /// An event of NOTIFY. RFC 5465 section 5.
 public enum IMAPNotifyEvent: Sendable, Equatable {
-    /// With what to FETCH for each new message; only the selected mailbox may have items.
+    /// New messages, with the items to FETCH for each; only the selected mailbox may have items.
     case messageNew([IMAPFetchItem])
     case messageExpunge
     case flagChange
@@ -132,7 +132,7 @@ public enum IMAPNotifyEvent: Sendable, Equatable {
     case subscriptionChange
     case mailboxMetadataChange
     case serverMetadataChange
-    /// One that is unknown, in upper case: refused, but no syntax error (`event-ext`).
+    /// An unknown event, in upper case: refused, but not a syntax error (`event-ext`).
     case other(String)
 }
 

@@ -5,7 +5,7 @@ public struct IMAPEnvelope: Sendable, Equatable {
     public var date: [UInt8]?
     public var subject: [UInt8]?
     public var from: [IMAPAddress]
-    /// Where Sender or Reply-To is missing the caller puts From.
+    /// If Sender or Reply-To is missing, the caller uses From.
     public var sender: [IMAPAddress]
     public var replyTo: [IMAPAddress]
     public var to: [IMAPAddress]
@@ -69,7 +69,7 @@ public struct IMAPBodyStructure: Sendable, Equatable {
         }
     }
 
-    /// Fields of a part that is no multipart.
+    /// The fields of a part that is not a multipart.
     public struct Leaf: Sendable, Equatable {
         public var type: [UInt8]
         public var id: [UInt8]?
@@ -101,7 +101,7 @@ public struct IMAPBodyStructure: Sendable, Equatable {
         case leaf(Leaf)
         /// MESSAGE/RFC822 or MESSAGE/GLOBAL.
         case message(Leaf, envelope: IMAPEnvelope, body: IMAPBodyStructure)
-        /// With no parts the encoder sends one empty text part, as the grammar wants at least one.
+        /// Without parts, the encoder sends one empty text part, since the grammar requires at least one.
         case multipart([IMAPBodyStructure])
     }
 

@@ -1,4 +1,4 @@
-/// An answer that is encoded in one go. FETCH is built piece by piece with `IMAPFetchWriter`.
+/// A response that is encoded in one go. FETCH is built piece by piece with `IMAPFetchWriter`.
 ///
 /// Texts can never break out of their line: control bytes are replaced when they are encoded.
 public enum IMAPResponse: Sendable, Equatable {
@@ -37,20 +37,20 @@ public enum IMAPResponse: Sendable, Equatable {
     case quotaRoot(mailbox: String, roots: [String])
     /// With values, the answer to GETMETADATA. RFC 5464 section 4.4.1.
     case metadata(mailbox: String, [IMAPMetadataEntry])
-    /// Names only, a change told unasked. RFC 5464 section 4.4.2.
+    /// Names only, for an unsolicited report of a change. RFC 5464 section 4.4.2.
     case metadataChanged(mailbox: String, entries: [String])
 }
 
-/// ESEARCH data. RFC 4731, RFC 9394; also the answer to an extended SORT.
+/// ESEARCH data. RFC 4731, RFC 9394; also the response to an extended SORT.
 public struct IMAPExtendedSearchResult: Sendable, Equatable {
     public var tag: String
     public var byUID: Bool
     public var min: UInt32?
     public var max: UInt32?
-    /// Ascending and disjoint for SEARCH, in sort order for SORT; nil or empty is left out of the answer.
+    /// Ascending and disjoint for SEARCH, in sort order for SORT; nil or empty is left out of the response.
     public var all: [ClosedRange<UInt32>]?
     public var count: UInt32?
-    /// The window asked and what is in it.
+    /// The requested window and the numbers in it.
     public var partial: (range: IMAPPartialRange, numbers: [ClosedRange<UInt32>])?
     public var modSeq: UInt64?
 
@@ -76,7 +76,7 @@ public struct IMAPExtendedSearchResult: Sendable, Equatable {
     }
 }
 
-/// An element of a THREAD answer, flat so that a thread of any depth costs no recursion. RFC 5256 section 4.
+/// An element of a THREAD response, flat so that a thread of any depth costs no recursion. RFC 5256 section 4.
 ///
 /// `(3 6 (4 23)(44 7 96))` is open, 3, 6, open, 4, 23, close, open, 44, 7, 96, close, close.
 public enum IMAPThreadToken: Sendable, Hashable {
@@ -86,7 +86,7 @@ public enum IMAPThreadToken: Sendable, Hashable {
     case close
 }
 
-/// One LIST answer. RFC 9051 section 7.3.1.
+/// One LIST response. RFC 9051 section 7.3.1.
 public struct IMAPListEntry: Sendable, Equatable {
     /// With their backslash: `\HasNoChildren`, `\Sent`, …
     public var attributes: [String]
@@ -110,7 +110,7 @@ public struct IMAPListEntry: Sendable, Equatable {
     }
 }
 
-/// One value of a STATUS answer.
+/// One value of a STATUS response.
 public enum IMAPStatusValue: Sendable, Equatable {
     case number(IMAPStatusItem, UInt64)
     /// Nil: no limit.

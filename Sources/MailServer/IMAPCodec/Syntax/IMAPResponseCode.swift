@@ -1,4 +1,4 @@
-/// What stands in brackets of a status answer.
+/// The code in the brackets of a status response.
 public enum IMAPResponseCode: Sendable, Equatable {
     // RFC 9051 section 7.1
     case alert
@@ -12,7 +12,7 @@ public enum IMAPResponseCode: Sendable, Equatable {
     case uidNext(UInt32)
     case uidValidity(UInt32)
     case unseen(UInt32)
-    /// The former mailbox is left, answers belong to the new one from here.
+    /// The former mailbox is closed; from here on, responses belong to the new one.
     case closed
     // RFC 5530
     case unavailable
@@ -34,7 +34,7 @@ public enum IMAPResponseCode: Sendable, Equatable {
     case nonexistent
     // UIDPLUS, RFC 4315
     case appendUID(uidValidity: UInt32, uids: [ClosedRange<UInt32>])
-    /// Both lists pair up in order and are not merged or sorted by the encoder.
+    /// The two lists pair up in order; the encoder neither merges nor sorts them.
     case copyUID(uidValidity: UInt32, source: [ClosedRange<UInt32>], destination: [ClosedRange<UInt32>])
     case uidNotSticky
     // RFC 7162

@@ -1,9 +1,9 @@
 /// SEARCH and UID SEARCH. RFC 9051 section 6.4.4, RFC 4731, RFC 5182, RFC 9394.
 public struct IMAPSearchCommand: Sendable, Equatable {
     public var byUID: Bool
-    /// Nil when the client wrote no RETURN, a rev1 client then gets a SEARCH answer. `RETURN ()` comes as ALL.
+    /// Nil when the client wrote no RETURN; a rev1 client then gets a SEARCH response. `RETURN ()` is parsed as ALL.
     public var returnOptions: IMAPSearchReturn?
-    /// As written, upper case; nil without CHARSET. Strings of the keys are bytes of this charset.
+    /// The charset's name in upper case; nil without CHARSET. Strings of the keys are bytes of this charset.
     public var charset: String?
     public var key: IMAPSearchKey
 
@@ -42,7 +42,7 @@ public struct IMAPSearchReturn: Sendable, Hashable {
 
 /// A search criterion.
 public indirect enum IMAPSearchKey: Sendable, Hashable {
-    /// How a date key compares: BEFORE, ON or SINCE (which includes its day).
+    /// The comparison of a date key: BEFORE, ON or SINCE (which includes its day).
     public enum DateComparison: Sendable, Hashable { case before, on, since }
 
     case all

@@ -1,6 +1,6 @@
 /// One element of a sequence set: a number or an inclusive range, in the order the client wrote it.
 ///
-/// A bound of 0 stands for `*` (0 itself is no legal number), so a range costs eight bytes. RFC 9051, `seq-range`.
+/// A bound of 0 stands for `*` (0 is not a legal number), so a range costs eight bytes. RFC 9051, `seq-range`.
 public struct IMAPSequenceRange: Sendable, Hashable {
     /// The bound that means `*`, the largest number in the mailbox.
     public static let star: UInt32 = 0
@@ -19,9 +19,9 @@ public struct IMAPSequenceRange: Sendable, Hashable {
         self.init(number, number)
     }
 
-    /// The numbers meant, in ascending order, when the largest in use is `largest`; nil when `*` stands for nothing.
+    /// Returns the range in ascending order, with `largest` for `*`; nil when `*` stands for nothing.
     ///
-    /// The upper bound is not cut to `largest`: the caller intersects with what exists.
+    /// The upper bound is not cut to `largest`: the caller intersects with the existing messages.
     public func resolved(largest: UInt32) -> ClosedRange<UInt32>? {
         let low = first == Self.star ? largest : first
         let high = last == Self.star ? largest : last
@@ -37,7 +37,7 @@ public enum IMAPSequenceSet: Sendable, Hashable {
     /// At least one range, in the client's order, not merged.
     case ranges([IMAPSequenceRange])
 
-    /// The ranges meant, ascending, merged and disjoint; nil for `$`, which only the session can resolve.
+    /// Returns the ranges, ascending, merged and disjoint; nil for `$`, which only the session can resolve.
     ///
     /// - Parameter largest: The largest sequence number or UID in the mailbox, 0 when it is empty.
     public func resolved(largest: UInt32) -> [ClosedRange<UInt32>]? {
