@@ -4,17 +4,17 @@ DESTDIR ?=
 SWIFT ?= swift
 STRESS_SECONDS ?= 60
 
-# What the installed binary needs on a machine without Swift; README.md repeats it, and `make test-binary` holds both
-# against the libraries that the binary loads.
+# Packages that the installed binary needs on a machine without Swift. README.md repeats them; `make test-binary`
+# compares both lists with the libraries that the binary loads.
 RUNTIME_PACKAGES = libc6 libgcc-s1 liblmdb0 libssl3 libstdc++6 libunistring2 zlib1g
 BUILD_PACKAGES = libssl-dev liblmdb-dev libunistring-dev zlib1g-dev pkg-config
 RUN_PACKAGES = $(BUILD_PACKAGES) python3
 TEST_PACKAGES = $(RUN_PACKAGES) openssl isync curl swaks libnet-ssleay-perl mutt bsdutils offlineimap3 python3-venv \
 	dovecot-imapd libmail-imapclient-perl libio-socket-ssl-perl php-cli php-imap imapfilter interimap msmtp
 
-# Every release build of the server. The Swift runtime is linked in, so that Debian's libraries are all it needs; a build
-# id says which build a core file is of. -Xcxx -g0: no debug information for BoringSSL, which is C++ and most of a build;
-# Swift and C keep theirs.
+# Options of every release build of the server. The Swift runtime is linked in, so that only Debian's libraries are
+# needed; a build id matches a core file to its build. -Xcxx -g0: no debug information for BoringSSL, which is C++ and
+# most of a build; Swift and C keep theirs.
 RELEASE = -c release --static-swift-stdlib -Xlinker --build-id -Xcxx -g0
 BUILD = SWIFT="$(SWIFT)" scripts/build
 
@@ -29,11 +29,11 @@ run:
 	@$(BUILD) $(RELEASE) --product rmail
 	@scripts/demo "$$($(SWIFT) build $(RELEASE) --show-bin-path)/rmail"
 
-# Dovecot has to be started by root.
+# Dovecot must be started by root.
 AS_ROOT = $(if $(filter 0,$(shell id -u)),,sudo)
 
-# For daily work: format, lint, build, unit tests; no apt, no sudo, no other mail programs. What is slow is left out: the
-# replay of power cuts, and the build of a package that depends on the engine.
+# For daily work: format, lint, build, unit tests; no apt, no sudo, no other mail programs. Leaves out the slow tests:
+# the replay of power cuts, and the build of a package that depends on the engine.
 check: export SWT_EXPERIMENTAL_MAXIMUM_PARALLELIZATION_WIDTH = 6
 check: format lint
 	$(SWIFT) build --build-tests
@@ -41,9 +41,9 @@ check: format lint
 	$(SWIFT) test --skip-build --filter ShardFSTests --skip 'PowerCut|ExampleTests'
 
 # One debug build serves the unit tests, the interop tests and the short stress run. The engine's tests block their
-# threads, so they have a run of their own: beside them, servers would be starved; so has the one that builds a package.
-# No more tests at once than keep the cores busy: with all of them at once each waits for every other, and the client of
-# a server test may give up.
+# threads and would starve servers, so they run separately; so does the test that builds a package. Only as many tests
+# run in parallel as keep the cores busy: if all ran at once, each would wait for the others, and the client of a server
+# test might time out.
 test: export SWT_EXPERIMENTAL_MAXIMUM_PARALLELIZATION_WIDTH = 6
 test:
 	@scripts/install-packages $(TEST_PACKAGES)
@@ -63,8 +63,8 @@ test:
 	"$$($(SWIFT) build --show-bin-path)/shardfs-stress" --mode self-test
 	"$$($(SWIFT) build --show-bin-path)/shardfs-stress" --seconds 10
 
-# The installed binary in a Debian that debootstrap makes, which has no Swift; debootstrap and chroot want root. Not part
-# of `make test`: a release build takes longer than all of it.
+# Runs the installed binary in a Debian without Swift, made by debootstrap; debootstrap and chroot need root. Not part
+# of `make test`, because a release build takes longer than all of its tests.
 test-binary:
 	@scripts/install-packages $(BUILD_PACKAGES) python3 debootstrap binutils
 	rm -rf .build/installed
@@ -80,14 +80,15 @@ stress:
 	python3 Tests/Interop/imap_stress.py "$$($(SWIFT) build $(RELEASE) --show-bin-path)/rmail" --seconds $(STRESS_SECONDS) \
 		--no-index
 
-# BENCH_DIR is on the disk to measure.
+# BENCH_DIR: a directory on the disk to measure.
 BENCH_DIR ?= .
 bench:
 	@scripts/install-packages $(BUILD_PACKAGES)
 	$(SWIFT) build -c release --package-path Benchmarks --product shardfs-bench
 	"$$($(SWIFT) build -c release --package-path Benchmarks --show-bin-path)/shardfs-bench" "$(BENCH_DIR)"
 
-# Beside Debian's Dovecot, which has to be started by root. `make bench-imap BENCH_OPTIONS="--rows select,fetch"`.
+# Compares with Debian's Dovecot, which must be started by root.
+# Example: `make bench-imap BENCH_OPTIONS="--rows select,fetch"`.
 BENCH_OPTIONS ?=
 bench-imap:
 	@scripts/install-packages $(BUILD_PACKAGES) python3 openssl dovecot-imapd
@@ -96,7 +97,7 @@ bench-imap:
 	@scripts/bench-imap .build-release/release/rmail \
 		"$$($(SWIFT) build -c release --package-path Benchmarks --show-bin-path)/imap-bench" $(BENCH_OPTIONS)
 
-# FUZZ_SECONDS for each target; the corpora are replayed by `make test`.
+# Runs each target for FUZZ_SECONDS; `make test` replays the corpora.
 FUZZ_SECONDS ?= 60
 fuzz:
 	@scripts/install-packages $(BUILD_PACKAGES)
@@ -112,7 +113,7 @@ lint:
 docs:
 	@ls docs/*.md
 
-# The binary that is not stripped stays in the build directory: it has the names and lines of a crash's addresses.
+# The unstripped binary stays in the build directory: it has the names and lines for the addresses of a crash.
 install: build
 	install -d "$(DESTDIR)$(PREFIX)/bin"
 	install -s -m 0755 "$$($(SWIFT) build $(RELEASE) --show-bin-path)/rmail" "$(DESTDIR)$(PREFIX)/bin/rmail"

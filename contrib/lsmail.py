@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """lsmail.py MAILBOX_OR_ACCOUNT_DIR [--json]: lists the messages of a ShardFS store, reading files only.
 
-One line for each message, tab-separated: mailbox, UID, flags, size, mod-sequence (- when the log does not tell it).
-With --json all that the files say of each level, as contrib/conformance/README.md describes it.
+One line for each message, tab-separated: mailbox, UID, flags, size, mod-sequence (- if the log does not have it).
+With --json the complete contents of each level, as contrib/conformance/README.md describes them.
 Takes no locks and writes nothing, so the answer is exact on a quiet store. The format: docs/storage.md.
 """
 import json
@@ -76,7 +76,7 @@ def is_canonical(name, uid, letters):
 
 
 def encode(level):
-    """The directory's name of one level of a mailbox name."""
+    """The directory name of one level of a mailbox name."""
     hidden = level[0] == "." or level in ("mailboxes", "status.json", "changes.log") or shard_number(level) is not None
     out = b""
     for i, character in enumerate(level):
@@ -88,7 +88,7 @@ def encode(level):
 
 
 def decode(directory, top):
-    """The level that a directory stands for; None for a foreign one."""
+    """The level represented by a directory; None for a foreign one."""
     raw = os.fsencode(directory)
     try:
         level = re.sub(rb"%([0-9A-F]{2})", lambda m: bytes([int(m[1], 16)]), raw).decode()
@@ -107,14 +107,14 @@ def decode(directory, top):
 
 
 def read_header(log):
-    """The slot that counts, as a dictionary; None without one."""
+    """The current slot as a dictionary; None without a valid slot."""
     best = None
     for slot in (log[:SLOT], log[SLOT:HEADER]):
         if len(slot) < SLOT or struct.unpack_from("<II8s", slot) != (crc32c(0, slot[4:]), 1, b"rmaillog"):
             continue
         names = "sequence epoch base next_uid oldest uid_ceiling modseq_ceiling uid_validity recent".split()
         found = dict(zip(names, struct.unpack_from("<QQQQQQQII", slot, 16)))
-        # Numbers that no writer gives.
+        # No writer produces such numbers.
         if max(found["sequence"], found["modseq_ceiling"]) >> 63 or max(found["base"], found["oldest"]) >= MODSEQ_END:
             continue
         if found["next_uid"] > UID_END + 1 or found["uid_ceiling"] > UID_END:
@@ -131,7 +131,7 @@ def read_header(log):
 
 
 class Log:
-    """What the records of a log say: done records act, intents only take UIDs."""
+    """The contents of a log's records: done records take effect, intents only use up UIDs."""
 
     def __init__(self, data, header):
         self.messages, self.next_uid, self.is_whole = {}, header["next_uid"], True
@@ -143,12 +143,12 @@ class Log:
             if struct.unpack_from("<I", record)[0] != crc32c(self.seed, record[4:]):
                 wrong = True
                 continue
-            # A wrong record is the end of the log, unless a right one follows.
+            # An invalid record ends the log, unless a valid one follows.
             self.is_whole = self.is_whole and not wrong
             self.apply(i, record)
         for first, count, held in list(self.open_sets.values()):
             if len(held) == count:
-                # Only its end is missing: the names were durable before the appends were written.
+                # Only the end of the set is missing: the names were durable before the appends were written.
                 self.messages.update(held)
         self.undone = [(first, first + count) for first, count, held in self.open_sets.values() if len(held) != count]
 
@@ -188,7 +188,7 @@ class Log:
             self.messages.pop(uid, None)
 
     def mod_sequence(self, uid, letters):
-        """None when a writer would first have to give the message one."""
+        """The mod-sequence; None if a writer would first have to assign one."""
         known = self.messages.get(uid)
         if not self.is_whole or not known or known["flags"] != bits(letters) or uid in self.open_intents.values():
             return None
@@ -214,7 +214,7 @@ def read_status(path):
 
 
 def chosen(one, other, log, is_current):
-    """Which of two names of one UID is the message's; each is (name, letters, status)."""
+    """Chooses the message's name of two names for one UID; each is (name, letters, status)."""
     uid = message_name(one[0])[0]
     known = log.messages.get(uid) if log else None
     if is_current and known:
@@ -287,7 +287,7 @@ def read_mailbox(path):
     if status:
         bounds.append(status.get("uid_floor") or status.get("uid_next") or 1)
     if not is_current:
-        # A writer will begin anew above all that may have been given out.
+        # A writer will continue above every number that may have been assigned.
         bounds += [header["uid_ceiling"]] if header else []
         bounds += [status.get("uid_ceiling") or 1, status.get("uid_next") or 1] if status else []
     return {
@@ -316,7 +316,7 @@ def is_mailbox(path):
 
 
 def walk(path, levels):
-    """Levels at and below a directory: name and path."""
+    """Yields the levels at and below a directory: name and path."""
     if levels:
         yield "/".join(levels), path
     for directory in listed(path + "/mailboxes"):

@@ -1,7 +1,7 @@
-"""What may differ between the answers of rmail and of Dovecot, each with the reason why rmail's is right.
+"""Permitted differences between the answers of rmail and of Dovecot, each with the reason why rmail's is right.
 
-Each function takes a command and what rmail ("ours") and Dovecot ("theirs") said, as `compared_answers` reads it:
-((status, code), answers). It gives both with that difference taken out."""
+Each function takes a command and the answers of rmail ("ours") and Dovecot ("theirs") as parsed by `compared_answers`:
+((status, code), answers). It returns both with that difference removed."""
 
 from compared_answers import frozen
 
@@ -15,7 +15,7 @@ def keep(value, wanted):
 
 
 def code_beyond_the_others(command, ours, theirs):
-    """RFC 5530 and RFC 8474: NONEXISTENT, CANNOT, MAILBOXID and the like are more than Dovecot 2.3 says. RFC 3501
+    """RFC 5530 and RFC 8474: Dovecot 2.3 does not send NONEXISTENT, CANNOT, MAILBOXID and the like. RFC 3501
     section 7.1: the charsets named with BADCHARSET are optional. CLIENTBUG (RFC 5530) is optional."""
     (status_a, code_a), answers_a = ours
     (status_b, code_b), answers_b = theirs
@@ -25,8 +25,8 @@ def code_beyond_the_others(command, ours, theirs):
 
 
 def told_at_select(command, ours, theirs):
-    """RFC 8474 section 4.2: MAILBOXID. RFC 7162 section 3.1.2.1: HIGHESTMODSEQ at every SELECT, which Dovecot leaves
-    out until it keeps them."""
+    """RFC 8474 section 4.2: MAILBOXID. RFC 7162 section 3.1.2.1: HIGHESTMODSEQ at every SELECT, which Dovecot omits
+    until it stores mod-sequences."""
     kinds = ["OK [MAILBOXID]"]
     if not any(a[0] == "OK [HIGHESTMODSEQ]" for a in theirs[1]):
         kinds.append("OK [HIGHESTMODSEQ]")
@@ -34,8 +34,8 @@ def told_at_select(command, ours, theirs):
 
 
 def known_keywords(command, ours, theirs):
-    """RFC 3501 section 7.2.6: FLAGS lists the flags that apply. A keyword that nothing has ever had, which Dovecot
-    makes of a SEARCH, need not be among them, nor told again when it comes; system flags are."""
+    """RFC 3501 section 7.2.6: FLAGS lists the flags that apply. It need not include a keyword that no message ever had,
+    which Dovecot creates for a SEARCH, nor be repeated when that keyword is first used; system flags are included."""
     def system(value):
         selecting = command.upper().startswith(("SELECT", "EXAMINE"))
         return value[0], [(a[0], frozenset(a[1] & SYSTEM_FLAGS)) if a[0] == "FLAGS" else
@@ -45,8 +45,8 @@ def known_keywords(command, ours, theirs):
 
 
 def more_of_a_message(command, ours, theirs):
-    """RFC 3501 section 7.4.2: a FETCH answer may tell more than was asked, as rmail tells the UID with flags; and of
-    each message that a STORE names, also of those that had the flags already (section 6.4.6)."""
+    """RFC 3501 section 7.4.2: a FETCH answer may contain more than was requested. rmail sends the UID with flags, and
+    answers for each message that a STORE names, even one that already had the flags (section 6.4.6)."""
     known = {a[1]: dict(a[2]) for a in theirs[1] if a[0] == "FETCH"}
     found = []
     for a in ours[1]:
@@ -62,7 +62,7 @@ def more_of_a_message(command, ours, theirs):
 
 
 def nothing_there(command, ours, theirs):
-    """RFC 3501 section 7.4.2: the text of a part that is not there is an nstring: NIL and "" say the same."""
+    """RFC 3501 section 7.4.2: the text of a missing part is an nstring: NIL and "" mean the same."""
     def same(value):
         return value[0], [("FETCH", a[1], tuple((k, None if v == b"" and "BODY[" in k else v) for k, v in a[2]))
                           if a[0] == "FETCH" else a for a in value[1]]
@@ -70,7 +70,7 @@ def nothing_there(command, ours, theirs):
 
 
 def spaces_of_a_subject(command, ours, theirs):
-    """Dovecot makes one space of several in the subject of an ENVELOPE. RFC 3501 section 7.4.2 has the field as is."""
+    """Dovecot collapses spaces in the subject of an ENVELOPE. RFC 3501 section 7.4.2 has the field unchanged."""
     def same(value):
         found = []
         for a in value[1]:
@@ -83,15 +83,15 @@ def spaces_of_a_subject(command, ours, theirs):
 
 
 def parts_of_parts_as_binary(command, ours, theirs):
-    """RFC 3516 section 4.3 knows BINARY of what has a transfer encoding: rmail refuses it for parts that hold others,
-    Dovecot writes a new message. Which messages were answered before the refusal is the server's affair."""
+    """RFC 3516 section 4.3 defines BINARY only for parts with a transfer encoding: rmail refuses it for parts that
+    contain others, Dovecot writes a new message. A server may answer for any of the messages before the refusal."""
     if "BINARY" in command and ours[0] == ("NO", ("CANNOT",)):
         return (("OK", None), []), (("OK", None), [])
     return ours, theirs
 
 
 def attributes_not_asked(command, ours, theirs):
-    """RFC 5258 section 4 and RFC 6154 section 2: a server may tell \\HasChildren, \\HasNoChildren and special uses
+    """RFC 5258 section 4 and RFC 6154 section 2: a server may send \\HasChildren, \\HasNoChildren and special uses
     without being asked; \\Marked and \\Unmarked are hints."""
     upper = command.upper()
     extended = "RETURN" in upper or "LIST (" in upper or "LSUB" in upper or '"" (' in upper
@@ -107,7 +107,7 @@ def attributes_not_asked(command, ours, theirs):
 
 
 def sizes_of_base64(command, ours, theirs):
-    """Dovecot 2.3 estimates BINARY.SIZE of base64 at times, and is wrong; `fetch` holds rmail's against its BINARY."""
+    """Dovecot 2.3 sometimes estimates BINARY.SIZE of base64, wrongly; `fetch` compares rmail's with its BINARY."""
     def same(value):
         return value[0], [("FETCH", a[1], tuple((k, None if k.startswith("BINARY.SIZE") else v) for k, v in a[2]))
                           if a[0] == "FETCH" else a for a in value[1]]
@@ -115,24 +115,24 @@ def sizes_of_base64(command, ours, theirs):
 
 
 def spaces_in_a_search(command, ours, theirs):
-    """Dovecot searches fields with one space for several; RFC 3501 section 6.4.4 has the string as it is."""
+    """Dovecot collapses spaces in the fields that it searches; RFC 3501 section 6.4.4 has the string unchanged."""
     return (ours, ours) if command.endswith('SUBJECT "spaces around"') else (ours, theirs)
 
 
 def ranges_beyond_the_end(command, ours, theirs):
-    """RFC 3501 section 9, seq-range: a range has all that is between its ends, whatever their order, so the last message
-    is in one with "*". Dovecot finds nothing where the other end is beyond it, except by UID."""
+    """RFC 3501 section 9, seq-range: a range covers everything between its ends, in either order, so a range with "*"
+    includes the last message. Dovecot finds nothing if the other end is beyond it, except by UID."""
     searching = command.startswith(("SEARCH", "SORT", "THREAD"))
     return (ours, ours) if searching and ("999:*" in command or "*:999" in command) else (ours, theirs)
 
 
 def identities(command, ours, theirs):
-    """RFC 2971: who they are is what differs."""
+    """RFC 2971: ID names the server, so the two answers differ."""
     return (ours[0], [a[:1] if a[0] == "ID" else a for a in ours[1]]), \
         (theirs[0], [a[:1] if a[0] == "ID" else a for a in theirs[1]])
 
 
-# Whole commands: what rmail says, what Dovecot says, why.
+# Commands whose whole answers differ: rmail's status, Dovecot's status, the reason.
 ANSWERED_OTHERWISE = {
     "FETCH 1 BODY[0]": ("BAD", "OK", "RFC 3501 section 9: the numbers of parts begin at 1"),
     "STORE 4 FLAGS (readonly)": ("NO", "OK", "RFC 3501 section 6.3.2: no changes are permitted"),
@@ -148,7 +148,7 @@ def answered_otherwise(command, ours, theirs):
 
 
 def nothing_enabled(command, ours, theirs):
-    """RFC 5161 section 3.2: ENABLED comes also when nothing was enabled; Dovecot leaves it out."""
+    """RFC 5161 section 3.2: ENABLED is sent even if nothing was enabled; Dovecot omits it."""
     return keep(ours, lambda a: a != ("ENABLED",)), theirs
 
 

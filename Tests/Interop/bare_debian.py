@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
-"""The installed binary in a Debian that has no Swift, with the runtime packages alone that the README names.
+"""Runs the installed binary in a Debian without Swift, with only the runtime packages named in the README.
 
-bare_debian.py DIRECTORY PACKAGE...: DIRECTORY is what `make install DESTDIR=DIRECTORY PREFIX=/usr/local` has filled.
-Makes a root with debootstrap from the mirror that apt is configured for, copies the binary in, and drives it there:
-accounts, a message by submission, the same message back by IMAP. Has to be root.
+bare_debian.py DIRECTORY PACKAGE...: `make install DESTDIR=DIRECTORY PREFIX=/usr/local` has filled DIRECTORY.
+Creates a root with debootstrap from the mirror that apt is configured for, copies the binary in, and drives it there:
+accounts, a message by submission, the same message back by IMAP. Must run as root.
 
-bare_debian.py --list RMAIL PACKAGE...: nothing but whether the packages are those of the libraries that a binary of any
+bare_debian.py --list RMAIL PACKAGE...: only checks that the packages are those of the libraries that a binary of any
 build loads here, and those of the README. Exit status 1 when anything fails."""
 
 import contextlib
@@ -26,13 +26,13 @@ RMAIL = "/usr/local/bin/rmail"
 STATE = "/srv/rmail"
 CONFIG = f"{STATE}/config.json"
 ADDRESS, PASSWORD = "alice@example.com", "correct horse"
-# The ports of the configuration that `init` writes are another server's on a machine that has one.
+# Another server on the machine may use the ports in the configuration written by `init`.
 FREE_PORTS = {
     "RMAIL_SMTP_HOST": "127.0.0.1", "RMAIL_SMTP_PORT": "0", "RMAIL_SMTP_SUBMISSION_PORT": "0",
     "RMAIL_SMTP_SMTPS_PORT": "0", "RMAIL_IMAP_HOST": "127.0.0.1", "RMAIL_IMAP_PORT": "0", "RMAIL_IMAP_IMAPS_PORT": "0",
     "RMAIL_EXCHANGE_API_HOST": "127.0.0.1", "RMAIL_EXCHANGE_API_PORT": "", "RMAIL_EXCHANGE_API_SECURE_PORT": "",
 }
-# Nothing of the toolchain's environment reaches the binary.
+# Keeps the toolchain's environment from the binary.
 ENVIRONMENT = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL": "C.UTF-8"}
 
 
@@ -43,7 +43,7 @@ def output(*command, **options):
 
 
 def apt_source():
-    """The address of the mirror and the release that apt of this machine installs from."""
+    """The mirror's address and the release from which this machine's apt installs."""
     with open("/etc/os-release") as f:
         codename = re.search(r"^VERSION_CODENAME=(\S+)$", f.read(), re.MULTILINE).group(1)
     listed = output("apt-get", "indextargets", "--format", "$(REPO_URI) $(CODENAME) $(COMPONENT)",
@@ -63,20 +63,20 @@ def check_readme(packages):
 
 
 class Root:
-    """A Debian of its own below `path`."""
+    """A separate Debian below `path`."""
 
     def __init__(self, path, packages):
         self.path = path
         address, codename = apt_source()
         proxy = output("apt-config", "shell", "proxy", "Acquire::http::Proxy").strip().removeprefix("proxy=").strip("'")
         environment = dict(os.environ, **({"http_proxy": proxy} if proxy else {}))
-        # What debootstrap mounts and starts is gone with its namespaces, however it ends.
+        # debootstrap's mounts and processes go away with its namespaces, however it ends.
         output("unshare", "--mount-proc", "--pid", "--fork", "--kill-child", "--propagation", "private", "debootstrap",
                "--variant=minbase", "--include=" + ",".join(packages), codename, path, address, env=environment)
 
     def command(self, *arguments):
-        """A program in the root, with /proc, where Swift reads a program's arguments. It is mounted for that process
-        alone; all of these commands replace each other, so that its pid is the one that was started."""
+        """The command line of a program in the root, with /proc, where Swift reads a program's arguments. /proc is
+        mounted for that process alone; each command execs the next, so that the program has the pid of the first."""
         return ["unshare", "--mount", "--propagation", "private", "sh", "-c",
                 'mount -t proc proc "$0/proc" && exec chroot "$0" "$@"', self.path, *arguments]
 
@@ -92,12 +92,12 @@ def remove(directory):
 
 
 def check_libraries(libraries, run, packages):
-    """The packages named are those that own the libraries: none is missing and none too many. `libraries` is what ldd
-    prints, `run` calls a program where the libraries are. Those of a Swift toolchain do not count."""
+    """Checks that the named packages are exactly those that own the libraries. `libraries` is the output of ldd; `run`
+    runs a program where the libraries are. The libraries of a Swift toolchain do not count."""
     assert "not found" not in libraries, libraries
     owners = {}
     for path in re.findall(r"(/\S+) \(0x", libraries):
-        # Packages name a file with or without /usr, and ldd as it comes.
+        # Packages name a file with or without /usr, and ldd may use either form.
         names = [path, path.removeprefix("/usr") if path.startswith("/usr/") else "/usr" + path]
         if "/swift/" not in path:
             found = run("sh", "-c", 'dpkg-query --search "$@" 2>/dev/null || true', "-", *names)
@@ -121,7 +121,7 @@ def check_stripped(binary):
 
 @contextlib.contextmanager
 def serving(root):
-    """A server in the root, and its ports."""
+    """Runs a server in the root and yields its ports."""
     process = subprocess.Popen(root.command(RMAIL, "serve", "-c", CONFIG), env={**ENVIRONMENT, **FREE_PORTS},
                                stderr=subprocess.PIPE, text=True)
     try:
@@ -145,7 +145,7 @@ def serving(root):
 
 
 def exchange(root, ports):
-    """A message in by submission with STARTTLS, back by IMAPS."""
+    """Sends a message by submission with STARTTLS and reads it back by IMAPS."""
     context = ssl.create_default_context(cafile=f"{root.path}{STATE}/mailstore/tls/cert.pem")
     text = ("From: alice@example.com\r\nTo: alice@example.com\r\nSubject: gr\u00fc\u00dfe\r\n"
             "Date: Tue, 1 Dec 2026 12:00:00 +0000\r\nMessage-ID: <1@example.com>\r\n\r\nfrom a bare Debian\r\n")
@@ -160,7 +160,7 @@ def exchange(root, ports):
         assert (status, found) == ("OK", [b"1"]), found
         status, answer = imap.fetch("1", "(BODY[] ENVELOPE)")
         assert status == "OK" and answer[0][1].endswith(text.encode()), answer
-        # A name that libunistring normalizes.
+        # A name that needs normalization by libunistring.
         assert imap.create("Gr&APwA3w-e")[0] == "OK"
 
 
@@ -175,7 +175,7 @@ def main():
         sys.exit("bare_debian.py: debootstrap and chroot want root")
     check_readme(packages)
     check_stripped(installed + RMAIL)
-    # So that what was started is stopped and what was made is removed.
+    # SIGTERM also stops the started processes and removes the created files.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     directory = tempfile.mkdtemp(prefix="bare-debian-")
     try:

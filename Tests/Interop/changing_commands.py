@@ -1,5 +1,5 @@
-"""Commands that change flags, messages and mailboxes, for both servers, and what a second session hears of it. `pair`
-gives a command to both and compares what they say."""
+"""Commands that change flags, messages and mailboxes, for both servers, and the updates that a second session gets.
+`pair` sends a command to both and compares their answers."""
 
 from generated_mail import Generator
 from reading_commands import lines
@@ -48,7 +48,7 @@ def store(pair, chance, count):
              f"{chance.choice(['', '+', '-'])}FLAGS{chance.choice(['', '.SILENT'])} ({flags})")
     pair("FETCH 1:* (FLAGS UID)")
     beyond_the_end(pair)
-    # Another session is told.
+    # Another session gets the updates.
     pair("SELECT INBOX", session="b")
     pair("STORE 4 FLAGS (\\Seen told)", session="a")
     pair("NOOP", session="b")
@@ -59,7 +59,7 @@ def store(pair, chance, count):
 
 
 def beyond_the_end(pair):
-    """Numbers that no message has, in a mailbox with messages and in an empty one."""
+    """Message numbers beyond the last message, in a mailbox with messages and in an empty one."""
     pair("CREATE Empty")
     for mailbox in ("INBOX", "Empty"):
         pair(f"SELECT {mailbox}")
@@ -68,7 +68,7 @@ def beyond_the_end(pair):
                             "SEARCH NOT {}", "SEARCH OR {} 1", "SORT (ARRIVAL) UTF-8 {}",
                             "UID FETCH {} FLAGS", "UID STORE {} +FLAGS (beyond)", "UID SEARCH UID {}", "UID EXPUNGE {}"):
                 pair(command.format(numbers))
-            # Dovecot 2.3 breaks down over THREAD in an empty mailbox.
+            # Dovecot 2.3 fails on THREAD in an empty mailbox.
             if mailbox == "INBOX":
                 pair(f"THREAD REFERENCES UTF-8 {numbers}")
         for command in ("FETCH * FLAGS", "SEARCH *", "SORT (ARRIVAL) UTF-8 *", "UID FETCH * FLAGS", "UID COPY 999 Empty",
@@ -225,7 +225,7 @@ def mailboxes(pair, chance, count):
 
 
 def resync(pair, chance, count):
-    """CONDSTORE and QRESYNC on a mailbox of their own."""
+    """CONDSTORE and QRESYNC on a separate mailbox."""
     pair("CREATE Sync")
     messages = Generator(7, 20).messages()
     fill(pair, messages, "Sync")
@@ -283,7 +283,7 @@ def resync(pair, chance, count):
 
 
 def binary(pair, chance, count):
-    """What came in binary is there in base64 and, by BINARY, as it came (RFC 3516)."""
+    """Binary content is stored in base64 and returned unchanged by BINARY (RFC 3516)."""
     data = bytes(chance.randrange(256) for _ in range(chance.randrange(1, 5000))) + b"\0"
     part = b"Content-Type: application/octet-stream\r\nContent-Transfer-Encoding: binary\r\n\r\n" + data
     pair("CREATE Binary")

@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
-"""Real mail programs against a server of their own: mbsync, OfflineIMAP, imaplib, IMAPClient, Mail::IMAPClient, PHP's
+"""Real mail programs against a private server: mbsync, OfflineIMAP, imaplib, IMAPClient, Mail::IMAPClient, PHP's
 imap, imapfilter, doveadm, interimap, curl, swaks, msmtp and mutt, then many sessions at once, two processes on one
 store and SIGKILL in the middle of deliveries.
 
-clients.py PATH-OF-RMAIL. Exit status 1 when anything is not as it should be; a program that is missing is a failure."""
+clients.py PATH-OF-RMAIL. Exit status 1 if any check fails; a missing program is a failure."""
 
 import imaplib
 import json
@@ -102,7 +102,7 @@ set from="{ALICE}" realname="Alice \u00dcber" use_from=yes envelope_from=yes
     assert len(other.ok('SEARCH SUBJECT "from mutt"')[0].split()) == 3
     for i in range(5):
         session.ok("APPEND Junk", b"From: a@b.example\r\nSubject: j%d\r\n\r\nx\r\n" % i)
-    # Opens the mailbox, flags the first, deletes the last and leaves.
+    # Opens the mailbox, flags the first message, deletes the last one and quits.
     keys = "<first-entry><flag-message><last-entry><delete-message><sync-mailbox><quit>"
     run("script", "-qec", f"mutt -n -F {rc} -e 'set delete=yes; push \"{keys}\"'", "/dev/null", input="", env=env)
     session.ok("SELECT Junk")
@@ -113,7 +113,7 @@ set from="{ALICE}" realname="Alice \u00dcber" use_from=yes envelope_from=yes
 
 
 def quota(s):
-    """IMAP says OVERQUOTA, SMTP refuses the one recipient who has no room for the declared size."""
+    """IMAP returns OVERQUOTA; SMTP refuses only the recipient without room for the declared size."""
     s.command("user", "add", "carol@example.com", "--password-stdin", "--iterations", "1000", input=PASSWORD + "\n")
     path = f"{s.root}/store/domains/example.com/users/carol/user.json"
     with open(path) as f:
@@ -142,7 +142,7 @@ def quota(s):
 
 
 def large(s):
-    """20 MB in and out by imaplib, byte for byte, beside a client that reads nothing."""
+    """20 MB in and out by imaplib, byte for byte, while another client reads nothing."""
     lines = (b"%08d%s\r\n" % (i, b"y" * 68) for i in range(20 * 1024 * 1024 // 78))
     message = b"Subject: large\r\n\r\n" + b"".join(lines)
     imap = s.imap()
@@ -157,7 +157,7 @@ def large(s):
     assert memory(s) - before < 16 * 1024, "a large message is not held in memory"
     imap.logout()
     slow.close()
-    # A client that leaves in the middle of a literal leaves nothing behind.
+    # A client that disconnects in the middle of a literal leaves nothing behind.
     gone = Session(s)
     gone.socket.sendall(b"g APPEND Drafts {100000}\r\n")
     assert gone.line().startswith(b"+")
@@ -171,7 +171,7 @@ def memory(s):
 
 
 class Follower(Session):
-    """Keeps the numbers as a client must, and objects to what does not fit them."""
+    """Tracks message numbers as a client must, and rejects inconsistent answers."""
 
     def __init__(self, s):
         super().__init__(s)
@@ -245,7 +245,7 @@ def sessions_at_once(s):
 
 
 def two_processes(s):
-    """What is delivered through one process is told by the other."""
+    """A message delivered through one process is reported by the other."""
     second = s.second()
     try:
         watcher, actor = Session(second), Session(s)
@@ -272,7 +272,7 @@ def two_processes(s):
 
 
 def killed(s):
-    """SIGKILL during deliveries: what was acknowledged is there, once."""
+    """SIGKILL during deliveries: every acknowledged message is there, once."""
     acknowledged, counter, lock, running = set(), [0], threading.Lock(), threading.Event()
 
     def name():
@@ -296,7 +296,7 @@ def killed(s):
         thread.start()
     try:
         for round in range(3):
-            # In the middle of work, however long that takes to begin.
+            # Kills in the middle of work, however long the work takes to begin.
             wait_for(lambda: len(acknowledged) > 10 * round + 10)
             s.process.kill()
             s.process.wait()

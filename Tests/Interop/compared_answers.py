@@ -1,4 +1,4 @@
-"""The answers of one IMAP server as values: what differs only in form is the same value."""
+"""The answers of one IMAP server as values: answers that differ only in form have equal values."""
 
 import re
 
@@ -7,8 +7,8 @@ from usage_sessions import PASSWORD
 
 
 class Marks:
-    """A server's mod-sequences as places among those marked by name on the way. The numbers are its own, and so is
-    whether the messages of one command have one or several (RFC 7162 section 3.1)."""
+    """Maps a server's mod-sequences to positions among the named marks. Each server chooses the numbers, and
+    whether the messages of one command share one mod-sequence (RFC 7162 section 3.1)."""
 
     def __init__(self):
         self.marks = {}
@@ -36,7 +36,7 @@ class Side:
             session.close()
 
     def run(self, session, text, literals):
-        """What the command gave, as values: (status, code) and a list of answers."""
+        """Runs the command and returns its answers as values: (status, code) and a list of answers."""
         text = re.sub(r"<(\w+)>", lambda m: str(self.saved.get(m.group(1), m.group(0))), text)
         untagged, tagged = self.session(session).run(text, *literals)
         self.last = untagged + [tagged]
@@ -56,7 +56,7 @@ class Side:
                 continue
             words = Parser(answer).values()
             if len(words) > 1 and words[0].isdigit() and words[1].upper() in ("EXPUNGE", "FETCH"):
-                # In the numbers before the command: servers may remove from either end, and before or after FETCH.
+                # With the numbers before the command: servers may expunge from either end, and before or after FETCH.
                 number = int(words[0])
                 for earlier in sorted(gone):
                     number += earlier <= number
@@ -164,7 +164,7 @@ def fields(m):
 
 
 def plain(value):
-    """An astring is the same bare and quoted."""
+    """Makes an astring equal whether bare or quoted."""
     return tuple(plain(v) for v in value) if isinstance(value, list) else as_text(value)
 
 
@@ -173,7 +173,7 @@ def as_text(value):
 
 
 def merged(found):
-    """A message's items that come in several answers are as good as in one."""
+    """Merges the items of one message from several answers into one."""
     fetches, rest = {}, []
     for answer in found:
         if answer[0] == "FETCH":
@@ -192,7 +192,7 @@ def frozen(value):
 
 
 def structure(value):
-    """Types, encodings and names of parameters are the same in any case."""
+    """Lowers the case of types, encodings and parameter names, which is insignificant."""
     if isinstance(value, list):
         if value and isinstance(value[0], list):
             parts = 0
@@ -212,7 +212,7 @@ def structure(value):
 
 
 def extension(rest):
-    """Of a part behind its digest, of a multipart its parameters first: told apart by what they hold."""
+    """The extension data of a part, after its MD5, or of a multipart, parameters first; recognized by content."""
     found = []
     for value in rest:
         if isinstance(value, list) and len(value) == 2 and isinstance(value[0], bytes) and \

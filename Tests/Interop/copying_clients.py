@@ -1,4 +1,4 @@
-"""Programs that carry whole accounts away: Dovecot's doveadm (imapc) and interimap."""
+"""Programs that copy whole accounts: Dovecot's doveadm (imapc) and interimap."""
 
 import os
 import shutil
@@ -9,7 +9,7 @@ from harness import LETTER, Session, run, write
 from sync_clients import subjects
 from usage_sessions import PASSWORD
 
-# Folders as IMAP spells them, with what is hard about them for a parser on either side.
+# Folder names as spelled in IMAP, each hard to parse for one side or the other.
 FOLDERS = ["With Space", "Gr&APwA3w-e", "R&-D", "&ZeVnLIqe-", 'say "hi"', "back\\slash", "[Gmail]/All", "{5}", "#hash",
            "a/b/c/d/e/f", "emoji &2D3eAA-", "lead.dot/.hidden", "(paren)"]
 
@@ -24,7 +24,7 @@ def account(s, user):
 
 
 def filled(s, user):
-    """An account with a letter in every folder, and 60 in INBOX."""
+    """An account with a message in every folder, and 60 in INBOX."""
     account(s, user)
     session = Session(s, user)
     for name in FOLDERS:
@@ -36,9 +36,9 @@ def filled(s, user):
 
 
 def doveadm(s):
-    """`doveadm backup -R imapc:`: an account is copied into a Maildir, and its changes in the next round."""
+    """`doveadm backup -R imapc:`: copies an account into a Maildir, and its changes in the next round."""
     session = filled(s, "dora")
-    # Dovecot serves no mailbox of root's.
+    # Dovecot refuses to serve root's mailboxes.
     directory = tempfile.mkdtemp(prefix="rmail-doveadm-")
     as_user = []
     if os.geteuid() == 0:

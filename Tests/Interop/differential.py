@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
-"""The same messages and the same commands to rmail and to a private Dovecot; the answers are compared as values.
+"""Sends the same messages and commands to rmail and to a private Dovecot, and compares the answers as values.
 
 differential.py PATH-OF-RMAIL [--seed N] [--messages N] [--no-index] [--may-skip] [--only NAME] [--verbose]
 
-What differs only in form is the same (quoted or literal, the order of items and flags, the texts for people, the
-numbers chosen for UIDVALIDITY and mod-sequences). What else may differ stands in allowed_differences.py with its
-reasons. Exit status 1 when anything else differs, or when Dovecot cannot run and `--may-skip` is not given."""
+Differences of form do not count (quoted or literal, the order of items and flags, human-readable texts, the numbers
+chosen for UIDVALIDITY and mod-sequences). Other permitted differences are in allowed_differences.py, with reasons.
+Exit status 1 if anything else differs, or if Dovecot cannot run and `--may-skip` is not given."""
 
 import argparse
 import os
@@ -25,9 +25,9 @@ from reading_commands import fetch, search, sort_and_thread
 from usage_sessions import Server
 
 NAMES = ("rmail", "dovecot")
-# In this order: each finds what the one before has left.
+# In this order: each part starts from the state that the one before has left.
 PARTS = (fetch, search, sort_and_thread, common, store, move, mailboxes, resync, binary)
-# The same mailboxes at the beginning, and "/" between the levels.
+# The same initial mailboxes as rmail's, and "/" between the levels.
 DOVECOT_CONFIG = """
 namespace inbox {
   separator = /
@@ -60,7 +60,7 @@ class Pair:
         self.sides, self.verbose, self.commands, self.differences = sides, verbose, 0, []
 
     def __call__(self, text, *literals, session="a"):
-        """The command to both; their answers are compared, and rmail's values returned."""
+        """Sends the command to both servers, compares their answers, and returns rmail's values."""
         self.commands += 1
         values = [side.run(session, text, literals) for side in self.sides]
         original = values[0]
@@ -98,7 +98,7 @@ class Pair:
             print(self.differences[-1], flush=True)
 
     def save(self, name, find):
-        """Each server's own value, for <name> in later commands; a mod-sequence is a mark to compare with."""
+        """Saves each server's value for <name> in later commands; a mod-sequence also becomes a mark for comparison."""
         for side in self.sides:
             values = [int(m.group(1)) for m in (re.search(find, answer) for answer in side.last) if m]
             assert values, (name, side.last)

@@ -14,7 +14,7 @@ import tempfile
 import time
 
 BINARY = "/usr/sbin/dovecot"
-# Dovecot serves no mailbox of root's: any other number will do, it need not be in /etc/passwd.
+# Dovecot refuses to serve root's mailboxes; any other number works and need not be in /etc/passwd.
 MAIL_UID = 30143
 LOCATIONS = {"maildir": "maildir:~/Maildir", "sdbox": "sdbox:~/sdbox"}
 
@@ -70,22 +70,22 @@ def free_port():
 
 
 class Dovecot:
-    """One instance with one user. `home` (the mail below it) may be kept from one instance to the next; without it
-    everything is removed at the end. `certificate` is (certificate, key) in PEM, for TLS on `secure_port`."""
+    """One instance with one user. `home` (with the mail below it) may be kept from one instance to the next; without
+    it everything is removed at the end. `certificate` is (certificate, key) in PEM, for TLS on `secure_port`."""
 
     user, password = "bench@example.com", "correct horse"
 
     def __init__(self, kind="maildir", home=None, certificate=None):
         self.kind, self.certificate = kind, certificate
         self.process, self.port, self.secure_port = None, None, None
-        # Unix sockets have short names, so this stands at the top.
+        # The paths of Unix sockets must be short, so this directory is at the top level.
         self.root = tempfile.mkdtemp(prefix="dovecot-")
         os.chmod(self.root, 0o755)
         self.home = home or f"{self.root}/home"
 
     @staticmethod
     def unavailable():
-        """Why there can be no instance here, or None."""
+        """The reason why no instance can run here, or None."""
         if not os.access(BINARY, os.X_OK):
             return f"{BINARY} is missing: install dovecot-imapd"
         if os.geteuid() != 0:
@@ -108,7 +108,7 @@ class Dovecot:
         self.remove()
 
     def start(self, extra=""):
-        """Returns when it answers. `extra` is configuration for this start alone."""
+        """Starts the instance and returns when it answers. `extra` is configuration for this start alone."""
         reason = self.unavailable()
         if reason:
             raise RuntimeError(reason)
@@ -139,7 +139,7 @@ class Dovecot:
                 time.sleep(0.02)
 
     def stop(self):
-        """Returns when every process of the instance has ended."""
+        """Stops the instance and returns when every process of it has ended."""
         if not self.process:
             return
         processes = self.processes()
@@ -173,7 +173,7 @@ class Dovecot:
             return ""
 
     def processes(self):
-        """The process ids of the master and of all below it."""
+        """The process ids of the master and all its descendants."""
         parents = {}
         for name in filter(str.isdigit, os.listdir("/proc")):
             try:

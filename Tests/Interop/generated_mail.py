@@ -1,4 +1,4 @@
-"""Sane mail of every shape, the same for the same seed: messages that two servers have to read alike."""
+"""Valid mail of every shape, reproducible by seed: messages that two servers must parse alike."""
 
 import base64
 import datetime
@@ -30,7 +30,7 @@ class Generator:
         self.random, self.count, self.ids, self.subjects = random.Random(seed), count, [], {}
 
     def messages(self):
-        """(raw message, flags, internal date) of each, oldest first."""
+        """Returns (raw message, flags, internal date) for each message, oldest first."""
         shapes = [self.plain, self.alternative, self.mixed, self.forwarded, self.eight_bit, self.signed, self.nested,
                   self.bare, self.digest, self.binary_only, self.related, self.untyped, self.report, self.continued,
                   self.empty, self.deep]
@@ -57,7 +57,7 @@ class Generator:
         if chance() < 0.75:
             lines.append(f"Date: {email.utils.format_datetime(sent.astimezone(zone))}")
         elif chance() < 0.6:
-            # Forms of other days that RFC 5322 section 4.3 still reads, and a comment.
+            # Obsolete forms that RFC 5322 section 4.3 still accepts, and a comment.
             form = pick(["%d %b %Y %H:%M:%S GMT", "%a, %d %b %y %H:%M:%S -0000", "%a, %d %b %Y %H:%M EST",
                          "%a, %d %b %Y %H:%M:%S +0100 (MET)"])
             lines.append(f"Date: {sent.strftime(form)}")
@@ -173,7 +173,7 @@ class Generator:
         return self.container("report", [self.plain_part(), status, original], more="; report-type=delivery-status")
 
     def continued(self):
-        """Parameters of RFC 2231, comments, names in capitals."""
+        """A part with RFC 2231 parameters, comments, names in capitals."""
         data = in_base64(self.random.randbytes(90))
         one = part(["CONTENT-TYPE: Application/PDF (a comment); name*0=part; name*1=\"s of a name.pdf\"",
                     "Content-Transfer-Encoding: BASE64",
@@ -186,14 +186,14 @@ class Generator:
         return ["MIME-Version: 1.0 (by hand)", "Content-Type: text/plain"], b""
 
     def deep(self):
-        """Four levels, with an empty part."""
+        """A multipart of four levels, with an empty part."""
         level = part(*self.container("related", [self.html(), part(["Content-Type: text/plain"], b"")]))
         level = part(*self.container("alternative", [self.plain_part(), level]))
         level = part(*self.container("mixed", [level, self.attachment()]))
         return self.container("mixed", [level, self.plain_part()])
 
     def inner(self):
-        """A whole message, for within another."""
+        """A whole message, to be embedded in another."""
         header, body = self.random.choice([self.plain, self.alternative, self.eight_bit, self.mixed, self.bare])()
         lines = [f"From: {self.random.choice(PEOPLE)}", f"To: {self.random.choice(PEOPLE)}",
                  f"Subject: inner {self.random.choice(SUBJECTS[:8])}", "Date: Mon, 2 Jan 2023 03:04:05 +0100",
@@ -222,7 +222,7 @@ def part(header, body):
 
 
 def fold(subject):
-    """On two lines, where there is a space to fold at."""
+    """Folds a subject into two lines, if it has a space to fold at."""
     first, space, rest = subject.partition(" ")
     return f"{first}\r\n {rest}" if space and first and rest.strip() else subject
 

@@ -1,4 +1,4 @@
-"""What the tests with real mail programs share: a session that keeps every answer, programs that are run, letters."""
+"""Helpers for the tests with real mail programs: a session that keeps every answer, running programs, messages."""
 
 import re
 import smtplib
@@ -14,7 +14,7 @@ LETTER = (b"From: Jane <jane@example.org>\r\nTo: alice@example.com\r\nSubject: =
 
 
 class Session:
-    """IMAP line by line, over TLS: every answer is kept as it came."""
+    """IMAP line by line, over TLS; keeps every answer as received."""
 
     def __init__(self, s, user="alice"):
         plain = socket.create_connection(("localhost", s.ports["imaps"]), timeout=120)

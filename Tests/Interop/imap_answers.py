@@ -1,4 +1,4 @@
-"""A client that reads IMAP answers into values, so that two servers' answers can be compared."""
+"""A client that parses IMAP answers into values, so that the answers of two servers can be compared."""
 
 import datetime
 import re
@@ -9,7 +9,7 @@ ATOM = re.compile(rb'[^\s()"{]+')
 
 
 class Atom(str):
-    """What stands bare; strings are bytes, quoted or literal."""
+    """A bare word; strings, quoted or literal, are bytes."""
 
 
 class Parser:
@@ -48,7 +48,7 @@ class Parser:
 
 
 class Connection:
-    """One session. `run` gives the untagged answers, as bytes, and the tagged one."""
+    """One session. `run` returns the untagged answers, as bytes, and the tagged one."""
 
     def __init__(self, host, port, context=None, timeout=120):
         self.socket = socket.create_connection((host, port), timeout=timeout)
@@ -69,7 +69,7 @@ class Connection:
             answer += self.file.read(int(literal.group(1)))
 
     def run(self, text, *literals):
-        """`text` has {} where a literal of `literals` stands."""
+        """Runs a command; each {} in `text` is replaced by the next of `literals`."""
         self.count += 1
         tag = b"t%d " % self.count
         pieces = text.encode().split(b"{}") if literals else [text.encode()]
@@ -84,7 +84,7 @@ class Connection:
             if answer.startswith(tag):
                 return untagged, answer[len(tag):]
             if answer.startswith(b"+"):
-                self.socket.sendall(b"*\r\n")  # no more of that command
+                self.socket.sendall(b"*\r\n")  # cancels the rest of that command
             else:
                 untagged.append(answer)
 
@@ -104,12 +104,12 @@ def numbers(text):
 
 
 def moment(text):
-    """An INTERNALDATE as seconds, whatever its zone."""
+    """An INTERNALDATE in seconds, in any zone."""
     return int(datetime.datetime.strptime(text.decode().strip(), "%d-%b-%Y %H:%M:%S %z").timestamp())
 
 
 def status(text):
-    """(OK, code or None) of a tagged or untagged status answer; the text is for people."""
+    """(OK, code or None) of a tagged or untagged status answer, without the human-readable text."""
     m = re.match(rb"(OK|NO|BAD|BYE|PREAUTH)(?: \[([^\]]*(?:\[[^\]]*\][^\]]*)*)\])?", text, re.I)
     assert m, text
     return m.group(1).decode().upper(), None if m.group(2) is None else m.group(2)

@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
-"""Random IMAP from many connections over a few mailboxes of one account, served by two processes on one store.
+"""Random IMAP commands from many connections on a few mailboxes of one account, served by two processes on one store.
 
 imap_stress.py PATH-OF-RMAIL [--seconds 60] [--connections 20] [--seed N] [--no-index]
 
-Each connection follows the protocol as a mail program does and judges every answer: sequence numbers, EXPUNGE only
-where it may come, EXISTS, UIDs, its own keyword. At the end the mailboxes hold exactly the messages that the answers
-account for. Exit status 1 when anything is not as it should be; the seed is printed."""
+Each connection follows the protocol as a mail program does and checks every answer: sequence numbers, EXPUNGE only
+where it is allowed, EXISTS, UIDs, its own keyword. At the end the mailboxes must hold exactly the messages that the
+answers account for. Exit status 1 if any check fails; prints the seed."""
 
 import argparse
 import random
@@ -22,14 +22,14 @@ MAILBOXES = ["INBOX", "Work", "Archive"]
 
 
 class Account:
-    """What all connections together know to have happened."""
+    """The recorded history of all connections."""
 
     def __init__(self):
         self.lock = threading.Lock()
         self.created = {}  # (mailbox, uid) -> token: acknowledged
         self.expunge_acknowledged = set()  # (mailbox, uid)
         self.expunge_asked = set()
-        self.moved = set()  # (mailbox, uid) -> told by COPYUID
+        self.moved = set()  # (mailbox, uid) -> reported by COPYUID
         self.keywords = {}  # (mailbox, uid, keyword) -> set or not, by the one connection that owns the keyword
         self.commands = 0
 
@@ -51,7 +51,7 @@ def numbers(text):
 
 
 class Client(Session):
-    """One connection, which keeps its own picture of the selected mailbox."""
+    """One connection, with its own model of the selected mailbox."""
 
     def __init__(self, server, account, index, seed):
         super().__init__(server)
@@ -66,7 +66,7 @@ class Client(Session):
                         "".join(f"  {line[:200]!r}\n" for line in self.last[-30:]))
 
     def do(self, text, literal=None, expunges=True, may_fail=False):
-        """A command whose answers are followed; the tagged one is returned, and the untagged ones."""
+        """Runs a command, follows its answers, and returns the tagged answer and the untagged ones."""
         self.last.append(b"> " + text.encode())
         answers = self.command(text, literal)
         self.last = (self.last + answers)[-60:]
@@ -181,7 +181,7 @@ class Client(Session):
             if uid and token:
                 with self.account.lock:
                     expected = self.account.created.get((self.mailbox, int(uid.group(1))))
-                # One that was appended a moment ago may not be entered yet.
+                # A message appended a moment ago may not be recorded yet.
                 if expected and expected != token.group(1).decode():
                     self.fail(f"UID {uid.group(1)} is {token.group(1)}, not {expected}")
 
@@ -221,7 +221,7 @@ class Client(Session):
             if len(sources) != len(targets):
                 self.fail(f"{answer!r}")
             for source, copy_ in zip(sources, targets):
-                # The source may have been appended by another connection that has not entered it yet.
+                # Another connection may have appended the source without having recorded it yet.
                 for _ in range(2_000):
                     with self.account.lock:
                         token = self.account.created.get((self.mailbox, source))
@@ -262,7 +262,7 @@ class Client(Session):
 
 
 def judge(server, account):
-    """The mailboxes against what the answers account for."""
+    """Compares the mailboxes with the messages that the answers account for."""
     session = Session(server)
     faults, total = [], 0
     for mailbox in MAILBOXES:

@@ -1,5 +1,5 @@
 """IMAP from other languages' libraries, and two small programs: Perl's Mail::IMAPClient, PHP's imap (c-client),
-imapfilter and msmtp. Each makes, fills, reads, flags, moves and deletes, in folders with names that need care."""
+imapfilter and msmtp. Each creates, fills, reads, flags, moves and deletes, in folders with difficult names."""
 
 import os
 
@@ -154,7 +154,7 @@ def php_imap(s):
 
 
 def imapfilter(s):
-    """With TLS to one account and STARTTLS to another."""
+    """imapfilter, with TLS to one account and STARTTLS to another."""
     account(s, "ida")
     account(s, "ike")
     script = write(f"{s.root}/imapfilter.lua", LUA % (s.ports["imaps"], PASSWORD, s.ports["imap"], PASSWORD))
@@ -167,7 +167,7 @@ def imapfilter(s):
 
 
 def msmtp(s):
-    """Both ports of submission, each mechanism, and what a dot at the start of a line becomes."""
+    """msmtp, on both submission ports, with each mechanism and a dot at the start of a line."""
     session = Session(s, "bob")
     session.ok("SELECT INBOX")
     rounds = [("submission", mechanism) for mechanism in ("plain", "login", "scram-sha-256")] + [("smtps", "plain")]

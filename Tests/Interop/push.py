@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
-"""How soon a client that idles hears of what another does, in one process and across two, and what an idle session
-costs in memory.
+"""Measures how soon an idle client learns of another client's changes, in one process and across two, and the memory of
+an idle session.
 
-push.py PATH-OF-RMAIL [--messages N] [--sessions N] [--rounds N]. Exit status 1 when a change takes longer than 50 ms
-in the median. Linux only: memory is read from /proc."""
+push.py PATH-OF-RMAIL [--messages N] [--sessions N] [--rounds N]. Exit status 1 if the median time of a change is above
+50 ms. Linux only: memory is read from /proc."""
 
 import argparse
 import json
@@ -18,12 +18,12 @@ from usage_sessions import PASSWORD, Server
 
 LARGE = b"Subject: large\r\n\r\n" + b"x" * 70 * 2000 + b"\r\n"
 MESSAGE = b"Subject: push\r\n\r\nx\r\n"
-# What the median may be, in milliseconds.
+# The maximum median, in milliseconds.
 LIMIT = 50
 
 
 class Client:
-    """A raw connection: in clear, or over TLS without a thread or a buffered file, so that a thousand cost little."""
+    """A raw connection: in clear text, or over TLS without a thread or a buffered file; a thousand are cheap."""
 
     def __init__(self, server, tls=False, mailbox="INBOX"):
         self.socket = socket.create_connection(("127.0.0.1", server.ports["imaps" if tls else "imap"]), timeout=60)
@@ -60,7 +60,7 @@ class Client:
 
 
 def reconfigure(server, change):
-    """Starts the server anew with another configuration."""
+    """Restarts the server with a changed configuration."""
     server.stop()
     with open(server.config) as f:
         config = json.load(f)
@@ -71,7 +71,8 @@ def reconfigure(server, change):
 
 
 def latency(watching, acting, rounds, change):
-    """From the OK of one client to the news of the other, in milliseconds; nothing when the news came first."""
+    """The sorted times from the OK of one client to the update of the other, in milliseconds; about 0 if the update
+    came first."""
     watcher, actor = Client(watching), Client(acting)
     watcher.idle()
     times = []
@@ -100,7 +101,7 @@ def anonymous(pid):
 
 
 def work(client):
-    """What a mail program does before it idles: a message up, the flags of all down."""
+    """The work of a mail program before it idles: uploads a message, fetches the flags of all."""
     client.socket.sendall(b"t APPEND Sent {%d+}\r\n%s\r\n" % (len(LARGE), LARGE))
     assert client.until(b"t OK", b"t NO", b"t BAD").startswith(b"t OK")
     client.ok(b"UID FETCH 1:* (FLAGS)")
@@ -108,7 +109,7 @@ def work(client):
 
 
 def memory(server, tls, count, prepare=lambda client: None):
-    """KiB of anonymous memory for each of `count` idle sessions."""
+    """The anonymous memory of each of `count` idle sessions, in KiB."""
 
     def idling():
         client = Client(server, tls)

@@ -8,7 +8,7 @@ from usage_sessions import PASSWORD
 
 
 def python_imaplib(s):
-    """Python's imaplib: log in, read, flag, move, and a letter that comes while it idles."""
+    """Python's imaplib: log in, read, flag, move, and a message that arrives while it idles."""
     imap = s.imap("bob")
     for i in range(4):
         assert imap.append("INBOX", "(\\Flagged)" if i == 2 else None, None, LETTER % (i, i))[0] == "OK"
@@ -44,7 +44,7 @@ def python_imaplib(s):
 
 
 def python_imapclient(s):
-    """IMAPClient: the same, with the extensions that it asks the capabilities for."""
+    """IMAPClient: the same, with the extensions that it looks for among the capabilities."""
     try:
         from imapclient import IMAPClient
     except ImportError:

@@ -1,4 +1,4 @@
-"""Commands that only read, for both servers. `pair` gives a command to both and compares what they say."""
+"""Read-only commands for both servers. `pair` sends a command to both and compares their answers."""
 
 import re
 
@@ -10,7 +10,7 @@ def lines(text):
 
 
 def parts(value, path=""):
-    """The part numbers of a BODYSTRUCTURE as parsed, with whether it is a message."""
+    """The part numbers of a parsed BODYSTRUCTURE, each with a flag for message parts."""
     if isinstance(value[0], list):
         for i, inner in enumerate([v for v in value if isinstance(v, list) and
                                    (isinstance(v[0], list) or (len(v) > 6 and isinstance(v[6], str)))], 1):
@@ -124,7 +124,7 @@ def keys(chance, count):
         for key in ("SUBJECT", "BODY", "TEXT", "FROM"):
             yield f"{key} {quoted}"
     for date in chance.sample(dates, 5):
-        # Dovecot takes a message without a date as sent in 1970, so those are not asked for.
+        # Dovecot treats a message without a date as sent in 1970, so only messages with a Date field are searched.
         for key in lines(r"""
                 BEFORE
                 ON
@@ -137,7 +137,7 @@ def keys(chance, count):
 
 
 def mixes(chance):
-    """Searches of several keys, as (key,), ("NOT", x), ("OR", x, y) and ("AND", x, y)."""
+    """Searches with several keys, as (key,), ("NOT", x), ("OR", x, y) and ("AND", x, y)."""
     simple = ["SEEN", "FLAGGED", "DELETED", "KEYWORD work", "LARGER 800", "SUBJECT plain", "BODY needle", "2:9",
               "UID 5:20", "SENTSINCE 1-Jan-2024", "TEXT fox", "FROM bob"]
 
@@ -158,7 +158,7 @@ def written(tree):
 
 
 def meant(tree, found, every):
-    """The numbers that a search finds, from what its keys find alone."""
+    """The numbers that a search should find, computed from the results of its single keys."""
     if len(tree) == 1:
         return found(tree[0])
     inner = [meant(t, found, every) for t in tree[1:]]
@@ -181,7 +181,8 @@ def search(pair, chance, count):
         if chance.random() < 0.4:
             options = chance.choice(["()", "(ALL)", "(MIN)", "(MAX)", "(COUNT)", "(MIN MAX)", "(MIN MAX COUNT ALL)"])
             pair(f"{chance.choice(['', 'UID '])}SEARCH RETURN {options} {charset}{key}", *arguments)
-    # Dovecot forgets a key in some of these, so they are held against what the keys find alone, which is compared.
+    # Dovecot ignores a key in some of these, so they are checked against the results of the single keys, which are
+    # compared between the servers.
     alone = {}
 
     def found(key):

@@ -1,4 +1,4 @@
-"""Programs that keep a copy of the mail on both sides: mbsync and OfflineIMAP."""
+"""Programs that synchronize a local copy of the mail in both directions: mbsync and OfflineIMAP."""
 
 import os
 import re
@@ -17,7 +17,7 @@ def subjects(folder):
 
 
 def mbsync(s):
-    """500 messages with flags both ways; a round without changes makes none."""
+    """Synchronizes 500 messages with flags both ways; a round without changes makes none."""
     session = Session(s)
     letters = {"": "", "\\Seen": "S", "\\Flagged \\Answered": "FR", "\\Draft": "D"}
     choices = list(letters)
@@ -66,7 +66,7 @@ CopyArrivalDate yes
         return subjects(f"{local}/Archive")
 
     def changes():
-        """What mbsync says to have done in the last round, on either side: new, flags, removed."""
+        """The changes reported by mbsync in the last round, on either side: new, flags, removed."""
         told = re.findall(r"[FN]: \+(\d+)/\d+ \*(\d+)/\d+ #(\d+)/\d+", done[-1])
         assert told, done[-1]
         return [tuple(map(int, side)) for side in told[-2:]]
@@ -107,7 +107,7 @@ CopyArrivalDate yes
 
 
 def offlineimap(s):
-    """OfflineIMAP to a Maildir, a change here and one there, and a round without any."""
+    """OfflineIMAP to a Maildir, a change on each side, and a round without changes."""
     session = Session(s)
     session.ok("CREATE Offline")
     for i in range(20):

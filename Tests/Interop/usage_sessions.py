@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
-"""The sessions of the manual, driven with Python's own smtplib and imaplib against a server of their own.
+"""The sessions of the manual, driven with Python's own smtplib and imaplib against a private server.
 
-usage_sessions.py PATH-OF-RMAIL. Exit status 1 when anything is not as the manual says."""
+usage_sessions.py PATH-OF-RMAIL. Exit status 1 if anything differs from the manual."""
 
 import copy
 import imaplib
@@ -21,7 +21,7 @@ PASSWORD = "correct horse"
 
 
 class Server:
-    """A server on free ports over a store of its own."""
+    """A server on free ports with a private store."""
 
     def __init__(self, rmail, root, tls=True, durability="messages", index=True):
         self.rmail, self.root = rmail, root
@@ -36,7 +36,7 @@ class Server:
             "index": {"enabled": index},
         }
         if tls:
-            # A key made for the test: making a 4096-bit one takes seconds.
+            # An EC key, made for the test: generating a 4096-bit RSA key takes seconds.
             subprocess.run(
                 ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes",
                  "-days", "2", "-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1",
@@ -224,7 +224,7 @@ def idle(s):
 
 
 def restart(s):
-    """What was accepted is there after kill -9, under the same UIDs."""
+    """Accepted mail survives kill -9, under the same UIDs."""
     imap = s.imap()
     imap.select("INBOX")
     before = imap.uid("SEARCH", "ALL")[1]
@@ -238,7 +238,7 @@ def restart(s):
 
 
 def reload(s):
-    """SIGHUP keeps sessions; a wrong configuration is refused whole."""
+    """SIGHUP keeps sessions; an invalid configuration is refused as a whole."""
     import signal
     imap = s.imap()
     with open(s.config) as f:

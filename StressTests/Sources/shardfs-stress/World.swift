@@ -28,7 +28,7 @@ enum World {
         return try account.mailbox(MailboxName(String(name[name.index(after: slash)...])))
     }
 
-    /// The directory of a mailbox's files (docs/storage.md, "On disk").
+    /// The directory of a mailbox's files (docs/storage.md section 1).
     static func directory(_ name: String, in store: Store) -> String {
         let parts = name.split(separator: "/")
         let address = parts[0].split(separator: "@")

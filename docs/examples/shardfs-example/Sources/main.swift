@@ -1,4 +1,4 @@
-// A program that keeps mail with nothing but ShardFS: it makes a mailbox, appends two messages, flags one and lists.
+// Keeps mail with nothing but ShardFS: creates a mailbox, appends two messages, flags one and lists them.
 // Usage: shardfs-example DIRECTORY
 import ShardFS
 
@@ -15,13 +15,13 @@ func example(in root: String) throws {
     let one = try mailbox.append(bytes: Array("Subject: one\r\n\r\nHello.\r\n".utf8))
     print("added one as", one.uid)
 
-    // One that comes in pieces goes to a file without a name; `append` gives it one.
+    // A message that arrives in pieces goes to an unnamed file; `append` names it.
     let incoming = try mailbox.stage()
     for piece in ["Subject: two\r\n", "\r\nHello.\r\n"] { try incoming.write(Array(piece.utf8)) }
     let two = try mailbox.append(incoming.finish())
     print("added two as", two.uid)
 
-    // Flags are letters of the file's name; a keyword gets a letter of its own.
+    // Flags are letters in the file name; each keyword has its own letter.
     let newsletter = try mailbox.keywords(["$Newsletter"], create: true)
     if let last = try mailbox.snapshot().messages.last {
         _ = try mailbox.changeFlags([last.uid], .add([.seen, newsletter]))
