@@ -9,14 +9,14 @@ let settings: [SwiftSetting] = [
     .enableUpcomingFeature("NonisolatedNonsendingByDefault"),
 ]
 
-/// A product of another package. Only the server needs any: without its trait none is fetched.
+/// A product of another package. Only the server needs any, so without its trait none is fetched.
 func server(_ name: String, _ package: String) -> Target.Dependency {
     .product(name: name, package: package, condition: .when(traits: ["Server"]))
 }
 
 func nio(_ name: String) -> Target.Dependency { server(name, "swift-nio") }
 
-/// A folder of Sources/MailServer.
+/// A target in a folder of Sources/MailServer.
 func room(_ name: String, _ folder: String, _ dependencies: [Target.Dependency]) -> Target {
     .target(
         name: name,
@@ -24,7 +24,7 @@ func room(_ name: String, _ folder: String, _ dependencies: [Target.Dependency])
         path: "Sources/MailServer/\(folder)", swiftSettings: settings)
 }
 
-/// The rooms, all of them.
+/// The names of all rooms.
 let rooms = [
     "ServerConfiguration", "ServerRuntime", "MailAccounts", "MailAccess", "MailSMTP", "MailDelivery", "MailIMAP",
     "MailServer",
@@ -61,21 +61,21 @@ let package = Package(
         .target(name: "CUnistring", linkerSettings: [.linkedLibrary("unistring")]),
         .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
 
-        // What every room may use: plain values, and files that survive a power cut.
+        // Shared by all rooms: plain values, and files that survive a power cut.
         .target(name: "Primitives", swiftSettings: settings),
         .target(name: "DurableFiles", dependencies: ["Primitives", "CPosix"], swiftSettings: settings),
 
-        // The storage engine, which stands alone.
+        // The storage engine, independent of the server.
         .target(
             name: "ShardFS", dependencies: ["DurableFiles", "Primitives", "CPosix", "COpenSSL", "CUnistring"],
             swiftSettings: settings),
 
-        // The optional read cache over it.
+        // Its optional read cache.
         .target(
             name: "ShardIndex", dependencies: ["ShardFS", "DurableFiles", "Primitives", "CLMDB", "CPosix"],
             swiftSettings: settings),
 
-        // Bytes to values and back, without sockets, disk or clock.
+        // Parsers and encoders, without sockets, disk or clock.
         .target(name: "MIME", dependencies: ["Primitives", "CUnistring"], swiftSettings: settings),
         .target(
             name: "IMAPCodec", dependencies: ["Primitives", nio("NIOCore")], path: "Sources/MailServer/IMAPCodec",
@@ -84,7 +84,7 @@ let package = Package(
             name: "SMTPCodec", dependencies: ["Primitives", nio("NIOCore")], path: "Sources/MailServer/SMTPCodec",
             swiftSettings: settings),
 
-        // The rooms of the server: each imports those above it, and none of its own row.
+        // The rooms of the server; each imports only rooms above it.
         room("ServerConfiguration", "Configuration", ["ShardFS"]),
         room(
             "ServerRuntime", "Runtime",
@@ -139,7 +139,7 @@ let package = Package(
                 "DurableFiles", "Primitives",
                 server("ArgumentParser", "swift-argument-parser"),
             ], swiftSettings: settings),
-        // What tests of several modules need; it knows none of them.
+        // Test helpers for several modules; imports none of them.
         .target(name: "TestSupport", path: "Tests/TestSupport", swiftSettings: settings),
         .executableTarget(
             name: "shardfs-stress", dependencies: ["ShardFS", "TestSupport"],
@@ -150,7 +150,7 @@ let package = Package(
             name: "ShardFSTests",
             dependencies: ["ShardFS", "DurableFiles", "Primitives", "TestSupport"],
             swiftSettings: settings),
-        // A process of its own to be killed.
+        // A separate process for tests that kill the writer.
         .executableTarget(
             name: "shardindex-writer", dependencies: ["ShardFS", "ShardIndex"],
             path: "StressTests/Sources/shardindex-writer",

@@ -9,7 +9,7 @@ int64_t cunistring_nfc(const uint8_t *bytes, size_t count, uint8_t *out, size_t 
     uint8_t *result = u8_normalize(UNINORM_NFC, bytes, count, out, &length);
     if (result == NULL) return -1;
     if (result != out) {
-        // It did not fit, so that the library made room of its own.
+        // The result did not fit, so the library allocated its own buffer.
         free(result);
         return -1;
     }
@@ -17,7 +17,7 @@ int64_t cunistring_nfc(const uint8_t *bytes, size_t count, uint8_t *out, size_t 
 }
 
 size_t cunistring_casemap(uint32_t scalar, uint32_t *out) {
-    // Characters that wait for their decomposition, the next one last. No character of Unicode has more than 18.
+    // A stack of characters to decompose. The longest decomposition in Unicode has 18 characters.
     uint32_t waiting[cunistring_casemap_maximum];
     size_t count = 1;
     size_t written = 0;

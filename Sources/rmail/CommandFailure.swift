@@ -3,7 +3,7 @@ import MailServer
 import ServerConfiguration
 import ServerRuntime
 
-/// Ends a command: one plain sentence and an exit status.
+/// The failure of a command: one plain sentence and an exit status.
 struct CommandFailure: Error, CustomStringConvertible {
     static let failed: Int32 = 1
     static let usage: Int32 = 64

@@ -39,7 +39,7 @@ struct ConfigCommand: ParsableCommand {
             let found = problems.map { problem in
                 JSONValue.object(["key": .string(problem.key), "problem": .string(problem.description)])
             }
-            // Strings always have a JSON form.
+            // Cannot fail: strings can always be serialized.
             try? Terminal.say(
                 json: .object([
                     "path": .string(path), "problems": .array(found), "warnings": .array(warnings.map { .string($0) }),

@@ -7,7 +7,7 @@ import ServerConfiguration
 import ServerRuntime
 import ShardFS
 
-/// `-c, --config`, and what a command opens with it.
+/// The option `-c, --config`, and access to the configured store.
 struct ConfigOption: ParsableArguments {
     @Option(
         name: [.customShort("c"), .customLong("config")],
@@ -28,7 +28,7 @@ struct ConfigOption: ParsableArguments {
         }
     }
 
-    /// Runs `body` on the accounts of the configured store, and closes the store after it.
+    /// Runs `body` with the accounts of the configured store, then closes the store.
     func withAccounts<R>(_ body: (AccountStore) throws(AccountError) -> R) throws -> R {
         let (configuration, warnings) = try load(source())
         for warning in warnings { Terminal.complain(warning) }

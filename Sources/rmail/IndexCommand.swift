@@ -16,12 +16,12 @@ struct IndexCommand: ParsableCommand {
         subcommands: [IndexStatus.self, IndexRebuild.self, IndexDrop.self])
 }
 
-/// What a sub-command of `rmail index` works on.
+/// The accounts and the cache that a subcommand of `rmail index` works on.
 struct IndexTarget: ParsableArguments {
     @OptionGroup var config: ConfigOption
     @Argument(help: "Only this account's.") var address: String?
 
-    /// Runs `body` for the accounts asked for, with the store open beside the cache.
+    /// Runs `body` for each selected account, with the store and the cache open.
     func forEach(_ body: (Store, ShardIndex, AccountAddress) throws -> Void) throws {
         let (configuration, warnings) = try config.load(config.source())
         for warning in warnings { Terminal.complain(warning) }

@@ -3,7 +3,7 @@ import MailAccounts
 import MailServer
 import ShardFS
 
-/// Where a new password comes from: standard input, a generator, or a prompt.
+/// The source of a new password: standard input, a generator, or a prompt.
 struct PasswordOptions: ParsableArguments {
     @Flag(name: .customLong("password-stdin"), help: "Read the password from the first line of standard input.")
     var fromInput = false
@@ -34,7 +34,7 @@ struct PasswordOptions: ParsableArguments {
         return try Terminal.askForNewPassword(address.description)
     }
 
-    /// Shows a generated password; it can never be shown again.
+    /// Prints a generated password; it cannot be recovered later.
     func tell(_ password: String) {
         if generate { Terminal.say("password: \(password)") }
     }

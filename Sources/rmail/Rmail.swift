@@ -2,7 +2,7 @@ import ArgumentParser
 import Glibc
 import MailServer
 
-/// The command line: parses, runs, and turns every failure into one sentence and an exit status.
+/// The command line: parses, runs, and reports every failure as one sentence and an exit status.
 @main
 struct Rmail: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
@@ -31,7 +31,7 @@ struct Rmail: AsyncParsableCommand {
             Glibc.exit(code.rawValue)
         } catch {
             let status = exitCode(for: error)
-            // --help and --version come this way too; they go to standard output.
+            // --help and --version also arrive here; they go to standard output.
             if status.isSuccess { exit(withError: error) }
             let text = message(for: error)
             Terminal.complain(text.isEmpty ? "could not do that" : text)

@@ -34,7 +34,7 @@ struct Serve: AsyncParsableCommand {
     private func writeDefaultIfMissing(_ source: ConfigurationSource) throws {
         let files = PathFiles()
         guard !files.exists(source.path) else { return }
-        // Else a mistyped sub-command would leave a file of that name behind.
+        // Otherwise a mistyped subcommand would create a file of that name.
         if let path, !path.hasSuffix(".json") {
             throw CommandFailure(
                 "'\(path)' is neither a sub-command nor a configuration file; see 'rmail --help'",

@@ -6,7 +6,7 @@ import ShardFS
 enum Terminal {
     static func say(_ text: String) { write(text + "\n", STDOUT_FILENO) }
 
-    /// Each line of `text` on standard error, after the program's name.
+    /// Writes each line of `text` to standard error, prefixed with the program's name.
     static func complain(_ text: String) {
         for line in text.split(separator: "\n") { write("rmail: \(line)\n", STDERR_FILENO) }
     }
@@ -23,7 +23,7 @@ enum Terminal {
 
     static var inputIsTerminal: Bool { isatty(STDIN_FILENO) == 1 }
 
-    /// The first line of standard input, without its end.
+    /// Reads the first line of standard input, without its newline.
     static func readPasswordLine() throws -> String {
         guard let line = readLine(strippingNewline: true) else {
             throw CommandFailure("there is no password on standard input", status: CommandFailure.usage)
@@ -31,7 +31,7 @@ enum Terminal {
         return line
     }
 
-    /// Asks twice without echo.
+    /// Prompts twice without echo.
     static func askForNewPassword(_ who: String) throws -> String {
         let first = try ask("Password for \(who): ")
         guard try ask("Again: ") == first else { throw CommandFailure("the two passwords differ; nothing was changed") }

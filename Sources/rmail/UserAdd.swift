@@ -15,7 +15,7 @@ struct UserAdd: ParsableCommand {
 
     func run() throws {
         let address = try UserArgument.address(address)
-        // Before the prompt: nobody should type a password for nothing.
+        // Checked before prompting for a password.
         try config.withAccounts { (accounts) throws(AccountError) in
             if accounts.exists(address) { throw AccountError(.exists, "the account \(address) exists already") }
         }
@@ -41,7 +41,7 @@ enum UserArgument {
     }
 }
 
-/// What an account may use, of `user add` and `user set`.
+/// The quota options of `user add` and `user set`.
 struct QuotaOptions: ParsableArguments {
     @Option(name: .customLong("quota-mb"), help: "Quota in MiB; 0 is unlimited. Usual: \(UserAccount.defaultQuotaMB).")
     var megabytes: Int?

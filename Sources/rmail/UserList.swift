@@ -52,7 +52,7 @@ struct UserShow: ParsableCommand {
     }
 }
 
-/// How accounts are shown; never with their hashes.
+/// Formats accounts for display, without password hashes.
 enum UserReport {
     static func json(_ account: UserAccount) -> JSONValue {
         .object([

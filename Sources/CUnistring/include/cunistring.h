@@ -1,15 +1,16 @@
-// The functions of libunistring that are needed here, without libunistring's own integer types in sight.
+// The libunistring functions used by rmail, without exposing libunistring's integer types.
 #ifndef CUNISTRING_H
 #define CUNISTRING_H
 
 #include <stddef.h>
 #include <stdint.h>
 
-/// Unicode's Normalization Form C of UTF-8 bytes: the count of bytes written, -1 when they do not fit or are no UTF-8.
+/// Normalizes UTF-8 to NFC. Returns the number of bytes written, or -1 if the input is not UTF-8 or the output does not
+/// fit.
 int64_t cunistring_nfc(const uint8_t *bytes, size_t count, uint8_t *out, size_t capacity);
 
-/// The character's titlecase form, decomposed until nothing is left to decompose: what i;unicode-casemap (RFC 5051)
-/// compares. The count of characters written to `out`, which has room for `cunistring_casemap_maximum`.
+/// Writes the fully decomposed titlecase form of a character, which i;unicode-casemap (RFC 5051) compares. Returns the
+/// number of characters written to `out`, which must have room for `cunistring_casemap_maximum`.
 size_t cunistring_casemap(uint32_t scalar, uint32_t *out);
 
 enum { cunistring_casemap_maximum = 64 };

@@ -1,10 +1,10 @@
 package import ShardFS
 
 extension AccountAddress: Comparable {
-    /// By domain, then by name.
+    /// Orders by domain, then by name.
     package static func < (a: Self, b: Self) -> Bool { (a.domain, a.local) < (b.domain, b.local) }
 
-    /// Reads what a person typed: `user@domain`.
+    /// Parses user input of the form `user@domain`.
     /// - Throws: `invalidAddress`.
     package init(login text: String) throws(AccountError) {
         do {

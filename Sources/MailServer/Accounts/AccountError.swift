@@ -1,26 +1,26 @@
 package import DurableFiles
 
-/// What went wrong with an account or a domain. Two errors are equal when their codes are.
+/// A failed operation on an account or a domain. Two errors are equal if their codes are.
 package struct AccountError: Error, Sendable, Equatable, CustomStringConvertible {
     package enum Code: Sendable {
         /// No such domain or account.
         case notFound
-        /// The name is taken.
+        /// An account or domain of this name already exists.
         case exists
-        /// A user name or domain that cannot be one.
+        /// An invalid user name or domain.
         case invalidAddress
-        /// A password that is empty or longer than 1024 bytes.
+        /// A password that is empty, longer than 1024 bytes or contains NUL, or an iteration count out of range.
         case invalidPassword
-        /// A user.json or domain.json that cannot be understood.
+        /// A malformed user.json or domain.json.
         case damaged
         /// A domain that still has accounts.
         case notEmpty
-        /// The file system refused.
+        /// A file system error.
         case files
     }
 
     package let code: Code
-    /// One plain sentence.
+    /// One plain sentence for the user.
     package let description: String
 
     package init(_ code: Code, _ description: String) {

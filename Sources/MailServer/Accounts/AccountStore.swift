@@ -2,17 +2,17 @@ package import DurableFiles
 import Primitives
 package import ShardFS
 
-/// Makes an account's mailboxes; the storage engine does it.
+/// Creates an account's mailboxes; implemented by the storage engine.
 package protocol MailboxProvisioning: Sendable {
-    /// INBOX and the special-use mailboxes, in an account directory that is not yet visible as an account.
+    /// Creates INBOX and the special-use mailboxes in an account directory that has no user.json yet.
     func makeDefaultMailboxes(for address: AccountAddress) throws(AccountError)
 
-    /// Told after an account's directory has gone.
+    /// Called after an account's directory is removed.
     func accountRemoved(_ address: AccountAddress)
 }
 
-/// The accounts and domains of a store, as files: nothing is kept in memory, so a change by another process or by
-/// hand holds at once. Every method blocks: never call one on an event loop.
+/// The accounts and domains of a store, read from files on every call, so changes by another process or by hand take
+/// effect at once. All methods block: never call one on an event loop.
 package struct AccountStore: Sendable {
     package let mailRoot: String
     package let files: PathFiles
@@ -32,7 +32,7 @@ package struct AccountStore: Sendable {
 
     // MARK: domains
 
-    /// Names of the domains that exist: those with a domain.json. Sorted.
+    /// The names of existing domains (those with a domain.json), sorted.
     package func domains() throws(AccountError) -> [String] {
         try inFiles { () throws(FileError) in
             try files.directories(in: mailRoot + "/domains").filter { name in
@@ -59,7 +59,7 @@ package struct AccountStore: Sendable {
         }
     }
 
-    /// Creates those of `domains` that do not exist.
+    /// Creates the missing ones among `domains`.
     /// - Returns: The names created.
     @discardableResult
     package func createMissingDomains(_ domains: [String]) throws(AccountError) -> [String] {
@@ -69,14 +69,14 @@ package struct AccountStore: Sendable {
                 try createDomain(domain)
                 created.append(domain)
             } catch {
-                // Another process may have been quicker.
+                // Another process may have created it first.
                 guard error.code == .exists else { throw error }
             }
         }
         return created
     }
 
-    /// Removes a domain without accounts.
+    /// Removes a domain that has no accounts.
     /// - Throws: `notFound`, `notEmpty`, `files`.
     package func removeDomain(_ name: String) throws(AccountError) {
         let domain = try existingDomain(name)
@@ -94,8 +94,8 @@ package struct AccountStore: Sendable {
 
     // MARK: accounts
 
-    /// Creates an account with its default mailboxes. The account exists once its user.json does, so a creation
-    /// that was cut off is taken up by the next one.
+    /// Creates an account with its default mailboxes. user.json is written last and makes the account exist, so a
+    /// second call completes an interrupted creation.
     /// - Throws: `exists`, `notFound` for the domain, `invalidPassword`, `files`.
     @discardableResult
     package func create(
@@ -121,10 +121,10 @@ package struct AccountStore: Sendable {
 
     package func exists(_ address: AccountAddress) -> Bool { files.exists(userFile(address)) }
 
-    /// The account and the state of its file at that moment; nil when there is none.
+    /// The account and the stamp of the user.json it was read from, or nil if there is no such account.
     /// - Throws: `damaged`, `files`.
     package func find(_ address: AccountAddress) throws(AccountError) -> (account: UserAccount, stamp: FileStamp)? {
-        // The stamp first: when the file is replaced in between, it is too old, never too new.
+        // Stamp first: if the file is replaced in between, the stamp is too old, never too new.
         let stamp = try inFiles { () throws(FileError) in try files.stamp(userFile(address)) }
         let json = try inFiles { () throws(FileError) in try files.read(userFile(address)) }
         guard let stamp, let json else { return nil }
@@ -137,7 +137,7 @@ package struct AccountStore: Sendable {
         return found.account
     }
 
-    /// Addresses of all accounts of one domain, or of all domains. Sorted.
+    /// The addresses of all accounts in one domain, or in all domains, sorted.
     package func list(domain: String? = nil) throws(AccountError) -> [AccountAddress] {
         let domains = if let domain { [try existingDomain(domain)] } else { try self.domains() }
         var found: [AccountAddress] = []
@@ -156,7 +156,7 @@ package struct AccountStore: Sendable {
     }
 
     /// Reads, changes and replaces a user.json under the account's lock.
-    /// - Throws: `notFound`, `damaged`, `files`, and what `change` throws; nothing is changed then.
+    /// - Throws: `notFound`, `damaged`, `files`, and any error of `change`; user.json is then unchanged.
     @discardableResult
     package func update(
         _ address: AccountAddress, _ change: (inout UserAccount) throws(AccountError) -> Void
@@ -173,11 +173,11 @@ package struct AccountStore: Sendable {
         }
     }
 
-    /// - Throws: as `update`, and `invalidPassword`.
+    /// - Throws: `invalidPassword`, and the errors of `update`.
     package func setPassword(
         _ address: AccountAddress, _ password: [UInt8], iterations: Int = PasswordHash.defaultIterations
     ) throws(AccountError) {
-        // Hashed before the lock is taken: it is slow.
+        // Hashed before taking the lock, because hashing is slow.
         let hash = try PasswordHash(password: password, iterations: iterations)
         try update(address) { $0.password = hash }
     }
@@ -227,7 +227,7 @@ package struct AccountStore: Sendable {
         AccountError(.notFound, "there is no account \(address)")
     }
 
-    /// Runs a file operation, whose failure becomes the account's.
+    /// Runs a file operation and maps its error to an account error.
     private func inFiles<R>(
         _ body: () throws(FileError) -> R, mapping: (FileError) -> AccountError = AccountError.init
     ) throws(AccountError) -> R {

@@ -1,10 +1,10 @@
 import Crypto
 import CryptoExtras
 
-/// A password as user.json keeps it: PBKDF2 with HMAC-SHA256 (RFC 8018 section 5.2).
+/// A password hash as stored in user.json: PBKDF2 with HMAC-SHA256 (RFC 8018 section 5.2).
 package struct PasswordHash: Sendable, Equatable {
     package static let defaultIterations = 300_000
-    /// A hand-edited file may not ask for more than this.
+    /// The highest count accepted from a user.json, which may have been edited by hand.
     package static let maximumIterations = 10_000_000
     package static let defaultLength = 32
     package static let longestPassword = 1024
@@ -20,9 +20,10 @@ package struct PasswordHash: Sendable, Equatable {
         self.iterations = iterations
     }
 
-    /// Hashes a new password. Takes about 50 ms of one core at the usual count.
+    /// Hashes a new password. Takes about 50 ms of one core at the default count.
     /// - Parameter salt: 16 random bytes.
-    /// - Throws: `invalidPassword` for an empty password or one of more than 1024 bytes.
+    /// - Throws: `invalidPassword` if the password is empty, is longer than 1024 bytes or contains NUL, or if the count
+    ///   is out of range.
     package init(
         password: [UInt8], salt: [UInt8] = SecureRandom.bytes(16), iterations: Int = defaultIterations
     ) throws(AccountError) {
@@ -39,7 +40,7 @@ package struct PasswordHash: Sendable, Equatable {
         self.init(hash: hash, salt: salt, iterations: iterations)
     }
 
-    /// Whether `password` is the one. Takes the same time whether it is or not.
+    /// Checks `password` in the same time whether or not it matches.
     package func verifies(_ password: [UInt8]) -> Bool {
         guard password.count <= Self.longestPassword,
             let candidate = Self.derive(password, salt, iterations, hash.count)
@@ -47,7 +48,7 @@ package struct PasswordHash: Sendable, Equatable {
         return Self.equalInConstantTime(candidate, hash)
     }
 
-    /// Compares without telling by its duration where the two differ.
+    /// Compares two byte strings in a time that does not depend on where they differ.
     package static func equalInConstantTime(_ a: [UInt8], _ b: [UInt8]) -> Bool {
         guard a.count == b.count else { return false }
         return zip(a, b).reduce(UInt8(0)) { $0 | ($1.0 ^ $1.1) } == 0
@@ -55,7 +56,7 @@ package struct PasswordHash: Sendable, Equatable {
 
     private static func derive(_ password: [UInt8], _ salt: [UInt8], _ iterations: Int, _ length: Int) -> [UInt8]? {
         guard (1...maximumIterations).contains(iterations) else { return nil }
-        // The checked variant refuses the small counts of old files and of tests.
+        // The checked variant rejects the low counts of old files and of tests.
         let key = try? KDF.Insecure.PBKDF2.deriveKey(
             from: password, salt: salt, using: .sha256, outputByteCount: length, unsafeUncheckedRounds: iterations)
         return key?.withUnsafeBytes { Array($0) }

@@ -5,7 +5,8 @@ package enum SecureRandom {
         return (0..<count).map { _ in UInt8.random(in: 0...255, using: &generator) }
     }
 
-    /// A password to read aloud and type: four groups of five, 114 bits, without characters that look alike.
+    /// Makes a password that is easy to read aloud and type: four groups of five characters (about 116 bits), without
+    /// look-alikes.
     package static func password() -> String {
         let alphabet = Array("abcdefghijkmnpqrstuvwxyz23456789ABCDEFGHJKLMNPQRSTUVWXYZ")
         var generator = SystemRandomNumberGenerator()

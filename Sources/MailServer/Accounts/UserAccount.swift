@@ -1,23 +1,23 @@
 import Primitives
 package import ShardFS
 
-/// What user.json says about an account. Keys that nobody here knows are kept when it is written again.
+/// The contents of a user.json. Unknown keys are preserved when the file is rewritten.
 package struct UserAccount: Sendable, Equatable {
     package static let defaultQuotaMB = 1024
 
     package let address: AccountAddress
     package var password: PasswordHash
-    /// MiB; 0 is unlimited.
+    /// The quota in MiB; 0 is unlimited.
     package var quotaMB: Int
-    /// The number of messages; 0 is unlimited.
+    /// The quota in messages; 0 is unlimited.
     package var quotaMessages: Int
-    /// False refuses logins; mail is still accepted and kept.
+    /// If false, logins and new mail are refused; stored mail is kept.
     package var enabled: Bool
     /// May manage users and aliases over the API.
     package var admin: Bool
-    /// ISO 8601, UTC; as it was found in an old file; empty when the file has none.
+    /// ISO 8601, UTC; verbatim from an old file, or empty if the file has none.
     package var createdAt: String
-    /// IMAP capabilities that are not told to this account's programs; set by hand, and kept as they are.
+    /// IMAP capabilities hidden from this account's clients; only ever set by hand.
     package let suppressCapabilities: [String]
     private var document: [String: JSONValue]
 
@@ -36,8 +36,8 @@ package struct UserAccount: Sendable, Equatable {
         document = [:]
     }
 
-    /// Reads a user.json, generously: see `init(address:document:)`.
-    /// - Parameter address: from the path; the file's own `username` and `domain` are not trusted.
+    /// Parses a user.json, accepting the variants listed at `init(address:document:)`.
+    /// - Parameter address: the address from the path; the file's `username` and `domain` are ignored.
     /// - Throws: `damaged`, naming the key.
     package init(address: AccountAddress, json: [UInt8]) throws(AccountError) {
         let value: JSONValue
@@ -52,9 +52,8 @@ package struct UserAccount: Sendable, Equatable {
         try self.init(address: address, document: document)
     }
 
-    /// The hash is hex or base64; the salt hex, base64 or, when it is neither, its own text. A missing `iterations`
-    /// is 300000, a missing `quota_mb` 1024, a missing `quota_messages` 0, a missing `enabled` true, a missing `admin`
-    /// false.
+    /// Reads the keys. The hash is hex or base64; the salt is hex, base64 or, failing both, literal text. Defaults:
+    /// `iterations` 300000, `quota_mb` 1024, `quota_messages` 0, `enabled` true, `admin` false.
     private init(address: AccountAddress, document: [String: JSONValue]) throws(AccountError) {
         func wrong(_ key: String, _ wants: String) -> AccountError {
             AccountError(.damaged, "user.json of \(address): \(key) wants \(wants)")
@@ -102,11 +101,11 @@ package struct UserAccount: Sendable, Equatable {
         createdAt = document["created_at"]?.string ?? ""
     }
 
-    /// Bytes of the largest quota fit a signed 64-bit number.
+    /// The largest quota whose byte count fits a signed 64-bit integer.
     package static let maximumQuotaMB = 8_796_093_022_207
     package static let maximumQuotaMessages = Int.max
 
-    /// The file's bytes: every known key in its exact form, unknown ones as they were.
+    /// Serializes the account: known keys in their canonical form, unknown keys unchanged.
     package func json() throws(AccountError) -> [UInt8] {
         var result = document
         result["username"] = .string(address.local)
@@ -115,7 +114,7 @@ package struct UserAccount: Sendable, Equatable {
         result["salt"] = .string(Hex.encode(password.salt))
         result["iterations"] = .integer(Int64(password.iterations))
         result["quota_mb"] = .integer(Int64(quotaMB))
-        // Files of accounts without this limit stay as they always were.
+        // Omitted for accounts without the limit, so that their files do not change.
         if quotaMessages > 0 || document["quota_messages"] != nil {
             result["quota_messages"] = .integer(Int64(quotaMessages))
         }

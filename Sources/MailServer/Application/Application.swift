@@ -1,15 +1,14 @@
 package import ServerConfiguration
 package import ServerRuntime
 
-/// The server as a process: SIGINT and SIGTERM stop it gracefully, SIGHUP reads the configuration and the certificate
-/// again.
+/// The server process: SIGINT and SIGTERM stop it gracefully, SIGHUP reloads the configuration and the certificate.
 package enum MailServerApplication {
-    /// Runs until a signal stops it.
+    /// Runs the server until a signal stops it.
     /// - Parameters:
-    ///   - version: of the program, for clients that ask.
-    ///   - configuration: read from `source`, resolved.
-    ///   - warnings: oddities of the configuration.
-    /// - Throws: one sentence on what kept the server from starting.
+    ///   - version: the program's version, for clients that ask.
+    ///   - configuration: the resolved configuration read from `source`.
+    ///   - warnings: the warnings from reading it, to be logged.
+    /// - Throws: one sentence on why the server could not start.
     package static func run(
         version: String, _ source: ConfigurationSource, _ configuration: Configuration, warnings: [String]
     ) async throws(StartError) {

@@ -9,11 +9,11 @@ import ServerConfiguration
 import ServerRuntime
 
 extension ComponentList {
-    /// Password checks that may wait; more are told to try again.
+    /// The number of password checks that may wait; further ones get a temporary failure.
     private static let waitingPasswords = 128
 
-    /// Makes the components of a mail server, each with its dependencies. Nothing listens yet.
-    /// - Returns: the pool for blocking file work.
+    /// Creates the components of a mail server in dependency order, without opening any listener.
+    /// - Returns: The pool for blocking file work.
     mutating func assemble(
         version: String, _ configuration: Configuration, _ log: LogOutput
     ) async throws(StartError) -> BlockingPool {
@@ -60,14 +60,14 @@ extension ComponentList {
     }
 }
 
-/// The threads of all sockets.
+/// The event loop threads that serve all sockets.
 struct EventLoops: ServerComponent {
     let group: MultiThreadedEventLoopGroup
 
     init(threads: Int) { group = MultiThreadedEventLoopGroup(numberOfThreads: threads) }
 
     func shutdown(grace: TimeAmount) async {
-        // Every channel is closed; a failure here would change nothing.
+        // Every channel is closed, so a failure here has no effect.
         try? await group.shutdownGracefully()
     }
 }

@@ -3,17 +3,18 @@ import NIOCore
 import ServerConfiguration
 import ServerRuntime
 
-/// Settings of a component, as the configuration has them. There is no other way from one to the other, so a component
-/// gets from a reload what it got at the start.
+/// The settings of a component, derived from the configuration. This is the only derivation, so a reload and a start
+/// give a component the same settings.
 protocol ComponentSettings: Sendable, Equatable {
     init(_ configuration: Configuration)
 }
 
-/// The components of a server, in the order of their start.
+/// The components of a server in start order.
 struct ComponentList: Sendable {
     private struct Entry: Sendable {
         let name: String
-        /// Stops together with its neighbours that have clients, so that all clients have the whole grace.
+        /// True for a component that serves clients. Adjacent ones stop concurrently, so that all clients get the full
+        /// grace period.
         let hasClients: Bool
         let start: @Sendable (Logger) async throws(StartError) -> Void
         let run: @Sendable () async -> Void
@@ -24,8 +25,8 @@ struct ComponentList: Sendable {
 
     private var entries: [Entry] = []
 
-    /// Adds a component behind those that it depends on.
-    /// - Returns: the component, for those that depend on it.
+    /// Appends a component; add its dependencies first.
+    /// - Returns: The component, for its dependents.
     @discardableResult
     mutating func add<C: ServerComponent>(_ component: C) -> C where C.Settings: ComponentSettings {
         entries.append(
@@ -41,29 +42,29 @@ struct ComponentList: Sendable {
         return component
     }
 
-    /// Starts all, in order.
+    /// Starts all components in order.
     func start(_ logger: Logger) async throws(StartError) {
         for entry in entries { try await entry.start(logger) }
     }
 
-    /// Lets all work by themselves.
-    /// - Returns: a task for each, in order.
+    /// Starts the background work of all components.
+    /// - Returns: A task for each component, in order.
     func run() -> [Task<Void, Never>] { entries.map { entry in Task { await entry.run() } } }
 
-    /// Checks new settings with every component before the first takes any.
+    /// Applies new settings once every component has accepted them; if one refuses, nothing changes.
     func reload(_ configuration: Configuration) async throws(StartError) {
         var actions: [ReloadAction] = []
         for entry in entries { actions.append(try await entry.reload(configuration)) }
         for action in actions { await action() }
     }
 
-    /// The components that have other settings under `new` than under `old`.
+    /// The names of the components whose settings differ between `old` and `new`.
     func concerned(from old: Configuration, to new: Configuration) -> [String] {
         entries.filter { $0.isConcerned(old, new) }.map(\.name)
     }
 
-    /// Stops all, in reverse.
-    /// - Parameter tasks: what ``run()`` returned, or nothing.
+    /// Stops all components in reverse order.
+    /// - Parameter tasks: the tasks returned by ``run()``; empty if it was not called.
     func shutdown(_ tasks: [Task<Void, Never>], grace: TimeAmount) async {
         var end = entries.count
         while end > 0 {

@@ -6,7 +6,7 @@ import MailSMTP
 import ServerConfiguration
 import ServerRuntime
 
-// The settings of each component, taken from the configuration: the one place that knows both.
+// The mapping from the configuration to the settings of each component.
 
 extension NoSettings: ComponentSettings {
     init(_ configuration: Configuration) { self.init() }
@@ -67,7 +67,7 @@ extension IMAPService.Settings: ComponentSettings {
 }
 
 extension LimitSettings {
-    /// Bounds on what is taken from a message.
+    /// The limits for parsing messages.
     fileprivate var parseLimits: ParseLimits {
         ParseLimits(depth: mimeDepth, parts: mimeParts, headerBytes: headerBytes)
     }

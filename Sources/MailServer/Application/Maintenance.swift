@@ -3,7 +3,7 @@ import NIOCore
 import ServerRuntime
 import ShardFS
 
-/// The store's own chores: expunged messages and deleted mailboxes go when their retention ends.
+/// Periodic maintenance of the store: removes expunged messages and deleted mailboxes after their retention.
 struct Maintenance: ServerComponent {
     static let interval = Duration.seconds(900)
 
@@ -11,7 +11,7 @@ struct Maintenance: ServerComponent {
     let pool: BlockingPool
     let logger: Logger
 
-    /// Runs until the task is cancelled, one account after the other, each on the pool.
+    /// Maintains one account after another on the pool until the task is cancelled.
     func run() async {
         while !Task.isCancelled {
             await once()

@@ -1,8 +1,9 @@
 import Glibc
 
-/// The limit on open files.
+/// The process limit on open files.
 enum OpenFiles {
-    /// Raises the soft limit to the hard one: connections and open mailboxes both take descriptors. The limit in force.
+    /// Raises the soft limit to the hard limit, as connections and open mailboxes both need descriptors.
+    /// - Returns: The limit in effect; 0 if it cannot be read.
     @discardableResult
     static func raiseLimit() -> Int {
         var limit = rlimit()

@@ -5,13 +5,14 @@ import Primitives
 import ServerConfiguration
 import ServerRuntime
 
-/// A server with all its components: starts in order, takes a new configuration whole or not at all, stops in reverse.
+/// A server with all its components: starts them in order, applies a new configuration whole or not at all, and stops
+/// them in reverse.
 final class RunningServer: Sendable {
-    /// Time that sessions have to finish what they are at when the server stops.
+    /// The time that sessions get to finish work in progress when the server stops.
     static let grace = TimeAmount.seconds(10)
 
     private let source: ConfigurationSource
-    /// The configuration in force, against which a new one is compared.
+    /// The active configuration, with which a new one is compared.
     private let configuration: Locked<Configuration>
     let components: ComponentList
     private let tasks: [Task<Void, Never>]
@@ -30,13 +31,13 @@ final class RunningServer: Sendable {
         tasks = components.run()
     }
 
-    /// Starts every component; returns when clients are served.
+    /// Starts every component; returns when clients are being served.
     /// - Parameters:
-    ///   - version: of the program, for clients that ask.
-    ///   - configuration: read from `source`, resolved.
-    ///   - warnings: oddities of the configuration.
-    ///   - writeLog: takes the lines of the log; standard error by default.
-    /// - Throws: one sentence on what kept the server from starting; nothing of it is left then.
+    ///   - version: the program's version, for clients that ask.
+    ///   - configuration: the resolved configuration read from `source`.
+    ///   - warnings: the warnings from reading it, to be logged.
+    ///   - writeLog: receives the log lines; nil writes them to standard error.
+    /// - Throws: one sentence on why the server could not start; all components are shut down again.
     static func start(
         version: String, _ source: ConfigurationSource, _ configuration: Configuration, warnings: [String] = [],
         writeLog: (@Sendable (String) -> Void)? = nil
@@ -56,8 +57,8 @@ final class RunningServer: Sendable {
         }
     }
 
-    /// Reads the configuration and the certificate again: checked first, refused whole if wrong. Listeners and sessions
-    /// stay.
+    /// Reloads the configuration and the certificate. An invalid configuration is refused as a whole; listeners and
+    /// sessions stay.
     func reload() async {
         do throws(StartError) {
             let old = configuration.withLock { $0 }

@@ -7,10 +7,10 @@ import ServerRuntime
 import ShardFS
 import ShardIndex
 
-/// The open store of a running server, with its accounts and its read cache.
+/// The open store of a running server, with its accounts and read cache.
 final class ServerStore: ServerComponent {
     struct Settings: Sendable, Equatable {
-        /// Made where they are missing; none is ever removed.
+        /// Domains to create if missing; none is ever removed.
         var domains: [String]
     }
 
@@ -20,10 +20,10 @@ final class ServerStore: ServerComponent {
 
     var store: Store { access.store }
     var accounts: AccountStore { access.accounts }
-    /// nil when it is turned off.
+    /// The read cache, or nil if it is off.
     var index: ShardIndex? { access.index }
 
-    /// Opens the store, made when it is missing, with the domains that it is to have.
+    /// Opens the store, creating it and its configured domains if missing.
     init(_ configuration: Configuration, pool: BlockingPool, log: LogOutput) async throws(StartError) {
         self.pool = pool
         logger = log.logger("rmail")

@@ -1,14 +1,14 @@
 import Dispatch
 import Glibc
 
-/// The signals that steer the server, as a stream.
+/// The signals that control the server, as a stream.
 struct SignalEvents {
     enum Event: Sendable, Equatable { case stop, reload }
 
     let events: AsyncStream<Event>
     private let sources: [any DispatchSourceSignal]
 
-    /// Takes over SIGINT, SIGTERM and SIGHUP for the rest of the process's life, and ignores SIGPIPE.
+    /// Takes over SIGINT, SIGTERM and SIGHUP for the lifetime of the process, and ignores SIGPIPE.
     init() {
         let (stream, continuation) = AsyncStream<Event>.makeStream()
         let queue = DispatchQueue(label: "signals")

@@ -6,18 +6,19 @@ package import ServerRuntime
 package import ShardFS
 package import ShardIndex
 
-/// Opens the engine's store as a configuration says, for the server and for commands alike.
+/// A store opened according to a configuration, for the server and for commands.
 package struct StoreAccess: Sendable {
     package let store: Store
     package let accounts: AccountStore
-    /// nil when it is turned off, not asked for, or not safe here.
+    /// The read cache; nil if it is off, was not requested, or cannot be trusted on its file system.
     package let index: ShardIndex?
 
-    /// Opens the store, made when it is missing, and makes missing domains. Blocks.
+    /// Opens the store, creating it and its configured domains if missing. Blocks.
     /// - Parameters:
-    ///   - configuration: resolved.
-    ///   - indexLog: opens the read cache too, and is told what an operator may want to know of it.
-    /// - Returns: The access, and the domains that were made.
+    ///   - configuration: the resolved configuration.
+    ///   - now: the time in seconds since 1970 UTC.
+    ///   - indexLog: receives the read cache's messages for the operator; nil leaves the cache closed.
+    /// - Returns: The access, and the domains created.
     package static func open(
         _ configuration: Configuration, now: @escaping @Sendable () -> Int64,
         indexLog: (@Sendable (String) -> Void)? = nil
@@ -36,7 +37,7 @@ package struct StoreAccess: Sendable {
         options.shared = configuration.storage.shared
         options.node = try node(configuration, files)
         let index = indexLog.flatMap { makeIndex(configuration, log: $0) }
-        // Times of directories prove nothing where other machines write.
+        // Cached views rely on directory timestamps, which prove nothing if other machines write too.
         if ShardIndex.networkFileSystem(of: configuration.mailRoot) == nil { options.viewCache = index }
         let store: Store
         do throws(StoreError) {
@@ -54,7 +55,7 @@ package struct StoreAccess: Sendable {
         }
     }
 
-    /// The read cache as configured; nil when it is off, or would stand where it cannot be trusted.
+    /// Opens the read cache as configured; nil if it is off or its path is on a network file system.
     private static func makeIndex(_ configuration: Configuration, log: @escaping @Sendable (String) -> Void)
         -> ShardIndex?
     {
@@ -66,27 +67,27 @@ package struct StoreAccess: Sendable {
         return ShardIndex(path: path, options: indexOptions(configuration), log: log)
     }
 
-    /// The cache's options as a configuration says.
+    /// The cache options of a configuration.
     package static func indexOptions(_ configuration: Configuration) -> IndexOptions {
         var options = IndexOptions()
         options.maximumBytes = UInt64(max(1, configuration.index.maxSizeMB)) << 20
-        // Four accounts at least.
+        // One account may use at most a quarter.
         options.maximumAccountBytes = options.maximumBytes / 4
         return options
     }
 
-    /// The node's name: configured, or a random one made once and kept in the state directory.
+    /// The configured node name, or a random one kept in the state directory.
     private static func node(_ configuration: Configuration, _ files: PathFiles) throws(StartError) -> String {
         if let node = configuration.storage.node { return node }
         return try kept("node", bytes: 16, configuration, files)
     }
 
-    /// The key of what names without an account show to SCRAM: node-local, made once.
+    /// The key for the fake SCRAM credentials of unknown names: node-local, created once.
     static func loginSecret(_ configuration: Configuration) throws(StartError) -> [UInt8] {
         Array(try kept("login_secret", bytes: 32, configuration, PathFiles()).utf8)
     }
 
-    /// The text in a file of the state directory; random bytes in hex, made once.
+    /// The text of a file in the state directory, created with random bytes in hex if missing.
     private static func kept(
         _ name: String, bytes: Int, _ configuration: Configuration, _ files: PathFiles
     ) throws(StartError) -> String {
@@ -116,7 +117,7 @@ package struct StoreAccess: Sendable {
     }
 }
 
-/// The engine as the maker of an account's mailboxes.
+/// Creates an account's mailboxes with the storage engine.
 struct EngineMailboxes: MailboxProvisioning {
     let store: Store
 

@@ -1,13 +1,13 @@
-/// All settings of the server: plain values, each with a default that works.
+/// All settings of the server: plain values with working defaults.
 ///
-/// `ConfigurationKey.all` maps every value to its key in config.json; what is not in that table cannot be set.
-/// Sizes are in bytes and times in seconds unless a name says otherwise.
+/// `ConfigurationKey.all` maps every value to its key in config.json; a value without a key cannot be set.
+/// Sizes are in bytes and times in seconds unless the name says otherwise.
 package struct Configuration: Sendable, Equatable {
-    /// The server's full host name, for banners, `Received` fields and the certificate.
+    /// The server's fully qualified host name, for banners, `Received` fields and the certificate.
     package var hostname = "mail.example.com"
     /// The store's root directory. Absolute after reading.
     package var mailRoot = "./mailstore"
-    /// Domains that are made when missing, lower case. A domain exists where its domain.json does.
+    /// Domains to create if missing, in lower case. A domain exists if its domain.json does.
     package var domains = ["example.com"]
     package var logLevel = LogLevel.info
     package var logFormat = LogFormat.text
@@ -27,7 +27,7 @@ package struct Configuration: Sendable, Equatable {
     package init() {}
 }
 
-/// Names and meaning as in Python's logging module.
+/// Log levels, named and ordered as in Python's logging module.
 package enum LogLevel: String, Sendable, CaseIterable {
     case debug = "DEBUG"
     case info = "INFO"
@@ -38,11 +38,11 @@ package enum LogLevel: String, Sendable, CaseIterable {
 
 package enum LogFormat: String, Sendable, CaseIterable {
     case text
-    /// One JSON object a line.
+    /// One JSON object per line.
     case json
 }
 
-/// A listener's port: nil turns the listener off, 0 takes a free port.
+/// A listener's port. Where it is optional, nil turns the listener off; 0 picks a free port.
 package typealias Port = UInt16
 
 package struct SMTPSettings: Sendable, Equatable {
@@ -63,7 +63,7 @@ package struct IMAPSettings: Sendable, Equatable {
     package var maxConnections = 100
     package var maxLiteralSize = 52_428_800
     package var idleTimeout = 1800
-    /// Capabilities that are not told to clients.
+    /// Capabilities hidden from clients.
     package var suppressCapabilities: [String] = []
 }
 
@@ -71,7 +71,7 @@ package struct ExchangeAPISettings: Sendable, Equatable {
     package var host = "0.0.0.0"
     package var port: Port? = 9002
     package var securePort: Port? = 9003
-    /// HMAC key of the tokens; nil makes one and keeps it in `{mail_root}/token_secret`.
+    /// The HMAC key of the tokens; nil generates one and keeps it in `{mail_root}/token_secret`.
     package var tokenSecret: String?
     package var tokenLifetime = 3600
 }
@@ -82,7 +82,7 @@ package struct DeliverySettings: Sendable, Equatable {
 
 package struct TLSSettings: Sendable, Equatable {
     package var enabled = true
-    /// PEM; nil takes the self-signed certificate in `{mail_root}/tls`.
+    /// A PEM file; nil uses the self-signed certificate in `{mail_root}/tls`.
     package var certFile: String?
     package var keyFile: String?
 }
@@ -99,7 +99,7 @@ package struct RateLimitSettings: Sendable, Equatable {
     package var authFailureLockout = 600
     package var maxConcurrentPerIP = 10
     package var maxConcurrentIMAPPerIP = 50
-    /// Addresses, or networks as `10.0.0.0/8`, that no limit applies to.
+    /// Addresses and networks (such as `10.0.0.0/8`) exempt from all limits.
     package var whitelist = ["127.0.0.1", "::1"]
     package var maxTrackedIPs = 10_000
     package var cleanupInterval = 300
@@ -114,19 +114,19 @@ package struct StorageSettings: Sendable, Equatable {
 
     package var durability = Durability.messages
     package var expungeRetentionHours = 24
-    /// Threads for blocking file work; nil is twice the cores, four at least.
+    /// Threads for blocking file work; nil means twice the number of cores, and at least four.
     package var threads: Int?
-    /// Node-local state. nil only until the configuration is resolved.
+    /// The directory for node-local state; nil only until the configuration is resolved.
     package var statePath: String?
-    /// This node's name among several machines; nil takes the random id kept in `statePath`.
+    /// This node's name among the machines sharing the store; nil uses the random id kept in `statePath`.
     package var node: String?
-    /// Several machines share the store; nil looks at the file system.
+    /// Whether several machines share the store; nil detects it from the file system.
     package var shared: Bool?
 }
 
 package struct IndexSettings: Sendable, Equatable {
     package var enabled = true
-    /// nil only until the configuration is resolved.
+    /// The cache directory; nil only until the configuration is resolved.
     package var path: String?
     package var maxSizeMB = 4096
 }
@@ -159,7 +159,7 @@ package struct RelaySettings: Sendable, Equatable {
     package var workers = 8
     package var maxPerDestination = 4
     package var timeout = 60
-    /// `address` or `address:port`; nil takes /etc/resolv.conf.
+    /// Each `address` or `address:port`; nil uses /etc/resolv.conf.
     package var nameservers: [String]?
 }
 

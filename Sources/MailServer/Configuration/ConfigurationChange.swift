@@ -1,8 +1,8 @@
-/// What a reload would change.
+/// The keys that a reload changes.
 package struct ConfigurationChange: Sendable, Equatable {
-    /// Keys whose new value holds from now on.
+    /// Keys whose new value takes effect at once.
     package let applied: [String]
-    /// Keys whose new value waits for a restart.
+    /// Keys whose new value takes effect after a restart.
     package let needRestart: [String]
 
     package init(from old: Configuration, to new: Configuration) {
@@ -11,11 +11,11 @@ package struct ConfigurationChange: Sendable, Equatable {
         needRestart = changed.filter(\.needsRestart).map(\.path)
     }
 
-    /// `new`, but with the running values of all keys that wait for a restart.
+    /// Returns `new` with the running values of all keys that need a restart.
     package static func applicable(_ new: Configuration, over running: Configuration) -> Configuration {
         var merged = new
         for key in ConfigurationKey.all where key.needsRestart {
-            // A value that the table wrote is one that it reads.
+            // Cannot fail: every key accepts its own output.
             _ = key.set(&merged, key.get(running))
         }
         return merged

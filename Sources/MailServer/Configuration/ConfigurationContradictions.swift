@@ -1,12 +1,12 @@
 import Primitives
 
 extension Configuration {
-    /// Settings that are right one by one and wrong together.
+    /// Finds settings that are valid on their own but contradict each other.
     package func contradictions() -> [ConfigurationProblem] {
         portClashes() + tlsPairs() + smarthostPairs() + statePlace()
     }
 
-    /// Every listener's address, whether TLS is on or off.
+    /// The address of every listener, whether TLS is on or off.
     private var listenerAddresses: [(key: String, host: String, port: Port?)] {
         [
             ("smtp.port", smtp.host, smtp.port),

@@ -1,8 +1,8 @@
-/// One thing that is wrong with a configuration.
+/// One problem of a configuration.
 package struct ConfigurationProblem: Sendable, Equatable, CustomStringConvertible {
     /// The key's full path (`smtp.port`), or empty for the document as a whole.
     package let key: String
-    /// One plain sentence that names the key and what it wants.
+    /// One plain sentence naming the key and the values it accepts.
     package let description: String
 
     package init(key: String, _ description: String) {
@@ -11,7 +11,7 @@ package struct ConfigurationProblem: Sendable, Equatable, CustomStringConvertibl
     }
 }
 
-/// Everything that is wrong with a configuration, in the order of the key table.
+/// All problems of a configuration: unknown keys first, then bad values in the order of the key table.
 package struct ConfigurationError: Error, Sendable, Equatable, CustomStringConvertible {
     /// Never empty.
     package let problems: [ConfigurationProblem]

@@ -1,19 +1,20 @@
 package import Primitives
 import ShardFS
 
-/// One key of config.json: where its value lives, what it accepts, and whether a reload can change it.
+/// One key of config.json: its property, its accepted values, and whether a reload can change it.
 package struct ConfigurationKey: Sendable {
-    /// Section and name, `smtp.port`; a top-level key has no dot.
+    /// Section and name, such as `smtp.port`; a top-level key has no dot.
     package let path: String
+    /// The accepted values as a noun phrase, for messages.
     package let wants: String
-    /// A change takes effect only after a restart.
+    /// True if a change takes effect only after a restart.
     package let needsRestart: Bool
-    /// Never shown in messages or logs.
+    /// True if the value must never appear in messages or logs.
     package let isSecret: Bool
-    /// False when the value is of the wrong type or out of range; nothing is changed then.
+    /// Sets the value; returns false, changing nothing, if it has the wrong type or is out of range.
     package let set: @Sendable (inout Configuration, JSONValue) -> Bool
     package let get: @Sendable (Configuration) -> JSONValue
-    /// The JSON value that an environment variable's text stands for.
+    /// Converts an environment variable's text to a JSON value.
     package let parse: @Sendable (String) -> JSONValue
 
     package init<Value>(
@@ -33,7 +34,7 @@ package struct ConfigurationKey: Sendable {
         parse = value.parse
     }
 
-    /// The variable that overrides the key: `RMAIL_SMTP_PORT` for `smtp.port`.
+    /// The environment variable that overrides the key: `RMAIL_SMTP_PORT` for `smtp.port`.
     package var environmentName: String {
         Self.environmentPrefix + String(path.map { $0 == "." ? "_" : $0 }).uppercased()
     }

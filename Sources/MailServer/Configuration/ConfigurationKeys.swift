@@ -1,7 +1,7 @@
 import Primitives
 
 extension ConfigurationKey {
-    /// Every key there is, in the order in which a new config.json lists them.
+    /// All keys, in the order of a new config.json.
     package static let all: [ConfigurationKey] =
         general + smtp + imap + exchangeAPI + delivery + tls + rateLimit + storage + index + limits + relay + others
 
@@ -145,7 +145,8 @@ extension ConfigurationKey {
     ]
 }
 
-/// A name server as `relay.nameservers` writes it: `192.0.2.1`, `192.0.2.1:53`, `2001:db8::1` or `[2001:db8::1]:53`.
+/// The syntax of a name server in `relay.nameservers`: `192.0.2.1`, `192.0.2.1:53`, `2001:db8::1` or
+/// `[2001:db8::1]:53`.
 package enum NameserverAddress {
     package static func isValid(_ text: String) -> Bool {
         if HostName.isAddress(text) { return true }

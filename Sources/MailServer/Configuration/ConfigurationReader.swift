@@ -2,15 +2,15 @@ package import Primitives
 import ShardFS
 
 extension Configuration {
-    /// Reads a JSON document and lets environment variables override it.
+    /// Reads a JSON document and applies overrides from the environment.
     ///
-    /// Keys that are missing keep their defaults. All problems are collected before anything is thrown.
+    /// Missing keys keep their defaults. All problems are collected before an error is thrown.
     /// - Parameters:
-    ///   - document: the bytes of config.json; nil for defaults alone.
+    ///   - document: the bytes of config.json; nil for defaults only.
     ///   - name: the file's name, for messages.
-    ///   - environment: all variables; only those that start with `RMAIL_` are looked at.
-    /// - Returns: The configuration with paths as written, and sentences about what is odd but no error.
-    /// - Throws: Every unknown key, wrong value and contradiction.
+    ///   - environment: all variables; those without the prefix `RMAIL_` are ignored.
+    /// - Returns: The configuration with paths as written, and warnings that are not errors.
+    /// - Throws: All unknown keys and wrong values; if there are none, all contradictions.
     package static func read(
         _ document: [UInt8]?, name: String = "config.json", environment: [String: String] = [:]
     ) throws(ConfigurationError) -> (configuration: Configuration, warnings: [String]) {
@@ -36,7 +36,7 @@ extension Configuration {
     }
 }
 
-/// Collects values and problems from the sources of a configuration, one after the other.
+/// Collects values and problems from each source of a configuration in turn.
 package struct ConfigurationReader {
     package var configuration = Configuration()
     package var problems: [ConfigurationProblem] = []
@@ -99,7 +99,7 @@ package struct ConfigurationReader {
 }
 
 extension JSONValue {
-    /// The value as a person would quote it, at most 60 characters of it.
+    /// The value for quoting in a message, cut to 60 characters.
     fileprivate var excerpt: String {
         switch self {
         case .array: return "a list like that"

@@ -3,9 +3,9 @@ import FoundationEssentials
 import Glibc
 import Primitives
 
-/// Where a configuration came from, so that it can be read again.
+/// The source of a configuration, from which a reload reads it again.
 package struct ConfigurationSource: Sendable {
-    /// The machine's part in resolving a configuration; values, so that tests can make their own.
+    /// The process environment used to resolve a configuration; a plain value, so that tests can supply their own.
     package struct Surroundings: Sendable {
         package var environment: [String: String]
         package var workingDirectory: String
@@ -17,7 +17,7 @@ package struct ConfigurationSource: Sendable {
             self.isRoot = isRoot
         }
 
-        /// Those of this process.
+        /// The surroundings of this process.
         package static func current() -> Surroundings {
             Surroundings(
                 environment: ProcessInfo.processInfo.environment,
@@ -31,8 +31,8 @@ package struct ConfigurationSource: Sendable {
 
     package static let systemPath = "/etc/rmail/config.json"
 
-    /// - Parameter path: the file to read; nil takes `./config.json` when it is there, else `/etc/rmail/config.json`
-    ///   when that is, else `./config.json`.
+    /// - Parameter path: the file to read; nil selects `./config.json`, or `/etc/rmail/config.json` if only that one
+    ///   exists.
     package init(path: String?, surroundings: Surroundings, files: PathFiles) {
         self.surroundings = surroundings
         let local = PathText.absolute(path ?? "config.json", base: surroundings.workingDirectory)
@@ -44,7 +44,7 @@ package struct ConfigurationSource: Sendable {
     }
 
     /// Reads the file and the environment. Paths in the result are absolute.
-    /// - Throws: when the file is missing or unreadable, and for everything that `Configuration.read` refuses.
+    /// - Throws: An error if the file is missing or unreadable, and the errors of `Configuration.read`.
     package func load(
         _ files: PathFiles
     ) throws(ConfigurationError) -> (configuration: Configuration, warnings: [String]) {
@@ -67,7 +67,7 @@ package struct ConfigurationSource: Sendable {
 }
 
 extension Configuration {
-    /// Makes every path absolute and fills in those that depend on the machine.
+    /// Makes every path absolute and fills in the machine-dependent defaults.
     package func resolved(base: String, surroundings: ConfigurationSource.Surroundings) -> Configuration {
         var result = self
         let base = PathText.absolute(base, base: surroundings.workingDirectory)

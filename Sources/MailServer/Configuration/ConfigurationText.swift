@@ -1,9 +1,9 @@
 package import Primitives
 import ShardFS
 
-/// Writes config.json: keys in the order of the key table, lists on one line, two spaces of indent.
+/// Formats config.json: keys in the order of the key table, lists on one line, indented by two spaces.
 package enum ConfigurationText {
-    /// The whole document, every key with its value. Paths are written as they stand in `configuration`.
+    /// The whole document: every key with its value, paths unchanged.
     package static func document(_ configuration: Configuration) -> String {
         var lines: [String] = []
         var section: String?
@@ -30,7 +30,7 @@ package enum ConfigurationText {
         return "{\n" + lines.joined(separator: ",\n") + "\n}\n"
     }
 
-    /// A value on one line.
+    /// Formats a value on one line.
     package static func line(_ value: JSONValue) -> String {
         switch value {
         case .null: "null"

@@ -1,17 +1,17 @@
 package import Primitives
 import ShardFS
 
-/// How one kind of setting reads and writes its value, and what it says it wants.
+/// Conversion of one type of setting from and to JSON, and the description of its accepted values.
 package struct ConfigurationValue<Value: Sendable>: Sendable {
-    /// Completes "smtp.port wants …".
+    /// The accepted values as a noun phrase, for messages.
     package let wants: String
-    /// nil when the value is of the wrong type or out of range.
+    /// Converts from JSON; returns nil if the value has the wrong type or is out of range.
     package let read: @Sendable (JSONValue) -> Value?
     package let write: @Sendable (Value) -> JSONValue
-    /// The JSON value that an environment variable's text stands for.
+    /// Converts an environment variable's text to a JSON value.
     package let parse: @Sendable (String) -> JSONValue
 
-    /// `inner` with null (in the environment: empty) as one more value.
+    /// Extends `inner` by null, written as an empty string in the environment.
     package static func orNull<Inner>(_ inner: ConfigurationValue<Inner>, _ meaning: String) -> Self
     where Value == Inner? {
         Self(
@@ -91,7 +91,7 @@ extension ConfigurationValue where Value == Bool {
 }
 
 extension ConfigurationValue where Value == String {
-    /// Text that `check` accepts, as it returns it.
+    /// Text accepted by `check`, which returns it in normalized form.
     package static func text(_ wants: String, _ check: @escaping @Sendable (String) -> String?) -> Self {
         Self(wants: wants, read: { $0.string.flatMap(check) }, write: { .string($0) }, parse: { .string($0) })
     }
@@ -117,7 +117,7 @@ extension ConfigurationValue where Value == String {
 }
 
 extension ConfigurationValue {
-    /// A list; in the environment comma-separated, spaces around a comma ignored.
+    /// A list; comma-separated in the environment, spaces around commas ignored.
     package static func list<Element>(
         of element: ConfigurationValue<Element>, _ wants: String, minimum: Int = 0
     ) -> Self where Value == [Element] {
@@ -139,7 +139,7 @@ extension ConfigurationValue {
             })
     }
 
-    /// One of the raw values of an enumeration.
+    /// A raw value of an enumeration. With `ignoringCase`, the raw values must be in upper case.
     package static func choice(ignoringCase: Bool = false) -> Self
     where Value: RawRepresentable & CaseIterable, Value.RawValue == String {
         let names = Value.allCases.map { "\"\($0.rawValue)\"" }

@@ -1,6 +1,6 @@
-/// The DNS records that a mail host of this configuration wants to be published, as zone-file lines.
+/// The DNS records to publish for a mail host, as zone-file lines.
 package enum DNSRecords {
-    /// - Parameter configuration: ports that are off get no SRV record.
+    /// - Parameter configuration: determines names and ports; a port that is off or 0 gets no SRV record.
     package static func lines(_ configuration: Configuration) -> [String] {
         let host = configuration.hostname + "."
         var lines = ["; replace 192.0.2.1 by this machine's public address", "\(host) IN A 192.0.2.1"]

@@ -1,12 +1,12 @@
 import Glibc
 import Primitives
 
-/// The syntax of host and domain names (RFC 1123 section 2.1, RFC 5321 section 4.1.2), and of addresses.
+/// The syntax of host and domain names (RFC 1123 section 2.1, RFC 5321 section 4.1.2) and of IP addresses.
 package enum HostName {
-    /// The name in lower case without a trailing dot, or nil when it cannot be one.
+    /// Returns the name in lower case without a trailing dot, or nil if it is invalid.
     ///
-    /// Labels of 1 to 63 ASCII letters, digits and hyphens, 253 bytes in all. An international name is written in
-    /// its `xn--` form.
+    /// Labels have 1 to 63 ASCII letters, digits and inner hyphens; the whole name has at most 253 bytes. An
+    /// internationalized name must be in its `xn--` form.
     package static func normalized(_ name: String) -> String? {
         var bytes = Array(name.utf8)
         if bytes.last == UInt8(ascii: ".") { bytes.removeLast() }
@@ -19,7 +19,7 @@ package enum HostName {
         return String(decoding: bytes.map { $0.loweredASCII }, as: UTF8.self)
     }
 
-    /// Whether `text` is an IPv4 or IPv6 address in its usual form.
+    /// Returns true for an IPv4 or IPv6 address in text form.
     package static func isAddress(_ text: String) -> Bool { IPAddress(text) != nil }
 
     package static func isHostOrAddress(_ text: String) -> Bool { isAddress(text) || normalized(text) != nil }
@@ -39,7 +39,7 @@ extension UInt8 {
 }
 
 extension String {
-    /// Without spaces, tabs and line ends at both ends.
+    /// Removes leading and trailing ASCII white space.
     package func trimmingASCIISpace() -> String {
         let isSpace: (UInt8) -> Bool = { $0 == 0x20 || (0x09...0x0D).contains($0) }
         let view = utf8

@@ -1,6 +1,6 @@
-/// Finds the name that a mistyped one most likely meant.
+/// Finds the most likely intended name for a mistyped one.
 package enum NearestName {
-    /// The candidate with the smallest edit distance; nil when none is within a third of the name (2 at least).
+    /// The candidate with the smallest edit distance, or nil if that exceeds a third of the name's length (and 2).
     package static func find(_ name: String, in candidates: [String]) -> String? {
         var best: (name: String, distance: Int)?
         for candidate in candidates {
@@ -11,7 +11,8 @@ package enum NearestName {
         return best.name
     }
 
-    /// Insertions, deletions, replacements and swaps of neighbours that turn `a` into `b` (optimal string alignment).
+    /// Counts the insertions, deletions, replacements and adjacent swaps that turn `a` into `b` (optimal string
+    /// alignment).
     package static func editDistance(_ a: [UInt8], _ b: [UInt8]) -> Int {
         var beforePrevious: [Int] = []
         var previous = Array(0...b.count)

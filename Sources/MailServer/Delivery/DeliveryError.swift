@@ -2,11 +2,11 @@ package import MailAccounts
 import SMTPCodec
 package import ShardFS
 
-/// The reason why a piece of the delivery's work on files failed.
+/// A failed file operation of the delivery, or a refusal found during one.
 package enum DeliveryError: Error, CustomStringConvertible {
     case accounts(AccountError)
     case store(StoreError)
-    /// No failure: the answer to the client.
+    /// Not a failure: the answer to the client.
     case refused(Refusal)
 
     package var description: String {
@@ -19,7 +19,7 @@ package enum DeliveryError: Error, CustomStringConvertible {
 }
 
 extension StoreError {
-    /// The refusal of a message that met this error.
+    /// The refusal sent to the client for this error.
     package var refusal: Refusal {
         switch code {
         case .overQuota: .aMailboxFull
@@ -29,7 +29,7 @@ extension StoreError {
     }
 }
 
-/// Runs calls of the engine whose errors are the delivery's.
+/// Runs storage engine calls and wraps their errors.
 package func storing<R>(_ body: () throws(StoreError) -> R) throws(DeliveryError) -> R {
     do throws(StoreError) { return try body() } catch { throw .store(error) }
 }

@@ -2,14 +2,14 @@ import MailAccounts
 package import SMTPCodec
 package import ShardFS
 
-/// A place that mail for a recipient goes to.
+/// A destination of mail for a recipient.
 package enum Destination: Hashable, Sendable {
-    /// A mailbox of an account of this host, and the system flags that the message has there.
+    /// A mailbox of a local account, and the system flags of the message there.
     case local(AccountAddress, MailboxName, MessageFlags)
-    /// An address elsewhere.
+    /// An address on another host.
     case remote(SMTPAddress)
 
-    /// The same place without flags, by which duplicates are told.
+    /// The destination without flags, used to find duplicates.
     fileprivate var place: Destination {
         switch self {
         case .local(let account, let mailbox, _): .local(account, mailbox, [])
@@ -19,7 +19,7 @@ package enum Destination: Hashable, Sendable {
 }
 
 extension Sequence<Destination> {
-    /// Each place once, in the order of its first mention, with the flags that it has there.
+    /// Removes duplicates, keeping the order and the flags of each first occurrence.
     package func unique() -> [Destination] {
         var seen: Set<Destination> = []
         return filter { seen.insert($0.place).inserted }
@@ -27,7 +27,7 @@ extension Sequence<Destination> {
 }
 
 extension Destination: CustomStringConvertible {
-    /// The address, with the mailbox where that is not INBOX.
+    /// The address, with the mailbox name unless it is INBOX.
     package var description: String {
         switch self {
         case .local(let account, .inbox, _): "\(account)"

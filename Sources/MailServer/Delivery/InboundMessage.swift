@@ -6,7 +6,7 @@ import ServerRuntime
 import ShardFS
 import ShardIndex
 
-/// A message that can be delivered, and the content whose summary the read cache gets.
+/// A durable message ready for delivery, and its content, whose summary goes into the read cache.
 private struct FinishedContent {
     let content: IncomingContent
     let message: FinishedMessage
@@ -18,13 +18,13 @@ private struct FinishedContent {
     }
 }
 
-/// A message on its way in, staged in the store: nothing of it has a name until it is delivered. One call at a time.
+/// An incoming message, staged in the store without a file name until it is delivered. One call at a time.
 package final class InboundMessage: Sendable {
-    /// How the recipients of one message depend on each other.
+    /// The dependency between the recipients of one message.
     package enum Atomicity {
-        /// Everybody gets it or nobody: SMTP has one reply for all.
+        /// All recipients get the message or none: SMTP has one reply for all.
         case allOrNone
-        /// Each recipient by itself: LMTP has a reply for each.
+        /// Each recipient is independent: LMTP has one reply for each.
         case each
     }
 
@@ -47,7 +47,7 @@ package final class InboundMessage: Sendable {
         self.content = content
     }
 
-    /// A place for a message that may turn out to be for anybody. Blocks.
+    /// Stages an empty message, not yet tied to any account. Blocks.
     package static func stage(
         in delivery: LocalDelivery, _ settings: LocalDelivery.Settings
     ) throws(DeliveryError) -> IncomingContent {
@@ -70,8 +70,8 @@ package final class InboundMessage: Sendable {
         }
     }
 
-    /// Checks the message and delivers it.
-    /// - Returns: The outcome for each recipient of the envelope, in its order. What was delivered is durable.
+    /// Runs the checks and delivers the message.
+    /// - Returns: The outcome for each recipient, in the envelope's order. A delivered message is durable.
     package func deliver(_ envelope: SMTPEnvelope, _ atomicity: Atomicity) async -> [RecipientOutcome] {
         @Sendable func all(_ outcome: RecipientOutcome) -> [RecipientOutcome] {
             envelope.recipients.map { _ in outcome }
@@ -105,7 +105,7 @@ package final class InboundMessage: Sendable {
 
     // MARK: - On a thread of the pool
 
-    /// The message with `fields` in front, durable; a content that has fields to be added is copied once behind them.
+    /// Makes the message durable, with `fields` in front; if there are any, the content is copied once.
     private static func finish(
         _ content: IncomingContent, fields: [String], _ delivery: LocalDelivery, _ settings: LocalDelivery.Settings
     ) throws(DeliveryError) -> FinishedContent {
@@ -126,14 +126,15 @@ package final class InboundMessage: Sendable {
         }
     }
 
-    /// One recipient after the other, each in all of its places or in none; a place that several lead to gets it once.
+    /// Delivers to one recipient after another: to all of a recipient's destinations or none. A shared destination gets
+    /// the message once.
     private static func deliverEach(
         _ finished: FinishedContent, to recipients: [[Destination]], _ envelope: SMTPEnvelope,
         _ delivery: LocalDelivery, _ settings: LocalDelivery.Settings
     ) -> [RecipientOutcome] {
         var done: [Destination] = []
         return recipients.map { destinations in
-            // What is delivered stands first, so that it is the first mention.
+            // Completed destinations come first, so that `unique` drops their repetitions.
             let left = Array((done + destinations).unique().dropFirst(done.count))
             do throws(DeliveryError) {
                 if !left.isEmpty { try deliver(finished, to: left, delivery, settings) }
@@ -147,7 +148,7 @@ package final class InboundMessage: Sendable {
         }
     }
 
-    /// Links the message into every mailbox as one step.
+    /// Links the message into every mailbox in one step.
     private static func deliver(
         _ finished: FinishedContent, to destinations: [Destination], _ delivery: LocalDelivery,
         _ settings: LocalDelivery.Settings
@@ -171,8 +172,7 @@ package final class InboundMessage: Sendable {
 }
 
 extension LocalDelivery {
-    /// A mailbox of an account, made when it is missing: an account of the old program, or one made by hand, may lack
-    /// its INBOX.
+    /// Opens a mailbox, creating it if missing: accounts made by the old program or by hand may lack an INBOX.
     fileprivate func mailbox(_ name: MailboxName, of address: AccountAddress) throws(StoreError) -> Mailbox {
         let account = try store.account(address)
         do throws(StoreError) {

@@ -5,12 +5,12 @@ package import SMTPCodec
 import ServerRuntime
 import ShardFS
 
-/// One transaction, from MAIL to the message: judges recipients and opens the message. One call at a time.
+/// One transaction, from MAIL to the message: checks recipients and opens the message. One call at a time.
 package final class InboundTransaction: Sendable {
     private let delivery: LocalDelivery
     private let settings: LocalDelivery.Settings
     private let checks: [any TransactionCheck]
-    /// The changes that the checks of the sender ask for.
+    /// The message changes requested by the sender checks.
     private let changes: MessageChanges
 
     package init(
@@ -23,9 +23,10 @@ package final class InboundTransaction: Sendable {
         self.changes = changes
     }
 
-    /// The places that mail for a recipient goes to.
+    /// Returns the destinations of mail for a recipient.
     ///
-    /// A size that the client declared counts (RFC 1870 section 6.1): who is refused here stops no other recipient.
+    /// A declared SIZE is checked against the quota here (RFC 1870 section 6.1), so that one full mailbox does not
+    /// block the other recipients.
     package func recipient(
         _ path: SMTPForwardPath, in envelope: SMTPEnvelope
     ) async throws(Refusal) -> [Destination] {
@@ -39,7 +40,7 @@ package final class InboundTransaction: Sendable {
                 guard let address = Self.address(of: path, settings) else { throw .refused(.relayNotPermitted) }
                 let destinations = try delivery.router.destinations(of: address)
                 for destination in destinations {
-                    // Nothing here carries mail elsewhere.
+                    // There is no outbound relay.
                     guard case .local(let account, _, _) = destination else { throw .refused(.relayNotPermitted) }
                     guard
                         try storing({ () throws(StoreError) in try delivery.store.account(account).hasRoom(for: size) })
@@ -61,7 +62,7 @@ package final class InboundTransaction: Sendable {
         }
     }
 
-    /// Opens the message; at least one recipient was accepted.
+    /// Opens the message. Requires at least one accepted recipient.
     package func beginMessage(_ envelope: SMTPEnvelope) async throws(Refusal) -> InboundMessage {
         let (delivery, settings) = (delivery, settings)
         if let remote = IPAddress(envelope.remoteAddress), case .refused = delivery.limits.messageStarted(remote) {

@@ -6,15 +6,15 @@ package import ServerRuntime
 package import ShardFS
 package import ShardIndex
 
-/// Mail for the accounts of this host.
+/// Delivery of mail to the accounts of this host.
 ///
-/// Every local recipient of a message gets it as one step, before the client is told that it was accepted.
+/// A message reaches all its local recipients in one step, before the client gets the reply.
 package final class LocalDelivery: UpdatableComponent {
-    /// The settings that a reload replaces; they hold for transactions that begin later.
+    /// The reloadable settings; a change applies to later transactions.
     package struct Settings: Sendable, Equatable {
-        /// The domain of `<postmaster>`; nil when there is none.
+        /// The domain assumed for `<postmaster>`, or nil if there is none.
         package var postmasterDomain: String?
-        /// Bounds of the summaries that are made while messages come in.
+        /// The limits for parsing incoming messages into summaries.
         package var parseLimits: ParseLimits
 
         package init(postmasterDomain: String?, parseLimits: ParseLimits) {
@@ -25,9 +25,9 @@ package final class LocalDelivery: UpdatableComponent {
 
     package let store: Store
     package let router: any RecipientRouter
-    /// In the order in which they are asked.
+    /// The checks, in the order in which they run.
     package let checks: [any MailCheck]
-    /// The read cache; nil when it is turned off.
+    /// The read cache, or nil if it is off.
     package let index: ShardIndex?
     package let limits: ConnectionLimits
     package let pool: BlockingPool
@@ -50,7 +50,7 @@ package final class LocalDelivery: UpdatableComponent {
 
     package func update(_ settings: Settings) { self.settings.withLock { $0 = settings } }
 
-    /// Begins a transaction with its sender, whom every check accepts.
+    /// Begins a transaction once every check has accepted its sender.
     package func begin(_ envelope: SMTPEnvelope) async throws(Refusal) -> InboundTransaction {
         let checks = checks.map { $0.begin() }
         var changes = MessageChanges()
@@ -64,8 +64,8 @@ package final class LocalDelivery: UpdatableComponent {
             delivery: self, settings: settings.withLock { $0 }, checks: checks, changes: changes)
     }
 
-    /// Logs a failure.
-    /// - Returns: the answer to the client.
+    /// Converts an error to the answer to the client, and logs it unless it is a refusal.
+    /// - Parameter what: the failed action, for the log.
     package func refusal(for error: PoolError<DeliveryError>, _ what: String) -> Refusal {
         if case .work(.refused(let refusal)) = error { return refusal }
         logger.warning("\(what): \(error)")

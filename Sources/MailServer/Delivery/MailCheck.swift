@@ -3,21 +3,21 @@ import SMTPCodec
 package import ServerRuntime
 package import ShardFS
 
-/// A check of mail on its way in: of its sender at MAIL, and of its content at the end, before it is visible anywhere.
+/// A check of incoming mail: of the sender at MAIL, and of the whole message before it is visible in any mailbox.
 ///
-/// SPF, DKIM, DMARC and milters are such checks; ``OwnSenderCheck`` is one. Checks run in the order of their list, off
-/// the event loops; the first refusal ends the transaction's step, and no later check is asked.
+/// This is the interface for SPF, DKIM, DMARC and milters; ``OwnSenderCheck`` implements it. Checks run in list order,
+/// off the event loops; the first refusal is the answer, and later checks do not run.
 package protocol MailCheck: Sendable {
-    /// The check of one transaction, which begins with MAIL. What it learns of the sender it may keep for the content.
+    /// Begins the check of one transaction at MAIL. It may keep its findings about the sender for the content.
     func begin() -> any TransactionCheck
 }
 
-/// A check of one transaction: its calls come one after the other. It accepts everything unless it says otherwise.
+/// The check of one transaction, called one method at a time. The default implementations accept everything.
 package protocol TransactionCheck: Sendable {
-    /// Judges the sender; the envelope has no recipients yet.
+    /// Checks the sender; the envelope has no recipients yet.
     func sender(_ envelope: SMTPEnvelope) async -> CheckDecision
 
-    /// Judges the whole message, which no mailbox has yet.
+    /// Checks the whole message before it is in any mailbox.
     func content(_ content: StagedContent, _ envelope: SMTPEnvelope) async -> CheckDecision
 }
 
@@ -26,22 +26,22 @@ extension TransactionCheck {
     package func content(_ content: StagedContent, _ envelope: SMTPEnvelope) async -> CheckDecision { .accept }
 }
 
-/// The answer of a check.
+/// The result of a check.
 package enum CheckDecision: Hashable, Sendable {
-    /// Goes on, with changes to the message.
+    /// Accepts, with changes to the message.
     case accepted(MessageChanges)
     case refused(Refusal)
 
-    /// Goes on, with nothing changed.
+    /// Accepts without changes.
     package static let accept = CheckDecision.accepted(MessageChanges())
 }
 
-/// The changes that checks make to a message.
+/// The changes to a message requested by checks.
 package struct MessageChanges: Hashable, Sendable {
-    /// Another mailbox of every local account that the message goes to, made when it is missing.
+    /// Delivery to another mailbox in every local destination account, created if missing.
     package struct Redirection: Hashable, Sendable {
         package var mailbox: MailboxName
-        /// Added to the flags that the message has anyway.
+        /// Added to the message's other flags.
         package var flags: MessageFlags
 
         package init(to mailbox: MailboxName, flags: MessageFlags = []) {
@@ -50,8 +50,7 @@ package struct MessageChanges: Hashable, Sendable {
         }
     }
 
-    /// Header fields to be put in front of the message, the topmost first: folded where they are long, each with CRLF
-    /// at its end.
+    /// Header fields to prepend to the message, topmost first; each is folded if long and ends in CRLF.
     package var fields: [String]
     package var redirection: Redirection?
 
@@ -60,13 +59,13 @@ package struct MessageChanges: Hashable, Sendable {
         self.redirection = redirection
     }
 
-    /// Adds the changes of a later check, which stand above those of the ones before and count more.
+    /// Adds the changes of a later check: its fields go on top, and its redirection takes precedence.
     package mutating func add(_ later: MessageChanges) {
         fields = later.fields + fields
         redirection = later.redirection ?? redirection
     }
 
-    /// The places that mail goes to after a redirection.
+    /// Applies the redirection to local destinations.
     package func redirected(_ destinations: [Destination]) -> [Destination] {
         guard let redirection else { return destinations }
         return destinations.map { destination in
@@ -76,22 +75,22 @@ package struct MessageChanges: Hashable, Sendable {
     }
 }
 
-/// The content of a message that has come in whole: trace fields first, lines ending in CRLF.
+/// The content of a completely received message: trace fields first, lines ending in CRLF.
 package struct StagedContent: Sendable {
     package let staged: StagedMessage
     package let pool: BlockingPool
 
-    /// Octets.
+    /// The size in octets.
     package var size: UInt64 { staged.size }
 
-    /// At most `count` octets from `offset` on; fewer only at the end.
+    /// Reads up to `count` octets at `offset`; fewer only at the end.
     package func read(at offset: UInt64, count: Int) async throws(PoolError<StoreError>) -> [UInt8] {
         let staged = staged
         return try await pool.run { () throws(StoreError) in try staged.read(at: offset, count: count) }
     }
 }
 
-/// The check that a user who has logged in sends from addresses of his own.
+/// The check that an authenticated user's sender address is one of their own.
 package struct OwnSenderCheck: MailCheck, TransactionCheck {
     package init() {}
 

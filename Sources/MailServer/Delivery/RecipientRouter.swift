@@ -3,14 +3,14 @@ package import SMTPCodec
 import ServerRuntime
 import ShardFS
 
-/// The resolution of addresses to the places that their mail goes to.
+/// Resolution of recipient addresses to destinations.
 package protocol RecipientRouter: Sendable {
-    /// Every place of a recipient, at least one; several for an alias. Blocks: called on a thread of a pool.
-    /// - Throws: `refused` for an address that gets no mail here, else what kept the router from telling.
+    /// Returns all destinations of a recipient: at least one, several for an alias. Blocks; called on a pool thread.
+    /// - Throws: `refused` for an address that does not receive mail here; other errors if it could not be looked up.
     func destinations(of address: SMTPAddress) throws(DeliveryError) -> [Destination]
 }
 
-/// The accounts of this host: each address is the INBOX of the account of that name.
+/// Routes each address to the INBOX of the local account of that name.
 package struct LocalRouter: RecipientRouter {
     package let accounts: AccountStore
 

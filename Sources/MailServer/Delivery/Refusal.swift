@@ -1,13 +1,13 @@
 package import SMTPCodec
 
-/// A refusal of a sender, a recipient or a message, in the words that the client is told.
+/// A refusal of a sender, a recipient or a message, as sent to the client.
 package struct Refusal: Error, Hashable, Sendable {
-    /// 400 to 499 for what may pass later, 500 to 599 for good.
+    /// 400 to 499 for a temporary refusal, 500 to 599 for a permanent one.
     package let code: UInt16
     package let status: SMTPEnhancedStatus
     package let text: String
 
-    /// Makes a refusal; the class of the status is the first digit of the code.
+    /// Makes a refusal; the status class is the code's first digit.
     package init(_ code: UInt16, subject: UInt16, detail: UInt16, _ text: String) {
         precondition((400...599).contains(code), "not the code of a refusal")
         self.code = code
@@ -21,10 +21,10 @@ package struct Refusal: Error, Hashable, Sendable {
 }
 
 extension Refusal {
-    // Of a sender.
+    // Refusals of a sender.
     package static let notYourAddress = Refusal(553, subject: 7, detail: 1, "The sender address is not one of yours")
 
-    // Of a recipient.
+    // Refusals of a recipient.
     package static let unknownUser = Refusal(550, subject: 1, detail: 1, "No such user here")
     package static let disabled = Refusal(550, subject: 2, detail: 1, "The mailbox is disabled")
     package static let mailboxFull = Refusal(452, subject: 2, detail: 2, "The mailbox is full")
@@ -33,17 +33,17 @@ extension Refusal {
     package static let cannotCheckRecipient = Refusal(
         451, subject: 3, detail: 0, "The recipient cannot be checked for the moment")
 
-    // Of a message.
+    // Refusals of a message.
     package static let aMailboxFull = Refusal(452, subject: 2, detail: 2, "A recipient's mailbox is full")
     package static let noSpace = Refusal(452, subject: 3, detail: 1, "Not enough storage")
     package static let tooManyMessages = Refusal(451, subject: 7, detail: 1, "Too many messages, try again later")
     package static let cannotStore = Refusal(451, subject: 3, detail: 0, "The message cannot be stored for the moment")
 }
 
-/// The end of a message for one of its recipients.
+/// The outcome of a message for one of its recipients.
 package enum RecipientOutcome: Hashable, Sendable {
-    /// The message is durable in every place of the recipient.
+    /// The message is durable in all of the recipient's destinations.
     case delivered
-    /// The message is in none of them that it was not in already.
+    /// The message was not added to any of them; one shared with an earlier recipient may already hold it.
     case refused(Refusal)
 }

@@ -1,16 +1,16 @@
 import MailAccess
 package import SMTPCodec
 
-/// A user who has authenticated.
+/// An authenticated user.
 package struct SMTPUser: Hashable, Sendable {
-    /// The addresses the user may send from, without regard to the case and the detail of the local part.
+    /// The addresses the user may send from. Case and detail (`+…`) of the local part are ignored.
     package var addresses: [SMTPAddress]
 
     package init(addresses: [SMTPAddress]) {
         self.addresses = addresses
     }
 
-    /// True when mail from `address` is this user's own.
+    /// True if the user may send from `address`.
     package func owns(_ address: SMTPAddress) -> Bool {
         addresses.contains { $0.domain == address.domain && $0.accountName == address.accountName }
     }
@@ -19,7 +19,7 @@ package struct SMTPUser: Hashable, Sendable {
 /// One accepted recipient.
 package struct SMTPRecipient: Hashable, Sendable {
     package var path: SMTPForwardPath
-    /// The places that mail for it goes to, at least one.
+    /// The destinations of its mail, at least one.
     package var destinations: [Destination]
 
     package init(path: SMTPForwardPath, destinations: [Destination]) {
@@ -28,17 +28,17 @@ package struct SMTPRecipient: Hashable, Sendable {
     }
 }
 
-/// Everything about a message that is not its content.
+/// The envelope of a message: sender, recipients and the session they came from.
 package struct SMTPEnvelope: Hashable, Sendable {
     package var sender: SMTPReversePath
-    /// The accepted recipients, one for each RCPT: several may lead to the same places.
+    /// The accepted recipients, one for each RCPT; several may share destinations.
     package var recipients: [SMTPRecipient] = []
     package var parameters: SMTPMailParameters
-    /// The authenticated user, if there is one.
+    /// The authenticated user, if any.
     package var user: SMTPUser?
     /// The client's IP address as text, without brackets.
     package var remoteAddress: String
-    /// The name that the client gave in EHLO or HELO.
+    /// The client's name from EHLO or HELO.
     package var clientName: String
 
     package init(
@@ -52,6 +52,6 @@ package struct SMTPEnvelope: Hashable, Sendable {
         self.clientName = clientName
     }
 
-    /// The places that the message goes to, each once.
+    /// The destinations of the message, without duplicates.
     package var destinations: [Destination] { recipients.flatMap(\.destinations).unique() }
 }

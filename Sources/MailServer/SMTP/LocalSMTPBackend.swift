@@ -3,7 +3,7 @@ package import MailDelivery
 import NIOCore
 import SMTPCodec
 
-/// The accounts of this host behind the SMTP server: logins, and mail through the local delivery.
+/// The SMTP backend for the accounts of this host: logins and local delivery.
 package final class LocalSMTPBackend: SMTPBackend {
     package let logins: any LoginChecker
     private let delivery: LocalDelivery
@@ -18,7 +18,7 @@ package final class LocalSMTPBackend: SMTPBackend {
     }
 }
 
-/// A transaction of the local delivery as SMTP knows it.
+/// Adapts a transaction of the local delivery to SMTP.
 private struct LocalSMTPTransaction: SMTPTransaction {
     let transaction: InboundTransaction
 
@@ -36,11 +36,11 @@ private struct LocalSMTPMessage: SMTPIncomingMessage {
 
     func append(_ bytes: ByteBuffer) async throws(Refusal) { try await message.append(bytes) }
 
-    /// SMTP has one reply for all recipients, so that a message refused for one must not be delivered to others.
+    /// Delivers to all recipients or none: SMTP has one reply for all.
     func commit(_ envelope: SMTPEnvelope) async -> [RecipientOutcome] {
         await message.deliver(envelope, .allOrNone)
     }
 
-    /// The file goes with its last reference.
+    /// Does nothing: releasing the last reference removes the file.
     func discard() async {}
 }

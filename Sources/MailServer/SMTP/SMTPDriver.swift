@@ -4,11 +4,10 @@ import NIOCore
 import SMTPCodec
 import ServerRuntime
 
-/// Runs one session: bytes through the decoder into the session, and the session's actions out to the client and the
+/// Runs one session: feeds bytes through the decoder into the session, and performs its actions on the client and the
 /// backend.
 final class SMTPDriver: ConnectionDriver {
-    /// Replies of a long pipeline go out in pieces of this size, so that writability can tell of a client that does not
-    /// read.
+    /// The size at which batched replies are flushed, so that channel writability reveals a client that does not read.
     private static let piece = 16_384
 
     private let backend: any SMTPBackend
@@ -101,7 +100,7 @@ final class SMTPDriver: ConnectionDriver {
         case .prepareTLS:
             complete(.tlsPrepared(prepareTLS(on: connection)))
         case .startTLS:
-            // The 220 goes out in clear.
+            // The 220 reply is sent in clear.
             flushReplies(to: connection)
             connection.startTLS()
         case .authenticate(let attempt):
@@ -174,7 +173,7 @@ final class SMTPDriver: ConnectionDriver {
         do throws(Refusal) { return .success(try await work()) } catch { return .failure(error) }
     }
 
-    /// Lets the backend work and hands the outcome to the session.
+    /// Runs backend work and passes its outcome to the session.
     private func work(on connection: ConnectionHandler, _ body: @escaping @Sendable () async -> SMTPSessionCompletion) {
         run(on: connection, body) { driver, completion in driver.complete(completion) }
     }
@@ -183,7 +182,7 @@ final class SMTPDriver: ConnectionDriver {
         actions = session.complete(completion)[...] + actions
     }
 
-    /// Runs `body` off the event loop and `next` back on it; nothing else of this connection happens meanwhile.
+    /// Runs `body` off the event loop and then `next` on it; the connection does nothing else until then.
     private func run<Outcome: Sendable>(
         on connection: ConnectionHandler, _ body: @escaping @Sendable () async -> Outcome,
         then next: @escaping @Sendable (SMTPDriver, Outcome) -> Void

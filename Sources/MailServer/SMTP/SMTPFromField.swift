@@ -1,20 +1,20 @@
 import SMTPCodec
 
-/// The addresses in the value of a `From` field (RFC 5322 section 3.4), read so that none can hide from a check.
+/// A parser for the addresses in a `From` field (RFC 5322 section 3.4), strict enough that none can hide from a check.
 ///
-/// Comments and display names are skipped, groups are entered, quoted strings are whole. A value that cannot be read to
-/// its end gives nil, so that the check refuses it.
+/// It skips comments and display names, descends into groups, and keeps quoted strings intact. A value that cannot be
+/// parsed to its end yields nil, so that the check refuses it.
 struct SMTPFromField {
-    /// Nesting of comments above which a value is not read.
+    /// The maximum nesting of comments; a deeper value is malformed.
     private static let maxCommentDepth = 32
 
     private var bytes: ArraySlice<UInt8>
     private var addresses: [SMTPAddress] = []
-    /// The text of the mailbox being read, outside comments and angle brackets.
+    /// The text of the current mailbox outside comments and angle brackets.
     private var plain: [UInt8] = []
     private var hasAngleAddress = false
 
-    /// The addresses of `value`, at least one; nil when it is malformed or empty.
+    /// Returns the addresses in `value`, at least one; nil if it is malformed or empty.
     static func addresses(in value: [UInt8]) -> [SMTPAddress]? {
         var reader = SMTPFromField(bytes: value[...])
         return reader.read() ? reader.addresses : nil
@@ -38,7 +38,7 @@ struct SMTPFromField {
                 bytes.removeFirst()
                 guard endMailbox() else { return false }
             case UInt8(ascii: ":"):
-                // The text before was the display name of a group.
+                // The preceding text was the display name of a group.
                 guard !hasAngleAddress else { return false }
                 bytes.removeFirst()
                 plain.removeAll()
@@ -54,14 +54,14 @@ struct SMTPFromField {
         return endMailbox() && !addresses.isEmpty
     }
 
-    /// Ends the mailbox read so far; an empty one is let through, as the obsolete syntax has it.
+    /// Ends the current mailbox; an empty one is allowed, as in the obsolete syntax.
     private mutating func endMailbox() -> Bool {
         defer {
             plain.removeAll()
             hasAngleAddress = false
         }
         let text = Self.withoutWhiteSpace(plain)
-        // Beside an address in brackets the text is a display name, unless it looks like an address itself.
+        // Text next to an angle address is a display name, unless it looks like an address itself.
         if text.isEmpty || (hasAngleAddress && !Self.hasUnquotedAt(text)) { return true }
         guard let address = SMTPAddress(String(decoding: text, as: UTF8.self)) else { return false }
         addresses.append(address)
@@ -101,7 +101,7 @@ struct SMTPFromField {
         return true
     }
 
-    /// Copies up to and with the closing quote.
+    /// Copies up to and including the closing quote.
     private mutating func copyQuoted(into text: inout [UInt8]) -> Bool {
         while let byte = bytes.popFirst() {
             text.append(byte)
@@ -157,8 +157,8 @@ struct SMTPFromField {
         return false
     }
 
-    /// Without the white space at the ends and around dots and at signs; other white space is left as one space, so
-    /// that two words never make one address. What a quoted string holds stays.
+    /// Removes white space at the ends and around dots and at signs, and collapses the rest to single spaces, so that
+    /// two words never merge into one address. Quoted strings are kept.
     private static func withoutWhiteSpace(_ text: [UInt8]) -> [UInt8] {
         var kept: [UInt8] = []
         var isQuoted = false
@@ -166,7 +166,7 @@ struct SMTPFromField {
         var isSpaced = false
         for byte in text {
             if isQuoted {
-                // Folding inside quotes means its white space alone (RFC 5322 section 3.2.4).
+                // Folding inside quotes stands for its white space only (RFC 5322 section 3.2.4).
                 guard byte != UInt8(ascii: "\r"), byte != UInt8(ascii: "\n") else { continue }
                 kept.append(byte)
                 if isEscaped {

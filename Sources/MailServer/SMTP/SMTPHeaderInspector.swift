@@ -1,11 +1,11 @@
 import NIOCore
 
-/// Watches a message's header stream by: counts `Received`, notes which fields are there, keeps the `From` fields, and
-/// adds missing ones at the header's end. Memory is bounded by the longest field name and the `From` fields.
+/// Inspects the header of a streamed message: counts `Received` fields, keeps the `From` fields, and adds a missing
+/// `Date` or `Message-ID` at the end. Memory is bounded by the longest relevant field name and the `From` fields.
 ///
-/// The header ends at the first empty line and nowhere else; lines that are no field pass as they are.
+/// Only the first empty line ends the header; lines that are not fields pass through unchanged.
 struct SMTPHeaderInspector {
-    /// Fields written at the header's end when the header has none of that name; each ends in CRLF.
+    /// The values of fields to add at the end of a header that lacks them.
     struct Additions {
         var date: String
         var messageID: String
@@ -18,7 +18,7 @@ struct SMTPHeaderInspector {
 
     private enum State {
         case lineStart
-        /// A CR at the start of a line, held back: fields are added in front of the empty line.
+        /// A CR at the start of a line, held back because fields are added before the empty line.
         case emptyLine
         case name
         /// White space between a name and its colon (RFC 5322 section 4.5.8).
@@ -38,7 +38,7 @@ struct SMTPHeaderInspector {
     private let maxReceived: Int
     private let additions: Additions?
     private var state = State.lineStart
-    /// The name of the field that begins, cut behind the longest name that matters.
+    /// The name of the current field, cut to just over the longest relevant name.
     private var name: [UInt8] = []
     private var lastField: Field = .other
     private var size = 0
@@ -54,12 +54,12 @@ struct SMTPHeaderInspector {
         self.additions = additions
     }
 
-    /// True once the header's end was seen.
+    /// True after the end of the header.
     var isInBody: Bool {
         if case .body = state { true } else { false }
     }
 
-    /// What is to be stored for `piece`; some bytes may come with a later call.
+    /// Returns the bytes to store for `piece`; some may be held back for a later call.
     mutating func process(_ piece: ByteBuffer) throws(Fault) -> ByteBuffer {
         guard !isInBody else { return piece }
         var piece = piece
@@ -78,7 +78,7 @@ struct SMTPHeaderInspector {
         return output
     }
 
-    /// What is to be stored behind the last piece, when the message ended within its header.
+    /// Returns the bytes to store after the last piece of a message that ended within its header.
     mutating func finish() -> ByteBuffer {
         var output = ByteBuffer()
         defer { state = .body }
@@ -137,7 +137,7 @@ struct SMTPHeaderInspector {
         output.writeInteger(byte)
     }
 
-    /// A line that is no field; what continues it belongs to no field either.
+    /// Begins a line that is not a field; its continuation lines belong to no field either.
     private mutating func beginLineWithoutName(_ byte: UInt8) {
         lastField = .other
         state = byte == UInt8(ascii: "\n") ? .lineStart : .value(.other)

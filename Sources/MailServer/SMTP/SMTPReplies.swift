@@ -1,7 +1,7 @@
 import MailDelivery
 import SMTPCodec
 
-/// The replies of a session, all in one place: codes of RFC 5321 section 4.2.3, statuses of RFC 3463 and RFC 5248.
+/// All replies of a session, with the codes of RFC 5321 section 4.2.3 and the status codes of RFC 3463 and RFC 5248.
 extension SMTPReply {
     static func greeting(_ hostname: String) -> SMTPReply { SMTPReply(220, nil, "\(hostname) ESMTP rmail") }
     static func closing(_ hostname: String) -> SMTPReply {
@@ -73,7 +73,7 @@ extension SMTPReply {
         return SMTPReply(554, .init(5, 6, 0), text)
     }
 
-    /// The one reply to a message for several recipients: it is accepted for all of them, or refused.
+    /// Makes the single reply to a message: accepted for all recipients, or the first refusal.
     init(_ outcomes: [RecipientOutcome]) {
         for case .refused(let refusal) in outcomes {
             self = refusal.reply

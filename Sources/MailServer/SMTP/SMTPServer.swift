@@ -2,10 +2,10 @@ import NIOCore
 import SMTPCodec
 import ServerRuntime
 
-/// SMTP on any number of listeners, over one backend.
+/// An SMTP server on any number of listeners, over one backend.
 typealias SMTPServer = ConnectionServer<SMTPProtocol>
 
-/// What ``SMTPServer`` serves.
+/// The protocol of ``SMTPServer``.
 struct SMTPProtocol: ConnectionProtocol {
     let backend: any SMTPBackend
 

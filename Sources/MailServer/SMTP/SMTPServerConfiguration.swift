@@ -1,14 +1,14 @@
 package import NIOCore
 
-/// What an SMTP server is set to; a change counts for connections that come later.
+/// The settings of an SMTP server; a change applies to later connections.
 package struct SMTPServerConfiguration: Sendable {
-    /// The rules of the dialogue; whether TLS is offered is set from the server's certificates.
+    /// The session settings; `offersTLS` is overridden according to the server's certificates.
     package var session: SMTPSessionConfiguration
-    /// Octets of a command line with its CRLF (`limits.smtp_line`).
+    /// The maximum length of a command line in octets, including CRLF (`limits.smtp_line`).
     package var maxLineLength = 4096
-    /// Time without a byte from the client after which the connection ends with 421 (RFC 5321 section 4.5.3.2).
+    /// The idle time after which the connection ends with 421 (RFC 5321 section 4.5.3.2).
     package var idleTimeout = TimeAmount.minutes(5)
-    /// Time that a client has to take the last reply and to close before it is cut off.
+    /// The time a client gets to read the last reply and close, before it is disconnected.
     package var closeTimeout = TimeAmount.seconds(2)
 
     package init(session: SMTPSessionConfiguration) {

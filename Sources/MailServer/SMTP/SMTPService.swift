@@ -2,17 +2,17 @@ package import NIOCore
 package import ServerConfiguration
 package import ServerRuntime
 
-/// SMTP, submission and SMTPS as the application runs them.
+/// SMTP, submission and SMTPS as a server component.
 package final class SMTPService: ListeningComponent, UpdatableComponent {
     package struct Settings: Sendable, Equatable {
         /// The server's full name.
         package var hostname: String
         package var smtp: SMTPSettings
-        /// Octets of a command line.
+        /// The maximum length of a command line in octets.
         package var maxLineLength: Int
-        /// Octets of a message's header.
+        /// The maximum size of a message header in octets.
         package var maxHeaderSize: Int
-        /// Failed logins after which a connection is closed.
+        /// The number of failed logins after which a connection is closed.
         package var maxLoginFailures: Int
 
         package init(
@@ -30,7 +30,7 @@ package final class SMTPService: ListeningComponent, UpdatableComponent {
     private let offersTLS: Bool
     package let endpoints: [ListenerEndpoint]
 
-    /// - Parameter tls: nil when TLS is turned off.
+    /// - Parameter tls: nil if TLS is off; SMTPS is then not offered.
     package init(
         _ settings: Settings, backend: any SMTPBackend, limits: ConnectionLimits, tls: TLSCertificates?,
         group: any EventLoopGroup

@@ -4,7 +4,7 @@ import NIOCore
 import SMTPCodec
 import ShardFS
 
-/// AUTH as RFC 4954 frames it; the mechanisms are those of ``SASLServer``.
+/// The AUTH command (RFC 4954), with the mechanisms of ``SASLServer``.
 extension SMTPSession {
     mutating func auth(_ mechanism: String, _ response: SMTPAuthResponse?) -> [SMTPSessionAction] {
         guard isExtended else { return refuseWaiting(.helloFirst) }
@@ -65,7 +65,7 @@ extension SMTPSession {
 
     private var authUnavailable: [SMTPSessionAction] { [.reply(.authUnavailable), .directive(.readCommands)] }
 
-    /// Does the session's part of an exchange.
+    /// Performs the session's part of a SASL step.
     private mutating func take(_ step: SASLServer.Step, of server: SASLServer) -> [SMTPSessionAction] {
         switch step {
         case .challenge(let message):

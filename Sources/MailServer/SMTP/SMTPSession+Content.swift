@@ -2,22 +2,22 @@ import MailDelivery
 import NIOCore
 import SMTPCodec
 
-/// The content of the message being read.
+/// The state of the message content being read.
 struct SMTPSessionContent {
-    /// The command that brings it.
+    /// The command that transfers it.
     enum Transfer {
         case data
-        /// BDAT, whose content the decoder does not check; the octets of the present chunk, for its reply.
+        /// BDAT, whose content the decoder does not check. `size` is the current chunk in octets, for its reply.
         case chunks(SMTPContentCheck, size: Int)
     }
 
     var transfer: Transfer
     var header: SMTPHeaderInspector
-    /// The trace fields, until the first bytes of the message take them along.
+    /// The trace fields, until they are sent with the first bytes of the message.
     var trace: ByteBuffer
-    /// Octets of the message as the client sent it.
+    /// The octets of the message received so far, without added fields.
     var size = 0
-    /// Set once the message cannot be accepted: the rest is read and dropped, and this is the answer.
+    /// The reply to a message that cannot be accepted; the rest of it is read and dropped.
     private(set) var failure: SMTPReply?
 
     init(_ transfer: Transfer, header: SMTPHeaderInspector, trace: ByteBuffer) {
@@ -29,14 +29,14 @@ struct SMTPSessionContent {
     /// True while the driver holds an open message.
     var isOpen: Bool { failure == nil }
 
-    /// Makes the message one that is refused at its end, unless it is already; the driver's message is given up now.
+    /// Marks the message to be refused at its end, unless it already is, and discards the driver's message.
     mutating func fail(_ reply: SMTPReply) -> [SMTPSessionAction] {
         guard isOpen else { return [] }
         failure = reply
         return [.discardMessage]
     }
 
-    /// Weighs a chunk before its octets come.
+    /// Checks the size of a chunk before its octets arrive.
     mutating func announce(_ size: Int, maxMessageSize: Int) -> [SMTPSessionAction] {
         if case .chunks(let check, _) = transfer { transfer = .chunks(check, size: size) }
         return size > maxMessageSize - self.size ? fail(.tooLarge) : []
@@ -53,7 +53,7 @@ extension SMTPSession {
         return beginMessage(envelope, chunkSize: nil)
     }
 
-    /// A chunk of BDAT (RFC 3030). Its octets follow whatever the answer is, which is given behind them.
+    /// Handles BDAT (RFC 3030). The octets of the chunk follow in any case; the reply is sent after them.
     mutating func chunk(_ size: Int, last: Bool) -> [SMTPSessionAction] {
         guard size <= configuration.maxDiscardedBytes else { return end(with: .tooLarge) }
         switch state {
@@ -136,7 +136,7 @@ extension SMTPSession {
             return actions
         }
         state = .content(envelope, content)
-        // The rest of a message that failed is read for its end, but not for ever.
+        // The rest of a failed message is read to find its end, but only up to a limit.
         if let failure = content.failure, content.size - configuration.maxMessageSize > configuration.maxDiscardedBytes
         {
             return actions + end(with: failure)
@@ -145,8 +145,8 @@ extension SMTPSession {
     }
 
     private func store(_ piece: ByteBuffer, room: Int, in content: inout SMTPSessionContent) -> [SMTPSessionAction] {
-        // The octets of a chunk were weighed when it was announced; else what fits is looked at first, so that the
-        // reason of a refusal does not depend on how the bytes come.
+        // The size of a chunk was checked when it was announced. With DATA, the part within the limit is inspected
+        // first, so that the reason for a refusal does not depend on how the bytes are split.
         var length = piece.readableBytes
         switch content.transfer {
         case .data: length = min(length, room)
@@ -184,7 +184,7 @@ extension SMTPSession {
         return discard
     }
 
-    /// True when every `From` address of an authenticated user's message is the user's own. No field, no forgery.
+    /// Returns true if the user is not authenticated or owns every `From` address; a missing field is allowed.
     private func isFromOwn(_ header: SMTPHeaderInspector) -> Bool {
         guard let user else { return true }
         return header.fromValues.allSatisfy { value in
@@ -217,7 +217,7 @@ extension SMTPSession {
         }
     }
 
-    /// Refuses the message if it failed, else hands over what was held back and commits.
+    /// Refuses a failed message; otherwise passes on the held-back bytes and commits.
     private mutating func finishMessage(
         _ envelope: SMTPEnvelope, _ content: SMTPSessionContent
     ) -> [SMTPSessionAction] {
@@ -247,7 +247,7 @@ extension SMTPSession {
         return [.commit(envelope)]
     }
 
-    /// The driver's message is gone with the commit, whatever its outcome.
+    /// Completes the transaction; the commit has consumed the driver's message in every case.
     mutating func completeCommit(_ outcomes: [RecipientOutcome]) -> [SMTPSessionAction] {
         state = .idle
         if outcomes.contains(.delivered) {

@@ -1,19 +1,19 @@
 import MailAccounts
 import SMTPCodec
 
-/// EHLO and HELO, and the extensions offered in the answer.
+/// EHLO and HELO, and the extensions in the EHLO reply.
 extension SMTPSession {
-    /// What the client called itself, and how.
+    /// The client's name, and the command that gave it.
     struct Hello {
         var name: String
-        /// True for EHLO: the client knows of extensions.
+        /// True for EHLO: the client supports extensions.
         var isExtended: Bool
     }
 
     /// True once the client has sent EHLO.
     var isExtended: Bool { hello?.isExtended ?? false }
 
-    /// Either greeting also ends a transaction (RFC 5321 section 4.1.4).
+    /// Handles either command, which also ends a transaction (RFC 5321 section 4.1.4).
     mutating func greet(_ hello: Hello) -> [SMTPSessionAction] {
         let discard = endTransaction()
         self.hello = hello
@@ -21,7 +21,7 @@ extension SMTPSession {
         return discard + [.reply(SMTPReply(250, lines: lines))]
     }
 
-    /// The extensions offered in the present state.
+    /// The extensions offered in the current state.
     private var extensions: [String] {
         var lines = ["PIPELINING", "SIZE \(configuration.maxMessageSize)"]
         if !isAuthHidden { lines.append("AUTH \(SASLMechanism.preferred.map(\.rawValue).joined(separator: " "))") }

@@ -26,7 +26,7 @@ extension SMTPSession {
     }
 
     private func refusal(of sender: SMTPReversePath, _ parameters: SMTPMailParameters) -> SMTPReply? {
-        // These belong to extensions that are not offered: RFC 3030, RFC 3461, RFC 8689.
+        // Parameters of extensions that are not offered: BINARYMIME (RFC 3030), DSN (RFC 3461), REQUIRETLS (RFC 8689).
         guard parameters.body != .binaryMIME, parameters.returnContent == nil, parameters.envelopeID == nil,
             !parameters.requireTLS
         else { return .unknownParameter }

@@ -2,7 +2,7 @@ import SMTPCodec
 
 /// The first line of the dialogue (RFC 5321 section 3.1).
 extension SMTPSession {
-    /// The greeting.
+    /// Sends the greeting.
     func start() -> [SMTPSessionAction] {
         [.reply(.greeting(configuration.hostname))]
     }

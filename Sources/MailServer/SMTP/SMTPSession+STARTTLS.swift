@@ -2,7 +2,7 @@ import SMTPCodec
 
 /// STARTTLS (RFC 3207).
 extension SMTPSession {
-    /// True while the EHLO answer offers it.
+    /// True while the EHLO reply offers STARTTLS.
     var offersSTARTTLS: Bool { configuration.offersTLS && !isTLS }
 
     mutating func startTLS() -> [SMTPSessionAction] {
@@ -20,7 +20,7 @@ extension SMTPSession {
             state = .idle
             return [.reply(.tlsUnavailable), .directive(.readCommands)]
         case .ready:
-            // What was said in clear is forgotten (section 4.2).
+            // All knowledge from the clear-text phase is discarded (section 4.2).
             state = .idle
             isTLS = true
             hello = nil

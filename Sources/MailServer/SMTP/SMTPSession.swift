@@ -3,40 +3,40 @@ import MailDelivery
 import NIOCore
 import SMTPCodec
 
-/// The dialogue with one client as a pure state machine: events of ``SMTPFrameDecoder`` in, actions out.
+/// The session with one client (RFC 5321) as a pure state machine: ``SMTPFrameDecoder`` events in, actions out.
 ///
-/// The driver calls ``start()`` once, then ``handle(_:)`` for each event. An answer whose last action completes is
-/// followed by ``complete(_:)`` before anything else. RFC 5321; the extensions are named where they are obeyed.
+/// The driver calls ``start()`` once, then ``handle(_:)`` for each event. If the last returned action is a completing
+/// one, ``complete(_:)`` must be the next call.
 ///
-/// Port 25 takes `MAIL FROM` of a local address without authentication, as forwarded mail comes back that way; whoever
-/// authenticates, on any port, sends from addresses of their own only.
+/// Port 25 accepts `MAIL FROM` with a local address without authentication, because forwarded mail returns that way. An
+/// authenticated user, on any port, may send only from their own addresses.
 struct SMTPSession {
-    /// The stage of the dialogue, with everything that exists at that stage only.
+    /// The stage of the session, with the data of that stage.
     enum State {
-        /// Commands are read; there is no transaction.
+        /// Reading commands, outside a transaction.
         case idle
-        /// A 334 was sent: the next line is the client's response.
+        /// A 334 reply was sent: the next line is the client's response.
         case authenticating(SASLServer)
         /// Between MAIL and the content.
         case envelope(SMTPEnvelope)
-        /// The octets of a chunk that was refused when it was announced are read and dropped; the reply is due at their
-        /// end, and the transaction, if there is one, goes on behind it.
+        /// Reading and dropping a chunk refused when it was announced; the reply is sent at its end, and the
+        /// transaction, if any, continues.
         case droppingChunk(SMTPReply, SMTPEnvelope?)
-        /// The content of the message is being read.
+        /// Reading the content of the message.
         case content(SMTPEnvelope, SMTPSessionContent)
-        /// The driver works; nothing else is read from the client.
+        /// Waiting for the driver; nothing is read from the client.
         case waiting(Pending)
         case closed
     }
 
-    /// The driver's work that the session waits for, and what goes on after it.
+    /// The driver's pending work, with the data needed to continue after it.
     enum Pending {
         case tls
         case authentication
         case scramCredentials(SASLServer)
         case transaction(SMTPEnvelope)
         case recipient(SMTPForwardPath, SMTPEnvelope)
-        /// The size is that of the chunk that follows, for BDAT.
+        /// `chunkSize` is the size of the chunk that follows a BDAT; nil for DATA.
         case messageBegin(SMTPEnvelope, chunkSize: Int?)
         case append(SMTPEnvelope, SMTPSessionContent)
         /// The last bytes of the message.
@@ -57,7 +57,7 @@ struct SMTPSession {
     var errorCount = 0
     var refusedRecipientCount = 0
     var loginFailureCount = 0
-    /// The session ends as soon as what is under way has been answered.
+    /// The session must end once pending work has been answered.
     private var isStopping = false
 
     init(configuration: SMTPSessionConfiguration, role: SMTPRole, remoteAddress: String, isTLS: Bool) {
@@ -67,7 +67,7 @@ struct SMTPSession {
         self.isTLS = isTLS
     }
 
-    /// Takes the next event; the driver has completed its work.
+    /// Handles the next event. The driver must have no work pending.
     mutating func handle(_ event: SMTPFrameDecoder.Event) -> [SMTPSessionAction] {
         switch state {
         case .waiting, .closed: return []
@@ -85,7 +85,7 @@ struct SMTPSession {
         return finished(actions)
     }
 
-    /// Takes the outcome of the action that completes; one that does not fit what is pending is ignored.
+    /// Handles the outcome of a completing action; one that does not match the pending work is ignored.
     mutating func complete(_ completion: SMTPSessionCompletion) -> [SMTPSessionAction] {
         guard case .waiting(let pending) = state else { return [] }
         let actions: [SMTPSessionAction]
@@ -109,13 +109,13 @@ struct SMTPSession {
         return finished(actions)
     }
 
-    /// The client said nothing for too long (RFC 5321 section 4.5.3.2).
+    /// Ends the session of a client that was idle for too long (RFC 5321 section 4.5.3.2).
     mutating func timeOut() -> [SMTPSessionAction] {
         guard !isClosed else { return [] }
         return end(with: .timedOut(configuration.hostname))
     }
 
-    /// The server stops: an idle session ends now, a message under way is finished first.
+    /// Stops the session: at once if it is idle, otherwise after the current message.
     mutating func stop() -> [SMTPSessionAction] {
         guard !isClosed else { return [] }
         isStopping = true
@@ -128,27 +128,27 @@ struct SMTPSession {
         if case .closed = state { true } else { false }
     }
 
-    /// Refuses a command, and the client when it was one too many.
+    /// Refuses a command, and ends the session after too many refusals.
     mutating func refuse(_ reply: SMTPReply) -> [SMTPSessionAction] {
         errorCount += 1
         guard errorCount < configuration.maxErrors else { return [.reply(reply)] + end(with: .tooManyErrors) }
         return [.reply(reply)]
     }
 
-    /// Refuses a command that the decoder waits behind.
+    /// Refuses a command after which the decoder waits for a directive.
     mutating func refuseWaiting(_ reply: SMTPReply) -> [SMTPSessionAction] {
         let actions = refuse(reply)
         return isClosed ? actions : actions + [.directive(.readCommands)]
     }
 
-    /// The last reply; an open message is given up.
+    /// Sends the last reply, discarding an open message.
     mutating func end(with reply: SMTPReply, draining: Bool = true) -> [SMTPSessionAction] {
         let discard = endTransaction()
         state = .closed
         return discard + [.reply(reply), .close(draining: draining)]
     }
 
-    /// Forgets the transaction; the action gives an open message up.
+    /// Ends the transaction; returns the action that discards an open message, if any.
     mutating func endTransaction() -> [SMTPSessionAction] {
         defer { state = .idle }
         switch state {
@@ -158,7 +158,7 @@ struct SMTPSession {
         }
     }
 
-    /// Adds the end of the session when it is to stop and nothing is under way.
+    /// Appends the end of the session if it is stopping and nothing is pending.
     private mutating func finished(_ actions: [SMTPSessionAction]) -> [SMTPSessionAction] {
         guard isStopping else { return actions }
         switch state {

@@ -3,43 +3,43 @@ import MailDelivery
 import NIOCore
 import SMTPCodec
 
-/// Which of the three listeners a client came to.
+/// The listener that a client connected to.
 package enum SMTPRole: Hashable, Sendable, CaseIterable {
-    /// Port 25: mail from other hosts, and from users who authenticate.
+    /// Port 25: mail from other hosts, and from authenticated users.
     case mx
     /// Port 587: authentication is required (RFC 6409).
     case submission
-    /// Port 465: as ``submission``, under TLS from the first byte (RFC 8314).
+    /// Port 465: like ``submission``, with TLS from the first byte (RFC 8314).
     case smtps
 
     var requiresAuthentication: Bool { self != .mx }
 }
 
-/// What a session needs to know; limits in octets and counts.
+/// The settings of a session. Sizes are in octets.
 package struct SMTPSessionConfiguration: Sendable {
-    /// The name in the greeting, the EHLO answer and the trace fields.
+    /// The name in the greeting, the EHLO reply and the trace fields.
     package var hostname: String
-    /// True when TLS is configured: STARTTLS is offered and credentials wait for it.
+    /// True if TLS is configured: STARTTLS is offered, and credentials are refused before it.
     package var offersTLS: Bool
-    /// The largest message, as announced by SIZE (RFC 1870).
+    /// The maximum message size, announced by SIZE (RFC 1870).
     package var maxMessageSize = 52_428_800
-    /// Recipients accepted in one transaction.
+    /// The maximum number of recipients in one transaction.
     package var maxRecipients = 50
-    /// Messages accepted in one connection.
+    /// The maximum number of messages in one connection.
     package var maxMessages = 50
-    /// The largest header of a message.
+    /// The maximum header size of a message.
     package var maxHeaderSize = 1 << 20
-    /// `Received` fields of a message above which a loop is assumed (RFC 5321 section 6.3).
+    /// The number of `Received` fields above which a loop is assumed (RFC 5321 section 6.3).
     package var maxReceivedFields = 100
-    /// Refused commands after which the connection is closed.
+    /// The number of refused commands after which the connection is closed.
     package var maxErrors = 10
-    /// Refused recipients after which the connection is closed.
+    /// The number of refused recipients after which the connection is closed.
     package var maxRefusedRecipients = 100
-    /// Failed logins after which the connection is closed.
+    /// The number of failed logins after which the connection is closed.
     package var maxLoginFailures = 10
-    /// The server's half of a SCRAM exchange's nonce.
+    /// Makes the server's half of a SCRAM nonce.
     var makeNonce: @Sendable () -> String = SCRAMExchange.randomNonce
-    /// Octets of a refused message that are read and dropped before the connection is closed instead.
+    /// The octets of a refused message that are read and dropped before the connection is closed.
     package var maxDiscardedBytes = 256 << 20
 
     package init(hostname: String, offersTLS: Bool) {
@@ -48,17 +48,17 @@ package struct SMTPSessionConfiguration: Sendable {
     }
 }
 
-/// What a session asks of its driver. The actions of one answer are done in order; the ones marked *completes* stand
-/// last, and nothing else is handed to the session before their completion.
+/// An action for the driver of a session. Actions are performed in order. One documented as completing is the last of
+/// its list, and its completion must be the next call to the session.
 enum SMTPSessionAction: Hashable, Sendable {
     case reply(SMTPReply)
     case directive(SMTPFrameDecoder.Directive)
-    /// Puts TLS on the connection; what is written from now on is encrypted.
+    /// Starts TLS on the connection; later writes are encrypted.
     case startTLS
-    /// Gives the open message up; nothing of it stays.
+    /// Discards the open message completely.
     case discardMessage
-    /// Closes the connection once the replies before it are written. No event is handled after it. With `draining` the
-    /// client may still be sending, and is given time to read the reply.
+    /// Closes the connection after writing the preceding replies; no further event is handled. With `draining`, a
+    /// client that is still sending gets time to read the reply.
     case close(draining: Bool)
     /// Completes with ``SMTPSessionCompletion/tlsPrepared(_:)``.
     case prepareTLS
@@ -78,15 +78,15 @@ enum SMTPSessionAction: Hashable, Sendable {
     case commit(SMTPEnvelope)
 }
 
-/// Whether TLS can start.
+/// The result of preparing STARTTLS.
 enum SMTPTLSReadiness: Hashable, Sendable {
     case ready
-    /// The client sent more in clear behind STARTTLS.
+    /// The client sent more in clear after STARTTLS.
     case plaintextBehind
     case unavailable
 }
 
-/// Values of the moment that a message's trace and added fields need.
+/// The id and date for a message's trace and added fields.
 struct SMTPMessageStamp: Hashable, Sendable {
     /// A token of letters and digits, unique on this host.
     var id: String
@@ -94,7 +94,7 @@ struct SMTPMessageStamp: Hashable, Sendable {
     var date: String
 }
 
-/// How an action that completes ended.
+/// The outcome of a completing action.
 enum SMTPSessionCompletion: Sendable {
     case tlsPrepared(SMTPTLSReadiness)
     case authenticated(LoginOutcome)

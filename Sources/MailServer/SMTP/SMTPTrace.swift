@@ -4,7 +4,7 @@ import NIOCore
 import Primitives
 import SMTPCodec
 
-/// The trace fields that stand in front of an accepted message (RFC 5321 section 4.4).
+/// The trace fields prepended to an accepted message (RFC 5321 section 4.4).
 struct SMTPTrace {
     var envelope: SMTPEnvelope
     var hostname: String
@@ -12,12 +12,12 @@ struct SMTPTrace {
     var isTLS: Bool
     var stamp: SMTPMessageStamp
 
-    /// `Return-Path` and `Received`, folded, each line with its CRLF.
+    /// Returns `Return-Path` and `Received`, folded, each line ending in CRLF.
     func fields() -> ByteBuffer {
         var text = "Return-Path: \(envelope.sender)\r\n"
         text += "Received: from \(Self.token(envelope.clientName)) (\(addressLiteral))\r\n"
         text += "\tby \(Self.token(hostname)) with \(transmission) id \(Self.token(stamp.id))"
-        // Named only when nobody learns of another by it: all recipients are the same mailbox.
+        // Named only if all recipients share their destinations, so that it reveals no recipient to another.
         if let recipient = envelope.recipients.first,
             envelope.recipients.allSatisfy({ $0.destinations == recipient.destinations })
         {
@@ -27,7 +27,7 @@ struct SMTPTrace {
         return ByteBuffer(string: text)
     }
 
-    /// The `with` value: RFC 3848, and RFC 6531 section 4.3 for SMTPUTF8.
+    /// The `with` value (RFC 3848; for SMTPUTF8, RFC 6531 section 4.3).
     private var transmission: String {
         guard isExtended else { return "SMTP" }
         let suffix = (isTLS ? "S" : "") + (envelope.user != nil ? "A" : "")
@@ -39,7 +39,7 @@ struct SMTPTrace {
         return address.contains(":") ? "[IPv6:\(address)]" : "[\(address)]"
     }
 
-    /// What a client says of itself is let into the field as far as it can do no harm there.
+    /// Makes client-supplied text safe for the field: at most 255 octets, with `?` for other characters.
     private static func token(_ text: String) -> String {
         let kept = text.utf8.prefix(255).map { byte -> UInt8 in
             switch byte {
@@ -56,7 +56,7 @@ struct SMTPTrace {
 }
 
 extension SMTPMessageStamp {
-    /// For a message that begins now.
+    /// Makes the stamp for a message that begins now.
     static func now() -> SMTPMessageStamp {
         let seconds = Clocks.wall()
         let random = UInt64.random(in: .min ... .max)

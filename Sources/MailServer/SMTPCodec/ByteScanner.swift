@@ -1,4 +1,4 @@
-/// A cursor over one command line; every read is checked, so no input can run past the end.
+/// A bounds-checked cursor over one command line.
 struct ByteScanner {
     private let bytes: [UInt8]
     private(set) var position: Int
@@ -15,7 +15,7 @@ struct ByteScanner {
         if position < bytes.count { position += 1 }
     }
 
-    /// Moves back to a position that ``position`` gave earlier.
+    /// Moves back to an earlier value of ``position``.
     mutating func rewind(to earlier: Int) {
         position = min(max(earlier, 0), bytes.count)
     }
@@ -27,7 +27,7 @@ struct ByteScanner {
         return true
     }
 
-    /// Consumes `keyword` if it is next, without regard to ASCII case; `keyword` is in upper case.
+    /// Consumes `keyword` if it is next, ignoring ASCII case; `keyword` must be in upper case.
     mutating func scan(keyword: StaticString) -> Bool {
         let length = keyword.utf8CodeUnitCount
         guard bytes.count - position >= length else { return false }
@@ -38,7 +38,7 @@ struct ByteScanner {
         return matches
     }
 
-    /// Consumes the longest run of bytes that satisfy `predicate`; may be empty.
+    /// Consumes the longest run of bytes satisfying `predicate`, possibly empty.
     mutating func scanRun(while predicate: (UInt8) -> Bool) -> ArraySlice<UInt8> {
         let start = position
         while position < bytes.count, predicate(bytes[position]) { position += 1 }
@@ -50,7 +50,7 @@ struct ByteScanner {
         !scanRun(while: { $0 == UInt8(ascii: " ") || $0 == UInt8(ascii: "\t") }).isEmpty
     }
 
-    /// Consumes what is left.
+    /// Consumes the remaining bytes.
     mutating func scanRest() -> ArraySlice<UInt8> {
         scanRun(while: { _ in true })
     }
@@ -65,7 +65,7 @@ extension UInt8 {
         isDigit || (UInt8(ascii: "A")...UInt8(ascii: "Z")).contains(uppercasedASCII)
     }
 
-    /// `atext` of RFC 5321, and every byte of a non-ASCII character as RFC 6531 section 3.3 adds.
+    /// True for `atext` (RFC 5321) and for any byte of a non-ASCII character (RFC 6531 section 3.3).
     var isAtext: Bool {
         if isAlphanumeric || self >= 0x80 { return true }
         switch self {
@@ -81,7 +81,7 @@ extension UInt8 {
 }
 
 extension String {
-    /// The string of bytes already known to be UTF-8.
+    /// Makes a string from bytes already known to be UTF-8.
     init(checked bytes: some Sequence<UInt8>) {
         self.init(decoding: Array(bytes), as: UTF8.self)
     }

@@ -1,9 +1,9 @@
-/// A mailbox of an envelope: local part and domain (RFC 5321 section 4.1.2, RFC 6531 section 3.3).
+/// An envelope address: local part and domain (RFC 5321 section 4.1.2, RFC 6531 section 3.3).
 ///
-/// Two addresses are equal when their local parts are the same characters and their domains are the same without
-/// regard to case. Whether local parts that differ in case mean the same mailbox is for the receiving host to say.
+/// Addresses compare with case-sensitive local parts and case-insensitive domains. Only the receiving host decides
+/// whether local parts that differ in case name the same mailbox.
 public struct SMTPAddress: Hashable, Sendable {
-    /// The local part as meant: without the quotes and backslashes that the wire form may need. 1 to 64 octets.
+    /// The decoded local part, without the quotes and backslashes of the wire form. 1 to 64 octets.
     public let localPart: String
     /// The domain in lower case, or an address literal with its brackets. 1 to 255 octets.
     public let domain: String
@@ -13,19 +13,19 @@ public struct SMTPAddress: Hashable, Sendable {
         self.domain = domain
     }
 
-    /// Reads `text`, an address without angle brackets; nil when it does not follow the grammar.
+    /// Parses an address without angle brackets; returns nil if it violates the grammar.
     public init?(_ text: String) {
         var scanner = ByteScanner(Array(text.utf8))
         guard let address = scanner.scanMailbox(), scanner.isAtEnd else { return nil }
         self = address
     }
 
-    /// True when the address can be used without SMTPUTF8.
+    /// True if the address can be used without SMTPUTF8.
     public var isASCII: Bool { localPart.utf8.allSatisfy { $0 < 0x80 } && domain.utf8.allSatisfy { $0 < 0x80 } }
 
-    /// The local part in lower case and without the detail behind its first `+`: the name an account is looked up by.
+    /// The account name for lookups: the local part in lower case, without the detail after its first `+`.
     ///
-    /// A local part that begins with `+` has no detail and stays whole.
+    /// A local part that begins with `+` has no detail and is kept whole.
     public var accountName: String {
         let lowered = localPart.lowercased()
         guard let plus = lowered.firstIndex(of: "+"), plus != lowered.startIndex else { return lowered }
@@ -34,7 +34,7 @@ public struct SMTPAddress: Hashable, Sendable {
 }
 
 extension SMTPAddress: CustomStringConvertible {
-    /// The wire form without angle brackets; the local part is quoted when it has to be.
+    /// The wire form without angle brackets; the local part is quoted if necessary.
     public var description: String { "\(quotedLocalPart)@\(domain)" }
 
     private var quotedLocalPart: String {
@@ -54,7 +54,7 @@ extension SMTPAddress: CustomStringConvertible {
 
 /// The reverse path of MAIL FROM.
 public enum SMTPReversePath: Hashable, Sendable {
-    /// `<>`, the sender of notifications, to which no notification is ever returned.
+    /// `<>`, the sender of notifications, to which no notification is ever sent.
     case null
     case address(SMTPAddress)
 

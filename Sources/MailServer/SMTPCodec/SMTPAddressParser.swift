@@ -1,9 +1,9 @@
-/// Lengths of RFC 5321 section 4.5.3.1, in octets.
+/// The maximum lengths of RFC 5321 section 4.5.3.1, in octets.
 enum SMTPAddressLimits {
     static let localPart = 64
     static let domain = 255
     static let label = 63
-    /// With the angle brackets.
+    /// Includes the angle brackets.
     static let path = 256
 }
 
@@ -20,7 +20,7 @@ extension ByteScanner {
         case address(SMTPAddress)
     }
 
-    /// Scans `<…>`: a path with an optional source route, which is read and ignored (RFC 5321 appendix C).
+    /// Scans `<…>`, a path with an optional source route, which is ignored (RFC 5321 appendix C).
     mutating func scanPath() throws(PathError) -> Path {
         let start = position
         guard scan(UInt8(ascii: "<")) else { throw .notBracketed }
@@ -43,7 +43,7 @@ extension ByteScanner {
         return scan(UInt8(ascii: ":"))
     }
 
-    /// Scans `Local-part "@" ( Domain / address-literal )`; nil when the grammar or a length does not allow it.
+    /// Scans `Local-part "@" ( Domain / address-literal )`; returns nil if it violates the grammar or a length limit.
     mutating func scanMailbox() -> SMTPAddress? {
         let local: [UInt8]?
         if current == UInt8(ascii: "\"") {
@@ -90,7 +90,8 @@ extension ByteScanner {
         return nil
     }
 
-    /// Scans dot-separated labels and returns them in lower case. An underscore is let through, as hosts use it.
+    /// Scans dot-separated labels and returns them in lower case. Underscores are accepted, because some hosts use
+    /// them.
     private mutating func scanDomain() -> String? {
         let start = position
         repeat {

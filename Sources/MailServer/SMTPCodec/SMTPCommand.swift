@@ -1,14 +1,15 @@
-/// One command of a client, with its arguments in typed form.
+/// A client command with typed arguments.
 public enum SMTPCommand: Hashable, Sendable {
     case helo(String)
     case ehlo(String)
-    /// The greeting of LMTP (RFC 2033).
+    /// The LMTP greeting (RFC 2033).
     case lhlo(String)
     case mail(SMTPReversePath, SMTPMailParameters)
     case rcpt(SMTPForwardPath, SMTPRcptParameters)
-    /// The decoder waits behind it for a directive.
+    /// The decoder then waits for a directive.
     case data
-    /// A chunk of `size` octets follows without any encoding (RFC 3030). The decoder delivers it whatever the answer.
+    /// A chunk of `size` octets follows without any encoding (RFC 3030). The decoder delivers it regardless of the
+    /// reply.
     case bdat(size: Int, last: Bool)
     case rset
     case noop
@@ -16,23 +17,23 @@ public enum SMTPCommand: Hashable, Sendable {
     case vrfy(String)
     case expn(String)
     case help
-    /// The decoder waits behind it for a directive (RFC 3207).
+    /// The decoder then waits for a directive (RFC 3207).
     case startTLS
-    /// The decoder waits behind it for a directive (RFC 4954). The mechanism is in upper case.
+    /// The decoder then waits for a directive (RFC 4954). The mechanism is in upper case.
     case auth(mechanism: String, initialResponse: SMTPAuthResponse?)
-    /// A verb that this codec does not know, in upper case and at most 32 characters.
+    /// An unknown verb, in upper case and cut to 32 characters.
     case unknown(String)
 }
 
-/// The parameters of MAIL FROM that are known; each is at its default when the client did not give it.
+/// The known parameters of MAIL FROM, with defaults for those not given.
 public struct SMTPMailParameters: Hashable, Sendable {
-    /// SIZE in octets (RFC 1870); a number beyond `Int` is given as `Int.max`.
+    /// SIZE in octets (RFC 1870); a number too large for `Int` becomes `Int.max`.
     public var size: Int?
     /// BODY (RFC 6152, RFC 3030).
     public var body: SMTPBodyType?
     /// SMTPUTF8 (RFC 6531).
     public var smtpUTF8 = false
-    /// AUTH, decoded from xtext; `<>` when the client does not say (RFC 4954 section 5).
+    /// AUTH, decoded from xtext; `<>` if the client does not know the submitter (RFC 4954 section 5).
     public var auth: String?
     /// RET (RFC 3461).
     public var returnContent: SMTPReturnContent?
@@ -57,9 +58,9 @@ public enum SMTPReturnContent: Hashable, Sendable {
     case headers
 }
 
-/// The parameters of RCPT TO that are known (RFC 3461).
+/// The known parameters of RCPT TO (RFC 3461).
 public struct SMTPRcptParameters: Hashable, Sendable {
-    /// NOTIFY; nil when not given, which differs from an empty set (NEVER).
+    /// NOTIFY; nil if not given, as opposed to an empty set (NEVER).
     public var notify: SMTPNotify?
     /// ORCPT.
     public var originalRecipient: SMTPOriginalRecipient?
@@ -78,9 +79,9 @@ public struct SMTPNotify: OptionSet, Hashable, Sendable {
     public static let delay = SMTPNotify(rawValue: 4)
 }
 
-/// The value of ORCPT=: an address type and the address decoded from xtext.
+/// The value of ORCPT=: an address type, and the address decoded from xtext.
 public struct SMTPOriginalRecipient: Hashable, Sendable {
-    /// In lower case, mostly `rfc822`.
+    /// In lower case, usually `rfc822`.
     public var addressType: String
     public var address: String
 
@@ -90,7 +91,7 @@ public struct SMTPOriginalRecipient: Hashable, Sendable {
     }
 }
 
-/// What a client sends in an authentication exchange (RFC 4954 section 4).
+/// A client's response in an authentication exchange (RFC 4954 section 4).
 public enum SMTPAuthResponse: Hashable, Sendable {
     case data([UInt8])
     /// The line `*`.

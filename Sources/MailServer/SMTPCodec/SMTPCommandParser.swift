@@ -1,15 +1,16 @@
 import Primitives
 
-/// One command line without its CRLF in, one typed command out (RFC 5321 section 4.1.1 and the extensions named there).
+/// Parses one command line without its CRLF into a typed command (RFC 5321 section 4.1.1 and extensions).
 ///
-/// Verbs and keywords are read without regard to case; white space at the end of the line and between `FROM:` or `TO:`
-/// and the path is let through, as clients send it.
+/// Verbs and keywords are case-insensitive. White space at the end of the line, and between `FROM:` or `TO:` and the
+/// path, is accepted, because clients send it.
 public enum SMTPCommandParser {
-    /// Longest argument of EHLO, HELO and LHLO, in octets.
+    /// The maximum length of the argument of EHLO, HELO and LHLO, in octets.
     static let maxHostLength = 255
     private static let maxVerbLength = 32
 
-    /// - Throws: the fault with the reply that names it. No input traps.
+    /// Parses a command line. No input traps.
+    /// - Throws: The syntax error, with its reply.
     public static func parse(_ line: [UInt8]) throws(SMTPSyntaxError) -> SMTPCommand {
         guard String(validating: line, as: UTF8.self) != nil else { throw .notUTF8 }
         var bytes = line
@@ -124,7 +125,7 @@ public enum SMTPCommandParser {
         return .auth(mechanism: String(checked: mechanism).uppercased(), initialResponse: response)
     }
 
-    /// Reads a response line; `=` alone stands for empty data in an initial response only (RFC 4954 section 4).
+    /// Parses a response line. A lone `=` means empty data, in an initial response only (RFC 4954 section 4).
     static func authResponse(isInitial: Bool, _ text: some BidirectionalCollection<UInt8>) -> SMTPAuthResponse {
         if text.count == 1 {
             if text.first == UInt8(ascii: "=") && isInitial { return .data([]) }

@@ -1,9 +1,9 @@
 public import NIOCore
 
-/// What makes the content of a message unfit to be stored or passed on.
+/// A fault that makes the content of a message unfit for storage or relaying.
 ///
-/// The end of a message and of each of its lines is CRLF and nothing else (RFC 5321 section 2.3.8): software that takes
-/// a bare LF or CR for a line end would see other messages in the same bytes.
+/// Only CRLF ends a line (RFC 5321 section 2.3.8): software that also accepts a bare LF or CR would see different
+/// messages in the same bytes (SMTP smuggling).
 public enum SMTPContentFault: Hashable, Sendable {
     case bareLF
     case bareCR
@@ -12,16 +12,16 @@ public enum SMTPContentFault: Hashable, Sendable {
 
 /// Finds bare CR, bare LF and NUL in content that arrives in pieces.
 ///
-/// ``SMTPFrameDecoder`` does this for DATA by itself; chunks of BDAT are checked with this by whoever knows where the
-/// message begins and ends.
+/// ``SMTPFrameDecoder`` checks DATA itself. BDAT content must be checked with this type by the caller, who knows where
+/// the message begins and ends.
 public struct SMTPContentCheck: Sendable {
     private var endsInCR = false
-    /// The first fault seen so far.
+    /// The first fault found so far.
     public private(set) var fault: SMTPContentFault?
 
     public init() {}
 
-    /// Looks at the readable bytes of `piece`; the split into pieces does not matter.
+    /// Checks the readable bytes of `piece`. The result does not depend on the split into pieces.
     public mutating func inspect(_ piece: ByteBuffer) {
         guard fault == nil else { return }
         piece.withUnsafeReadableBytes { bytes in
@@ -48,14 +48,15 @@ public struct SMTPContentCheck: Sendable {
         }
     }
 
-    /// The fault of the whole message, once its last byte was inspected.
+    /// Returns the fault of the whole message, after its last byte.
     public func finish() -> SMTPContentFault? {
         fault ?? (endsInCR ? .bareCR : nil)
     }
 }
 
 extension UnsafeRawBufferPointer {
-    /// The position of the next CR, LF or NUL at or behind `start`, else the count. Eight bytes are looked at a time.
+    /// Returns the position of the next CR, LF or NUL at or after `start`, or else the count. Scans eight bytes at a
+    /// time.
     func nextSpecial(from start: Int) -> Int {
         let ones: UInt64 = 0x0101_0101_0101_0101
         let highBits: UInt64 = 0x8080_8080_8080_8080

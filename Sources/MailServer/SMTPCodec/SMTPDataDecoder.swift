@@ -1,15 +1,14 @@
 import NIOCore
 
-/// Takes the dots out of the content of DATA and finds its end (RFC 5321 section 4.5.2).
+/// Removes dot-stuffing from the content of DATA and finds its end (RFC 5321 section 4.5.2).
 ///
-/// The end is CRLF.CRLF, where the command's own CRLF counts as the first one, and nothing else. After a fault the
-/// search for the true end goes on.
+/// Only CRLF.CRLF is the end; the CRLF of the DATA command counts as the first one. The search continues after a fault.
 struct SMTPDataDecoder: Sendable {
     private enum State {
         case lineStart
         case inLine
         case afterCR
-        /// A dot stood at the start of the line; it is content's only when another one follows.
+        /// After a dot at the start of a line, which was dropped.
         case afterDot
         case afterDotCR
     }
@@ -18,9 +17,9 @@ struct SMTPDataDecoder: Sendable {
     private(set) var fault: SMTPContentFault?
 
     enum Output {
-        /// All input was consumed; the content it held may be empty.
+        /// All input was consumed; the content may be empty.
         case content(ByteBuffer)
-        /// The end was found; input behind it is left in the buffer.
+        /// The end was found; input after it remains in the buffer.
         case end(ByteBuffer)
     }
 
@@ -58,7 +57,7 @@ struct SMTPDataDecoder: Sendable {
                 }
             case .afterDot:
                 if byte == UInt8(ascii: "\r") {
-                    // The CR may belong to the end; should it not, it is bare, and the message is refused without it.
+                    // The CR may belong to the end marker; otherwise it is bare, and the message is refused anyway.
                     state = .afterDotCR
                     runs.drop(position)
                     position += 1
@@ -91,18 +90,18 @@ struct SMTPDataDecoder: Sendable {
     }
 }
 
-/// The stretches of one piece of input that are content, when some bytes of it are not.
+/// The ranges of one piece of input that are content.
 private struct ContentRuns {
     private var ranges: [Range<Int>] = []
     private var start = 0
 
-    /// Leaves out the byte at `position`; positions come in ascending order.
+    /// Excludes the byte at `position`. Positions must be ascending.
     mutating func drop(_ position: Int) {
         if start < position { ranges.append(start..<position) }
         start = position + 1
     }
 
-    /// The content as one buffer, without a copy when it is one stretch.
+    /// Returns the content as one buffer, without copying if it is a single range.
     func content(of slice: ByteBuffer) -> ByteBuffer {
         var ranges = ranges
         if start < slice.readableBytes { ranges.append(start..<slice.readableBytes) }

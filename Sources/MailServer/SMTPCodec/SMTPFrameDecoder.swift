@@ -1,25 +1,25 @@
 public import NIOCore
 
-/// Cuts the bytes of a client into commands, authentication responses and message content.
+/// Splits the bytes of a client into commands, authentication responses and message content.
 ///
-/// The decoder alone decides what is a command and what is content, so nothing that a client sends early is taken for
-/// the other. Feed it with ``append(_:)`` and call ``next()`` until it returns nil: it then needs more bytes, waits for
-/// a directive (``isWaiting``), or is finished (``isClosed``).
+/// The decoder alone separates commands from content, so bytes sent early are never mistaken for the other. Feed it
+/// with ``append(_:)`` and call ``next()`` until it returns nil: it then needs more bytes, waits for a directive
+/// (``isWaiting``), or is finished (``isClosed``).
 ///
-/// It waits behind DATA, STARTTLS, AUTH and each authentication response, all of which must be the last command of a
-/// pipelined group (RFC 2920 section 3.1); what arrives meanwhile stays in the buffer uninterpreted. The events for a
-/// stream of bytes do not depend on how the bytes are split, except that content comes in other pieces.
+/// It waits after DATA, STARTTLS, AUTH and each authentication response, all of which must end a pipelined group
+/// (RFC 2920 section 3.1); bytes that arrive before the directive stay in the buffer uninterpreted. The events do not
+/// depend on how the bytes are split, except for the division of content into pieces.
 ///
-/// A command line ends at CRLF. One with a bare LF, a bare CR or NUL is answered with 500 and not interpreted, and
-/// neither is anything up to the next CRLF: each LF up to there gives one more 500.
+/// A command line ends at CRLF. A line with a bare LF, a bare CR or NUL is answered with 500 and not interpreted. After
+/// a bare LF, neither is anything up to the next CRLF: each LF up to there gives another 500.
 public struct SMTPFrameDecoder: Sendable {
     /// Limits in octets.
     public struct Limits: Hashable, Sendable {
-        /// A command line with its CRLF; a longer one is skipped and answered with 500.
+        /// The maximum of a command line with its CRLF; a longer one is skipped and answered with 500.
         public var lineLength = 4096
-        /// A line of an authentication exchange with its CRLF (RFC 4954 section 4).
+        /// The maximum of a line in an authentication exchange with its CRLF (RFC 4954 section 4).
         public var authLineLength = 12288
-        /// A line of this length or more without an end ends the session.
+        /// The length at which a line being skipped ends the session.
         public var skippedLineLength = 1 << 20
 
         public init() {}
@@ -27,36 +27,36 @@ public struct SMTPFrameDecoder: Sendable {
 
     public enum Event: Hashable, Sendable {
         case command(SMTPCommand)
-        /// A line that is no command. When its ``SMTPSyntaxError/endsSession`` is set, the decoder is closed.
+        /// A line that is not a valid command. If its ``SMTPSyntaxError/endsSession`` is set, the decoder is closed.
         case invalidCommand(SMTPSyntaxError)
         case authResponse(SMTPAuthResponse)
-        /// Content of the message, without the dots of DATA; never empty.
+        /// Message content without dot-stuffing; never empty.
         case content(ByteBuffer)
-        /// The end of DATA. With a fault the message must be refused.
+        /// The end of DATA. With a fault, the message must be refused.
         case dataEnd(fault: SMTPContentFault?)
-        /// The end of a chunk of BDAT. Its content is not checked: see ``SMTPContentCheck``.
+        /// The end of a BDAT chunk. Its content is not checked; see ``SMTPContentCheck``.
         case chunkEnd(last: Bool)
     }
 
-    /// What the session answers to a command that the decoder waits behind.
+    /// The session's answer to a command after which the decoder waits.
     public enum Directive: Hashable, Sendable {
         /// Commands follow: the command was refused, or the authentication exchange is over.
         case readCommands
-        /// DATA was answered with 354.
+        /// DATA was answered with 354; content follows.
         case readData
-        /// A 334 was sent.
+        /// A 334 was sent; an authentication response follows.
         case readAuthResponse
-        /// TLS starts: what is in the buffer was sent in clear and is dropped.
+        /// TLS starts; buffered bytes were sent in clear and are dropped.
         case restartForTLS
     }
 
     private enum State {
         case line(isAuthResponse: Bool)
-        /// A line over the limit is being skipped; so many of its octets are gone.
+        /// Skipping a line over the limit; the count is the octets dropped so far.
         case skipping(Int, isAuthResponse: Bool)
         case waiting
         case data(SMTPDataDecoder)
-        /// The last content was given; the event of the end is due.
+        /// The last content was returned; the end event is next.
         case dataEnded(SMTPContentFault?)
         case chunk(remaining: Int, last: Bool)
         case closed
@@ -65,30 +65,30 @@ public struct SMTPFrameDecoder: Sendable {
     public let limits: Limits
     private var state = State.line(isAuthResponse: false)
     private var buffer = ByteBuffer()
-    /// Octets at the front of the buffer that are known to hold no LF.
+    /// The number of octets at the front of the buffer known to contain no LF.
     private var searched = 0
-    /// A bare LF was seen, and no CRLF since.
+    /// True after a bare LF until the next CRLF.
     private var isTainted = false
 
     public init(limits: Limits = Limits()) {
         self.limits = limits
     }
 
-    /// Octets that have arrived and were not interpreted. Behind STARTTLS more than none means an attack (RFC 3207
-    /// section 6, CVE-2011-0411).
+    /// The number of buffered, uninterpreted octets. Any after STARTTLS indicate an attack (RFC 3207 section 6,
+    /// CVE-2011-0411).
     public var bufferedBytes: Int { buffer.readableBytes }
 
-    /// True while a directive is needed.
+    /// True while the decoder waits for a directive.
     public var isWaiting: Bool {
         if case .waiting = state { true } else { false }
     }
 
-    /// True after QUIT and after an error that ends the session; bytes are dropped from then on.
+    /// True after QUIT or an error that ends the session; further bytes are dropped.
     public var isClosed: Bool {
         if case .closed = state { true } else { false }
     }
 
-    /// Takes bytes of the client.
+    /// Appends bytes from the client.
     public mutating func append(_ bytes: ByteBuffer) {
         guard !isClosed else { return }
         if buffer.readableBytes == 0 {
@@ -99,7 +99,7 @@ public struct SMTPFrameDecoder: Sendable {
         }
     }
 
-    /// Answers the command that the decoder waits behind; without one, nothing happens.
+    /// Resumes a waiting decoder; otherwise does nothing.
     public mutating func apply(_ directive: Directive) {
         guard isWaiting else { return }
         switch directive {
@@ -111,7 +111,7 @@ public struct SMTPFrameDecoder: Sendable {
         }
     }
 
-    /// The next event, or nil: see the type's description.
+    /// Returns the next event, or nil; see the type's description.
     public mutating func next() -> Event? {
         while true {
             switch state {
@@ -171,7 +171,7 @@ extension SMTPFrameDecoder {
     }
 
     private mutating func event(of line: [UInt8], isAuthResponse: Bool) -> Event {
-        // From here the session must answer before more of an authentication exchange is read.
+        // The session must answer before the next response is read.
         if isAuthResponse { state = .waiting }
         if let error = lineFault(line) { return .invalidCommand(error) }
         let text = Array(line.dropLast(2))
@@ -195,7 +195,7 @@ extension SMTPFrameDecoder {
         }
     }
 
-    /// Judges a line that still has its LF, and keeps track of the taint that a bare LF leaves.
+    /// Checks a line that still has its LF, and updates the taint left by a bare LF.
     private mutating func lineFault(_ line: [UInt8]) -> SMTPSyntaxError? {
         let hasCRLF = line.count >= 2 && line[line.count - 2] == UInt8(ascii: "\r")
         let wasTainted = isTainted
@@ -204,7 +204,7 @@ extension SMTPFrameDecoder {
         return line.contains(0) ? .nulByte : nil
     }
 
-    /// Drops what has arrived of a line that is too long. The taint stays as the end of the line says.
+    /// Drops the buffered part of an overlong line. The end of the line determines the taint.
     private mutating func skipLine(_ skipped: Int, isAuthResponse: Bool) -> Event? {
         let view = buffer.readableBytesView
         let end = view.firstIndex(of: UInt8(ascii: "\n"))
@@ -215,7 +215,7 @@ extension SMTPFrameDecoder {
             return .invalidCommand(.endlessLine)
         }
         guard let end else {
-            // The last octet stays: it decides whether the line ends in CRLF.
+            // Keeps the last octet, which decides whether the line ends in CRLF.
             let dropped = max(length - 1, 0)
             buffer.moveReaderIndex(forwardBy: dropped)
             state = .skipping(skipped + dropped, isAuthResponse: isAuthResponse)
@@ -233,7 +233,7 @@ extension SMTPFrameDecoder {
         searched = 0
     }
 
-    /// Gives the memory of an idle connection back.
+    /// Releases the buffer memory of an idle connection.
     private mutating func releaseEmptyBuffer() {
         if buffer.readableBytes == 0 { buffer = ByteBuffer() }
     }

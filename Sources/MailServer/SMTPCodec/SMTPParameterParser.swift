@@ -1,11 +1,11 @@
-/// The ESMTP parameters behind a path: `KEY` or `KEY=value`, separated by spaces (RFC 5321 section 4.1.2).
+/// Parses the ESMTP parameters after a path: `KEY` or `KEY=value`, separated by spaces (RFC 5321 section 4.1.2).
 struct SMTPParameterParser {
     private struct Parameter {
         let key: String
         let value: ArraySlice<UInt8>?
     }
 
-    /// More parameters than any extension defines; the line limit alone would allow hundreds.
+    /// More than all extensions together define; the line limit alone would allow hundreds.
     private static let maxParameters = 16
 
     static func parseMail(_ scanner: inout ByteScanner) throws(SMTPSyntaxError) -> SMTPMailParameters {
@@ -50,7 +50,8 @@ struct SMTPParameterParser {
             guard let first = key.first, first.isAlphanumeric else { throw .parameter("Malformed parameter") }
             var value: ArraySlice<UInt8>?
             if scanner.scan(UInt8(ascii: "=")) {
-                // "=" is not in the grammar of a value, yet it is sent (in ORCPT of encoded return paths) and harmless.
+                // The grammar excludes "=" from values, but clients send it (in ORCPT of encoded return paths), and it
+                // is harmless.
                 let run = scanner.scanRun { $0 > 0x20 && $0 != 0x7F }
                 guard !run.isEmpty else { throw .parameter("Malformed parameter") }
                 value = run
@@ -113,7 +114,8 @@ struct SMTPParameterParser {
             addressType: String(checked: type).lowercased(), address: try xtext(address, "ORCPT"))
     }
 
-    /// Decodes `+HH` (RFC 3461 section 4). The result may hold any character but controls, and is UTF-8.
+    /// Decodes xtext, with `+HH` for an octet (RFC 3461 section 4). The result must be UTF-8 without control
+    /// characters.
     private static func xtext(_ value: ArraySlice<UInt8>, _ name: String) throws(SMTPSyntaxError) -> String {
         var decoded: [UInt8] = []
         var rest = value
@@ -132,7 +134,7 @@ struct SMTPParameterParser {
         return text
     }
 
-    /// Upper case alone, as the RFC has it.
+    /// Accepts upper case only, as the RFC requires.
     private static func hexValue(_ byte: UInt8) -> UInt8? {
         switch byte {
         case UInt8(ascii: "0")...UInt8(ascii: "9"): byte - UInt8(ascii: "0")

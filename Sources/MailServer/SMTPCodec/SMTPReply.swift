@@ -7,7 +7,7 @@ public struct SMTPEnhancedStatus: Hashable, Sendable, CustomStringConvertible {
     public var subject: UInt16
     public var detail: UInt16
 
-    /// Makes a status; the class is 2, 4 or 5 and follows the first digit of the reply code.
+    /// Makes a status; the class is 2, 4 or 5 and equals the reply code's first digit.
     public init(_ statusClass: UInt8, _ subject: UInt16, _ detail: UInt16) {
         self.statusClass = statusClass
         self.subject = subject
@@ -17,14 +17,14 @@ public struct SMTPEnhancedStatus: Hashable, Sendable, CustomStringConvertible {
     public var description: String { "\(statusClass).\(subject).\(detail)" }
 }
 
-/// One reply of the server: a code, an optional enhanced status and one or more lines of text (RFC 5321 section 4.2).
+/// A server reply: a code, an optional enhanced status and one or more lines of text (RFC 5321 section 4.2).
 public struct SMTPReply: Hashable, Sendable {
-    /// Octets of text kept per line, so that a reply line stays within 512 octets (RFC 5321 section 4.5.3.1.5).
+    /// The maximum text per line in octets, so that a reply line stays within 512 octets (RFC 5321 section 4.5.3.1.5).
     public static let maxTextLength = 480
 
     /// The three-digit code, 200 to 599.
     public var code: UInt16
-    /// Repeated on every line when set; greetings, EHLO answers and 3xx replies carry none.
+    /// Repeated on every line; nil for greetings, EHLO replies and 3xx replies.
     public var status: SMTPEnhancedStatus?
     /// The text, one element per line; an empty array is sent as one empty line.
     public var lines: [String]
@@ -41,8 +41,8 @@ public struct SMTPReply: Hashable, Sendable {
 
     /// Appends the wire form to `buffer`.
     ///
-    /// Control characters in the text are written as `?`, so no text can end a line or start another reply; text beyond
-    /// ``maxTextLength`` octets is cut at a character's border.
+    /// Control characters in the text become `?`, so that no text can end a line or start another reply. Text beyond
+    /// ``maxTextLength`` octets is cut at a character boundary.
     public func encode(into buffer: inout ByteBuffer) {
         let last = max(lines.count - 1, 0)
         for index in 0...last {
@@ -72,7 +72,7 @@ public struct SMTPReply: Hashable, Sendable {
 }
 
 extension SMTPReply {
-    /// The 334 reply that asks for a response in an authentication exchange; `challenge` is sent as base64.
+    /// Makes the 334 reply that requests a response in an authentication exchange; `challenge` is sent as base64.
     public static func authChallenge(_ challenge: [UInt8]) -> SMTPReply {
         SMTPReply(334, nil, Base64.text(challenge))
     }

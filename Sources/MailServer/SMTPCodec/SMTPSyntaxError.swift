@@ -1,25 +1,25 @@
-/// What is wrong with a command line, together with the reply that says so.
+/// A syntax error in a command line, with its reply.
 public struct SMTPSyntaxError: Error, Hashable, Sendable {
-    /// The kinds of fault; equality of errors is equality of kind, reply and ``endsSession``.
+    /// The kind of error.
     public enum Kind: Hashable, Sendable {
-        /// The line is longer than the limit; it was skipped to its end.
+        /// A line longer than the limit; skipped to its end unless ``endsSession`` is set.
         case lineTooLong
-        /// The line holds NUL, a CR or LF that is not part of its CRLF, or bytes that are not UTF-8.
+        /// A line with NUL, with a CR or LF outside its CRLF, or with bytes that are not UTF-8.
         case forbiddenBytes
-        /// The verb is known, its arguments are not what the grammar allows.
+        /// An empty command, or a known verb with invalid arguments.
         case arguments
-        /// The address of MAIL or RCPT does not follow RFC 5321 section 4.1.2.
+        /// An address of MAIL or RCPT that violates RFC 5321 section 4.1.2.
         case address
-        /// An ESMTP parameter is malformed, given twice, or not known.
+        /// A malformed, repeated or unknown ESMTP parameter, or too many of them.
         case parameter
-        /// The peer does not speak SMTP (an HTTP request), or framing was lost.
+        /// A peer that does not speak SMTP (an HTTP request), or lost framing.
         case protocolViolation
     }
 
     public var kind: Kind
     /// The reply to send, with its enhanced status.
     public var reply: SMTPReply
-    /// True when the connection has to end after the reply, as what follows cannot be told apart from commands.
+    /// True if the connection must end after the reply, because commands can no longer be told from other data.
     public var endsSession: Bool
 
     init(_ kind: Kind, _ reply: SMTPReply, endsSession: Bool = false) {
@@ -46,7 +46,7 @@ extension SMTPSyntaxError {
         .protocolViolation, SMTPReply(554, .init(5, 5, 1), "This is an SMTP server, closing connection"),
         endsSession: true)
 
-    /// The size of the chunk is unknown, so its bytes could be taken for commands: the session ends.
+    /// Ends the session: with the chunk size unknown, its bytes could be mistaken for commands.
     static let chunkSize = SMTPSyntaxError(
         .protocolViolation, SMTPReply(501, .init(5, 5, 4), "Syntax: BDAT size [LAST], closing connection"),
         endsSession: true)
@@ -59,7 +59,7 @@ extension SMTPSyntaxError {
         SMTPSyntaxError(.arguments, SMTPReply(501, .init(5, 5, 2), text))
     }
 
-    /// 5.1.7 names the sender's address, 5.1.3 the recipient's (RFC 3463 section 3.2).
+    /// Uses status 5.1.7 for the sender's address and 5.1.3 for the recipient's (RFC 3463 section 3.2).
     static func address(_ text: String, isSender: Bool) -> SMTPSyntaxError {
         SMTPSyntaxError(.address, SMTPReply(501, .init(5, 1, isSender ? 7 : 3), text))
     }

@@ -1,46 +1,46 @@
-/// The answer to a login, for every protocol.
+/// The result of a login attempt, for every protocol.
 package enum LoginOutcome: Sendable, Equatable {
     case accepted(UserAccount)
-    /// No such account, or not its password. The two are not told apart, in content or in time.
+    /// No such account, or a wrong password. The two are indistinguishable to the client, in content and in timing.
     case refused
     /// The password is right, but the account is disabled.
     case disabled
-    /// Too many failures came from this address; the client must wait.
+    /// Too many failures from this IP address; the client must wait.
     case lockedOut
-    /// Too many checks wait already, or the account cannot be read now; the client may try again later.
+    /// The queue of password checks is full, or the account cannot be read at present; the client may try again later.
     case unavailable(reason: String)
 }
 
-/// The evidence on which a login is decided.
+/// The evidence that a client presents for a login.
 package enum LoginAttempt: Sendable, Hashable {
     case password(user: String, [UInt8])
-    /// The end of a SCRAM exchange: whether the client has proven that it knows the password.
+    /// The result of a SCRAM exchange: `isRight` if the client has proven knowledge of the password.
     case proof(user: String, isRight: Bool)
 
-    /// The octets of a name as text; nil for those that cannot be anybody's name.
+    /// Decodes a name, or returns nil if it contains NUL or is not UTF-8.
     package static func name(_ octets: [UInt8]) -> String? {
         guard !octets.contains(0) else { return nil }
         return String(validating: octets, as: UTF8.self)
     }
 }
 
-/// The start of a login by SCRAM.
+/// The credentials lookup at the start of a SCRAM login.
 package enum SCRAMLookup: Sendable, Equatable {
-    /// The account's credentials; made-up ones for an unknown name, so that the two are not told apart.
+    /// The account's credentials, or fake ones for an unknown name, so that clients cannot tell the two apart.
     case credentials(SCRAMCredentials)
-    /// Too many failures came from this address.
+    /// Too many failures from this IP address.
     case lockedOut
-    /// The account cannot be read now.
+    /// The account cannot be read at present.
     case unavailable(reason: String)
 }
 
-/// Decides the logins of a session. Calls come from many connections at once.
+/// Decides the logins of a session. Called from many connections concurrently.
 ///
-/// A `user` is the text that the client sent, mostly an address; nothing about it is known to be true.
+/// `user` is unverified text from the client, usually an address.
 package protocol LoginChecker: Sendable {
-    /// Decides a login from `remoteAddress`, and counts it when it fails.
+    /// Decides a login from `remoteAddress` and counts a failure against that address.
     func decide(_ attempt: LoginAttempt, from remoteAddress: String) async -> LoginOutcome
 
-    /// The credentials by which a SCRAM proof of `user`'s password is judged.
+    /// Returns the credentials against which a SCRAM proof of `user`'s password is verified.
     func scramCredentials(of user: String, from remoteAddress: String) async -> SCRAMLookup
 }

@@ -6,16 +6,16 @@ import ShardFS
 
 /// The reloadable settings of a ``LoginService``.
 package struct LoginSettings: Sendable, Equatable {
-    /// The domain of a name without one; nil when there is none, and such names are refused.
+    /// The domain assumed for a bare user name; if nil, bare names are refused.
     package var defaultDomain: String?
 
     package init(defaultDomain: String?) { self.defaultDomain = defaultDomain }
 }
 
-/// Decides logins: the one place that does, for all protocols.
+/// Decides the logins of all protocols.
 ///
-/// An address with too many failures is locked out before its password is looked at, by whatever protocol and mechanism
-/// it comes.
+/// A client address with too many failures is locked out before its password is checked, for every protocol and
+/// mechanism.
 package final class LoginService: LoginChecker, UpdatableComponent {
     package typealias Settings = LoginSettings
 
@@ -26,19 +26,19 @@ package final class LoginService: LoginChecker, UpdatableComponent {
     private let logger: Logger
     private let settings: Locked<LoginSettings>
     private let cache = VerifiedCredentialCache()
-    /// Verified in place of an account that is not there, so that its absence costs the same time.
+    /// Verified in place of a missing account, so that an unknown name takes the same time.
     private let decoy: PasswordHash
     private let decoySecret: [UInt8]
     private let now: @Sendable () -> Int64
 
     /// - Parameters:
-    ///   - filePool: reads user.json.
-    ///   - passwordPool: hashes; a small one with a queue limit, since each check takes a core for tens of
-    ///     milliseconds.
-    ///   - limits: counts the failures of each address.
-    ///   - decoyIterations: the count that most accounts of the store have.
-    ///   - decoySecret: the key of the salts that unknown names show to SCRAM; the same after each start, lest such a
-    ///     name be known by its changing salt.
+    ///   - filePool: the threads that read user.json.
+    ///   - passwordPool: the threads that hash passwords. Keep it small and its queue bounded: each check occupies a
+    ///     core for tens of milliseconds.
+    ///   - limits: counts the failures of each client address.
+    ///   - decoyIterations: the iteration count of most accounts in the store.
+    ///   - decoySecret: the key for the SCRAM salts of unknown names. It must survive restarts: a salt that changes
+    ///     would reveal that the account does not exist.
     ///   - now: monotonic nanoseconds.
     package init(
         accounts: AccountStore, filePool: BlockingPool, passwordPool: BlockingPool, limits: ConnectionLimits,
@@ -58,7 +58,7 @@ package final class LoginService: LoginChecker, UpdatableComponent {
             iterations: decoyIterations)
     }
 
-    /// Takes new settings; they hold from the next login on.
+    /// Replaces the settings, effective from the next login.
     package func update(_ new: LoginSettings) { settings.withLock { $0 = new } }
 
     package func decide(_ attempt: LoginAttempt, from remoteAddress: String) async -> LoginOutcome {
@@ -84,7 +84,7 @@ package final class LoginService: LoginChecker, UpdatableComponent {
         } catch {
             return .unavailable(reason: "\(error)")
         }
-        // Both are made in any case, so that an unknown name takes the same time.
+        // Always computes both, so that an unknown name takes the same time.
         let unknown = SCRAMCredentials(
             unknown: address?.description ?? name, secret: decoySecret, iterations: decoy.iterations)
         let known = SCRAMCredentials(found?.password ?? decoy)
@@ -106,7 +106,7 @@ package final class LoginService: LoginChecker, UpdatableComponent {
 
     // MARK: accounts
 
-    /// The name in the default domain, when it has none of its own.
+    /// Appends the default domain to a bare user name.
     private func qualified(_ user: String) -> String {
         guard !user.utf8.contains(UInt8(ascii: "@")), let domain = settings.withLock({ $0.defaultDomain })
         else { return user }
@@ -127,7 +127,7 @@ package final class LoginService: LoginChecker, UpdatableComponent {
         let verified: Bool
         do {
             verified = try await passwordPool.run { [cache, now] in
-                // While this check waited, one for another connection of the same client may have ended.
+                // A check for another connection of the same client may have finished while this one was queued.
                 if let (account, stamp) = found, cache.contains(account.address, password, stamp, now: now()) {
                     return true
                 }
@@ -141,7 +141,7 @@ package final class LoginService: LoginChecker, UpdatableComponent {
         return Self.admitted(account)
     }
 
-    /// The end of a login whose password was proven by SCRAM.
+    /// Completes a login after a successful SCRAM proof.
     private func admit(_ name: String) async -> LoginOutcome {
         do {
             return try await lookUp(try? AccountAddress(login: name)).map { Self.admitted($0.account) } ?? .refused

@@ -3,10 +3,10 @@ package import DurableFiles
 import Primitives
 package import ShardFS
 
-/// Passwords found right a moment ago, so that a client that opens many connections pays for one hash.
+/// Recently verified passwords, so that a client opening many connections pays for one hash.
 ///
-/// An entry is a keyed digest of account and password under a key made for this process, so memory holds no
-/// password and no value that a dictionary attack elsewhere could use. It holds only while user.json is unchanged.
+/// An entry is a digest of account and password under a random per-process key: memory holds no password, and nothing
+/// that supports a dictionary attack elsewhere. An entry is valid only while user.json is unchanged.
 package final class VerifiedCredentialCache: Sendable {
     private struct Entry {
         var digest: [UInt8]
@@ -20,8 +20,8 @@ package final class VerifiedCredentialCache: Sendable {
     private let entries = Locked<[AccountAddress: Entry]>([:])
 
     /// - Parameters:
-    ///   - lifetime: nanoseconds from the verification; a hit does not prolong it.
-    ///   - capacity: accounts kept; one password each.
+    ///   - lifetime: nanoseconds from the verification; a hit does not extend it.
+    ///   - capacity: the number of accounts kept, with one password each.
     package init(lifetime: Int64 = 60_000_000_000, capacity: Int = 10_000) {
         self.lifetime = lifetime
         self.capacity = capacity
@@ -45,7 +45,7 @@ package final class VerifiedCredentialCache: Sendable {
         entries.withLock { entries in
             if entries[address] == nil, entries.count >= capacity {
                 entries = entries.filter { $0.value.expires > now }
-                // All fresh: any one makes room, at the price of one more hash for that account.
+                // None has expired: evict any entry, at the cost of one more hash for its account.
                 if entries.count >= capacity, let victim = entries.first?.key { entries[victim] = nil }
             }
             entries[address] = entry

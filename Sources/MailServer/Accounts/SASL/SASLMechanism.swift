@@ -1,26 +1,26 @@
-/// The SASL mechanisms that the server offers.
+/// The SASL mechanisms offered by the server.
 package enum SASLMechanism: String, Sendable, CaseIterable {
     /// RFC 4616.
     case plain = "PLAIN"
-    /// draft-murchison-sasl-login: never a standard, but the only one of many old programs.
+    /// draft-murchison-sasl-login: never standardized, but the only mechanism of many old clients.
     case login = "LOGIN"
-    /// RFC 7677; without channel binding.
+    /// RFC 7677, without channel binding.
     case scramSHA256 = "SCRAM-SHA-256"
 
-    /// The order of preference: a password that is not sent cannot be stolen on the way.
+    /// The order of preference: SCRAM first, because it never sends the password.
     package static let preferred: [SASLMechanism] = [.scramSHA256, .plain, .login]
 }
 
-/// Why a client's message is refused. Texts hold nothing of the client's.
+/// The reason for refusing a client's message. Its text never quotes the client's input.
 package struct SASLFailure: Error, Sendable, Equatable {
     package enum Kind: Sendable {
-        /// The message is not of the mechanism's form.
+        /// A message that violates the mechanism's syntax.
         case malformed
-        /// The client wants what is not offered.
+        /// A request for an unsupported feature.
         case unsupported
-        /// The client wants another's identity.
+        /// A request to act as another user.
         case authorization
-        /// The name or the proof is wrong.
+        /// A wrong name or proof.
         case refused
     }
 

@@ -1,11 +1,11 @@
-/// The server's side of one SASL exchange, for every protocol: the client's messages in, the next step out. RFC 4422.
+/// The server's side of one SASL exchange (RFC 4422), for every protocol: client messages in, the next step out.
 ///
-/// A value without socket or clock. The protocol owns the form on the wire: base64, the initial response, giving up
-/// with `*`. Behind a decision or a failure the exchange is over, and every further message is refused.
+/// A value without socket or clock. The protocol handles the wire form: base64, the initial response, cancelling with
+/// `*`. After a decision or a failure the exchange is over, and every further message is refused.
 package struct SASLServer: Sendable {
-    /// The session's part of the exchange, in answer to a message.
+    /// The action that a message requires of the session.
     package enum Step: Sendable, Equatable {
-        /// Send this, and read the client's next message.
+        /// Send this challenge and read the client's next message.
         case challenge([UInt8])
         /// Look up the user's credentials for ``found(_:)``.
         case lookUp(user: String)
@@ -15,11 +15,11 @@ package struct SASLServer: Sendable {
         case failed(SASLFailure)
     }
 
-    /// The octets that PLAIN and LOGIN take as a name or password.
+    /// The octets that PLAIN and LOGIN accept as a name or password.
     package enum Credentials: Sendable {
-        /// Any: those that are no text are wrong ones.
+        /// Any octets; a name that is not text counts as a wrong name.
         case octets
-        /// UTF-8 without NUL, and a name that is not empty: all else is malformed.
+        /// UTF-8 without NUL, and a nonempty name; anything else is malformed.
         case text
     }
 
@@ -30,7 +30,7 @@ package struct SASLServer: Sendable {
         case scramFirst
         case scramLookup(user: String, SCRAMExchange)
         case scramProof(user: String, SCRAMExchange)
-        /// The server's own proof is sent; the client takes note of it with an empty message.
+        /// The server's proof has been sent; the client acknowledges it with an empty message.
         case scramEnd(user: String)
         case over
     }
@@ -39,7 +39,7 @@ package struct SASLServer: Sendable {
     private let credentials: Credentials
     private let nonce: String
 
-    /// - Parameter nonce: the server's half of a SCRAM nonce; random for every exchange, printable ASCII without a comma.
+    /// - Parameter nonce: the server's half of the SCRAM nonce: random for each exchange, printable ASCII, no comma.
     package init(_ mechanism: SASLMechanism, credentials: Credentials, nonce: String) {
         state =
             switch mechanism {
@@ -52,14 +52,14 @@ package struct SASLServer: Sendable {
     }
 
     /// Begins the exchange.
-    /// - Parameter initialResponse: the message that came with the command, which may be empty; nil when none did.
+    /// - Parameter initialResponse: the initial response sent with the command, possibly empty; nil if there was none.
     package mutating func begin(_ initialResponse: [UInt8]?) -> Step {
         if let initialResponse { return receive(initialResponse) }
         if case .loginUser = state { return .challenge(Array("Username:".utf8)) }
         return .challenge([])
     }
 
-    /// Takes the client's next message.
+    /// Processes the client's next message.
     package mutating func receive(_ message: [UInt8]) -> Step {
         let state = state
         self.state = .over
@@ -85,7 +85,7 @@ package struct SASLServer: Sendable {
         }
     }
 
-    /// Takes the credentials that ``Step/lookUp(user:)`` asked for.
+    /// Continues with the credentials requested by ``Step/lookUp(user:)``.
     package mutating func found(_ credentials: SCRAMCredentials) -> Step {
         guard case .scramLookup(let user, var exchange) = state else {
             state = .over
@@ -98,7 +98,8 @@ package struct SASLServer: Sendable {
 
     // MARK: passwords
 
-    /// `authzid NUL authcid NUL password`; nobody may act for another, so the first is empty or the second once more.
+    /// Parses `authzid NUL authcid NUL password`. Nobody may act as another user: the authzid must be empty or equal to
+    /// the authcid.
     private func plain(_ message: [UInt8]) throws(SASLFailure) -> LoginAttempt {
         let parts = message.split(separator: 0, omittingEmptySubsequences: false).map { Array($0) }
         guard parts.count == 3 else { throw SASLFailure(kind: .malformed, text: "That is no PLAIN response") }

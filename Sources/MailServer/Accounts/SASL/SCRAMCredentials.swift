@@ -1,8 +1,8 @@
 import Crypto
 
-/// What a server must know of a password for SCRAM-SHA-256. RFC 5802 section 3, RFC 7677.
+/// A server's SCRAM-SHA-256 credentials for one password (RFC 5802 section 3, RFC 7677).
 package struct SCRAMCredentials: Sendable, Equatable {
-    /// SHA-256's; the salted password must have as many bytes.
+    /// The output length of SHA-256 in bytes, and the minimum length of the password hash.
     package static let keyLength = 32
 
     package let salt: [UInt8]
@@ -10,10 +10,10 @@ package struct SCRAMCredentials: Sendable, Equatable {
     package let storedKey: [UInt8]
     package let serverKey: [UInt8]
 
-    /// From a password's hash: PBKDF2 with HMAC-SHA256 is RFC 5802's Hi, over the same salt and count, as long as it has
-    /// at least one whole block of SHA-256. Further blocks of a longer hash do not matter.
+    /// Derives the credentials from a stored hash. PBKDF2 with HMAC-SHA256 is the Hi function of RFC 5802 over the same
+    /// salt and count, provided that the hash has at least one whole block of SHA-256; further blocks are ignored.
     ///
-    /// Nil for a shorter one, which cannot serve.
+    /// Returns nil for a shorter hash.
     package init?(_ hash: PasswordHash) {
         guard hash.hash.count >= Self.keyLength else { return nil }
         let salted = SymmetricKey(data: hash.hash.prefix(Self.keyLength))
@@ -24,8 +24,8 @@ package struct SCRAMCredentials: Sendable, Equatable {
         serverKey = Array(HMAC<SHA256>.authenticationCode(for: Array("Server Key".utf8), using: salted))
     }
 
-    /// For a name that nobody has: always the same salt for the same name, as a real account would show, and keys that
-    /// no password leads to.
+    /// Makes fake credentials for an unknown name: the salt is the same each time, as a real account's would be, and no
+    /// password matches the keys.
     package init(unknown name: String, secret: [UInt8], iterations: Int) {
         func derive(_ purpose: String) -> [UInt8] {
             let text = Array("\(purpose)\0\(name)".utf8)

@@ -1,25 +1,25 @@
 import Crypto
 import Primitives
 
-/// The server's side of one SCRAM-SHA-256 login, without channel binding: messages in, messages out. RFC 5802, RFC 7677.
+/// The server's side of a SCRAM-SHA-256 login without channel binding (RFC 5802, RFC 7677): messages in, messages out.
 ///
-/// `first` names the user, whose credentials the caller finds for `challenge`; `last` judges the proof.
+/// `first` returns the user name; the caller looks up its credentials for `challenge`; `last` verifies the proof.
 package struct SCRAMExchange: Sendable {
-    /// RFC 5802 gives no bound; no program's messages come near this one.
+    /// Octets. RFC 5802 sets no limit; real clients stay far below this one.
     private static let longestMessage = 4_096
 
-    /// `n,a=authzid,`, which the client repeats at the end.
+    /// The GS2 header (`n,a=authzid,`), which the client repeats in its last message.
     private var header: [UInt8] = []
     private var clientFirstBare: [UInt8] = []
     private var nonce: [UInt8] = []
     private var serverFirst: [UInt8] = []
     private var credentials: SCRAMCredentials?
 
-    /// A server's half of the nonce: 18 random bytes.
+    /// Makes a server's half of the nonce: 18 random bytes in base64.
     package static func randomNonce() -> String { Base64.text(SecureRandom.bytes(18)) }
 
     /// Reads the client's first message.
-    /// - Parameter serverNonce: random for every exchange; printable ASCII without a comma.
+    /// - Parameter serverNonce: random for each exchange; printable ASCII without a comma.
     /// - Returns: The name to log in.
     package mutating func first(_ message: [UInt8], serverNonce: String) throws(SASLFailure) -> String {
         let fields = try Self.fields(message)
@@ -42,7 +42,7 @@ package struct SCRAMExchange: Sendable {
         return String(decoding: user, as: UTF8.self)
     }
 
-    /// The answer to the first message.
+    /// Returns the answer to the first message: nonce, salt and iteration count.
     package mutating func challenge(_ credentials: SCRAMCredentials) -> [UInt8] {
         self.credentials = credentials
         let salt = Base64.text(credentials.salt)
@@ -50,15 +50,16 @@ package struct SCRAMExchange: Sendable {
         return serverFirst
     }
 
-    /// Judges the client's last message.
-    /// - Returns: The answer that proves the server to the client.
+    /// Verifies the client's last message.
+    /// - Returns: The server's signature, which authenticates the server to the client.
+    /// - Throws: `refused` for a wrong proof, `malformed` for anything that cannot be parsed.
     package func last(_ message: [UInt8]) throws(SASLFailure) -> [UInt8] {
         let fields = try Self.fields(message)
         guard let credentials, fields.count >= 3, let binding = Self.value("c=", fields[0]).flatMap(Self.base64),
             let nonce = Self.value("r=", fields[1]), let proofField = fields.last,
             let proof = Self.value("p=", proofField).flatMap(Self.base64), proof.count == SCRAMCredentials.keyLength
         else { throw Self.malformed }
-        // The header must be the one of the first message: else somebody on the way has changed it.
+        // A header that differs from the first message was changed in transit.
         guard binding == header, nonce == self.nonce else {
             throw SASLFailure(kind: .refused, text: "The messages do not belong together")
         }
@@ -85,7 +86,7 @@ package struct SCRAMExchange: Sendable {
         return message.split(separator: UInt8(ascii: ","), omittingEmptySubsequences: false)
     }
 
-    /// What follows `name=`; nil for another field and for an empty value.
+    /// Returns the value after the prefix `name` (such as `n=`), or nil for another field or an empty value.
     private static func value(_ name: StaticString, _ field: ArraySlice<UInt8>) -> [UInt8]? {
         let name = name.withUTF8Buffer { Array($0) }
         return field.starts(with: name) && field.count > name.count ? Array(field.dropFirst(name.count)) : nil
@@ -95,7 +96,7 @@ package struct SCRAMExchange: Sendable {
         text.isEmpty ? nil : Base64.decode(text)
     }
 
-    /// A saslname: `=2C` is a comma and `=3D` an equals sign, which may not stand for themselves.
+    /// Decodes a saslname, in which a comma is written `=2C` and an equals sign `=3D`; nil for any other use of `=`.
     private static func unescaped(_ text: [UInt8]) -> [UInt8]? {
         var bytes: [UInt8] = []
         var rest = text[...]

@@ -1,30 +1,30 @@
 package import NIOCore
 
-/// DEFLATE in both directions of a connection, in front of TLS or the socket. RFC 4978.
+/// DEFLATE in both directions of a connection (RFC 4978), on top of TLS or the socket.
 ///
-/// Every flush ends with a sync flush, so that no answer waits in the compressor. What comes in is taken apart a piece
-/// at a time, each when the handler behind asks to read: a few bytes that stand for a gigabyte cost it one piece of
-/// memory, and wait while it is busy.
+/// Every flush ends in a sync flush, so that no answer stays in the compressor. Input is decompressed one piece at a
+/// time, when the next handler asks to read: a few bytes that expand to a gigabyte cost one piece of memory, and wait
+/// while that handler is busy.
 package final class CompressionHandler: ChannelDuplexHandler {
     package typealias InboundIn = ByteBuffer
     package typealias InboundOut = ByteBuffer
     package typealias OutboundIn = ByteBuffer
     package typealias OutboundOut = ByteBuffer
 
-    /// Bytes that come out of the decompressor at a time.
+    /// The maximum number of bytes decompressed at a time.
     package static let piece = 16_384
 
     private let deflater: Deflater
     private var inflater: Inflater
-    /// Received, still compressed: what one read of the socket brings at most.
+    /// Compressed input, normally no more than one socket read.
     private var received = ByteBuffer()
-    /// The handler behind has asked for bytes.
+    /// The next handler has asked for bytes.
     private var isWanted = false
     private var isScheduled = false
     private var isDone = false
-    /// The client sends no more; told when all that it sent is taken apart.
+    /// The client has closed its side; reported once all input is decompressed.
     private var isInputClosed = false
-    /// Compressed, not yet written.
+    /// Compressed output, not yet written.
     private var ready = ByteBuffer()
     private var needsFlush = false
     private var promise: EventLoopPromise<Void>?
@@ -34,7 +34,7 @@ package final class CompressionHandler: ChannelDuplexHandler {
         inflater = try Inflater()
     }
 
-    /// Takes what the client has sent behind its command before the handler was in place.
+    /// Takes the bytes that the client sent after its command, before this handler was in place.
     package func take(_ early: ByteBuffer) { received.writeImmutableBuffer(early) }
 
     private var hasMore: Bool { received.readableBytes > 0 || inflater.holdsMore }
@@ -57,7 +57,7 @@ package final class CompressionHandler: ChannelDuplexHandler {
     package func read(context: ChannelHandlerContext) {
         isWanted = true
         guard hasMore else { return context.read() }
-        // Not at once: whoever asks may be in the midst of something.
+        // Deferred, because the caller may be in the middle of an operation.
         guard !isScheduled else { return }
         isScheduled = true
         let bound = NIOLoopBound((self, context), eventLoop: context.eventLoop)

@@ -1,23 +1,24 @@
 import CZlib
 package import NIOCore
 
-/// A stream that cannot be what DEFLATE makes of anything, or memory that is not there.
+/// A failure of zlib.
 package enum CompressionError: Error, Hashable {
+    /// Not a valid DEFLATE stream.
     case corrupt
     case outOfMemory
 }
 
-/// One direction of a connection, compressed: raw DEFLATE (RFC 1951), without zlib's header.
+/// A compressor for one direction of a connection: raw DEFLATE (RFC 1951), without zlib's header.
 ///
-/// Costs about 38 KiB: 4 KiB of window are enough for answers that repeat each other, and zlib takes four times the
-/// window, 2^(memLevel + 9) for its tables, and 6 KiB.
+/// Uses about 38 KiB: a 4 KiB window is enough for repetitive answers, and zlib allocates four times the window,
+/// 2^(memLevel + 9) bytes for its tables, and 6 KiB.
 package struct Deflater: ~Copyable {
     package static let windowBits: Int32 = 12
     package static let memoryLevel: Int32 = 5
-    /// Answers are made on an event loop that other connections wait for: the best of the quick levels.
+    /// The best of the fast levels: compression runs on an event loop shared with other connections.
     package static let level: Int32 = 3
 
-    /// On the heap, as zlib keeps a pointer to it.
+    /// On the heap, because zlib keeps a pointer to it.
     private let stream: UnsafeMutablePointer<z_stream>
 
     package init() throws(CompressionError) {
@@ -37,8 +38,8 @@ package struct Deflater: ~Copyable {
         stream.deallocate()
     }
 
-    /// Compresses `input`; what is ready is added to `output`.
-    /// - Parameter flush: the reader is to see all that came so far.
+    /// Compresses `input` and appends finished output to `output`.
+    /// - Parameter flush: makes all input so far decodable by the reader.
     package func compress(_ input: ByteBuffer, flush: Bool, into output: inout ByteBuffer) throws(CompressionError) {
         let result = input.withUnsafeReadableBytes { bytes in
             stream.pointee.next_in = UnsafeMutablePointer(
@@ -51,7 +52,7 @@ package struct Deflater: ~Copyable {
             } while result == Z_OK && stream.pointee.avail_out == 0
             return result
         }
-        // Z_BUF_ERROR: the last piece was full to the byte, and there was no more.
+        // Z_BUF_ERROR: the last piece was filled exactly, and no output remained.
         guard result == Z_OK || result == Z_BUF_ERROR else { throw .corrupt }
     }
 

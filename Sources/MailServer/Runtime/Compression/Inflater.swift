@@ -1,13 +1,13 @@
 import CZlib
 package import NIOCore
 
-/// The other direction: takes a raw DEFLATE stream apart, a bounded piece at a time.
+/// A decompressor for a raw DEFLATE stream, one bounded piece at a time.
 ///
-/// Costs about 40 KiB, 32 of them for the largest window that a client may choose, from the first byte on.
+/// Uses about 40 KiB from the first byte on, 32 KiB of it for the largest window a client may choose.
 package struct Inflater: ~Copyable {
     private let stream: UnsafeMutablePointer<z_stream>
     private var isAtEnd = false
-    /// The last piece was full, so zlib may hold more of what it was given.
+    /// The last piece was full, so zlib may hold more output for input already consumed.
     package private(set) var holdsMore = false
 
     package init() throws(CompressionError) {
@@ -24,10 +24,10 @@ package struct Inflater: ~Copyable {
         stream.deallocate()
     }
 
-    /// The next bytes, `limit` at most; what was used of `input` is taken from it. Empty when there is nothing yet.
+    /// Returns up to `limit` decompressed bytes, consuming `input`; empty if more input is needed.
     package mutating func next(from input: inout ByteBuffer, limit: Int) throws(CompressionError) -> ByteBuffer {
         guard input.readableBytes > 0 || holdsMore else { return ByteBuffer() }
-        // Behind the end of its stream a client has nothing to say.
+        // Data after the end of the stream is an error.
         if isAtEnd { throw .corrupt }
         var output = ByteBuffer()
         var result = Z_OK

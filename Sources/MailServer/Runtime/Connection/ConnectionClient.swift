@@ -2,15 +2,15 @@ package import NIOCore
 import NIOPosix
 import NIOSSL
 
-/// TLS on a connection that this side opens.
+/// The use of TLS on an outgoing connection.
 package enum ConnectionSecurity: Sendable {
     case none
-    /// From the first byte on.
+    /// TLS from the first byte.
     case implicit(TLSClient, serverName: String?)
-    /// When the driver starts it, in a protocol with STARTTLS.
+    /// TLS when the driver starts it, in a protocol with STARTTLS.
     case onDemand(TLSClient, serverName: String?)
 
-    /// Makes the handlers of TLS, now or later.
+    /// Makes the TLS handler, now or later.
     fileprivate var handlers: TLSHandlerProvider? {
         switch self {
         case .none: nil
@@ -21,22 +21,22 @@ package enum ConnectionSecurity: Sendable {
     fileprivate var isImplicit: Bool { if case .implicit = self { true } else { false } }
 }
 
-/// Opens connections to other hosts and hands each to a driver, as ``ConnectionServer`` does with those that come in.
+/// Opens connections to other hosts and hands each to a driver, as ``ConnectionServer`` does with incoming ones.
 ///
-/// It resolves no names. A driver is told of everything behind the connect: ``ConnectionDriver/tlsEstablished(on:)`` when
-/// a handshake is done, ``ConnectionDriver/connectionFailed(_:)`` when one fails or the connection breaks, and a notice
-/// when the other side is idle for too long, in the middle of a handshake too.
+/// It does not resolve names. After connecting, the driver gets all events: ``ConnectionDriver/tlsEstablished(on:)``
+/// after a handshake, ``ConnectionDriver/connectionFailed(_:)`` when a handshake fails or the connection breaks, and a
+/// notice when the peer is idle for too long, even during a handshake.
 package struct ConnectionClient: Sendable {
     private let group: any EventLoopGroup
 
     package init(group: any EventLoopGroup) { self.group = group }
 
-    /// Connects, and returns once the connection stands: a handshake may still be under way then.
+    /// Connects, and returns once the TCP connection is established; a TLS handshake may still be in progress.
     /// - Parameters:
-    ///   - connectTimeout: time that the other side has to accept.
-    ///   - closeTimeout: time that it has to take the last bytes and to close before it is cut off.
-    ///   - makeDriver: called on the connection's event loop; the driver's
-    ///     ``ConnectionDriver/end(then:)`` is called whatever comes.
+    ///   - connectTimeout: the time the peer gets to accept.
+    ///   - closeTimeout: the time the peer gets to read the last bytes and close, before it is disconnected.
+    ///   - makeDriver: called on the connection's event loop; the driver's ``ConnectionDriver/end(then:)`` is called in
+    ///     every case.
     package func connect(
         to address: SocketAddress, security: ConnectionSecurity = .none, connectTimeout: TimeAmount,
         closeTimeout: TimeAmount = .seconds(2),
@@ -63,22 +63,22 @@ package struct ConnectionClient: Sendable {
                 .connect(to: address).get()
             return OpenedConnection(channel: channel, finished: finished.futureResult)
         } catch {
-            // A channel without its handler has nobody else to say so.
+            // The channel may have no handler yet to fulfil the promise.
             finished.succeed()
             throw ConnectionFailure(connecting: error)
         }
     }
 }
 
-/// A connection that this side opened.
+/// An outgoing connection.
 package struct OpenedConnection: Sendable {
     fileprivate let channel: any Channel
-    /// Succeeds when the connection is gone and nothing of it is under way.
+    /// Succeeds when the connection is closed and its work has finished.
     package let finished: EventLoopFuture<Void>
 
-    /// Asks the driver to come to an end with what is under way.
+    /// Asks the driver to finish its current work and end.
     package func stop() { channel.pipeline.fireUserInboundEventTriggered(ConnectionStopEvent()) }
 
-    /// Cuts the connection off.
+    /// Closes the connection at once.
     package func drop() { channel.close(promise: nil) }
 }

@@ -1,34 +1,34 @@
 package import NIOCore
 
-/// Drives a protocol's session over a connection: bytes in, answers out, one thing at a time.
+/// Drives a protocol session over a connection: bytes in, answers out, one operation at a time.
 ///
-/// A ``ConnectionHandler`` owns it and calls it on the connection's event loop, with itself at hand. What ends later
-/// than the call that began it stands between ``ConnectionHandler/beginWork()`` and ``ConnectionHandler/endWork(isActivity:)``.
+/// Owned by a ``ConnectionHandler``, which calls it on the connection's event loop. Asynchronous work is enclosed in
+/// ``ConnectionHandler/beginWork()`` and ``ConnectionHandler/endWork(isActivity:)``.
 package protocol ConnectionDriver: AnyObject {
-    /// Where a session writes that waits for its client; nil where answers are written without waiting.
+    /// The output of a session that waits for its client to read; nil if answers are written without waiting.
     var output: ConnectionOutput? { get }
 
-    /// How long the peer may send nothing, as things stand.
+    /// The time the peer may stay silent in the current state.
     var idleTimeout: TimeAmount { get }
 
-    /// Keeps what the client sent; ``advance(on:)`` follows.
+    /// Buffers bytes from the peer; ``advance(on:)`` follows.
     func take(_ bytes: ByteBuffer)
 
-    /// Notes what comes in front of what the client sent; ``advance(on:)`` follows.
+    /// Records a notice, which takes precedence over buffered input; ``advance(on:)`` follows.
     func note(_ notice: ConnectionNotice, on connection: ConnectionHandler)
 
-    /// Notes that a TLS handshake is done; ``advance(on:)`` follows.
+    /// Records a completed TLS handshake; ``advance(on:)`` follows.
     func tlsEstablished(on connection: ConnectionHandler)
 
-    /// Notes why the connection is about to break; ``end(then:)`` follows. A ``ConnectionFailure`` tells what it was.
+    /// Records the error that ends the connection; ``end(then:)`` follows. ``ConnectionFailure`` classifies it.
     func connectionFailed(_ error: any Error)
 
-    /// Goes on as far as the session, the client and the bytes at hand allow, for as long as
-    /// ``ConnectionHandler/isFree``. Called whenever one of the three may allow more, and not from within itself.
+    /// Proceeds as far as the session, the peer and the buffered bytes allow, while ``ConnectionHandler/isFree``.
+    /// Called whenever one of the three changes, never recursively.
     func advance(on connection: ConnectionHandler)
 
-    /// Lets go of everything: the connection is gone and nothing is under way. The last call; `then` is to be called
-    /// once, on any thread.
+    /// Releases all resources: the connection is closed and no work is in progress. This is the last call; it must call
+    /// `then` once, on any thread.
     func end(then: @escaping @Sendable () -> Void)
 }
 
@@ -40,12 +40,12 @@ extension ConnectionDriver {
     package func connectionFailed(_ error: any Error) {}
 }
 
-/// What a session is told that no client sends.
+/// An event for a session that does not come from its peer.
 package enum ConnectionNotice {
-    /// The connection stands. Told first, and once.
+    /// The connection is established. Sent first, and once.
     case start
-    /// The peer sent nothing for too long; the session is to end.
+    /// The peer was silent for too long; the session must end.
     case timeOut
-    /// The server stops: what is under way is finished first.
+    /// The server is stopping; work in progress is finished first.
     case stop
 }

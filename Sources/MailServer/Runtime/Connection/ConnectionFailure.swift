@@ -1,18 +1,18 @@
 import NIOCore
 import NIOSSL
 
-/// Why a connection that this side opens came to nothing, or broke.
+/// The reason why an outgoing connection failed.
 package enum ConnectionFailure: Error, Equatable, CustomStringConvertible {
-    /// Nobody listens at the address, or no route leads to it.
+    /// No server listens at the address, or there is no route to it.
     case unreachable(reason: String)
-    /// No answer came within the connect timeout.
+    /// No answer within the connect timeout.
     case timedOut
-    /// The TLS handshake failed, or the certificate was not accepted.
+    /// A failed TLS handshake, or a rejected certificate.
     case tls(reason: String)
-    /// An open connection broke.
+    /// A broken connection.
     case broken(reason: String)
 
-    /// The failure behind an error that a connection ended with.
+    /// Classifies an error that ended a connection.
     package init(_ error: any Error) {
         switch error {
         case let error as ConnectionFailure: self = error
@@ -24,7 +24,7 @@ package enum ConnectionFailure: Error, Equatable, CustomStringConvertible {
         }
     }
 
-    /// The failure behind an error that connecting ended with.
+    /// Classifies an error from connecting.
     package init(connecting error: any Error) {
         switch error {
         case ChannelError.connectTimeout: self = .timedOut

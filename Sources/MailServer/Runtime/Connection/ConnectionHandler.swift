@@ -2,28 +2,26 @@ package import NIOCore
 import NIOSSL
 import NIOTLS
 
-/// Asks a connection's handler to come to an end: what is under way is finished first.
+/// Asks a connection's handler to end once work in progress is finished.
 package struct ConnectionStopEvent: Sendable {}
 
-/// A connection in a pipeline: when to read, how long to wait, TLS, and how to end. What is said on it is its driver's
-/// business.
+/// The channel handler of one connection: reading, timeouts, TLS and closing. The protocol itself is up to its driver.
 ///
-/// One thing happens at a time. While something is under way, and while the client does not take its answers, the
-/// driver gets nothing to do and nothing is read from the socket: that is the whole of the back-pressure, and memory is
-/// bounded by one read and what the driver keeps. STARTTLS is safe for the same reason: its handler is put in place
-/// before another byte is read.
+/// Operations run one at a time. While one is in progress, or the client does not read its answers, the driver is not
+/// called and the socket is not read. This is the only back-pressure needed: memory is bounded by one read and the
+/// driver's own buffers. It also makes STARTTLS safe, because the TLS handler is in place before another byte is read.
 ///
-/// It serves connections of both directions: those that a ``ConnectionServer`` accepted and those that a
-/// ``ConnectionClient`` opened. Everything is called on the channel's event loop.
+/// Used for connections accepted by a ``ConnectionServer`` and for those opened by a ``ConnectionClient``. All methods
+/// run on the channel's event loop.
 package final class ConnectionHandler: ChannelInboundHandler {
     package typealias InboundIn = ByteBuffer
     package typealias OutboundOut = ByteBuffer
 
     private enum Life {
         case open
-        /// The last answer is on its way out; what still comes is dropped.
+        /// The last answer is being written; further input is dropped.
         case closing
-        /// The client has it, and is waited for.
+        /// The last answer is written; waiting for the client to close.
         case draining
         case closed
     }
@@ -40,19 +38,19 @@ package final class ConnectionHandler: ChannelInboundHandler {
     private var isAdvancing = false
     private var isReading = false
     private var hasFinished = false
-    /// The client sends no more.
+    /// The client has closed its side.
     package private(set) var isInputClosed = false
     private var preparedTLS: NIOSSLHandler?
     private var lastActivity = NIODeadline.now()
     private var idleTimer: Scheduled<Void>?
-    /// The idle timeout that the timer was armed with; a login may shorten it.
+    /// The idle timeout when the timer was armed; a login may shorten it.
     private var armedTimeout = TimeAmount.zero
     private var closeTimer: Scheduled<Void>?
 
     /// - Parameters:
-    ///   - tls: makes the handler that ``startTLS()`` puts in place.
-    ///   - closeTimeout: what the peer has to take the last answer and to close, before it is cut off.
-    ///   - onFinish: called once, when the connection is gone and nothing of it is under way.
+    ///   - tls: makes the handler for ``startTLS()``; nil without TLS.
+    ///   - closeTimeout: the time the peer gets to read the last answer and close, before it is disconnected.
+    ///   - onFinish: called once, when the connection is closed and its work has finished.
     package init(
         eventLoop: any EventLoop, driver: any ConnectionDriver, tls: TLSHandlerProvider?, closeTimeout: TimeAmount,
         onFinish: @escaping @Sendable () -> Void
@@ -106,7 +104,7 @@ package final class ConnectionHandler: ChannelInboundHandler {
             isInputClosed = true
             switch life {
             case .open: advance()
-            // Closing now would take along what the client has not read yet: the end of the write does it.
+            // Closing now would discard unread answers; the write completion closes instead.
             case .closing: break
             case .draining, .closed: context.close(promise: nil)
             }
@@ -116,7 +114,7 @@ package final class ConnectionHandler: ChannelInboundHandler {
     }
 
     package func errorCaught(context: ChannelHandlerContext, error: any Error) {
-        // The peer is gone, or not who it should be: only this side is left to tell.
+        // The peer is gone or failed authentication, so only the driver is informed.
         if life == .open { driver.connectionFailed(error) }
         context.close(promise: nil)
     }
@@ -133,26 +131,26 @@ package final class ConnectionHandler: ChannelInboundHandler {
 
     // MARK: - The loop
 
-    /// The connection is neither ending nor gone.
+    /// True until the connection starts to close.
     package var isOpen: Bool { life == .open }
 
-    /// Something can be begun on.
+    /// True if new work may begin.
     package var isFree: Bool { life == .open && !isBusy }
 
-    /// Answers can be written without piling up in front of a client that does not read.
+    /// False while too many answers are queued for a client that does not read.
     package var isWritable: Bool { context?.channel.isWritable ?? false }
 
-    /// Something is under way from here on; until ``endWork(isActivity:)`` nothing else happens on the connection.
+    /// Marks the start of work; until ``endWork(isActivity:)`` nothing else happens on the connection.
     package func beginWork() { isBusy = true }
 
-    /// It is done; ``advance()`` must follow.
-    /// - Parameter isActivity: it was the client's doing.
+    /// Marks the end of work; the caller must call ``advance()`` next.
+    /// - Parameter isActivity: true if the work counts as client activity and restarts the idle time.
     package func endWork(isActivity: Bool = true) {
         isBusy = false
         if isActivity { lastActivity = .now() }
     }
 
-    /// Lets the driver go on, and reads more when it could do with more.
+    /// Lets the driver proceed, then reads more if it is ready for more.
     package func advance() {
         guard !isAdvancing else { return }
         isAdvancing = true
@@ -193,23 +191,23 @@ package final class ConnectionHandler: ChannelInboundHandler {
 
     // MARK: - For the driver
 
-    /// Writes answers, whether the client takes them or not: see ``isWritable``.
+    /// Writes answers even if the client does not read; see ``isWritable``.
     package func write(_ bytes: ByteBuffer) { context?.writeAndFlush(wrapOutboundOut(bytes), promise: nil) }
 
-    /// Gets TLS ready for ``startTLS()``; false when there is none.
+    /// Prepares TLS for ``startTLS()``; returns false if it is unavailable.
     package func prepareTLS() -> Bool {
         preparedTLS = try? tls?()
         return preparedTLS != nil
     }
 
-    /// Begins with TLS: what was written before goes out in clear, and the next byte read is part of the handshake.
+    /// Starts TLS: earlier writes go out in clear, and the next byte read belongs to the handshake.
     package func startTLS() {
         guard let handler = preparedTLS else { return }
         preparedTLS = nil
         change { pipeline in try pipeline.addHandler(handler, position: .first) }
     }
 
-    /// Puts a handler in front of this one; what was written before does not pass it.
+    /// Inserts a handler between the socket and this one; earlier writes bypass it.
     package func insert(_ handler: any ChannelHandler) {
         change { [self] pipeline in try pipeline.addHandler(handler, position: .before(self)) }
     }
@@ -223,11 +221,11 @@ package final class ConnectionHandler: ChannelInboundHandler {
         }
     }
 
-    /// Cuts the client off.
+    /// Closes the connection at once.
     package func drop() { context?.close(promise: nil) }
 
-    /// Writes the last answers and closes. With `draining` the client may still be sending, and is given time to read
-    /// them: closing a socket with unread input would reset the connection and take them along.
+    /// Writes the last answers and closes. With `draining`, a client that is still sending gets time to read them:
+    /// closing a socket with unread input would reset the connection and lose them.
     package func close(draining: Bool, last: ByteBuffer = ByteBuffer()) {
         guard life == .open, let context else { return }
         life = .closing
@@ -241,11 +239,11 @@ package final class ConnectionHandler: ChannelInboundHandler {
         }
     }
 
-    /// The client has the last answers: it may close, and is shown that nothing follows.
+    /// Closes the output after the last answers and waits for the client to close.
     private func drain() {
         guard life == .closing, !isInputClosed else { return drop() }
         life = .draining
-        // A TLS session cannot always be half closed; then the timer or the client closes.
+        // TLS cannot always be half-closed; then the timer or the client closes the connection.
         context?.close(mode: .output, promise: nil)
     }
 
@@ -283,7 +281,7 @@ package final class ConnectionHandler: ChannelInboundHandler {
         finish()
     }
 
-    /// Once what was under way is done, the driver lets go and the server is told.
+    /// Ends the driver and then calls `onFinish`, once work in progress is done.
     private func finish() {
         guard !isBusy, !hasFinished else { return }
         hasFinished = true

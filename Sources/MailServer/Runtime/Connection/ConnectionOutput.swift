@@ -1,16 +1,16 @@
 package import NIOCore
 import Primitives
 
-/// A session's answers, written to its channel no faster than the client takes them.
+/// Writes a session's answers to its channel no faster than the client reads them.
 ///
-/// What waits in the channel is its high watermark and one piece at the most.
+/// The channel never queues more than its high watermark plus one piece.
 package final class ConnectionOutput: Sendable {
     private struct State {
         var isOpen = true
         var waiter: CheckedContinuation<Bool, Never>?
     }
 
-    /// Time that the client may take nothing before it is cut off.
+    /// The time a client may go without reading before it is disconnected.
     package let timeout: TimeAmount
     private let channel: any Channel
     private let state = Locked(State())
@@ -20,9 +20,9 @@ package final class ConnectionOutput: Sendable {
         self.timeout = timeout
     }
 
-    /// Hands bytes to the client and returns when there is room for more: a client that does not read waits here.
+    /// Writes bytes and returns once there is room for more, so a session suspends here while its client does not read.
     /// One call at a time.
-    /// - Returns: false when the client is gone.
+    /// - Returns: False if the client is gone.
     package func send(_ bytes: ByteBuffer) async -> Bool {
         channel.writeAndFlush(bytes, promise: nil)
         return await withCheckedContinuation { continuation in
@@ -41,13 +41,13 @@ package final class ConnectionOutput: Sendable {
     /// True while a session waits for its client to read.
     package var isWaiting: Bool { state.withLock { $0.waiter != nil } }
 
-    /// The client has taken some of it.
+    /// Resumes a waiting session after the client has read some data.
     package func writabilityChanged() {
         guard channel.isWritable else { return }
         take()?.resume(returning: true)
     }
 
-    /// The client is gone.
+    /// Marks the client as gone and resumes a waiting session.
     package func close() {
         state.withLock { $0.isOpen = false }
         take()?.resume(returning: false)

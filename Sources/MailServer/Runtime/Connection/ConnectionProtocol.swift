@@ -1,38 +1,38 @@
 package import NIOCore
 
-/// A protocol as a ``ConnectionServer`` serves it: what it has to say where the server does not know.
+/// The protocol-specific parts of a ``ConnectionServer``.
 package protocol ConnectionProtocol: Sendable {
     associatedtype Role: ListenerRole
     associatedtype Settings: ConnectionSettings
 
-    /// The service that its connections count as.
+    /// The service that its connections count towards.
     static var service: LimitedService { get }
 
-    /// The one line for clients that are turned away.
+    /// The line sent to a client that is not admitted.
     func refusal(_ settings: Settings) -> ByteBuffer
 
-    /// The driver of a new connection; called on its event loop.
+    /// Makes the driver of a new connection; called on its event loop.
     func makeDriver(for accepted: AcceptedConnection<Role>, _ settings: Settings) -> any ConnectionDriver
 }
 
-/// What a listener is for: protocols may treat clients differently by the port they came to.
+/// The role of a listener; a protocol may treat clients differently by port.
 package protocol ListenerRole: Sendable {
-    /// Connections begin with a TLS handshake.
+    /// True if connections begin with a TLS handshake.
     var usesImplicitTLS: Bool { get }
 }
 
-/// What a server of any protocol is set to.
+/// The settings common to all protocols.
 package protocol ConnectionSettings: Sendable {
-    /// Time that a client has to take the last answer and to close before it is cut off.
+    /// The time a client gets to read the last answer and close, before it is disconnected.
     var closeTimeout: TimeAmount { get }
 }
 
-/// A connection that was let in.
+/// An admitted connection.
 package struct AcceptedConnection<Role: ListenerRole> {
     package let channel: any Channel
-    /// The client's IP address; an IPv4 address on an IPv6 socket is given as IPv4.
+    /// The client's IP address as text; an IPv4-mapped IPv6 address is given as IPv4.
     package let remoteAddress: String
     package let role: Role
-    /// TLS can be started on it later.
+    /// True if the server has TLS, so that STARTTLS can be offered.
     package let offersTLS: Bool
 }

@@ -1,6 +1,6 @@
 package import NIOCore
 
-/// Turns a client away with one line.
+/// Sends one line to a refused client and closes the connection.
 package final class ConnectionRefusalHandler: ChannelInboundHandler {
     package typealias InboundIn = ByteBuffer
     package typealias OutboundOut = ByteBuffer

@@ -3,21 +3,21 @@ import NIOPosix
 import NIOSSL
 import Primitives
 
-/// What ``ConnectionServer`` refuses to do.
+/// A refusal of ``ConnectionServer``.
 package enum ConnectionServerError: Error, Hashable {
-    /// The listener needs TLS, and the server has none.
+    /// The listener needs TLS, but the server has none.
     case noTLS
     /// The server has been shut down.
     case shutDown
-    /// The connection is one too many.
+    /// The connection exceeds a limit.
     case tooManyConnections
 }
 
-/// Any number of listeners of one protocol, and their connections: admission, TLS in front, and a graceful end. What
-/// happens on a connection is the ``ConnectionHandler``'s and its driver's business.
+/// The listeners of one protocol and their connections: admission, implicit TLS and graceful shutdown. Each connection
+/// is run by a ``ConnectionHandler`` and its driver.
 ///
-/// New settings hold for connections that come later; those that stand keep theirs. Certificates are asked for at each
-/// handshake, so they can be replaced while the server runs.
+/// New settings apply to later connections only. The certificate is fetched at each handshake, so it can be replaced
+/// while the server runs.
 package final class ConnectionServer<Served: ConnectionProtocol>: Sendable {
     private struct Connection {
         let channel: any Channel
@@ -39,8 +39,8 @@ package final class ConnectionServer<Served: ConnectionProtocol>: Sendable {
     private let state: Locked<State>
 
     /// - Parameters:
-    ///   - limits: admit each connection.
-    ///   - tls: nil when TLS is turned off: STARTTLS is not offered then, and credentials are taken in clear.
+    ///   - limits: decides on the admission of each connection.
+    ///   - tls: nil if TLS is off; STARTTLS is then not offered, and credentials are accepted in clear.
     package init(
         _ served: Served, settings: Served.Settings, limits: ConnectionLimits, tls: TLSProvider?,
         group: any EventLoopGroup
@@ -56,17 +56,17 @@ package final class ConnectionServer<Served: ConnectionProtocol>: Sendable {
         state = Locked(State(settings: settings))
     }
 
-    /// Connections at the moment.
+    /// The number of open connections.
     package var connectionCount: Int { state.withLock { $0.connections.count } }
 
-    /// Replaces the settings for connections to come.
+    /// Replaces the settings for later connections.
     package func update(_ settings: Served.Settings) { state.withLock { $0.settings = settings } }
 
     /// Opens a listener.
-    /// - Parameter port: 0 takes a free one.
-    /// - Returns: the address that is listened on.
-    /// - Throws: what binding fails with, and a ``ConnectionServerError`` when the role asks for TLS where there is none
-    ///   or the server has been shut down.
+    /// - Parameter port: 0 picks a free port.
+    /// - Returns: The address of the listener.
+    /// - Throws: The error of a failed bind, or a ``ConnectionServerError`` if the role needs TLS and there is none, or
+    ///   if the server has been shut down.
     @discardableResult
     package func listen(host: String, port: Int, role: Served.Role) async throws -> SocketAddress {
         if role.usesImplicitTLS && tls == nil { throw ConnectionServerError.noTLS }
@@ -88,8 +88,8 @@ package final class ConnectionServer<Served: ConnectionProtocol>: Sendable {
         return address
     }
 
-    /// Stops listening, asks all connections to end with what is under way, and cuts off after `grace` those that did
-    /// not. Returns when no connection is left and nothing of any is under way.
+    /// Stops listening, asks all connections to finish their current work and end, and closes the remaining ones after
+    /// `grace`. Returns when all connections are closed and their work has finished.
     package func shutdown(grace: TimeAmount) async {
         let (listeners, connections) = state.withLock { state in
             state.isStopping = true
@@ -114,7 +114,7 @@ package final class ConnectionServer<Served: ConnectionProtocol>: Sendable {
         let remoteAddress = Self.address(of: channel)
         let (settings, isIn) = admit(channel, remoteAddress)
         guard isIn else {
-            // In front of a TLS handshake there is nothing that a client would understand.
+            // Before a TLS handshake, a client would not understand a refusal.
             if role.usesImplicitTLS { throw ConnectionServerError.tooManyConnections }
             let refusal = ConnectionRefusalHandler(served.refusal(settings))
             return try channel.pipeline.syncOperations.addHandler(refusal)
@@ -137,7 +137,7 @@ package final class ConnectionServer<Served: ConnectionProtocol>: Sendable {
         }
     }
 
-    /// Keeps the connection with its ticket, if it gets one.
+    /// Registers the connection if it gets a ticket.
     private func admit(_ channel: any Channel, _ remoteAddress: String) -> (Served.Settings, isIn: Bool) {
         let admission = limits.admit(IPAddress(remoteAddress), to: Served.service)
         return state.withLock { state in

@@ -1,13 +1,13 @@
 package import NIOCore
 
-/// Buffers for what connections receive, none of which a connection keeps while it waits.
+/// Allocator of receive buffers that an idle connection does not keep.
 ///
-/// SwiftNIO pools a connection's buffers at the size that they had when it was busy, which is most of what an idle
-/// session would cost. With no hint of the next size, the promise of growth and one message for each read
-/// (`maxMessagesPerRead`), it keeps but the first buffer, the smallest, and takes a fresh one for each read.
+/// SwiftNIO pools a connection's buffers at the size they had when it was busy, which would be most of the memory of an
+/// idle session. With no hint of the next size, a promise of growth and one message per read (`maxMessagesPerRead`),
+/// it keeps only the first and smallest buffer, and allocates a new one for each read.
 package struct ReceiveAllocator: RecvByteBufferAllocator {
     package static let minimum = 512
-    /// Also bounds the buffer that NIOSSL keeps for what it has deciphered.
+    /// Also bounds the buffer that NIOSSL keeps for decrypted data.
     package static let maximum = 32_768
 
     package private(set) var size = Self.minimum

@@ -1,15 +1,15 @@
 package import Primitives
 package import ServerConfiguration
 
-/// The limits that all clients of the process share: connections per service and per address, and rates per address.
+/// The limits shared by all clients of the process: connections per service and per address, and rates per address.
 ///
-/// A connection is admitted here alone: its server asks for a ticket and keeps it for as long as the connection lives.
+/// Every connection is admitted here: its server requests a ticket and keeps it for the life of the connection.
 package final class ConnectionLimits: UpdatableComponent {
-    /// The limits in force; a reload replaces them.
+    /// The reloadable limits.
     package struct Settings: Sendable, Equatable {
         /// Limits per client address.
         package var rates: RateLimitSettings
-        /// Connections at a time; a service without an entry has no maximum.
+        /// The maximum of concurrent connections; a service without an entry has none.
         package var maximumConnections: [LimitedService: Int]
 
         package init(
@@ -22,14 +22,14 @@ package final class ConnectionLimits: UpdatableComponent {
 
     /// The answer to a new connection.
     package enum Admission: Sendable {
-        /// Keep the ticket for as long as the connection lives.
+        /// Admitted; keep the ticket for the life of the connection.
         case admitted(Ticket)
-        /// `max_connections` of the service is reached.
+        /// The service's `max_connections` is reached.
         case serviceFull
         case refused(RateLimitReason, retryAfter: Int64)
     }
 
-    /// An admitted connection's share of the limits, released with the ticket at the latest.
+    /// An admitted connection's share of the limits, released on deinit at the latest.
     package final class Ticket: Sendable {
         private let release: @Sendable () -> Void
         private let isOpen = Locked(true)
@@ -64,7 +64,7 @@ package final class ConnectionLimits: UpdatableComponent {
             State(limiter: RateLimiter(settings.rates), maximum: settings.maximumConnections))
     }
 
-    /// Replaces the settings; connections that are open stay and count.
+    /// Replaces the settings; open connections stay and count towards the new limits.
     package func update(_ settings: Settings) {
         state.withLock { state in
             state.limiter.settings = settings.rates
@@ -72,14 +72,14 @@ package final class ConnectionLimits: UpdatableComponent {
         }
     }
 
-    /// Asks for a ticket for a new connection.
-    /// - Parameter address: nil, for a client without one, takes part in the service's maximum alone.
+    /// Requests a ticket for a new connection.
+    /// - Parameter address: nil for a client without one, which counts only towards the service's maximum.
     package func admit(_ address: IPAddress?, to service: LimitedService) -> Admission {
         let time = now()
         return state.withLock { state in
             let open = state.open[service, default: 0]
             if let maximum = state.maximum[service], open >= maximum { return .serviceFull }
-            // An address that is exempt now may not be when the connection ends.
+            // An address that is exempt now may no longer be when the connection closes.
             let counted = address.flatMap { state.limiter.isExempt($0) ? nil : $0 }
             if let counted,
                 case .refused(let reason, let wait) = state.limiter.connectionOpened(counted, to: service, now: time)
@@ -103,12 +103,13 @@ package final class ConnectionLimits: UpdatableComponent {
         state.withLock { $0.limiter.mayAuthenticate(address, now: now()) }
     }
 
-    /// - Returns: True when this failure began a lockout.
+    /// Counts a failed login.
+    /// - Returns: True if this failure began a lockout.
     package func authenticationFailed(_ address: IPAddress) -> Bool {
         state.withLock { $0.limiter.authenticationFailed(address, now: now()) }
     }
 
-    /// Connections open now.
+    /// The number of open connections of a service.
     package func open(_ service: LimitedService) -> Int { state.withLock { $0.open[service, default: 0] } }
 
     private func leave(_ address: IPAddress?, _ service: LimitedService) {

@@ -1,4 +1,4 @@
-/// The services whose connections are counted apart.
+/// The services with separate connection counts.
 package enum LimitedService: Sendable, Hashable, CaseIterable {
     case smtp, imap
 }

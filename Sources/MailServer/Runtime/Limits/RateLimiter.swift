@@ -1,30 +1,30 @@
 package import Primitives
 package import ServerConfiguration
 
-/// Why a client has to wait.
+/// The reason why a client has to wait.
 package enum RateLimitReason: Sendable, Equatable {
     case connections, concurrentConnections, messages, recipients, lockedOut
-    /// Every tracked address is connected or locked out, so no further one can be watched.
+    /// Every tracked address is connected or locked out, so no other can be tracked.
     case tableFull
 }
 
 package enum RateLimitDecision: Sendable, Equatable {
     case allowed
-    /// `retryAfter` is in nanoseconds; 0 when it depends on another connection's end.
+    /// `retryAfter` is in nanoseconds; 0 if it depends on another connection closing.
     case refused(RateLimitReason, retryAfter: Int64)
 }
 
-/// Sliding-window limits per client address (`rate_limit.*`). A value without a clock: every method takes the
-/// time, in monotonic nanoseconds, and must not be given an earlier one than before.
+/// Sliding-window limits per client address (`rate_limit.*`). A value without a clock: every method takes the time in
+/// monotonic nanoseconds, which must never decrease.
 ///
-/// IPv4 clients are counted by address, IPv6 clients by their /64 network. Whitelisted ones are never counted.
+/// IPv4 clients are counted by address, IPv6 clients by /64 network. Whitelisted clients are never counted.
 package struct RateLimiter: Sendable {
     private struct Record: Sendable {
         var connections = SlidingWindow()
         var messages = SlidingWindow()
         var recipients = SlidingWindow()
         var failures = SlidingWindow()
-        /// Open connections; a service without any has no entry.
+        /// Open connections; a service with none has no entry.
         var open: [LimitedService: Int] = [:]
         var lockedUntil = Int64.min
         var lastSeen: Int64
@@ -35,7 +35,7 @@ package struct RateLimiter: Sendable {
         }
     }
 
-    /// New settings hold from the next call on; what was counted stays.
+    /// The limits. A change applies from the next call on and keeps the counts.
     package var settings: RateLimitSettings {
         didSet { whitelist = settings.whitelist.compactMap(IPNetwork.init) }
     }
@@ -48,22 +48,22 @@ package struct RateLimiter: Sendable {
         whitelist = settings.whitelist.compactMap(IPNetwork.init)
     }
 
-    /// Addresses in memory.
+    /// The number of tracked addresses.
     package var tracked: Int { records.count }
 
-    /// Whether no limit applies to the client.
+    /// True if no limit applies to the client.
     package func isExempt(_ address: IPAddress) -> Bool {
         !settings.enabled || whitelist.contains { $0.contains(address) }
     }
 
-    /// Counts a new connection. When it is allowed, `connectionClosed` must follow once.
+    /// Counts a new connection. If it is allowed, `connectionClosed` must follow exactly once.
     package mutating func connectionOpened(
         _ address: IPAddress, to service: LimitedService, now: Int64
     ) -> RateLimitDecision {
         counted(address, now) { record, settings in
             let open = record.open[service, default: 0]
             if open >= settings.maximumConcurrent(service) { return .refused(.concurrentConnections, retryAfter: 0) }
-            // Mail programs open and close IMAP connections as they please; a guesser is locked out after few logins.
+            // No rate for IMAP: mail clients reconnect freely, and password guessers are locked out after a few logins.
             if service == .smtp {
                 let wait = record.connections.add(
                     1, limit: settings.connectionRate, period: nanoseconds(settings.connectionPeriod), now: now)
@@ -100,7 +100,7 @@ package struct RateLimiter: Sendable {
         }
     }
 
-    /// Whether the client may try to log in.
+    /// Decides whether the client may try to log in.
     package func mayAuthenticate(_ address: IPAddress, now: Int64) -> RateLimitDecision {
         guard !isExempt(address), let until = records[address.limitKey]?.lockedUntil, until > now else {
             return .allowed
@@ -108,8 +108,9 @@ package struct RateLimiter: Sendable {
         return .refused(.lockedOut, retryAfter: until &- now)
     }
 
-    /// Counts a failed login. A success takes none back: else one account of his own would give a guesser fresh tries.
-    /// - Returns: True when this one began a lockout.
+    /// Counts a failed login. A success does not reset the count, or an attacker with one valid account could go on
+    /// guessing.
+    /// - Returns: True if this failure began a lockout.
     package mutating func authenticationFailed(_ address: IPAddress, now: Int64) -> Bool {
         var began = false
         _ = counted(address, now) { record, settings in
@@ -127,7 +128,7 @@ package struct RateLimiter: Sendable {
         return began
     }
 
-    /// Forgets what no longer counts. Runs by itself every `cleanup_interval`; calling it more often does no harm.
+    /// Drops expired records. Runs automatically every `cleanup_interval`; extra calls are harmless.
     package mutating func cleanUp(now: Int64) {
         nextCleanUp = now &+ nanoseconds(settings.cleanupInterval)
         for (key, record) in records {
@@ -157,8 +158,8 @@ package struct RateLimiter: Sendable {
         return decision
     }
 
-    /// Drops the sixteenth of the table that was seen longest ago, so that a flood of addresses costs one pass each
-    /// so many. Connected clients stay, and locked-out ones unless nothing else can go.
+    /// Drops the least recently seen sixteenth of the table at once, to amortize the cost under a flood of addresses.
+    /// Connected and locked-out clients are kept.
     private mutating func makeRoom(_ now: Int64) {
         let evictable = records.filter { $0.value.open.isEmpty && $0.value.lockedUntil <= now }
         let excess = records.count - settings.maxTrackedIPs + 1

@@ -1,4 +1,4 @@
-/// Counts events of the last `period` exactly: each leaves the count when it is a period old.
+/// An exact count of the events within the last period.
 package struct SlidingWindow: Sendable {
     /// Times with their counts, oldest first; equal times share an entry.
     private var events: [(time: Int64, count: Int)] = []
@@ -13,8 +13,8 @@ package struct SlidingWindow: Sendable {
         events.removeFirst(old)
     }
 
-    /// Counts `count` events if the window then holds at most `limit`.
-    /// - Returns: nil when counted, else nanoseconds until there is room (for one event at least).
+    /// Adds `count` events if the window then holds at most `limit`.
+    /// - Returns: nil if they were added, else the nanoseconds until the oldest event expires.
     package mutating func add(_ count: Int, limit: Int, period: Int64, now: Int64) -> Int64? {
         expire(before: now &- period)
         guard count <= limit, total <= limit - count else {

@@ -4,10 +4,10 @@ import Primitives
 package import ServerConfiguration
 import ShardFS
 
-/// Where log lines go and which: one line each on standard error, as text or JSON. Level and form can be changed
-/// while loggers are in use.
+/// The log output: one line per event on standard error, as text or JSON. Level and format can change while loggers
+/// are in use.
 package final class LogOutput: UpdatableComponent {
-    /// Which lines are written, and how; a reload replaces them.
+    /// The level and format; a reload replaces them.
     package struct Settings: Sendable, Equatable {
         package var level: LogLevel
         package var format: LogFormat
@@ -21,7 +21,7 @@ package final class LogOutput: UpdatableComponent {
     private let settings: Locked<Settings>
     private let write: @Sendable (String) -> Void
 
-    /// - Parameter write: takes a line with its end; standard error by default.
+    /// - Parameter write: receives each line with its newline; nil writes to standard error.
     package init(_ settings: Settings, write: (@Sendable (String) -> Void)? = nil) {
         self.settings = Locked(settings)
         self.write =
@@ -30,7 +30,7 @@ package final class LogOutput: UpdatableComponent {
                 while !bytes.isEmpty {
                     let n = bytes.withUnsafeBytes { Glibc.write(STDERR_FILENO, $0.baseAddress, $0.count) }
                     if n < 0, errno == EINTR { continue }
-                    // A log that nobody can take is no reason to stop serving mail.
+                    // A failing log must not stop the mail service.
                     guard n > 0 else { return }
                     bytes.removeFirst(n)
                 }
@@ -39,10 +39,10 @@ package final class LogOutput: UpdatableComponent {
 
     package func update(_ settings: Settings) { self.settings.withLock { $0 = settings } }
 
-    /// A logger that writes here.
+    /// Makes a logger that writes to this output.
     package func logger(_ label: String) -> Logger {
         var logger = Logger(label: label) { Handler(label: $0, output: self) }
-        // The output decides, so that a reload reaches loggers that were handed out before.
+        // The output filters by level, so that a reload also affects existing loggers.
         logger.logLevel = .trace
         return logger
     }
@@ -69,7 +69,7 @@ package final class LogOutput: UpdatableComponent {
         }
     }
 
-    /// Control characters from a client must not end a line or move a terminal's cursor.
+    /// Escapes control characters, so that client input cannot end a line or move a terminal's cursor.
     private static func oneLine(_ text: String) -> String {
         guard text.unicodeScalars.contains(where: { $0.value < 0x20 || (0x7F...0x9F).contains($0.value) }) else {
             return text

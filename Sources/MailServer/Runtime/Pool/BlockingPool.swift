@@ -2,9 +2,9 @@ package import NIOCore
 import NIOPosix
 import Primitives
 
-/// Why a pool gave no result.
+/// The reason why a pool returned no result.
 package enum PoolError<WorkError: Error>: Error, CustomStringConvertible {
-    /// As many callers as allowed wait already; nothing was done.
+    /// The queue is full; nothing was done.
     case overloaded
     /// The task was cancelled before its work began; nothing was done.
     case cancelled
@@ -23,10 +23,10 @@ package enum PoolError<WorkError: Error>: Error, CustomStringConvertible {
     }
 }
 
-/// A fixed number of threads for work that blocks, with a bounded first-come-first-served queue in front.
+/// A fixed number of threads for blocking work, fed by a bounded FIFO queue.
 ///
-/// A caller suspends until its work is done, so what waits is bounded by the callers there are and by
-/// `maximumWaiting`. Work that has begun runs to its end, whatever happens to the task that asked for it.
+/// A caller suspends until its work is done, so the queue is bounded by the number of callers and by `maximumWaiting`.
+/// Work that has begun runs to completion even if the calling task is cancelled.
 package final class BlockingPool: Sendable {
     private struct Job: Sendable {
         let id: UInt64
@@ -37,10 +37,10 @@ package final class BlockingPool: Sendable {
     private enum Abandonment: Sendable { case overloaded, cancelled, closed }
 
     private struct State {
-        /// Waiting jobs; those cancelled meanwhile are in `order` only.
+        /// Waiting jobs; the ids of cancelled ones remain in `order` only.
         var jobs: [UInt64: Job] = [:]
         var order = CircularBuffer<UInt64>()
-        /// Cancelled before they came to the queue.
+        /// Ids cancelled before they were queued.
         var cancelledEarly: Set<UInt64> = []
         var nextID: UInt64 = 0
         var running = 0
@@ -60,10 +60,10 @@ package final class BlockingPool: Sendable {
     private let maximumWaiting: Int
     private let state = Locked(State())
 
-    /// Starts the threads; `shutdown` must be called before the last reference goes.
+    /// Starts the threads; call `shutdown` before the last reference is released.
     /// - Parameters:
-    ///   - threads: how many pieces of work run at a time; 1 at least.
-    ///   - maximumWaiting: callers that may wait beside them; one more is refused.
+    ///   - threads: the number of concurrent jobs, at least 1.
+    ///   - maximumWaiting: the number of queued callers beyond those; further ones are refused.
     package init(threads: Int, maximumWaiting: Int) {
         size = max(1, threads)
         self.maximumWaiting = max(0, maximumWaiting)
@@ -71,7 +71,7 @@ package final class BlockingPool: Sendable {
         self.threads.start()
     }
 
-    /// Runs `body` on one of the threads, after all work that was asked for before.
+    /// Runs `body` on a pool thread, in FIFO order.
     /// - Throws: `overloaded`, `closed`, `cancelled`, or `work` with the body's error.
     package func run<Value: Sendable, WorkError: Error>(
         isolation: isolated (any Actor)? = #isolation,
@@ -82,7 +82,7 @@ package final class BlockingPool: Sendable {
             return state.nextID
         }
         let result: Result<Value, PoolError<WorkError>> = await withTaskCancellationHandler {
-            // Stays on the caller's executor: another would cost two changes of threads.
+            // Stays on the caller's executor, saving two thread switches.
             _ = isolation
             return await withCheckedContinuation { continuation in
                 enqueue(
@@ -111,13 +111,13 @@ package final class BlockingPool: Sendable {
         return try result.get()
     }
 
-    /// Callers that wait for a thread now.
+    /// The number of callers waiting for a thread.
     package var waiting: Int { state.withLock { $0.jobs.count } }
 
-    /// Whether new work is refused.
+    /// True once new work is refused.
     package var isClosed: Bool { state.withLock { $0.isClosed } }
 
-    /// Refuses new work, waits for all that was accepted, and ends the threads.
+    /// Refuses new work, waits for accepted work to finish, and ends the threads.
     package func shutdown() async {
         await withCheckedContinuation { continuation in
             let isIdle = state.withLock { state in
@@ -128,7 +128,7 @@ package final class BlockingPool: Sendable {
             }
             if isIdle { continuation.resume() }
         }
-        // Fails only for a pool that cannot be stopped, which this is not.
+        // Fails only for NIO's singleton pool, which cannot be stopped.
         try? await threads.shutdownGracefully()
     }
 
@@ -154,7 +154,7 @@ package final class BlockingPool: Sendable {
         }
     }
 
-    /// Runs on a thread of the pool until nothing waits.
+    /// Runs jobs on a pool thread until the queue is empty.
     private func drain() {
         while true {
             let (job, drained): (Job?, [CheckedContinuation<Void, Never>]) = state.withLock { state in
@@ -175,7 +175,7 @@ package final class BlockingPool: Sendable {
     private func cancel(_ id: UInt64) {
         let job: Job? = state.withLock { state in
             if let job = state.jobs.removeValue(forKey: id) {
-                // Mass cancellation must not leave a long tail of names behind.
+                // Compacts the queue, so that mass cancellation does not leave a long tail of ids.
                 if state.order.count > 2 * state.jobs.count + 64 {
                     state.order.removeAll { state.jobs[$0] == nil }
                 }

@@ -1,7 +1,7 @@
 import Glibc
 import NIOCore
 
-/// Says why a listener could not be opened, and what to do.
+/// Explains why a listener could not be opened, and what to do.
 package enum BindFailure {
     package static func describe(_ error: any Error, _ endpoint: ListenerEndpoint) -> StartError {
         let what = "\(endpoint.name) cannot listen on \(endpoint.address)"

@@ -2,18 +2,19 @@ package import Logging
 package import NIOCore
 package import ServerConfiguration
 
-/// An address on which a service listens.
+/// The listening address of a service.
 package struct ListenerEndpoint: Sendable, Equatable {
-    /// What the log calls it: `smtp`, `submission`, `imaps`.
+    /// The name in the log: `smtp`, `submission`, `imaps`.
     package let name: String
-    /// The configuration key of its port, and that of its host.
+    /// The configuration key of the port.
     package let portKey: String
+    /// The configuration key of the host.
     package let hostKey: String
     package let host: String
-    /// 0 takes a free port.
+    /// 0 picks a free port.
     package let port: Port
 
-    /// nil when `port` is nil: the listener is off.
+    /// Returns nil if `port` is nil, that is, the listener is off.
     package init?(_ name: String, host: String, hostKey: String, port: Port?, portKey: String) {
         guard let port else { return nil }
         self.name = name
@@ -23,7 +24,7 @@ package struct ListenerEndpoint: Sendable, Equatable {
         self.portKey = portKey
     }
 
-    /// `0.0.0.0:25`, `[::]:25`.
+    /// Host and port, such as `0.0.0.0:25` or `[::]:25`.
     package var address: String { address(port: Int(port)) }
 
     fileprivate func address(port: Int) -> String { host.contains(":") ? "[\(host)]:\(port)" : "\(host):\(port)" }
@@ -31,11 +32,11 @@ package struct ListenerEndpoint: Sendable, Equatable {
 
 /// A component with listeners.
 package protocol ListeningComponent: ServerComponent {
-    /// The listeners to open, those that are off left out.
+    /// The listeners to open, without those that are off.
     var endpoints: [ListenerEndpoint] { get }
 
     /// Opens one of `endpoints`.
-    /// - Throws: what the bind failed with.
+    /// - Throws: The error of a failed bind.
     func listen(_ endpoint: ListenerEndpoint) async throws -> SocketAddress
 }
 

@@ -1,35 +1,34 @@
 package import Logging
 package import NIOCore
 
-/// A part of the server that lives as long as the server does: listeners of a protocol, the store, limits, a pool of
-/// threads, a worker.
+/// A part of the server that lives as long as the server: the listeners of a protocol, the store, the limits, a thread
+/// pool, a worker.
 ///
-/// A component takes its dependencies and its settings when it is made, and from a reload on works with the new settings.
-/// Components start in the order of their dependencies and stop in reverse, so that what a component works with is
-/// there as long as it is.
+/// A component gets its dependencies and settings at initialization; a reload replaces the settings. Components start
+/// in dependency order and stop in reverse, so a component's dependencies outlive it.
 package protocol ServerComponent: Sendable {
-    /// The settings that a reload replaces.
+    /// The reloadable settings.
     associatedtype Settings: Sendable, Equatable = NoSettings
 
-    /// Opens whatever clients see, once all components are made.
-    /// - Parameter logger: the server's own.
+    /// Opens whatever clients see, after all components are created.
+    /// - Parameter logger: the server's logger.
     func start(_ logger: Logger) async throws(StartError)
 
-    /// Works until its task is cancelled; returns when there is nothing to do by itself.
+    /// Does background work until its task is cancelled; returns at once if there is none.
     func run() async
 
-    /// Checks new settings and readies what they need. Nothing changes yet, because another component may refuse its own.
-    /// - Returns: puts them in force; called when all components have accepted theirs.
+    /// Validates new settings and prepares for them. Nothing changes yet, because another component may refuse its own.
+    /// - Returns: The action that applies them; called once all components have accepted theirs.
     func reload(_ settings: Settings) async throws(StartError) -> ReloadAction
 
-    /// Ends: nothing new is begun, and work under way has at most `grace` to finish.
+    /// Shuts down: no new work begins, and work in progress gets at most `grace` to finish.
     func shutdown(grace: TimeAmount) async
 }
 
-/// Puts new settings in force; it cannot fail.
+/// Applies new settings; cannot fail.
 package typealias ReloadAction = @Sendable () async -> Void
 
-/// The settings of a component that has none that a reload could change.
+/// The settings of a component without reloadable settings.
 package struct NoSettings: Sendable, Equatable {
     package init() {}
 }
@@ -46,9 +45,9 @@ extension ServerComponent where Settings == NoSettings {
     package func reload(_ settings: NoSettings) async throws(StartError) -> ReloadAction { {} }
 }
 
-/// A component that takes any settings there are.
+/// A component that accepts any settings.
 package protocol UpdatableComponent: ServerComponent {
-    /// Puts new settings in force.
+    /// Applies new settings.
     func update(_ settings: Settings)
 }
 

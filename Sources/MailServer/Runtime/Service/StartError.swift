@@ -1,7 +1,7 @@
-/// Why the server did not start or stopped: one plain sentence that says what to do.
+/// The reason why a start or reload failed: one plain sentence that says what to do.
 package struct StartError: Error, Sendable, CustomStringConvertible {
     package let description: String
-    /// The configuration is to blame.
+    /// True if the configuration is at fault.
     package let isConfiguration: Bool
 
     package init(_ description: String, isConfiguration: Bool = false) {
@@ -11,7 +11,7 @@ package struct StartError: Error, Sendable, CustomStringConvertible {
 }
 
 extension BlockingPool {
-    /// Runs a part of the start, or of a reload, that blocks.
+    /// Runs a blocking part of a start or reload.
     package func runStart<R: Sendable>(
         _ body: @escaping @Sendable () throws(StartError) -> R
     ) async throws(StartError) -> R {

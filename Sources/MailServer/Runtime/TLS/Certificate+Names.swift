@@ -1,7 +1,8 @@
 package import X509
 
 extension Certificate {
-    /// Whether it is for this host: a DNS name of its own, perhaps with a wildcard as the first label (RFC 9525 section 6.3).
+    /// Returns true if a DNS name of the certificate matches the host, possibly with a wildcard as the first label
+    /// (RFC 9525 section 6.3).
     package func names(_ hostname: String) -> Bool {
         guard let names = try? extensions.subjectAlternativeNames else { return false }
         let hostname = hostname.lowercased()

@@ -5,21 +5,21 @@ import Primitives
 import SwiftASN1
 import X509
 
-/// The certificate that a server without one makes for itself at first start.
+/// The certificate that a server without a configured one generates at its first start.
 ///
-/// A client trusts it by taking the very file as its only authority (`cafile`); it signs nothing else.
+/// A client trusts it by using the file itself as its only authority (`cafile`); it signs nothing else.
 package struct SelfSignedCertificate: Sendable {
-    /// PEM of the certificate.
+    /// The certificate in PEM form.
     package let certificate: String
-    /// PEM of the private key.
+    /// The private key in PEM form.
     package let key: String
 
     package static let keyBits = 4096
     private static let lifetime: TimeInterval = 3652 * 86_400
-    /// Clients whose clock is behind accept it too.
+    /// Backdating for clients whose clock is behind.
     private static let clockTolerance: TimeInterval = 86_400
 
-    /// Makes a new key. Takes seconds, and in bad luck tens of them: never call it on an event loop.
+    /// Generates a new key. Takes seconds, occasionally tens of seconds: never call it on an event loop.
     package static func makeKey() throws(TLSError) -> String {
         do {
             return try _RSA.Signing.PrivateKey(keySize: _RSA.Signing.KeySize(bitCount: keyBits)).pemRepresentation
@@ -29,8 +29,8 @@ package struct SelfSignedCertificate: Sendable {
     }
 
     /// - Parameters:
-    ///   - hostname: the server's name; `localhost` and the loopback addresses are named beside it.
-    ///   - key: PEM of an RSA key.
+    ///   - hostname: the server's name; `localhost` and the loopback addresses are added.
+    ///   - key: an RSA key in PEM form.
     ///   - now: seconds since 1970 UTC.
     package init(hostname: String, key: String, now: Int64) throws(TLSError) {
         do {

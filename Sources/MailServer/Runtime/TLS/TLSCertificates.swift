@@ -3,7 +3,7 @@ package import Logging
 import NIOSSL
 import Primitives
 
-/// The server's TLS: the certificate of the moment, which a reload reads again. Open connections keep the old one.
+/// The server's current certificate, which a reload reads again. Open connections keep the old one.
 package final class TLSCertificates: ServerComponent {
     package typealias Settings = TLSMaterial.Settings
 
@@ -13,8 +13,8 @@ package final class TLSCertificates: ServerComponent {
     private let now: @Sendable () -> Int64
     private let context: Locked<NIOSSLContext>
 
-    /// Reads the certificate; makes a self-signed one first where none is configured and none is there.
-    /// - Parameter pool: reads the files.
+    /// Reads the certificate, generating a self-signed one first if none is configured and none exists.
+    /// - Parameter pool: the threads that read the files.
     package init(
         _ settings: Settings, pool: BlockingPool, logger: Logger, now: @escaping @Sendable () -> Int64
     ) async throws(StartError) {
@@ -29,7 +29,7 @@ package final class TLSCertificates: ServerComponent {
         return { [context] in context.withLock { $0 = new } }
     }
 
-    /// The context of the moment, asked for each handshake.
+    /// Returns the current context; called for each handshake.
     package var provider: TLSProvider { { [context] in context.withLock { $0 } } }
 
     private static func load(

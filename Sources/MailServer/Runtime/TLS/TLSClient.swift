@@ -4,21 +4,21 @@ import ServerConfiguration
 import SwiftASN1
 import X509
 
-/// TLS on connections that this side opens: which certificates of other hosts are accepted.
+/// TLS for outgoing connections, with the policy for accepting certificates.
 package final class TLSClient: Sendable {
     package enum Verification: Sendable {
-        /// Certificates that name the server and lead to an authority that the system trusts.
+        /// Certificates that name the server and chain to an authority trusted by the system.
         case systemRoots
-        /// Certificates that name the server and lead to one of these authorities.
+        /// Certificates that name the server and chain to one of these authorities.
         case roots([NIOSSLCertificate])
-        /// Any certificate: safe from listeners alone (opportunistic security, RFC 7435).
+        /// Any certificate: protects against passive listeners only (opportunistic security, RFC 7435).
         case none
     }
 
     private let context: NIOSSLContext
     private let verifiesNames: Bool
 
-    /// Blocks while the system's authorities are read: never call it on an event loop, and keep the result.
+    /// Blocks while reading the system's authorities: never call it on an event loop, and reuse the result.
     package init(_ verification: Verification) throws(TLSError) {
         var settings = TLSConfiguration.makeClientConfiguration()
         settings.minimumTLSVersion = .tlsv12
@@ -36,16 +36,16 @@ package final class TLSClient: Sendable {
         }
     }
 
-    /// Makes the handlers of connections to one server.
-    /// - Parameter serverName: the name that the certificate has to carry, which the server is told (SNI); without one,
-    ///   or for an IP address, it has to carry the address that is connected to.
+    /// Returns a factory of handlers for connections to one server.
+    /// - Parameter serverName: the name required in the certificate, also sent as SNI; if it is nil or an IP address,
+    ///   the certificate must contain the address connected to.
     package func handlers(serverName: String?) -> TLSHandlerProvider {
         let name = serverName.flatMap { HostName.isAddress($0) ? nil : $0 }
         guard let name, verifiesNames else {
             return { [context] in try NIOSSLClientHandler(context: context, serverHostname: name) }
         }
-        // NIOSSL is content with a certificate for the address that is connected to, whatever the name: whoever leads the
-        // name elsewhere can have one for the address there.
+        // NIOSSL also accepts a certificate for the IP address connected to, which an attacker who redirects the name
+        // can get for an address of theirs.
         return { [context] in
             try NIOSSLClientHandler._makeSSLClientHandler(context: context, serverHostname: name) { leaf, channel in
                 channel.eventLoop.makeCompletedFuture {

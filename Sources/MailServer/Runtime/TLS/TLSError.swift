@@ -1,13 +1,13 @@
-/// Why no TLS context could be made: one plain sentence that says what to do.
+/// The reason why TLS cannot be used: one plain sentence for the user.
 package struct TLSError: Error, Sendable, Equatable, CustomStringConvertible {
     package enum Code: Sendable {
-        /// A file that is not there or may not be read.
+        /// A missing or unreadable file.
         case unreadable
-        /// A file that is not what it must be.
+        /// A file with invalid contents, or a failed key or certificate generation.
         case malformed
-        /// The key is not the certificate's.
+        /// A key that does not match the certificate, or a certificate that does not name the server.
         case mismatch
-        /// The files of the self-signed certificate could not be written.
+        /// A failure to write the files of the self-signed certificate.
         case unwritable
     }
 

@@ -7,16 +7,16 @@ import Primitives
 import SwiftASN1
 import X509
 
-/// The server's certificate and key as read from their files, and the TLS context made of them.
+/// The server's certificate and key, read from their files.
 package struct TLSMaterial: Sendable {
-    /// Where certificate and key come from.
+    /// The location of the certificate and key.
     package struct Settings: Sendable, Equatable {
-        /// The server's full name, which the certificate has to carry.
+        /// The server's full name, which the certificate should contain.
         package var hostname: String
-        /// PEM; without both, a self-signed certificate in `directory` is taken.
+        /// PEM files; unless both are set, the self-signed certificate in `directory` is used.
         package var certificateFile: String?
         package var keyFile: String?
-        /// Absolute.
+        /// The directory of the self-signed certificate, absolute.
         package var directory: String
 
         package init(hostname: String, certificateFile: String?, keyFile: String?, directory: String) {
@@ -33,23 +33,23 @@ package struct TLSMaterial: Sendable {
         }
     }
 
-    /// The two files, absolute.
+    /// The absolute paths of the two files.
     package struct Paths: Sendable, Equatable {
         package let certificate: String
         package let key: String
     }
 
     package let paths: Paths
-    /// PEM, the server's certificate first.
+    /// The certificate chain in PEM form, the server's certificate first.
     package let certificates: [UInt8]
     package let key: [UInt8]
 
-    /// Reads the files; makes a self-signed certificate first when none is configured and none was made before.
+    /// Reads the files, generating a self-signed certificate first if none is configured and none exists.
     ///
-    /// Blocks, for many seconds when a key is made: never call it on an event loop.
+    /// Blocks, for many seconds if it generates a key: never call it on an event loop.
     /// - Parameters:
     ///   - now: seconds since 1970 UTC.
-    ///   - makeKey: PEM of a new RSA key.
+    ///   - makeKey: returns a new RSA key in PEM form.
     package static func load(
         _ settings: Settings, _ files: PathFiles, logger: Logger, now: Int64,
         makeKey: () throws(TLSError) -> String = SelfSignedCertificate.makeKey
@@ -63,7 +63,7 @@ package struct TLSMaterial: Sendable {
             key: try read(paths.key, "key", files))
     }
 
-    /// A server's context: TLS 1.2 or later.
+    /// Makes a server context for TLS 1.2 or later.
     /// - Throws: `malformed`, `mismatch`.
     package func makeContext() throws(TLSError) -> NIOSSLContext {
         let chain: [NIOSSLCertificate]
@@ -84,7 +84,7 @@ package struct TLSMaterial: Sendable {
         var settings = TLSConfiguration.makeServerConfiguration(
             certificateChain: chain.map { .certificate($0) }, privateKey: .privateKey(privateKey))
         settings.minimumTLSVersion = .tlsv12
-        // A client that reads no more would hold up the end of its connection, and of the server.
+        // A client that stops reading would otherwise delay the close of its connection and the shutdown of the server.
         settings.shutdownTimeout = .seconds(2)
         do {
             return try NIOSSLContext(configuration: settings)
@@ -94,8 +94,8 @@ package struct TLSMaterial: Sendable {
         }
     }
 
-    /// Sentences about a certificate that works and soon may not: expired, not yet valid, ends within 14 days, or
-    /// does not name the host.
+    /// Returns warnings about a certificate that has expired, expires within 14 days, is not yet valid, or does not
+    /// name the host.
     package func warnings(hostname: String, now: Int64) -> [String] {
         guard let certificate = try? Certificate(pemEncoded: firstCertificate()) else { return [] }
         let now = Date(timeIntervalSince1970: TimeInterval(now))
@@ -149,10 +149,10 @@ package struct TLSMaterial: Sendable {
             throw unwritable(error)
         }
         try files.withLock(in: directory, failure: unwritable) { () throws(TLSError) in
-            // Another process may have made it while this one waited.
+            // Another process may have created it in the meantime.
             guard !files.exists(paths.certificate) else { return }
             logger.info("making a self-signed certificate for \(hostname); this can take half a minute")
-            // A key that is there already was made by a start that was cut off, or put there by someone.
+            // An existing key is from an interrupted start, or was placed here by hand.
             let old: [UInt8]?
             do throws(FileError) { old = try files.read(paths.key) } catch { throw unwritable(error) }
             let key = if let old { String(decoding: old, as: UTF8.self) } else { try makeKey() }

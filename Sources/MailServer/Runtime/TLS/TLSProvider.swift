@@ -1,7 +1,7 @@
 package import NIOSSL
 
-/// Gives the TLS context of the moment; asked for each handshake.
+/// Returns the current TLS context; called for each handshake.
 package typealias TLSProvider = @Sendable () throws -> NIOSSLContext
 
-/// Makes the handler of TLS for one connection, of either side.
+/// Makes the TLS handler for one connection, as client or server.
 package typealias TLSHandlerProvider = @Sendable () throws -> NIOSSLHandler
