@@ -50,7 +50,7 @@ package struct FilePublisher: Sendable {
                 try putNew(temporary, as: name, in: directory)
             }
         } catch .exists {
-            throw FileError(.exists, "\(name) exists already", errno: .exists)
+            throw FileError(.exists, "\(name) already exists", errno: .exists)
         } catch {
             throw FileError(error, to: "put \(name) in place")
         }

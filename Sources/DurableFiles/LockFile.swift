@@ -89,7 +89,7 @@ package struct LockFile: ~Copyable {
             if taken { break }
             guard pauses.pause() else { throw FileError(.busy, "\(name) is held by another writer") }
         }
-        let status = try doing("look at the lock \(name)") { () throws(Errno) in try system.status(descriptor) }
+        let status = try doing("stat the lock \(name)") { () throws(Errno) in try system.status(descriptor) }
         if status.links == 0 { throw FileError(.gone, "the lock \(name) was removed") }
     }
 }

@@ -27,7 +27,7 @@ package struct PathFiles: Sendable {
         do throws(Errno) {
             return FileStamp(try system.status(Self.here, path))
         } catch .notFound { return nil } catch .notDirectory { return nil } catch {
-            throw FileError(error, to: "look at \(path)")
+            throw FileError(error, to: "stat \(path)")
         }
     }
 
@@ -55,10 +55,10 @@ package struct PathFiles: Sendable {
             try system.makeDirectory(Self.here, path)
         } catch .exists {
             if (try? system.status(Self.here, path, followsLinks: true))?.isDirectory == true { return false }
-            throw FileError(.damaged, "\(path) is in the way: a directory should be there", errno: .exists)
+            throw FileError(.damaged, "\(path) is not a directory", errno: .exists)
         } catch {
             guard error == .notFound, parent != path, parent != "." else {
-                throw FileError(error, to: "make the directory \(path)")
+                throw FileError(error, to: "create the directory \(path)")
             }
             try makeDirectory(parent)
             return try makeDirectory(path)

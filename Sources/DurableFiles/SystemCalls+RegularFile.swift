@@ -19,7 +19,7 @@ extension SystemCalls {
             throw FileError(error, to: "open \(name())")
         }
         do throws(FileError) {
-            let status = try doing("look at \(name())") { () throws(Errno) in try self.status(fd) }
+            let status = try doing("stat \(name())") { () throws(Errno) in try self.status(fd) }
             guard status.isRegularFile else { throw FileError(.damaged, "\(name()) is not a regular file") }
             return (fd, status)
         } catch {

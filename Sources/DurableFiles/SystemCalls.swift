@@ -265,7 +265,7 @@ package struct SystemCalls: Sendable {
     @usableFromInline
     static func fillRandomly(_ bytes: UnsafeMutableRawBufferPointer) {
         // getrandom(2) fails only where the kernel lacks it; a repeated id could assign a UID twice.
-        precondition(cposix_random(bytes.baseAddress, bytes.count) == 0, "no random numbers from the kernel")
+        precondition(cposix_random(bytes.baseAddress, bytes.count) == 0, "the kernel returned no random bytes")
     }
 
     /// Puts the calling thread to sleep.

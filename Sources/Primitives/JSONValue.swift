@@ -89,7 +89,7 @@ package enum JSONValue: Codable, Hashable, Sendable {
         do {
             return try Array(encoder.encode(self)) + [0x0A]
         } catch {
-            throw JSONError(description: "a number in the document has no JSON form")
+            throw JSONError(description: "a number in the document cannot be represented in JSON")
         }
     }
 }

@@ -124,7 +124,7 @@ public final class Store: Sendable {
 
     private static func makeRoot(_ root: String, _ system: SystemCalls) throws(StoreError) {
         do { try system.makeDirectory(SystemCalls.currentDirectory, root) } catch .exists {} catch .readOnly {} catch {
-            throw StoreError.system(error, "make the store \(root)")
+            throw StoreError.system(error, "create the store \(root)")
         }
     }
 
@@ -139,7 +139,7 @@ public final class Store: Sendable {
             guard version <= formatVersion else {
                 throw StoreError(
                     .newerVersion,
-                    "the store has layout \(version); this program knows layouts up to \(formatVersion)")
+                    "the store has layout \(version); this program supports layouts up to \(formatVersion)")
             }
             return id
         }
@@ -211,7 +211,7 @@ public final class Store: Sendable {
             path = path.isEmpty ? component : "\(path)/\(component)"
             // Its creator may have died before the sync.
             do { try system.makeDirectory(directory, path) } catch .exists {} catch {
-                throw StoreError.system(error, "make \(path)")
+                throw StoreError.system(error, "create \(path)")
             }
             let fd = try doing("open \(parent)") { () throws(Errno) in try system.openDirectory(directory, parent) }
             defer { system.close(fd) }
@@ -221,7 +221,7 @@ public final class Store: Sendable {
     }
 
     func checkWritable() throws(StoreError) {
-        if options.readOnly { throw StoreError(.readOnly, "the store was opened for reading only") }
+        if options.readOnly { throw StoreError(.readOnly, "the store was opened read-only") }
     }
 
     /// Returns every account that has a directory, sorted by domain and name.

@@ -7,11 +7,11 @@ import ShardFS
 
 struct ConfigCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "config", abstract: "Look at the configuration.", subcommands: [Check.self])
+        commandName: "config", abstract: "Inspect the configuration.", subcommands: [Check.self])
 
     struct Check: ParsableCommand {
         static let configuration = CommandConfiguration(
-            abstract: "Check the configuration; every mistake is named with what it wants.")
+            abstract: "Check the configuration and report every mistake with the accepted values.")
 
         @OptionGroup var config: ConfigOption
         @Flag(help: "Print JSON.") var json = false
@@ -33,7 +33,7 @@ struct ConfigCommand: ParsableCommand {
         ) throws(ConfigurationError) {
             guard json else {
                 for warning in warnings { Terminal.complain(warning) }
-                Terminal.say("\(path) is right")
+                Terminal.say("\(path) is valid")
                 return
             }
             let found = problems.map { problem in

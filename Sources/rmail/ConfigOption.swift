@@ -47,7 +47,7 @@ struct ConfigOption: ParsableArguments {
         do throws(StoreError) {
             try access.store.close()
         } catch {
-            Terminal.complain("closing the store: \(error)")
+            Terminal.complain("could not close the store: \(error)")
         }
         do {
             return try result.get()

@@ -13,7 +13,7 @@ struct DomainCommand: ParsableCommand {
         static let configuration = CommandConfiguration(abstract: "Add a domain.")
 
         @OptionGroup var config: ConfigOption
-        @Argument(help: "The domain, as example.com.") var domain: String
+        @Argument(help: "The domain, such as example.com.") var domain: String
 
         func run() throws {
             try config.withAccounts { (accounts) throws(AccountError) in try accounts.createDomain(domain) }
@@ -48,7 +48,7 @@ struct DomainCommand: ParsableCommand {
     struct Remove: ParsableCommand {
         static let configuration = CommandConfiguration(
             abstract: "Remove a domain that has no accounts.",
-            discussion: "Take it out of 'domains' in the configuration too, or the next start makes it again.")
+            discussion: "Also remove it from 'domains' in the configuration, or the next start creates it again.")
 
         @OptionGroup var config: ConfigOption
         @Argument(help: "The domain.") var domain: String

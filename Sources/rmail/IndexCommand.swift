@@ -8,10 +8,10 @@ import ShardIndex
 
 struct IndexCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "index", abstract: "Look at, rebuild and drop the read cache.",
+        commandName: "index", abstract: "Inspect, rebuild and drop the read cache.",
         discussion: """
-            The cache holds nothing that the store does not hold: it may be dropped at any time, beside a running
-            server too.
+            Everything in the cache is also in the store, so it may be dropped at any time, even while the server is
+            running.
             """,
         subcommands: [IndexStatus.self, IndexRebuild.self, IndexDrop.self])
 }
@@ -19,7 +19,7 @@ struct IndexCommand: ParsableCommand {
 /// The accounts and the cache that a subcommand of `rmail index` works on.
 struct IndexTarget: ParsableArguments {
     @OptionGroup var config: ConfigOption
-    @Argument(help: "Only this account's.") var address: String?
+    @Argument(help: "Only this account.") var address: String?
 
     /// Runs `body` for each selected account, with the store and the cache open.
     func forEach(_ body: (Store, ShardIndex, AccountAddress) throws -> Void) throws {
@@ -34,7 +34,7 @@ struct IndexTarget: ParsableArguments {
         } catch {
             throw CommandFailure(error)
         }
-        guard let index = access.index else { throw CommandFailure("there is no read cache here") }
+        guard let index = access.index else { throw CommandFailure("the read cache is not available") }
         defer { index.close() }
         do {
             for address in try accounts(access.store) { try body(access.store, index, address) }
@@ -87,8 +87,8 @@ struct IndexStatus: ParsableCommand {
 
 struct IndexRebuild: ParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "rebuild", abstract: "Drop the cache and make the views of all mailboxes anew.",
-        discussion: "What the server keeps of single messages is made anew when they are next asked for.")
+        commandName: "rebuild", abstract: "Drop the cache and rebuild the views of all mailboxes.",
+        discussion: "Cached data of single messages is rebuilt when it is next needed.")
 
     @OptionGroup var target: IndexTarget
 

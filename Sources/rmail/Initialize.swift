@@ -16,7 +16,7 @@ struct Initialize: ParsableCommand {
     @Option(name: .customLong("domain"), help: "A mail domain; may be given several times.")
     var domains: [String] = []
 
-    @Flag(help: "Replace a configuration that is there.")
+    @Flag(help: "Replace an existing configuration.")
     var force = false
 
     @Argument(help: "Where to write it (default: ./config.json).")
@@ -27,7 +27,7 @@ struct Initialize: ParsableCommand {
         if let hostname {
             guard let name = HostName.normalized(hostname) else {
                 throw CommandFailure(
-                    "\"\(hostname)\" is no host name; write it like mail.example.com", status: CommandFailure.usage)
+                    "\"\(hostname)\" is not a host name; write it like mail.example.com", status: CommandFailure.usage)
             }
             settings.hostname = name
         }
@@ -36,7 +36,7 @@ struct Initialize: ParsableCommand {
                 do throws(StoreError) {
                     return try AccountAddress.domain(domain)
                 } catch {
-                    throw CommandFailure("\"\(domain)\" is no mail domain: \(error)", status: CommandFailure.usage)
+                    throw CommandFailure("\"\(domain)\" is not a mail domain: \(error)", status: CommandFailure.usage)
                 }
             }
         }
@@ -53,7 +53,7 @@ struct Initialize: ParsableCommand {
                 Array(ConfigurationText.document(settings).utf8), at: path, replacing: replacing)
         } catch {
             if error.code == .exists {
-                throw CommandFailure("\(path) is there already; --force replaces it")
+                throw CommandFailure("\(path) already exists; use --force to replace it")
             }
             throw CommandFailure("\(error)")
         }

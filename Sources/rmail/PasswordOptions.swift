@@ -8,7 +8,7 @@ struct PasswordOptions: ParsableArguments {
     @Flag(name: .customLong("password-stdin"), help: "Read the password from the first line of standard input.")
     var fromInput = false
 
-    @Flag(help: "Make a password and print it.")
+    @Flag(help: "Generate a password and print it.")
     var generate = false
 
     @Option(help: .hidden)
@@ -16,10 +16,10 @@ struct PasswordOptions: ParsableArguments {
 
     func validate() throws {
         guard !(fromInput && generate) else {
-            throw ValidationError("--password-stdin and --generate exclude each other.")
+            throw ValidationError("--password-stdin and --generate cannot be used together.")
         }
         guard (1...PasswordHash.maximumIterations).contains(iterations) else {
-            throw ValidationError("--iterations wants a number from 1 to \(PasswordHash.maximumIterations).")
+            throw ValidationError("--iterations must be a number from 1 to \(PasswordHash.maximumIterations).")
         }
     }
 

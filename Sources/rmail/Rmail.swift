@@ -8,7 +8,7 @@ struct Rmail: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "rmail",
         abstract: "A mail server that keeps every message as a plain file.",
-        discussion: "Without a sub-command the server runs: 'rmail' and 'rmail /path/to/config.json'.",
+        discussion: "Without a subcommand, the server runs: 'rmail' and 'rmail /path/to/config.json'.",
         version: "rmail \(Version.text)",
         subcommands: [
             Serve.self, Initialize.self, ConfigCommand.self, DomainCommand.self, UserCommand.self,
@@ -34,7 +34,7 @@ struct Rmail: AsyncParsableCommand {
             // --help and --version also arrive here; they go to standard output.
             if status.isSuccess { exit(withError: error) }
             let text = message(for: error)
-            Terminal.complain(text.isEmpty ? "could not do that" : text)
+            Terminal.complain(text.isEmpty ? "the command failed" : text)
             if status == .validationFailure { Terminal.hint("See 'rmail --help'.") }
             Glibc.exit(status.rawValue)
         }

@@ -8,11 +8,11 @@ struct Serve: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Run the server (the default).",
         discussion:
-            "Writes a default configuration where none is. SIGHUP reloads it; SIGINT and SIGTERM stop gracefully.")
+            "Writes a default configuration if there is none. SIGHUP reloads it; SIGINT and SIGTERM stop gracefully.")
 
     @OptionGroup var config: ConfigOption
 
-    @Argument(help: ArgumentHelp("The configuration file, as --config.", valueName: "config"))
+    @Argument(help: ArgumentHelp("The configuration file, like --config.", valueName: "config"))
     var path: String?
 
     func run() async throws {
@@ -37,7 +37,7 @@ struct Serve: AsyncParsableCommand {
         // Otherwise a mistyped subcommand would create a file of that name.
         if let path, !path.hasSuffix(".json") {
             throw CommandFailure(
-                "'\(path)' is neither a sub-command nor a configuration file; see 'rmail --help'",
+                "'\(path)' is neither a subcommand nor a configuration file; see 'rmail --help'",
                 status: CommandFailure.usage)
         }
         try Initialize.write(Configuration(), to: source.path, replacing: false)

@@ -11,13 +11,13 @@ struct UserAdd: ParsableCommand {
     @OptionGroup var password: PasswordOptions
     @Flag(help: "The account may manage users and aliases.") var admin = false
     @OptionGroup var quota: QuotaOptions
-    @Argument(help: "The address, as alice@example.com.") var address: String
+    @Argument(help: "The address, such as alice@example.com.") var address: String
 
     func run() throws {
         let address = try UserArgument.address(address)
         // Checked before prompting for a password.
         try config.withAccounts { (accounts) throws(AccountError) in
-            if accounts.exists(address) { throw AccountError(.exists, "the account \(address) exists already") }
+            if accounts.exists(address) { throw AccountError(.exists, "the account \(address) already exists") }
         }
         let text = try password.obtain(for: address)
         _ = try config.withAccounts { (accounts) throws(AccountError) in
@@ -43,9 +43,9 @@ enum UserArgument {
 
 /// The quota options of `user add` and `user set`.
 struct QuotaOptions: ParsableArguments {
-    @Option(name: .customLong("quota-mb"), help: "Quota in MiB; 0 is unlimited. Usual: \(UserAccount.defaultQuotaMB).")
+    @Option(name: .customLong("quota-mb"), help: "Quota in MiB (0: unlimited). Default: \(UserAccount.defaultQuotaMB).")
     var megabytes: Int?
-    @Option(name: .customLong("quota-messages"), help: "Quota in messages; 0 is unlimited. Usual: 0.")
+    @Option(name: .customLong("quota-messages"), help: "Quota in messages (0: unlimited). Default: 0.")
     var messages: Int?
 
     func validate() throws {
@@ -55,6 +55,6 @@ struct QuotaOptions: ParsableArguments {
 
     private func check(_ value: Int?, _ largest: Int, _ name: String, _ unit: String) throws {
         guard let value, !(0...largest).contains(value) else { return }
-        throw ValidationError("\(name) wants a number of \(unit) from 0 (unlimited) to \(largest).")
+        throw ValidationError("\(name) must be a number of \(unit) from 0 (unlimited) to \(largest).")
     }
 }

@@ -65,7 +65,7 @@ struct UserEnable: ParsableCommand {
 
 struct UserDisable: ParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "disable", abstract: "Refuse an account's logins; its mail stays and still arrives.")
+        commandName: "disable", abstract: "Refuse an account's logins and new mail; stored mail stays.")
 
     @OptionGroup var config: ConfigOption
     @Argument(help: "The address.") var address: String
@@ -82,7 +82,7 @@ struct UserRemove: ParsableCommand {
         commandName: "remove", abstract: "Remove an account with all its mail.")
 
     @OptionGroup var config: ConfigOption
-    @Flag(name: .shortAndLong, help: "Do not ask.") var yes = false
+    @Flag(name: .shortAndLong, help: "Do not ask for confirmation.") var yes = false
     @Argument(help: "The address.") var address: String
 
     func run() throws {
@@ -91,7 +91,7 @@ struct UserRemove: ParsableCommand {
             guard accounts.exists(address) else { throw AccountError(.notFound, "there is no account \(address)") }
         }
         if !yes, Terminal.inputIsTerminal {
-            Terminal.hint("This deletes all mail of \(address). Type the address to go on:")
+            Terminal.hint("This deletes all mail of \(address). Type the address to confirm:")
             guard readLine() == address.description else { throw CommandFailure("nothing was removed") }
         }
         try config.withAccounts { (accounts) throws(AccountError) in try accounts.remove(address) }

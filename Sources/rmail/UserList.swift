@@ -9,7 +9,7 @@ struct UserList: ParsableCommand {
 
     @OptionGroup var config: ConfigOption
     @Flag(help: "Print JSON.") var json = false
-    @Argument(help: "Only this domain's.") var domain: String?
+    @Argument(help: "Only this domain.") var domain: String?
 
     func run() throws {
         let (accounts, problems) = try config.withAccounts { (store) throws(AccountError) in

@@ -14,7 +14,7 @@ import Testing
             "SEARCH " + String(repeating: "(", count: 64) + "ALL" + String(repeating: ")", count: 64),
         ])
     func nesting(_ text: String) {
-        #expect(parse(text) == .failure(.syntax("Search keys are nested too deep")))
+        #expect(parse(text) == .failure(.syntax("Search keys are nested too deeply")))
     }
 
     @Test func nestingWithinTheLimit() {

@@ -10,7 +10,7 @@ extension AccountAddress: Comparable {
         do {
             try self.init(parsing: text)
         } catch {
-            throw AccountError(.invalidAddress, "\"\(text)\" cannot be an account: \(error)")
+            throw AccountError(.invalidAddress, "\"\(text)\" is not a valid account address: \(error)")
         }
     }
 }

@@ -55,7 +55,7 @@ package struct AccountStore: Sendable {
             try files.publish(bytes, at: domainFile(domain), replacing: false)
         } catch {
             throw error.code == .exists
-                ? AccountError(.exists, "the domain \(domain) exists already") : AccountError(error)
+                ? AccountError(.exists, "the domain \(domain) already exists") : AccountError(error)
         }
     }
 
@@ -103,7 +103,7 @@ package struct AccountStore: Sendable {
         quotaMessages: Int = 0, admin: Bool = false, iterations: Int = PasswordHash.defaultIterations
     ) throws(AccountError) -> UserAccount {
         _ = try existingDomain(address.domain)
-        guard !exists(address) else { throw AccountError(.exists, "the account \(address) exists already") }
+        guard !exists(address) else { throw AccountError(.exists, "the account \(address) already exists") }
         let account = UserAccount(
             address: address, password: try PasswordHash(password: password, iterations: iterations),
             quotaMB: quotaMB, quotaMessages: quotaMessages, admin: admin, createdAt: Timestamp.iso8601(now()))
@@ -114,7 +114,7 @@ package struct AccountStore: Sendable {
             try files.publish(json, at: userFile(address), replacing: false)
         } mapping: { error in
             error.code == .exists
-                ? AccountError(.exists, "the account \(address) exists already") : AccountError(error)
+                ? AccountError(.exists, "the account \(address) already exists") : AccountError(error)
         }
         return account
     }
@@ -211,7 +211,7 @@ package struct AccountStore: Sendable {
         do {
             return try AccountAddress.domain(name)
         } catch {
-            throw AccountError(.invalidAddress, "\"\(name)\" cannot be a mail domain: \(error)")
+            throw AccountError(.invalidAddress, "\"\(name)\" is not a valid mail domain: \(error)")
         }
     }
 

@@ -29,13 +29,13 @@ package struct PasswordHash: Sendable, Equatable {
     ) throws(AccountError) {
         guard !password.isEmpty else { throw AccountError(.invalidPassword, "a password must not be empty") }
         guard password.count <= Self.longestPassword else {
-            throw AccountError(.invalidPassword, "a password has at most \(Self.longestPassword) bytes")
+            throw AccountError(.invalidPassword, "a password may have at most \(Self.longestPassword) bytes")
         }
         guard !password.contains(0) else {
             throw AccountError(.invalidPassword, "a password must not contain a NUL byte")
         }
         guard let hash = Self.derive(password, salt, iterations, Self.defaultLength) else {
-            throw AccountError(.invalidPassword, "\(iterations) iterations cannot be right")
+            throw AccountError(.invalidPassword, "the iteration count \(iterations) is out of range")
         }
         self.init(hash: hash, salt: salt, iterations: iterations)
     }

@@ -56,7 +56,7 @@ package struct UserAccount: Sendable, Equatable {
     /// `iterations` 300000, `quota_mb` 1024, `quota_messages` 0, `enabled` true, `admin` false.
     private init(address: AccountAddress, document: [String: JSONValue]) throws(AccountError) {
         func wrong(_ key: String, _ wants: String) -> AccountError {
-            AccountError(.damaged, "user.json of \(address): \(key) wants \(wants)")
+            AccountError(.damaged, "user.json of \(address): \(key) must be \(wants)")
         }
         guard let hashText = document["password_hash"]?.string,
             let hash = Hex.decode(hashText) ?? Base64.decode(hashText.utf8, allowsStrayBits: true),

@@ -84,7 +84,7 @@ final class RunningServer: Sendable {
                 logger.warning("these settings need a restart: \(change.needRestart.joined(separator: ", "))")
             }
         } catch {
-            logger.error("the configuration was not reloaded, the old one stays: \(error)")
+            logger.error("the configuration was not reloaded; the old one stays in effect: \(error)")
         }
     }
 

@@ -32,7 +32,7 @@ final class ServerStore: ServerComponent {
             try StoreAccess.open(configuration, now: Clocks.wall) { indexLogger.warning("\($0)") }
         }
         self.access = access
-        for domain in made { logger.info("made the domain \(domain)") }
+        for domain in made { logger.info("created the domain \(domain)") }
     }
 
     func reload(_ settings: Settings) async throws(StartError) -> ReloadAction {
@@ -44,9 +44,9 @@ final class ServerStore: ServerComponent {
             let made = try await pool.run { [access] () throws(AccountError) in
                 try access.accounts.createMissingDomains(domains)
             }
-            for domain in made { logger.info("made the domain \(domain)") }
+            for domain in made { logger.info("created the domain \(domain)") }
         } catch {
-            logger.error("making the domains: \(error)")
+            logger.error("could not create the domains: \(error)")
         }
     }
 
@@ -57,7 +57,7 @@ final class ServerStore: ServerComponent {
                 try access.store.close()
             }
         } catch {
-            logger.error("closing the store: \(error)")
+            logger.error("could not close the store: \(error)")
         }
     }
 }

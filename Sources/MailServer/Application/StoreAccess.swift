@@ -27,7 +27,7 @@ package struct StoreAccess: Sendable {
         do throws(FileError) {
             try files.makeDirectory(configuration.mailRoot)
         } catch {
-            throw StartError("\(error); look at mail_root")
+            throw StartError("\(error); check mail_root")
         }
         var options = StoreOptions()
         options.durability = StoreOptions.Durability(rawValue: configuration.storage.durability.rawValue) ?? .messages
@@ -61,7 +61,7 @@ package struct StoreAccess: Sendable {
     {
         guard configuration.index.enabled, let path = configuration.index.path else { return nil }
         if let kind = ShardIndex.networkFileSystem(of: path) {
-            log("no read cache: \(path) is on \(kind), and index.path has to be on a disk of this machine")
+            log("no read cache: \(path) is on \(kind), but index.path must be on a local disk")
             return nil
         }
         return ShardIndex(path: path, options: indexOptions(configuration), log: log)
@@ -92,7 +92,7 @@ package struct StoreAccess: Sendable {
         _ name: String, bytes: Int, _ configuration: Configuration, _ files: PathFiles
     ) throws(StartError) -> String {
         guard let state = configuration.storage.statePath else {
-            throw StartError("storage.state_path is not known", isConfiguration: true)
+            throw StartError("storage.state_path is not set", isConfiguration: true)
         }
         let path = "\(state)/\(name)"
         do throws(FileError) {
@@ -106,7 +106,7 @@ package struct StoreAccess: Sendable {
             }
             if let text = try stored(path, files) { return text }
         } catch {
-            throw StartError("\(error); set storage.state_path to a directory that this user may write")
+            throw StartError("\(error); set storage.state_path to a directory that this user can write to")
         }
         throw StartError("\(path) is empty; delete it")
     }
@@ -125,7 +125,7 @@ struct EngineMailboxes: MailboxProvisioning {
         do throws(StoreError) {
             try store.createAccount(address).createDefaults()
         } catch {
-            throw AccountError(.files, "could not make the mailboxes of \(address): \(error)")
+            throw AccountError(.files, "could not create the mailboxes of \(address): \(error)")
         }
     }
 

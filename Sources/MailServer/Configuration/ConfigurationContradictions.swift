@@ -29,7 +29,7 @@ extension Configuration {
             if let other = earlier.first(where: { $0.port == port && overlap($0.host, host) }) {
                 found.append(
                     ConfigurationProblem(
-                        key: key, "\(key) and \(other.key) are both \(port); give each listener a port of its own"))
+                        key: key, "\(key) and \(other.key) are both \(port); give each listener its own port"))
             }
             earlier.append((key, host, port))
         }
@@ -59,7 +59,7 @@ extension Configuration {
         return [
             ConfigurationProblem(
                 key: "relay.smarthost_username",
-                "relay.smarthost_username and relay.smarthost_password must be set both or neither")
+                "relay.smarthost_username and relay.smarthost_password must both be set, or neither")
         ]
     }
 
@@ -68,7 +68,7 @@ extension Configuration {
         return [
             ConfigurationProblem(
                 key: "storage.state_path",
-                "storage.state_path must be outside mail_root, because a copy of the store must not carry it along")
+                "storage.state_path must be outside mail_root, because it must not be copied with the store")
         ]
     }
 }

@@ -43,7 +43,7 @@ extension ConfigurationKey {
         ConfigurationKey(
             "exchange_api.secure_port", \.exchangeAPI.securePort, .orNull(.listenerPort, "off"), restart: true),
         ConfigurationKey(
-            "exchange_api.token_secret", \.exchangeAPI.tokenSecret, .orNull(.secret, "one made at first start"),
+            "exchange_api.token_secret", \.exchangeAPI.tokenSecret, .orNull(.secret, "one generated at first start"),
             secret: true),
         ConfigurationKey("exchange_api.token_lifetime", \.exchangeAPI.tokenLifetime, .seconds),
     ]
@@ -86,11 +86,11 @@ extension ConfigurationKey {
             "storage.expunge_retention_hours", \.storage.expungeRetentionHours, .integer(0...87_600, "hours"),
             restart: true),
         ConfigurationKey(
-            "storage.threads", \.storage.threads, .orNull(.integer(1...1024), "twice the cores"), restart: true),
-        ConfigurationKey("storage.state_path", \.storage.statePath, .orNull(.path, "the usual place"), restart: true),
+            "storage.threads", \.storage.threads, .orNull(.integer(1...1024), "twice the core count"), restart: true),
+        ConfigurationKey("storage.state_path", \.storage.statePath, .orNull(.path, "the default path"), restart: true),
         ConfigurationKey("storage.node", \.storage.node, .orNull(.nodeName, "a random one"), restart: true),
         ConfigurationKey(
-            "storage.shared", \.storage.shared, .orNull(.flag, "what the file system says"), restart: true),
+            "storage.shared", \.storage.shared, .orNull(.flag, "detection from the file system"), restart: true),
     ]
 
     private static let index = [
@@ -116,7 +116,7 @@ extension ConfigurationKey {
 
     private static let relay = [
         ConfigurationKey("relay.enabled", \.relay.enabled, .flag),
-        ConfigurationKey("relay.smarthost", \.relay.smarthost, .orNull(.remoteHost, "delivery by MX")),
+        ConfigurationKey("relay.smarthost", \.relay.smarthost, .orNull(.remoteHost, "delivery to MX hosts")),
         ConfigurationKey("relay.smarthost_port", \.relay.smarthostPort, .remotePort),
         ConfigurationKey("relay.smarthost_username", \.relay.smarthostUsername, .orNull(.nonEmpty, "no login")),
         ConfigurationKey(
@@ -134,7 +134,7 @@ extension ConfigurationKey {
             .orNull(
                 .list(
                     of: .text("an address") { NameserverAddress.isValid($0) ? $0 : nil },
-                    "a list of addresses such as [\"127.0.0.1:5353\"]", minimum: 1), "those of /etc/resolv.conf")),
+                    "a list of addresses such as [\"127.0.0.1:5353\"]", minimum: 1), "the servers in /etc/resolv.conf")),
     ]
 
     private static let others = [

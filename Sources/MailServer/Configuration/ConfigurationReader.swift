@@ -30,7 +30,7 @@ extension Configuration {
             throw ConfigurationError("\(error)")
         }
         guard let object = value.object else {
-            throw ConfigurationError("\(name) wants one JSON object at the top, in braces")
+            throw ConfigurationError("\(name) must be a JSON object in braces")
         }
         return object
     }
@@ -53,7 +53,7 @@ package struct ConfigurationReader {
         for (name, value) in document.sorted(by: { $0.key < $1.key }) {
             if Self.sections.contains(name) {
                 guard let section = value.object else {
-                    problems.append(ConfigurationProblem(key: name, "\(name) wants an object with settings in braces"))
+                    problems.append(ConfigurationProblem(key: name, "\(name) must be an object of settings in braces"))
                     continue
                 }
                 for (inner, value) in section { values["\(name).\(inner)"] = value }
@@ -79,7 +79,7 @@ package struct ConfigurationReader {
             } else {
                 let nearest = NearestName.find(name, in: known.keys.sorted())
                 warnings.append(
-                    "the environment variable \(name) stands for no setting and is ignored"
+                    "the environment variable \(name) matches no setting and is ignored"
                         + (nearest.map { "; did you mean \($0)?" } ?? ""))
             }
         }
@@ -88,13 +88,13 @@ package struct ConfigurationReader {
     private mutating func set(_ key: ConfigurationKey, _ value: JSONValue, as name: String) {
         guard !key.set(&configuration, value) else { return }
         let found = key.isSecret ? "" : ", not \(value.excerpt)"
-        problems.append(ConfigurationProblem(key: key.path, "\(name) wants \(key.wants)\(found)"))
+        problems.append(ConfigurationProblem(key: key.path, "\(name) must be \(key.wants)\(found)"))
     }
 
     private func unknown(_ path: String) -> ConfigurationProblem {
         let nearest = NearestName.find(path, in: ConfigurationKey.all.map(\.path) + Self.sections.sorted())
-        let hint = nearest.map { "did you mean \($0)?" } ?? "take it out"
-        return ConfigurationProblem(key: path, "\(path) is no setting of rmail; \(hint)")
+        let hint = nearest.map { "did you mean \($0)?" } ?? "remove it"
+        return ConfigurationProblem(key: path, "\(path) is not a setting of rmail; \(hint)")
     }
 }
 
@@ -102,7 +102,7 @@ extension JSONValue {
     /// The value for quoting in a message, cut to 60 characters.
     fileprivate var excerpt: String {
         switch self {
-        case .array: return "a list like that"
+        case .array: return "the list given"
         case .object: return "an object"
         default:
             let text = ConfigurationText.line(self)

@@ -55,7 +55,7 @@ package struct ConfigurationSource: Sendable {
             throw ConfigurationError("could not read the configuration: \(error)")
         }
         guard let bytes else {
-            throw ConfigurationError("there is no configuration at \(path); make one with 'rmail init'")
+            throw ConfigurationError("there is no configuration at \(path); create one with 'rmail init'")
         }
         let (configuration, warnings) = try Configuration.read(
             bytes, name: path, environment: surroundings.environment)

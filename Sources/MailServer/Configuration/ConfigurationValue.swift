@@ -51,7 +51,7 @@ extension ConfigurationValue where Value == Port {
             parse: integerFromText)
     }
 
-    package static let listenerPort = port(from: 0, "a port from 1 to 65535, 0 for a free one")
+    package static let listenerPort = port(from: 0, "a port from 1 to 65535, 0 for any free port")
     package static let remotePort = port(from: 1, "a port from 1 to 65535")
 }
 
@@ -106,7 +106,7 @@ extension ConfigurationValue where Value == String {
     package static let hostName = text("a full host name such as mail.example.com") { HostName.normalized($0) }
     package static let domain = text("a mail domain such as example.com") { try? AccountAddress.domain($0) }
     package static let secret = text("text of at least 16 characters") { $0.utf8.count >= 16 ? $0 : nil }
-    package static let nonEmpty = text("text that is not empty") { $0.isEmpty ? nil : $0 }
+    package static let nonEmpty = text("nonempty text") { $0.isEmpty ? nil : $0 }
     package static let capability = text("the name of an IMAP capability") { name in
         !name.isEmpty && name.utf8.allSatisfy { $0.isASCIILetterOrDigit || "=-+._".utf8.contains($0) } ? name : nil
     }

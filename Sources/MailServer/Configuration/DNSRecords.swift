@@ -3,7 +3,7 @@ package enum DNSRecords {
     /// - Parameter configuration: determines names and ports; a port that is off or 0 gets no SRV record.
     package static func lines(_ configuration: Configuration) -> [String] {
         let host = configuration.hostname + "."
-        var lines = ["; replace 192.0.2.1 by this machine's public address", "\(host) IN A 192.0.2.1"]
+        var lines = ["; replace 192.0.2.1 with this machine's public address", "\(host) IN A 192.0.2.1"]
         for domain in configuration.domains {
             lines += [
                 "",

@@ -31,13 +31,13 @@ extension Refusal {
     package static let relayNotPermitted = Refusal(550, subject: 7, detail: 1, "Relay not permitted")
     package static let tooManyRecipients = Refusal(450, subject: 7, detail: 1, "Too many recipients, try again later")
     package static let cannotCheckRecipient = Refusal(
-        451, subject: 3, detail: 0, "The recipient cannot be checked for the moment")
+        451, subject: 3, detail: 0, "The recipient cannot be checked at the moment")
 
     // Refusals of a message.
     package static let aMailboxFull = Refusal(452, subject: 2, detail: 2, "A recipient's mailbox is full")
     package static let noSpace = Refusal(452, subject: 3, detail: 1, "Not enough storage")
     package static let tooManyMessages = Refusal(451, subject: 7, detail: 1, "Too many messages, try again later")
-    package static let cannotStore = Refusal(451, subject: 3, detail: 0, "The message cannot be stored for the moment")
+    package static let cannotStore = Refusal(451, subject: 3, detail: 0, "The message cannot be stored at the moment")
 }
 
 /// The outcome of a message for one of its recipients.

@@ -15,14 +15,14 @@ extension SMTPReply {
     static func chunkReceived(_ size: Int) -> SMTPReply { SMTPReply(250, .init(2, 0, 0), "\(size) octets received") }
     static let authenticated = SMTPReply(235, .init(2, 7, 0), "Authentication successful")
     static let help = SMTPReply(214, .init(2, 0, 0), "See RFC 5321")
-    static let cannotVerify = SMTPReply(252, .init(2, 5, 0), "Cannot verify the address; send mail to it to find out")
+    static let cannotVerify = SMTPReply(252, .init(2, 5, 0), "Cannot verify the address; try sending mail to it")
     static let startInput = SMTPReply(354, nil, "End data with <CR><LF>.<CR><LF>")
 
     static func shuttingDown(_ hostname: String) -> SMTPReply {
         SMTPReply(421, .init(4, 3, 2), "\(hostname) is shutting down, closing connection")
     }
     static func timedOut(_ hostname: String) -> SMTPReply {
-        SMTPReply(421, .init(4, 4, 2), "\(hostname) waited too long, closing connection")
+        SMTPReply(421, .init(4, 4, 2), "\(hostname) timed out waiting for input, closing connection")
     }
     static func tooManyConnections(_ hostname: String) -> SMTPReply {
         SMTPReply(421, .init(4, 3, 2), "\(hostname) has too many connections, try again later")
@@ -42,9 +42,9 @@ extension SMTPReply {
     static let needsSMTPUTF8 = SMTPReply(553, .init(5, 6, 7), "An address with non-ASCII characters needs SMTPUTF8")
 
     static let noTLS = SMTPReply(502, .init(5, 5, 1), "TLS is not available here")
-    static let tlsActive = SMTPReply(503, .init(5, 5, 1), "TLS is active already")
-    static let tlsUnavailable = SMTPReply(454, .init(4, 7, 0), "TLS is not available for the moment")
-    static let plaintextBehindTLS = SMTPReply(554, .init(5, 5, 1), "Data sent behind STARTTLS, closing connection")
+    static let tlsActive = SMTPReply(503, .init(5, 5, 1), "TLS is already active")
+    static let tlsUnavailable = SMTPReply(454, .init(4, 7, 0), "TLS is not available at the moment")
+    static let plaintextBehindTLS = SMTPReply(554, .init(5, 5, 1), "Data sent after STARTTLS, closing connection")
 
     static let authNeedsTLS = SMTPReply(538, .init(5, 7, 11), "Encryption is required: send STARTTLS first")
     static let alreadyAuthenticated = SMTPReply(503, .init(5, 5, 1), "Already authenticated")
@@ -57,7 +57,7 @@ extension SMTPReply {
     static let authRequired = SMTPReply(530, .init(5, 7, 0), "Authentication required")
     static let tlsRequired = SMTPReply(530, .init(5, 7, 0), "Send STARTTLS first")
 
-    static let notYourFrom = SMTPReply(553, .init(5, 7, 1), "The From field holds an address that is not yours")
+    static let notYourFrom = SMTPReply(553, .init(5, 7, 1), "The From field contains an address that is not yours")
     static let tooLarge = SMTPReply(552, .init(5, 3, 4), "Message is too large")
     static let headerTooLarge = SMTPReply(554, .init(5, 6, 0), "The header of the message is too large")
     static let loopDetected = SMTPReply(554, .init(5, 4, 6), "Too many Received fields: mail loop")
@@ -66,9 +66,9 @@ extension SMTPReply {
     static func faultyContent(_ fault: SMTPContentFault) -> SMTPReply {
         let text =
             switch fault {
-            case .bareLF: "The message has a bare LF; lines end with CR LF"
-            case .bareCR: "The message has a bare CR; lines end with CR LF"
-            case .nul: "The message has a NUL"
+            case .bareLF: "The message contains a bare LF; lines end with CR LF"
+            case .bareCR: "The message contains a bare CR; lines end with CR LF"
+            case .nul: "The message contains NUL"
             }
         return SMTPReply(554, .init(5, 6, 0), text)
     }

@@ -71,7 +71,7 @@ public enum SMTPCommandParser {
         switch try parsePath(&scanner, isSender: true) {
         case .null: path = .null
         case .address(let address): path = .address(address)
-        case .postmaster: throw .address("The sender's address lacks a domain", isSender: true)
+        case .postmaster: throw .address("The sender address has no domain", isSender: true)
         }
         return .mail(path, try SMTPParameterParser.parseMail(&scanner))
     }
@@ -81,7 +81,7 @@ public enum SMTPCommandParser {
         scanner.skipSpaces()
         let path: SMTPForwardPath
         switch try parsePath(&scanner, isSender: false) {
-        case .null: throw .address("The recipient's address is empty", isSender: false)
+        case .null: throw .address("The recipient address is empty", isSender: false)
         case .address(let address): path = .address(address)
         case .postmaster: path = .postmaster
         }

@@ -44,7 +44,7 @@ struct SMTPParameterParser {
     private static func scanAll(_ scanner: inout ByteScanner) throws(SMTPSyntaxError) -> [Parameter] {
         var parameters: [Parameter] = []
         while !scanner.isAtEnd {
-            guard scanner.skipSpaces() else { throw .command("A space is missing behind the address") }
+            guard scanner.skipSpaces() else { throw .command("Expected a space after the address") }
             if scanner.isAtEnd { break }
             let key = scanner.scanRun { $0.isAlphanumeric || $0 == UInt8(ascii: "-") }
             guard let first = key.first, first.isAlphanumeric else { throw .parameter("Malformed parameter") }

@@ -33,12 +33,12 @@ extension SMTPSyntaxError {
     static let lineTooLong = SMTPSyntaxError(.lineTooLong, SMTPReply(500, .init(5, 5, 2), "Line too long"))
 
     static let endlessLine = SMTPSyntaxError(
-        .lineTooLong, SMTPReply(500, .init(5, 5, 2), "Line without end, closing connection"), endsSession: true)
+        .lineTooLong, SMTPReply(500, .init(5, 5, 2), "Unterminated line, closing connection"), endsSession: true)
 
     static let bareLineEnding = SMTPSyntaxError(
-        .forbiddenBytes, SMTPReply(500, .init(5, 5, 2), "Lines end with CR LF; a bare CR or LF is refused"))
+        .forbiddenBytes, SMTPReply(500, .init(5, 5, 2), "Lines end with CR LF; a bare CR or LF is not allowed"))
 
-    static let nulByte = SMTPSyntaxError(.forbiddenBytes, SMTPReply(500, .init(5, 5, 2), "NUL is refused"))
+    static let nulByte = SMTPSyntaxError(.forbiddenBytes, SMTPReply(500, .init(5, 5, 2), "NUL is not allowed"))
 
     static let notUTF8 = SMTPSyntaxError(.forbiddenBytes, SMTPReply(500, .init(5, 5, 2), "The line is not UTF-8"))
 

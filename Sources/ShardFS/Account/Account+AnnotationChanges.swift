@@ -45,7 +45,7 @@ extension Account {
             state.stamp = .init(file: status.identity, size: status.size, changed: status.changed)
         } catch .notFound {
         } catch {
-            throw StoreError.system(error, "look at \(Annotations.fileName)")
+            throw StoreError.system(error, "stat \(Annotations.fileName)")
         }
         if let known, known.stamp == state.stamp { return nil }
         // A change between stat and read is reported by the next call as no change.

@@ -17,9 +17,9 @@ extension Account {
         }
         try context.shapeLocked { () throws(StoreError) in
             try context.finishDeletions()
-            if try context.isSelectable(name) { throw StoreError(.exists, "the mailbox \(name) exists already") }
+            if try context.isSelectable(name) { throw StoreError(.exists, "the mailbox \(name) already exists") }
             if let use, let other = try context.holder(of: use, except: name) {
-                throw StoreError(.notAllowed, "the special use \(use) is that of \(other)")
+                throw StoreError(.notAllowed, "the special use \(use) is already assigned to \(other)")
             }
             if let parent = name.parent { try context.makeMissing(parent) }
             try context.makeMailbox(name, specialUse: use?.description)
@@ -59,7 +59,7 @@ extension AccountContext {
         } catch .notFound {
             return false
         } catch {
-            throw StoreError.system(error, "look at \(path)")
+            throw StoreError.system(error, "stat \(path)")
         }
     }
 
@@ -78,10 +78,10 @@ extension AccountContext {
         }
         let parent = String(path[..<path.lastIndex(of: "/")!])
         do { try system.makeDirectory(directory, parent) } catch .exists {} catch {
-            throw StoreError.system(error, "make \(parent)")
+            throw StoreError.system(error, "create \(parent)")
         }
         let hidden = "\(parent)/\(Self.newPrefix)\(Hex.encode(SystemCalls.random(UInt64.self)))"
-        try doing("make \(hidden)") { () throws(Errno) in try system.makeDirectory(directory, hidden) }
+        try doing("create \(hidden)") { () throws(Errno) in try system.makeDirectory(directory, hidden) }
         do throws(StoreError) {
             let fd = try doing("open \(hidden)") { () throws(Errno) in try system.openDirectory(directory, hidden) }
             defer { system.close(fd) }

@@ -92,7 +92,7 @@ extension Account {
 
 extension AccountContext {
     func checkWritable() throws(StoreError) {
-        if options.readOnly { throw StoreError(.readOnly, "the store was opened for reading only") }
+        if options.readOnly { throw StoreError(.readOnly, "the store was opened read-only") }
     }
 
     /// Seconds for which expunged messages and deleted mailboxes are kept.
@@ -108,7 +108,7 @@ extension AccountContext {
         } catch .notDirectory {
             return nil
         } catch {
-            throw StoreError.system(error, "look at \(path)")
+            throw StoreError.system(error, "stat \(path)")
         }
     }
 }

@@ -56,7 +56,7 @@ extension Account {
     /// - Throws: `notFound`, `notAllowed` for INBOX, `busy`, `system`.
     public func setSpecialUse(_ use: SpecialUse?, of name: MailboxName) throws(StoreError) {
         try context.checkWritable()
-        if name.isInbox { throw StoreError(.notAllowed, "INBOX has no special use") }
+        if name.isInbox { throw StoreError(.notAllowed, "INBOX cannot have a special use") }
         // Opened before the account's lock is taken, which recovery may need.
         let target = try mailbox(name)
         var before: Mailbox?

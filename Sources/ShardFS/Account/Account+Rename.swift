@@ -16,7 +16,7 @@ extension Account {
     public func rename(_ old: MailboxName, to new: MailboxName) throws(StoreError) {
         try context.checkWritable()
         if old.isInbox { return try renameInbox(to: new) }
-        if new.isInbox { throw StoreError(.exists, "the mailbox INBOX exists already") }
+        if new.isInbox { throw StoreError(.exists, "the mailbox INBOX already exists") }
         if new.isDescendant(of: old) { throw StoreError(.notAllowed, "\(old) cannot be moved below itself") }
         try context.shapeLocked { () throws(StoreError) in
             try context.finishDeletions()
@@ -55,7 +55,7 @@ extension AccountContext {
         if isTaken || old == new {
             // On a case-insensitive file system both may be one directory.
             guard old != new, try directoryStatus(to)?.identity == source.identity else {
-                throw StoreError(.exists, "the mailbox \(new) exists already")
+                throw StoreError(.exists, "the mailbox \(new) already exists")
             }
             replacing = true
         }
@@ -65,7 +65,7 @@ extension AccountContext {
         if let parent = new.parent { try makeMissing(parent) }
         let targetParent = Self.parent(of: to)
         do { try system.makeDirectory(directory, targetParent) } catch .exists {} catch {
-            throw StoreError.system(error, "make \(targetParent)")
+            throw StoreError.system(error, "create \(targetParent)")
         }
         // Its creator may have died before this sync.
         try syncDirectory(Self.parent(of: targetParent))

@@ -88,7 +88,7 @@ extension AccountContext {
         do { status = try system.status(directory, path) } catch .notFound {
             throw StoreError(.notFound, "there is no such mailbox")
         } catch {
-            throw StoreError.system(error, "look at \(path)")
+            throw StoreError.system(error, "stat \(path)")
         }
         if let known = open.withLock({ $0[status.identity]?.mailbox }), !known.isBroken, leads(path, to: known) {
             // The same directory, perhaps moved since.
@@ -206,7 +206,8 @@ extension AccountContext {
         try files.publish(status.serialized(), as: MailboxStatus.fileName, in: fd)
         for name in [MailboxLocks.gateName, MailboxLocks.lockName, Mailbox.statusLockName] {
             system.close(
-                try doing("make \(name)") { () throws(Errno) in try system.open(fd, name, O_RDWR | O_CREAT | O_NOFOLLOW)
+                try doing("create \(name)") { () throws(Errno) in
+                    try system.open(fd, name, O_RDWR | O_CREAT | O_NOFOLLOW)
                 })
         }
         try LogWriter(system: system, directory: fd).publish(

@@ -52,11 +52,11 @@ struct Annotations: Sendable {
                 entries[entry] = value.map(Self.json)
             }
             guard entries.count <= AnnotationLimits.entries || changes.allSatisfy({ $0.value == nil }) else {
-                throw StoreError(.limit, "a mailbox has at most \(AnnotationLimits.entries) annotations")
+                throw StoreError(.limit, "a mailbox may have at most \(AnnotationLimits.entries) annotations")
             }
             Self.put(entries, of: subject, in: &document)
             guard Self.size(document) <= AnnotationLimits.total || changes.allSatisfy({ $0.value == nil }) else {
-                throw StoreError(.limit, "an account's annotations have at most \(AnnotationLimits.total) bytes")
+                throw StoreError(.limit, "an account's annotations may have at most \(AnnotationLimits.total) bytes")
             }
         }
     }

@@ -25,7 +25,7 @@ extension AccountContext {
         try makeDeletedDirectory()
         let stage = Self.stage(mailbox?.id ?? MailboxStatus.randomID())
         if try hasBelow(path) {
-            try doing("make \(stage)") { () throws(Errno) in try system.makeDirectory(directory, stage) }
+            try doing("create \(stage)") { () throws(Errno) in try system.makeDirectory(directory, stage) }
             try syncDirectory(Self.deletedDirectory)
             try exclusively(path, mailbox) { (used) throws(StoreError) in
                 try markDeleted(path)
@@ -47,7 +47,7 @@ extension AccountContext {
     func deleteLevel(_ name: MailboxName, _ path: String) throws(StoreError) {
         if try hasBelow(path) {
             // RFC 9051, 6.3.5.
-            throw StoreError(.notAllowed, "\(name) holds no messages of its own, and there are others below it")
+            throw StoreError(.notAllowed, "\(name) holds no messages itself and has child mailboxes")
         }
         try makeDeletedDirectory()
         let stage = Self.stage(MailboxStatus.randomID())
@@ -74,7 +74,7 @@ extension AccountContext {
         let stage = known ?? Self.stage(MailboxStatus.randomID())
         if known == nil {
             try makeDeletedDirectory()
-            try doing("make \(stage)") { () throws(Errno) in try system.makeDirectory(directory, stage) }
+            try doing("create \(stage)") { () throws(Errno) in try system.makeDirectory(directory, stage) }
             try syncDirectory(Self.deletedDirectory)
         }
         try treeLocked([path]) { () throws(StoreError) in try moveRest(path, stage) }
@@ -97,7 +97,7 @@ extension AccountContext {
 
     private func makeDeletedDirectory() throws(StoreError) {
         do { try system.makeDirectory(directory, Self.deletedDirectory) } catch .exists { return } catch {
-            throw StoreError.system(error, "make \(Self.deletedDirectory)")
+            throw StoreError.system(error, "create \(Self.deletedDirectory)")
         }
         try syncDirectory(".")
     }
@@ -127,7 +127,7 @@ extension AccountContext {
         } catch .notFound {
             // No log to mark: create an empty one.
             system.close(
-                try doing("make \(mark)") { () throws(Errno) in
+                try doing("create \(mark)") { () throws(Errno) in
                     try system.open(directory, mark, O_RDWR | O_CREAT | O_NOFOLLOW)
                 })
         } catch {
@@ -185,7 +185,7 @@ extension AccountContext {
             try files.publish(note.storable(), as: Self.deletedNote, in: fd)
         }
         // Not every file system updates the times of a renamed directory.
-        try doing("stamp \(stage)") { () throws(Errno) in try system.setModified(fd, now) }
+        try doing("set the time of \(stage)") { () throws(Errno) in try system.setModified(fd, now) }
         let id = stage[slash...].dropFirst(2)
         try moveAside(stage, to: "\(Self.deletedDirectory)/\(id.isEmpty ? "unnamed" : id)")
         try syncDirectory(Self.deletedDirectory)

@@ -48,7 +48,7 @@ struct Subscriptions: Sendable {
             let known = Set(entries.compactMap(Self.name))
             let new = names.filter { !known.contains($0) }
             guard entries.count + new.count <= Self.maximum || new.isEmpty else {
-                throw StoreError(.limit, "an account has at most \(Self.maximum) subscriptions")
+                throw StoreError(.limit, "an account may have at most \(Self.maximum) subscriptions")
             }
             entries += new.map { .string($0.description) }
             return !new.isEmpty

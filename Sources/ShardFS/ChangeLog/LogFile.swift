@@ -88,7 +88,7 @@ final class LogFile: Sendable {
     static func offset(of record: Int) -> Int64 { Int64(LogHeader.size + record * LogRecord.size) }
 
     func size() throws(StoreError) -> Int64 {
-        try doing("look at \(Self.fileName)") { () throws(Errno) in try system.status(descriptor).size }
+        try doing("stat \(Self.fileName)") { () throws(Errno) in try system.status(descriptor).size }
     }
 
     func syncData() throws(StoreError) {
@@ -97,7 +97,7 @@ final class LogFile: Sendable {
 
     /// Truncates the log to `records` records. Exclusive lock.
     func truncate(records: Int) throws(StoreError) {
-        try doing("cut the torn end of \(Self.fileName)") { () throws(Errno) in
+        try doing("truncate the torn end of \(Self.fileName)") { () throws(Errno) in
             try system.truncate(descriptor, to: Self.offset(of: records))
         }
     }

@@ -33,7 +33,7 @@ struct AccountCheck {
             let path = "\(path)/\(Self.deletedDirectory)/\(id)"
             if id.hasPrefix(".") {
                 // Its quota may not have been released yet.
-                report.add(.leftover, path, "a deletion that was cut off; the next change of the tree ends it")
+                report.add(.leftover, path, "an interrupted deletion; the next tree change completes it")
                 used.isUnsettled = true
             }
             if let status = status(path) {
@@ -55,17 +55,17 @@ struct AccountCheck {
         for name in try system.files.names(root, parentPath).sorted() {
             let path = "\(parentPath)/\(name)"
             if StoreCheck.isTemporary(name) {
-                report.add(.leftover, path, "a mailbox that was being made by a process that was killed")
+                report.add(.leftover, path, "a mailbox left incomplete by a killed process")
                 continue
             }
             guard let mailbox = MailboxName(directoryName: Array(name.utf8), in: parent),
                 (try? system.status(root, path))?.isDirectory == true
             else {
-                report.add(.foreignName, path, "this is not the directory of a mailbox; it is left alone")
+                report.add(.foreignName, path, "not a mailbox directory; left alone")
                 continue
             }
             if exists("\(path)/\(AccountContext.deletionMark)"), !exists("\(path)/\(LogFile.fileName)") {
-                report.add(.leftover, path, "a mailbox whose deletion was cut off; the next change of the tree ends it")
+                report.add(.leftover, path, "an interrupted mailbox deletion; the next tree change completes it")
                 // Its quota may or may not have been released already.
                 var summary = MailboxCheck.Summary()
                 summary.isUnsettled = true
@@ -104,10 +104,10 @@ struct AccountCheck {
         var ids: [String: String] = [:]
         for (path, summary) in found {
             if summary.uidValidity > 0, let other = validities.updateValue(path, forKey: summary.uidValidity) {
-                report.add(.uidValidityTwice, path, "UIDVALIDITY \(summary.uidValidity) is that of \(other) too")
+                report.add(.uidValidityTwice, path, "UIDVALIDITY \(summary.uidValidity) is also used by \(other)")
             }
             if !summary.mailboxID.isEmpty, let other = ids.updateValue(path, forKey: summary.mailboxID) {
-                report.add(.mailboxIDTwice, path, "the mailbox id \(summary.mailboxID) is that of \(other) too")
+                report.add(.mailboxIDTwice, path, "the mailbox id \(summary.mailboxID) is also used by \(other)")
             }
         }
         let name = "\(path)/\(UIDValidityCounter.fileName)"
@@ -119,7 +119,7 @@ struct AccountCheck {
         // If missing, it is rebuilt from the mailboxes found.
         guard let bytes else { return }
         guard let counter = UIDValidityCounter.parse(bytes) else {
-            report.add(.uidValidityCounterBad, name, "it holds no number")
+            report.add(.uidValidityCounterBad, name, "it contains no number")
             return
         }
         for (path, summary) in found where summary.uidValidity > counter && summary.epoch != nil {
@@ -136,27 +136,27 @@ struct AccountCheck {
             report.add(.unreadable, name, error.message)
             return
         }
-        guard let bytes else { return report.add(.quotaUnknown, name, "there is no ledger: it will be counted") }
+        guard let bytes else { return report.add(.quotaUnknown, name, "there is no ledger; usage will be recounted") }
         let line = bytes.withUnsafeBytes { raw in
             let whole = UnsafeRawBufferPointer(rebasing: raw.prefix(QuotaLine.count))
             return QuotaLine.parse(whole, boot: QuotaBoot(check.bootID ?? QuotaLine.boot(whole)))
         }
         if line.isUnknown || line.state == .recount {
-            return report.add(.quotaUnknown, name, "it is not exact and will be counted anew when it matters")
+            return report.add(.quotaUnknown, name, "it is not exact; usage will be recounted when needed")
         }
         if used.isUnsettled {
-            return report.add(.quotaUnknown, name, "it is exact again when open intents are settled")
+            return report.add(.quotaUnknown, name, "it is not exact until open intents are settled")
         }
         if line.bytes != used.bytes || line.messages != UInt64(used.messages) {
             report.add(
                 .quotaWrong, name,
-                "it says \(line.bytes) bytes in \(line.messages) messages; "
+                "it records \(line.bytes) bytes in \(line.messages) messages; "
                     + "there are \(used.bytes) bytes in \(used.messages) messages")
         }
         if let limits = try? limits(), !limits.allow(bytes: line.bytes, messages: line.messages) {
             report.add(
                 .quotaExceeded, name,
-                "\(line.bytes) bytes are used of \(limits.bytes), \(line.messages) messages of \(limits.messages) "
+                "\(line.bytes) of \(limits.bytes) bytes are used, \(line.messages) of \(limits.messages) messages "
                     + "(0: no limit)")
         }
     }

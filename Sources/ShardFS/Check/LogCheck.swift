@@ -11,7 +11,7 @@ struct LogCheck {
         let size = try log.size()
         let count = LogFile.records(in: size)
         if LogFile.isTorn(size) {
-            report.add(.logTorn, path, "it ends in a part of a record, which the next writer cuts off")
+            report.add(.logTorn, path, "it ends in a partial record, which the next writer removes")
         }
         var order = RecordOrder(base: log.base)
         var view = MailboxView(log.openedHeader, uidFloor: status.uidFloor)
@@ -29,7 +29,7 @@ struct LogCheck {
             case .end: at = count
             case .bad(let place):
                 if place == count - 1 {
-                    report.add(.logTorn, path, "its last record is not whole; the next writer cuts it off")
+                    report.add(.logTorn, path, "its last record is incomplete; the next writer removes it")
                 } else {
                     report.add(.recordBad, path, "the checksum of record \(place) of \(count) is wrong")
                 }
@@ -38,7 +38,7 @@ struct LogCheck {
             }
         }
         if right < count {
-            report.add(.recordUnknown, path, "\(count - right) records are of a later version or cannot be")
+            report.add(.recordUnknown, path, "\(count - right) records are invalid or of a later version")
         }
         order.finish()
         for problem in order.problems { report.add(problem.code, path, problem.message) }
@@ -67,7 +67,7 @@ struct LogCheck {
         }
         if let clean = status.clean, view.cleanMark != clean {
             report.add(
-                .cleanMarkWrong, path, "the status says that it was closed at \(clean), but that is not its last record"
+                .cleanMarkWrong, path, "the status says it was closed at \(clean), but that is not its last record"
             )
         }
     }
@@ -81,7 +81,7 @@ struct LogCheck {
             open.append(record.uid...UInt32(clamping: UInt64(record.uid) + UInt64(length) - 1))
             report.add(
                 .intentOpen, path,
-                "an intent (\(record.kind) of \(record.uid)) is settled when the mailbox is next opened")
+                "an intent (\(record.kind) of \(record.uid)) will be settled when the mailbox is next opened")
         }
         return open
     }
@@ -93,13 +93,13 @@ struct LogCheck {
             let uid = entry.uid.rawValue
             if isOpen(uid) { return }
             guard let named = mailbox.names[uid] else {
-                report.add(.messageMissing, mailbox.path, "the log has message \(uid), which has no name")
+                report.add(.messageMissing, mailbox.path, "message \(uid) is in the log but has no file")
                 return
             }
             let at = "\(mailbox.path)/\(named.path)"
             // Racing records may be in a different order than their renames: then only the name counts.
             if named.flags != entry.flags, !view.unconfirmed.contains(uid) {
-                report.add(.flagsDiffer, at, "the log says that its flags are '\(entry.flags.letters)'")
+                report.add(.flagsDiffer, at, "the log says its flags are '\(entry.flags.letters)'")
             }
             if named.size != entry.size {
                 report.add(.sizeDiffers, at, "the file has \(named.size) bytes, the log says \(entry.size)")
@@ -107,7 +107,7 @@ struct LogCheck {
         }
         for (uid, named) in mailbox.names.sorted(by: { $0.key < $1.key }) {
             if isOpen(uid) || view.list.entry(of: UID(uid)) != nil { continue }
-            report.add(.messageUnlogged, "\(mailbox.path)/\(named.path)", "the log does not know the message")
+            report.add(.messageUnlogged, "\(mailbox.path)/\(named.path)", "the message is not in the log")
         }
     }
 
@@ -121,7 +121,7 @@ struct LogCheck {
                 guard let file else { continue }
                 if try file.digest() != digest {
                     report.add(
-                        .digestDiffers, at, "its content is not what was stored: the digest in the log is \(digest)")
+                        .digestDiffers, at, "its content has changed: the digest in the log is \(digest)")
                 }
             } catch {
                 report.add(.unreadable, at, error.message)
@@ -151,7 +151,7 @@ struct RecordOrder {
     mutating func take(_ record: LogRecord, at place: Int) {
         if record.modSeq != 0 {
             if sawPlain {
-                add(.modSeqOrder, "record \(place) has a mod-sequence of its own behind one that has none")
+                add(.modSeqOrder, "record \(place) has an explicit mod-sequence after a record without one")
             }
             ownModSeqs += 1
             highestOwn = max(highestOwn, record.modSeq)
@@ -169,7 +169,7 @@ struct RecordOrder {
         case .kept: appear(record.uid, place)
         case .expunge: gone.insert(record.uid)
         case .flags where gone.contains(record.uid):
-            add(.uidReturned, "record \(place) changes the flags of \(record.uid), which was expunged before")
+            add(.uidReturned, "record \(place) changes the flags of \(record.uid), which was expunged earlier")
         default: break
         }
     }
@@ -177,12 +177,12 @@ struct RecordOrder {
     mutating func finish() {
         // The next record without an explicit mod-sequence has the one after this.
         if highestOwn > base + UInt64(ownModSeqs) {
-            add(.modSeqOrder, "a kept record has mod-sequence \(highestOwn), which another change has or will have")
+            add(.modSeqOrder, "a kept record has mod-sequence \(highestOwn), which conflicts with another change")
         }
     }
 
     private mutating func appear(_ uid: UInt32, _ place: Int) {
-        if gone.contains(uid) { add(.uidReturned, "record \(place) adds \(uid), which was expunged before") }
+        if gone.contains(uid) { add(.uidReturned, "record \(place) adds \(uid), which was expunged earlier") }
         lastUID = max(lastUID, uid)
     }
 

@@ -86,9 +86,9 @@ struct MailboxCheck {
             if let number = ShardName.parse(name) {
                 try readShard(number, name, &report)
             } else if StoreCheck.isTemporary(name) {
-                report.add(.leftover, "\(path)/\(name)", "a temporary name that a killed process left")
+                report.add(.leftover, "\(path)/\(name)", "a temporary name left by a killed process")
             } else {
-                report.add(.foreignName, "\(path)/\(name)", "the layout has no such name; it is left alone")
+                report.add(.foreignName, "\(path)/\(name)", "not part of the store layout; left alone")
             }
         }
         try check.checkStaging(directory, path, &report)
@@ -98,14 +98,14 @@ struct MailboxCheck {
         _ number: UInt32, _ shard: String, _ report: inout CheckReport
     ) throws(StoreError) {
         guard (try? system.status(directory, shard))?.isDirectory == true else {
-            report.add(.foreignName, "\(path)/\(shard)", "it has a shard's name and is no directory")
+            report.add(.foreignName, "\(path)/\(shard)", "it has the name of a shard but is not a directory")
             return
         }
         for name in try system.files.names(directory, shard).sorted() {
             let below = "\(shard)/\(name)"
             let at = "\(path)/\(below)"
             guard let parsed = MessageFileName.parse(name) else {
-                report.add(.foreignName, at, "this is not the name of a message; it is left alone")
+                report.add(.foreignName, at, "not the name of a message; left alone")
                 continue
             }
             let status: FileStatus
@@ -113,11 +113,11 @@ struct MailboxCheck {
                 // Renamed or gone since the listing; the log is read later and knows.
                 continue
             } catch {
-                report.add(.unreadable, at, "could not look at it: \(error)")
+                report.add(.unreadable, at, "could not stat it: \(error)")
                 continue
             }
             guard status.isRegularFile, status.size <= Int64(UInt32.max) else {
-                report.add(.notAFile, at, "it has a message's name and is no file that can be one")
+                report.add(.notAFile, at, "it has the name of a message but is not a valid message file")
                 continue
             }
             guard parsed.uid / UID.perShard == number else {
@@ -127,7 +127,7 @@ struct MailboxCheck {
                 continue
             }
             if !parsed.isCanonical {
-                report.add(.nonCanonicalName, at, "the name means UID \(parsed.uid) but is not as the engine writes it")
+                report.add(.nonCanonicalName, at, "the name stands for UID \(parsed.uid) but is not in canonical form")
             }
             if let other = names[parsed.uid] {
                 report.add(.uidTwice, at, "UID \(parsed.uid) has another name: \(other.path)")
@@ -144,12 +144,12 @@ struct MailboxCheck {
             let below = "\(ExpungedName.directory)/\(hour)"
             if hour == Mailbox.undeleteLock { continue }
             guard ExpungedName.isHour(hour) else {
-                report.add(.foreignName, "\(path)/\(below)", "this is not an hour; it is left alone")
+                report.add(.foreignName, "\(path)/\(below)", "not the name of an hour; left alone")
                 continue
             }
             for name in try system.files.names(directory, below).sorted() {
                 guard let file = ExpungedName(name) else {
-                    report.add(.foreignName, "\(path)/\(below)/\(name)", "this is not the name of an expunged message")
+                    report.add(.foreignName, "\(path)/\(below)/\(name)", "not the name of an expunged message")
                     continue
                 }
                 if !expunged[file.uidValidity, default: []].insert(file.uid).inserted {
@@ -182,12 +182,12 @@ struct MailboxCheck {
             report.add(.statusInsane, at, "the mailbox id is not 32 hexadecimal digits")
         }
         if status.uidFloor > status.uidCeiling || status.uidCeiling > MailboxStatus.uidEnd {
-            report.add(.statusInsane, at, "UID floor \(status.uidFloor) and ceiling \(status.uidCeiling) cannot be")
+            report.add(.statusInsane, at, "UID floor \(status.uidFloor) and ceiling \(status.uidCeiling) are invalid")
         }
         if status.modSeqFloor > status.modSeqCeiling || status.modSeqCeiling > MailboxStatus.modSeqEnd {
             report.add(
                 .statusInsane, at,
-                "mod-sequence floor \(status.modSeqFloor) and ceiling \(status.modSeqCeiling) cannot be")
+                "mod-sequence floor \(status.modSeqFloor) and ceiling \(status.modSeqCeiling) are invalid")
         }
         if let highest = names.keys.max(), UInt64(highest) >= status.uidCeiling {
             report.add(.uidAboveCeiling, at, "message \(highest) is not below the ceiling, \(status.uidCeiling)")
@@ -200,7 +200,7 @@ struct MailboxCheck {
             report.add(.unknownFlag, at, "the keyword letter \(Character(UnicodeScalar(letter))) has no name")
         }
         let foreign = usedFlags.subtracting(MessageFlags.system.union(.keywordMask))
-        if !foreign.isEmpty { report.add(.unknownFlag, path, "names carry the unknown flags \(foreign.letters)") }
+        if !foreign.isEmpty { report.add(.unknownFlag, path, "names contain the unknown flags \(foreign.letters)") }
     }
 
     private static func isHexadecimal(_ byte: UInt8) -> Bool { (48...57).contains(byte) || (97...102).contains(byte) }
@@ -219,18 +219,18 @@ struct MailboxCheck {
             if (try? system.status(directory, LogFile.fileName)) != nil {
                 report.add(.logHeaderBad, at, "neither slot of the header is valid")
             } else if status.epoch == nil {
-                report.add(.oldProgram, path, "a mailbox of the old program: taken over when it is first opened")
+                report.add(.oldProgram, path, "a mailbox of the old program; converted when it is first opened")
             } else {
                 report.add(.logMissing, at, "there is no \(LogFile.fileName); the names can rebuild it")
             }
             return nil
         }
         if let boot = check.bootID, let last = status.boots[check.node], last != boot, status.clean == nil {
-            report.add(.needsRecovery, path, "the machine was restarted since it was last open")
+            report.add(.needsRecovery, path, "the machine was restarted since the mailbox was last open")
             return nil
         }
         guard let epoch = status.epoch, log.epoch == epoch else {
-            report.add(.logOfAnotherEpoch, at, "its epoch is not that of \(MailboxStatus.fileName)")
+            report.add(.logOfAnotherEpoch, at, "its epoch differs from that of \(MailboxStatus.fileName)")
             return nil
         }
         checkHeader(log.openedHeader, status, at, &report)
@@ -246,7 +246,7 @@ struct MailboxCheck {
                 "UIDVALIDITY is \(header.uidValidity) here and \(status.uidValidity) in the status")
         }
         if header.mailboxID != status.mailboxID {
-            report.add(.headerDisagrees, at, "the mailbox id is another than in the status")
+            report.add(.headerDisagrees, at, "the mailbox id differs from that in the status")
         }
         if header.uidCeiling > status.uidCeiling || header.modSeqCeiling > status.modSeqCeiling {
             report.add(.headerDisagrees, at, "a ceiling is above that in the status, which is written first")

@@ -40,7 +40,7 @@ public struct StoreCheck: Sendable {
         for domain in try system.files.names(directory, "domains").sorted() {
             let path = "domains/\(domain)"
             guard (try? AccountAddress.domain(domain)) == domain else {
-                report.add(.foreignName, path, "this is not the directory of a domain")
+                report.add(.foreignName, path, "not a domain directory")
                 continue
             }
             try checkNames(directory, path, ["users", "domain.json", "aliases.json", ".lock"], &report)
@@ -48,7 +48,7 @@ public struct StoreCheck: Sendable {
             for user in try system.files.names(directory, "\(path)/users").sorted() {
                 let path = "\(path)/users/\(user)"
                 guard (try? AccountAddress.local(user)) == user else {
-                    report.add(.foreignName, path, "this is not the directory of an account")
+                    report.add(.foreignName, path, "not an account directory")
                     continue
                 }
                 try checkAccount(directory, path, &report)
@@ -81,7 +81,7 @@ public struct StoreCheck: Sendable {
             }
             let json = try JSONValue.stored(bytes, name: Store.formatName)
             if let version = json["version"]?.unsignedInteger, version > Store.formatVersion {
-                report.add(.formatBad, Store.formatName, "layout \(version) is newer than this program knows")
+                report.add(.formatBad, Store.formatName, "layout \(version) is newer than this program supports")
             } else if json["version"]?.unsignedInteger == nil || json["store_id"]?.string == nil {
                 report.add(.formatBad, Store.formatName, "it lacks version or store_id")
             }
@@ -135,9 +135,9 @@ public struct StoreCheck: Sendable {
         for name in try system.files.names(directory, path).sorted() where !known.contains(name) {
             let at = path == "." ? name : "\(path)/\(name)"
             if Self.isTemporary(name) {
-                report.add(.leftover, at, "a temporary name that a killed process left")
+                report.add(.leftover, at, "a temporary name left by a killed process")
             } else {
-                report.add(.foreignName, at, "the layout has no such name; it is left alone")
+                report.add(.foreignName, at, "not part of the store layout; left alone")
             }
         }
     }
@@ -146,7 +146,7 @@ public struct StoreCheck: Sendable {
     func checkStaging(_ directory: Int32, _ path: String, _ report: inout CheckReport) throws(StoreError) {
         let staging = path == "." ? StagingArea.directoryName : "\(path)/\(StagingArea.directoryName)"
         for name in try system.files.names(directory, StagingArea.directoryName) {
-            report.add(.leftover, "\(staging)/\(name)", "a message that never came to be")
+            report.add(.leftover, "\(staging)/\(name)", "an unfinished message")
         }
     }
 

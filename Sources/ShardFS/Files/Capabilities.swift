@@ -24,11 +24,11 @@ extension Capability {
             system.close(try system.openUnnamed(directory))
             found.insert(.unnamedFiles)
         } catch .notSupported {} catch .isDirectory {} catch .invalid {} catch {
-            throw StoreError.system(error, "make a file in the store")
+            throw StoreError.system(error, "create a file in the store")
         }
         let name = ".probe.\(Hex.encode(SystemCalls.random(UInt64.self)))"
         let other = name + ".2"
-        let fd = try doing("make a file in the store") { () throws(Errno) in
+        let fd = try doing("create a file in the store") { () throws(Errno) in
             try system.open(directory, name, O_RDWR | O_CREAT | O_EXCL)
         }
         defer {

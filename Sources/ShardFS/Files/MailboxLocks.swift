@@ -57,7 +57,7 @@ final class MailboxLocks: Sendable {
         switch queue.acquire(exclusive: exclusive, until: deadline) {
         case .granted: break
         case .timedOut: throw StoreError(.busy, "the mailbox is in use: another writer held it for \(wait) s")
-        case .tooMany: throw StoreError(.busy, "the mailbox is in use: too many writers wait for it")
+        case .tooMany: throw StoreError(.busy, "the mailbox is in use: too many writers are waiting for it")
         }
         do throws(StoreError) {
             let pair = try takePair()

@@ -23,7 +23,7 @@ public struct AccountAddress: Hashable, Sendable, CustomStringConvertible {
     /// - Throws: `invalidName`.
     public init(parsing address: String) throws(StoreError) {
         guard let at = address.utf8.lastIndex(of: 0x40) else {
-            throw StoreError(.invalidName, "an account's address has the form user@domain")
+            throw StoreError(.invalidName, "an account address must have the form user@domain")
         }
         try self.init(
             local: String(decoding: address.utf8[..<at], as: UTF8.self),
@@ -36,12 +36,12 @@ public struct AccountAddress: Hashable, Sendable, CustomStringConvertible {
     /// repeated dot; beyond ASCII, letters, marks, digits and symbols.
     /// - Throws: `invalidName`.
     public static func local(_ text: String) throws(StoreError) -> String {
-        let name = try stored(text, maximum: maximumLocalBytes, "a user's name")
+        let name = try stored(text, maximum: maximumLocalBytes, "a user name")
         guard !name.utf8.starts(with: [0x2E]), name.utf8.last != 0x2E, !hasDoubleDot(name) else {
-            throw StoreError(.invalidName, "a user's name has no dot first, last or twice in a row")
+            throw StoreError(.invalidName, "a user name must not begin or end with a dot or contain two in a row")
         }
         for scalar in name.unicodeScalars where !isLocal(scalar) {
-            throw StoreError(.invalidName, "a user's name has letters, digits and . _ - + = only")
+            throw StoreError(.invalidName, "a user name may contain only letters, digits and . _ - + =")
         }
         return name
     }
@@ -52,14 +52,14 @@ public struct AccountAddress: Hashable, Sendable, CustomStringConvertible {
         let name = try stored(text, maximum: maximumDomainBytes, "a domain")
         for part in name.utf8.split(separator: 0x2E, omittingEmptySubsequences: false) {
             let label = Substring(part)
-            guard !label.isEmpty else { throw StoreError(.invalidName, "a domain has no empty label") }
+            guard !label.isEmpty else { throw StoreError(.invalidName, "a domain must not have an empty label") }
             // A non-ASCII label is limited only by the domain; the label limit applies to its A-label, which is not
             // computed here.
             if label.utf8.count > maximumLabelBytes, label.utf8.allSatisfy({ $0 < 0x80 }) {
-                throw StoreError(.invalidName, "a label of a domain has at most \(maximumLabelBytes) bytes")
+                throw StoreError(.invalidName, "a domain label may have at most \(maximumLabelBytes) bytes")
             }
             guard label.utf8.first != 0x2D, label.utf8.last != 0x2D, label.unicodeScalars.allSatisfy(isLabel) else {
-                throw StoreError(.invalidName, "a domain has letters, digits and inner hyphens only")
+                throw StoreError(.invalidName, "a domain may contain only letters, digits and inner hyphens")
             }
         }
         return name
@@ -69,13 +69,13 @@ public struct AccountAddress: Hashable, Sendable, CustomStringConvertible {
         // Checked first too, because the text may be of any length.
         guard text.utf8.count <= 3 * maximum else { throw tooLong(what, maximum) }
         let name = Normalization.nfc(text.lowercased())
-        guard !name.isEmpty else { throw StoreError(.invalidName, "\(what) is not empty") }
+        guard !name.isEmpty else { throw StoreError(.invalidName, "\(what) must not be empty") }
         guard name.utf8.count <= maximum else { throw tooLong(what, maximum) }
         return name
     }
 
     private static func tooLong(_ what: String, _ maximum: Int) -> StoreError {
-        StoreError(.invalidName, "\(what) has at most \(maximum) bytes")
+        StoreError(.invalidName, "\(what) may have at most \(maximum) bytes")
     }
 
     private static func hasDoubleDot(_ name: String) -> Bool {

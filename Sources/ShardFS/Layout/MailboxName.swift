@@ -30,7 +30,7 @@ public struct MailboxName: Hashable, Sendable, CustomStringConvertible {
             components.append(component)
         }
         guard components.count <= Self.maximumLevels else {
-            throw StoreError(.limit, "a mailbox name has at most \(Self.maximumLevels) levels")
+            throw StoreError(.limit, "a mailbox name may have at most \(Self.maximumLevels) levels")
         }
         if components[0].utf8.count == 5, components[0].lowercased() == "inbox" { components[0] = "INBOX" }
         self.init(canonical: components)
@@ -55,20 +55,20 @@ public struct MailboxName: Hashable, Sendable, CustomStringConvertible {
     }
 
     private static var tooLong: StoreError {
-        StoreError(.limit, "a mailbox name has at most \(maximumBytes) bytes of UTF-8")
+        StoreError(.limit, "a mailbox name may have at most \(maximumBytes) bytes of UTF-8")
     }
 
     private static func check(_ component: String) throws(StoreError) {
-        if component.isEmpty { throw StoreError(.invalidName, "a mailbox name has no empty level") }
+        if component.isEmpty { throw StoreError(.invalidName, "a mailbox name must not have an empty level") }
         if component == "." || component == ".." {
-            throw StoreError(.invalidName, "'\(component)' cannot be a level of a mailbox name")
+            throw StoreError(.invalidName, "'\(component)' cannot be a mailbox name level")
         }
         if component.utf8.contains(where: { $0 == 0 || $0 == 0x0A || $0 == 0x0D }) {
-            throw StoreError(.invalidName, "a mailbox name contains no NUL, CR or LF")
+            throw StoreError(.invalidName, "a mailbox name must not contain NUL, CR or LF")
         }
         if MailboxDirectoryName.encode(component).utf8.count > maximumDirectoryBytes {
             throw StoreError(
-                .limit, "a level of a mailbox name has at most \(maximumDirectoryBytes) bytes, encoded as a directory")
+                .limit, "a mailbox name level may have at most \(maximumDirectoryBytes) bytes, encoded as a directory")
         }
     }
 

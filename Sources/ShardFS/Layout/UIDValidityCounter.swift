@@ -46,7 +46,7 @@ struct UIDValidityCounter: Sendable {
     }
 
     private func successor(_ value: UInt32) throws(StoreError) -> UInt32 {
-        guard value < .max else { throw StoreError(.exhausted, "the account's last UIDVALIDITY has been given out") }
+        guard value < .max else { throw StoreError(.exhausted, "the account has no UIDVALIDITY left") }
         return value + 1
     }
 

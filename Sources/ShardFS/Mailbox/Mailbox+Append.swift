@@ -131,7 +131,7 @@ extension Mailbox {
                 throw StoreError.system(error, "publish message \(uid)")
             }
         }
-        throw StoreError(.system, "could not publish message \(uid): its shard directory keeps vanishing")
+        throw StoreError(.system, "could not publish message \(uid): its shard directory keeps disappearing")
     }
 
     /// Makes names in shards durable before they are acknowledged; called without the lock.

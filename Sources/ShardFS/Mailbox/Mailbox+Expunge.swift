@@ -142,14 +142,14 @@ extension Mailbox {
         }
         // It has a name, so no record may report it as gone.
         throw StoreError(
-            .system, "could not expunge message \(record.uid): its way to \(ExpungedName.directory) keeps vanishing")
+            .system, "could not expunge message \(record.uid): \(ExpungedName.directory) keeps disappearing")
     }
 
     /// Opens the directory of this hour, creating it if it is missing.
     private func openExpunged(_ hour: String) throws(StoreError) -> Int32 {
         for path in [ExpungedName.directory, "\(ExpungedName.directory)/\(hour)"] {
             do { try system.makeDirectory(directory, path) } catch .exists {} catch {
-                throw StoreError.system(error, "make \(path)")
+                throw StoreError.system(error, "create \(path)")
             }
         }
         return try doing("open \(ExpungedName.directory)/\(hour)") { () throws(Errno) in
@@ -233,7 +233,7 @@ extension Mailbox {
             }
         } catch {
             guard error.errno == .notFound else { throw error }
-            throw StoreError(.notFound, "message \(message.uid) was brought back or purged meanwhile", errno: .notFound)
+            throw StoreError(.notFound, "message \(message.uid) has been restored or purged", errno: .notFound)
         }
         // The message is restored, whatever happens to its old name: that one is removed with its hour.
         try? remove(source, in: directory)

@@ -45,7 +45,7 @@ extension Mailbox {
         if case .needed = found {
             if context.options.readOnly {
                 throw StoreError(
-                    .readOnly, "the mailbox at \(path) has to be recovered first; open the store for writing once")
+                    .readOnly, "the mailbox at \(path) must be recovered first; open the store for writing once")
             }
             try recovery.run(locks)
             found = try recovery.inspect()
@@ -211,12 +211,12 @@ extension Mailbox {
             guard let shard = try shard(number) else { return true }
             let status: FileStatus
             do { status = try system.status(shard.descriptor, stray.name) } catch .notFound { continue } catch {
-                throw StoreError.system(error, "look at \(stray.name)")
+                throw StoreError.system(error, "stat \(stray.name)")
             }
             guard status.isRegularFile, status.size <= Int64(UInt32.max) else { continue }
             if let twin = try shard.names(of: stray.uid).first(where: { $0.name != stray.name }),
                 try doing(
-                    "look at \(twin.name)", { () throws(Errno) in try system.status(shard.descriptor, twin.name) }
+                    "stat \(twin.name)", { () throws(Errno) in try system.status(shard.descriptor, twin.name) }
                 )
                 .identity == status.identity
             {

@@ -58,7 +58,7 @@ extension Mailbox {
         if always {
             if nextUID + UInt64(uids) > MailboxStatus.uidEnd {
                 throw StoreError(
-                    .exhausted, "the mailbox has no UIDs left: the last one, \(UID.lastGiven), is given out")
+                    .exhausted, "the mailbox has no UIDs left: the last one, \(UID.lastGiven), has been assigned")
             }
             if wantedModSeq > MailboxStatus.modSeqEnd {
                 throw StoreError(.exhausted, "the mailbox has no mod-sequences left")
@@ -100,7 +100,7 @@ extension Mailbox {
     public func keywords(_ names: [String], create: Bool) throws(StoreError) -> MessageFlags {
         guard !names.isEmpty else { return [] }
         for name in names where !KeywordTable.isValid(name) {
-            throw StoreError(.invalidArgument, "\(name.debugDescription) cannot be a keyword")
+            throw StoreError(.invalidArgument, "\(name.debugDescription) is not a valid keyword")
         }
         var table = state.withLock { $0.status.keywords }
         if names.contains(where: { table.flag($0) == nil }) {
@@ -110,7 +110,7 @@ extension Mailbox {
                 table = try updateStatus { (status) throws(StoreError) in
                     for name in names where status.keywords.add(name) == nil {
                         throw StoreError(
-                            .limit, "the mailbox has \(KeywordTable.maximum) keywords already: no room for \(name)")
+                            .limit, "the mailbox already has \(KeywordTable.maximum) keywords; no room for \(name)")
                     }
                 }.keywords
             } else {

@@ -51,7 +51,7 @@ extension Mailbox {
             viewHeader.uidValidity == header.uidValidity, viewHeader.logInode == log.identity.inode,
             viewHeader.oldestAnswerable == header.oldestAnswerable
         else { return false }
-        let file = try doing("look at \(LogFile.fileName)") { () throws(Errno) in try system.status(log.descriptor) }
+        let file = try doing("stat \(LogFile.fileName)") { () throws(Errno) in try system.status(log.descriptor) }
         let applied = Int(viewHeader.applied)
         guard LogFile.records(in: file.size) >= applied else { return false }
         if applied > 0 {

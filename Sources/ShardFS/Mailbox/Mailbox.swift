@@ -119,7 +119,7 @@ public final class Mailbox: Sendable {
     }
 
     func checkWritable() throws(StoreError) {
-        if options.readOnly { throw StoreError(.readOnly, "the store was opened for reading only") }
+        if options.readOnly { throw StoreError(.readOnly, "the store was opened read-only") }
         if let broken = state.withLock({ $0.broken }) { throw broken }
     }
 
@@ -133,7 +133,7 @@ public final class Mailbox: Sendable {
         } catch .notFound {
             throw StoreError(.gone, "the mailbox was deleted or renamed")
         } catch {
-            throw StoreError.system(error, "look at \(logPath)")
+            throw StoreError.system(error, "stat \(logPath)")
         }
         let replaced = status.identity != log.identity
         if replaced { try reopenLog(expecting: status.identity) }
@@ -179,7 +179,7 @@ public final class Mailbox: Sendable {
         }
         if rightAfter {
             try Recovery(context: context, directory: directory, path: path).rebuild()
-            let status = try doing("look at the new log") { () throws(Errno) in
+            let status = try doing("stat the new log") { () throws(Errno) in
                 try system.status(directory, LogFile.fileName)
             }
             try reopenLog(expecting: status.identity)
@@ -258,7 +258,7 @@ public final class Mailbox: Sendable {
             // A rename by this process may be in progress: the lock waits for it, and the path is then the new one.
             return try locked(exclusive: false) { () throws(StoreError) in }
         } catch {
-            throw StoreError.system(error, "look at \(logPath)")
+            throw StoreError.system(error, "stat \(logPath)")
         }
         if options.readOnly {
             if status.identity != log.identity { try reopenLog(expecting: status.identity) }
@@ -294,7 +294,7 @@ public final class Mailbox: Sendable {
         let name = ShardName.string(number)
         if create {
             do { try system.makeDirectory(directory, name) } catch .exists {} catch {
-                throw StoreError.system(error, "make the shard directory \(name)")
+                throw StoreError.system(error, "create the shard directory \(name)")
             }
         }
         let fd: Int32
@@ -332,12 +332,12 @@ public final class Mailbox: Sendable {
     /// Syncs each directory above the mailbox's up to the account's. Walks up by `..`, because the mailbox may be
     /// renamed meanwhile, which must not count as a failed sync.
     private func syncParents() throws(StoreError) {
-        let top = try doing("look at the account") { () throws(Errno) in try system.status(context.directory).identity }
+        let top = try doing("stat the account") { () throws(Errno) in try system.status(context.directory).identity }
         var fd = try openParent(of: directory)
         defer { system.close(fd) }
         // As deep as a name can be; for a mailbox outside the account the walk ends at the root.
         for _ in 0...2 * MailboxName.maximumLevels {
-            let here = try doing("look at a directory above \(path)") { () throws(Errno) in try system.status(fd) }
+            let here = try doing("stat a directory above \(path)") { () throws(Errno) in try system.status(fd) }
             if here.identity == top { return }
             try doing("sync a directory above \(path)") { () throws(Errno) in try system.sync(fd) }
             let next = try openParent(of: fd)
@@ -353,7 +353,7 @@ public final class Mailbox: Sendable {
     /// Refuses writes until the mailbox is reopened: after a failed fsync no written data is known to be on disk.
     func breakMailbox(_ error: StoreError) -> StoreError {
         let broken = StoreError(
-            .needsReopen, "the mailbox takes no writes after a failed sync (\(error.message))", errno: error.errno)
+            .needsReopen, "the mailbox accepts no writes after a failed sync (\(error.message))", errno: error.errno)
         state.withLock { $0.broken = broken }
         return broken
     }

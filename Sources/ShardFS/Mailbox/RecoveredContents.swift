@@ -101,7 +101,7 @@ struct RecoveredContents {
 
     private func exists(_ path: String) throws(StoreError) -> Bool {
         do { return try system.status(directory, path).isDirectory } catch .notFound { return false } catch {
-            throw StoreError.system(error, "look at \(path)")
+            throw StoreError.system(error, "stat \(path)")
         }
     }
 
@@ -149,7 +149,7 @@ struct RecoveredContents {
                 let status: FileStatus
                 do { status = try system.status(fd, candidate.name) } catch .notFound { continue } catch {
                     // If it were skipped here, an acknowledged message would lose its UID.
-                    throw StoreError.system(error, "look at \(candidate.name)")
+                    throw StoreError.system(error, "stat \(candidate.name)")
                 }
                 guard status.isRegularFile else { continue }
                 if expunged[uid]?.contains(status.identity) == true {
@@ -216,7 +216,7 @@ struct RecoveredContents {
         let uid = UInt32(nextUID)
         let target = ShardName.string(uid / UID.perShard)
         do { try system.makeDirectory(directory, target) } catch .exists {} catch {
-            throw StoreError.system(error, "make the shard directory \(target)")
+            throw StoreError.system(error, "create the shard directory \(target)")
         }
         let from = "\(ShardName.string(stray.shard))/\(stray.name)"
         let to = "\(target)/\(MessageFileName.string(UID(uid), stray.flags))"
@@ -245,7 +245,7 @@ struct RecoveredContents {
                     found[file.uid, default: []].insert(try system.status(directory, "\(path)/\(name)").identity)
                 } catch .notFound {
                 } catch {
-                    throw StoreError.system(error, "look at \(path)/\(name)")
+                    throw StoreError.system(error, "stat \(path)/\(name)")
                 }
             }
         }

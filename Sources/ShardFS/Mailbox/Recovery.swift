@@ -61,7 +61,7 @@ struct Recovery {
         } catch .notFound {
             return false
         } catch {
-            throw StoreError.system(error, "look at \(AccountContext.deletionMark)")
+            throw StoreError.system(error, "stat \(AccountContext.deletionMark)")
         }
     }
 

@@ -45,7 +45,7 @@ final class ShardDirectory: Sendable {
                 return (name, lastKnown)
             } catch .notFound {
             } catch {
-                throw StoreError.system(error, "look at \(name)")
+                throw StoreError.system(error, "stat \(name)")
             }
         }
         return try names(of: uid).first

@@ -27,7 +27,7 @@ public final class StagedMessage: Sendable {
         func hash() throws(StoreError) -> OpaquePointer? {
             switch phase {
             case .writing(let hash): return hash
-            case .finished: throw StoreError(.invalidArgument, "the message is finished already")
+            case .finished: throw StoreError(.invalidArgument, "the message is already finished")
             case .failed(let error): throw error
             }
         }

@@ -14,13 +14,13 @@ struct StagingArea {
 
     func makeMessage() throws(StoreError) -> StagedMessage {
         if capabilities.contains(.unnamedFiles) {
-            let fd = try doing("make a file without a name") { () throws(Errno) in
+            let fd = try doing("create an unnamed file") { () throws(Errno) in
                 try system.openUnnamed(directory)
             }
             return message(fd)
         }
         do { try system.makeDirectory(directory, Self.directoryName) } catch .exists {} catch {
-            throw StoreError.system(error, "make \(Self.directoryName)")
+            throw StoreError.system(error, "create \(Self.directoryName)")
         }
         let at = try doing("open \(Self.directoryName)") { () throws(Errno) in
             try system.openDirectory(directory, Self.directoryName)
@@ -30,7 +30,7 @@ struct StagingArea {
             return message(try system.open(at, name, O_RDWR | O_CREAT | O_EXCL), in: at, name)
         } catch {
             system.close(at)
-            throw StoreError.system(error, "make a staging file")
+            throw StoreError.system(error, "create a staging file")
         }
     }
 

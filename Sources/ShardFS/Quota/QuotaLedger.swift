@@ -151,7 +151,7 @@ final class QuotaLedger: Sendable {
     /// Reads the line under the lock, lets `body` change it, and writes it if it differs.
     @inline(__always)
     private func change<R>(_ body: (inout QuotaLine) throws(StoreError) -> R) throws(StoreError) -> R {
-        if readOnly { throw StoreError(.readOnly, "the store was opened for reading") }
+        if readOnly { throw StoreError(.readOnly, "the store was opened read-only") }
         return try locked { fd, raw throws(StoreError) in
             let before = try self.read(fd, raw)
             var line = before
@@ -250,7 +250,7 @@ final class QuotaLedger: Sendable {
             try system.open(directory, Self.fileName, O_RDWR | O_CREAT | O_NOFOLLOW | O_NONBLOCK)
         }
         do throws(StoreError) {
-            let status = try doing("look at the quota ledger") { () throws(Errno) in try system.status(fd) }
+            let status = try doing("stat the quota ledger") { () throws(Errno) in try system.status(fd) }
             guard status.isRegularFile else { throw StoreError(.damaged, "\(Self.fileName) is not a regular file") }
         } catch {
             system.close(fd)
@@ -280,7 +280,7 @@ final class QuotaLedger: Sendable {
 
     private static func count(_ messages: Int) throws(StoreError) -> UInt64 {
         guard let count = UInt64(exactly: messages) else {
-            throw StoreError(.invalidArgument, "a number of messages is not negative")
+            throw StoreError(.invalidArgument, "a message count must not be negative")
         }
         return count
     }

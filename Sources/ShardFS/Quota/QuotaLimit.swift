@@ -66,7 +66,7 @@ final class QuotaLimit: Sendable {
                 // An account without the file has no limit; one that had it is being edited.
                 return known.withLock { $0?.limits } ?? .none
             } catch {
-                throw StoreError.system(error, "look at \(Self.fileName)")
+                throw StoreError.system(error, "stat \(Self.fileName)")
             }
             let stamp = Stamp(
                 identity: status.identity, size: status.size, modified: status.modified, changed: status.changed)
@@ -112,7 +112,7 @@ final class QuotaLimit: Sendable {
         case .number(let units) where units >= 0: return UInt64(exactly: (units * Double(unit)).rounded(.up)) ?? .max
         case .some(let value):
             guard let units = value.unsignedInteger else {
-                throw StoreError(.damaged, "\(key) in \(Self.fileName) is not a number from 0")
+                throw StoreError(.damaged, "\(key) in \(Self.fileName) is not a non-negative number")
             }
             let (product, overflow) = units.multipliedReportingOverflow(by: unit)
             return overflow ? .max : product

@@ -23,10 +23,10 @@ extension AccountIndex {
                 case .at(let found, let stored):
                     guard let uid = Self.uid(found, prefix), uid <= range.upperBound else { return .good }
                     // Without this check, entries linked in a circle would loop for ever.
-                    guard uid >= next else { return .wrong("the entries are not in order") }
+                    guard uid >= next else { return .wrong("the entries are out of order") }
                     next = UInt64(uid) + 1
                     guard let payload = CachedValue.payload(stored, key: found) else {
-                        return .wrong("a value is not what was written")
+                        return .wrong("a value is corrupt")
                     }
                     hits += 1
                     guard body(uid, payload) else { return .good }
@@ -101,12 +101,12 @@ extension AccountIndex {
                         answer(wanted)
                     } else if wanted > here {
                         // The cursor is behind: seek. A seek that makes no progress would loop for ever.
-                        guard wanted > sought else { return .wrong("the entries are not in order") }
+                        guard wanted > sought else { return .wrong("the entries are out of order") }
                         step = nil
                         continue
                     } else {
                         guard let payload = CachedValue.payload(stored, key: found) else {
-                            return .wrong("a value is not what was written")
+                            return .wrong("a value is corrupt")
                         }
                         next += 1
                         hits += 1
@@ -153,7 +153,7 @@ extension AccountIndex {
                 case .at(let found, let stored):
                     guard let number = Self.uid(found, prefix) else { return .good }
                     guard number >= next, let payload = CachedValue.payload(stored, key: found) else {
-                        return .wrong("a value is not what was written")
+                        return .wrong("a value is corrupt")
                     }
                     next = UInt64(number) + 1
                     body(number, payload)

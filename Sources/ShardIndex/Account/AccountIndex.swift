@@ -100,7 +100,7 @@ public final class AccountIndex: Sendable {
             case .reopen: return (false, false)
             case .full:
                 s.statistics.recreated += 1
-                core.log("the read cache of \(owner.account) is full and begins anew")
+                core.log("the read cache of \(owner.account) is full and starts over")
                 return (true, false)
             case .wrong(let reason):
                 noteWrong(&s, reason)
@@ -114,7 +114,7 @@ public final class AccountIndex: Sendable {
         s.statistics.recreated += 1
         s.wrong += 1
         if s.wrong >= Self.maximumWrong, case .closed = s.phase { s.phase = .disabled(reason) }
-        let off = s.wrong >= Self.maximumWrong ? "stays off" : "begins anew"
+        let off = s.wrong >= Self.maximumWrong ? "stays off" : "starts over"
         core.log("the read cache of \(owner.account) \(off): \(reason)")
     }
 
@@ -141,7 +141,7 @@ public final class AccountIndex: Sendable {
         environment.close(clean: clean && !remove)
         if remove { files.remove() }
         state.change { s in
-            s.phase = s.wrong >= Self.maximumWrong ? .disabled("it was found wrong again and again") : .closed
+            s.phase = s.wrong >= Self.maximumWrong ? .disabled("it was found corrupt repeatedly") : .closed
             s.notBefore = 0
         }
     }

@@ -128,7 +128,7 @@ final class LMDBEnvironment: @unchecked Sendable {
     ) -> Opened {
         var record = record
         var made: OpaquePointer?
-        guard mdb_env_create(&made) == 0, let handle = made else { return .unusable("LMDB has no memory") }
+        guard mdb_env_create(&made) == 0, let handle = made else { return .unusable("LMDB is out of memory") }
         var code = mdb_env_set_mapsize(handle, mapBytes)
         if code == 0 { code = mdb_env_set_maxreaders(handle, readerPlaces) }
         if code == 0 {
@@ -241,7 +241,7 @@ final class LMDBEnvironment: @unchecked Sendable {
             if look == trust.state.data { return .good }
             // The file never shrinks, whoever writes: reading a page beyond its end raises a signal.
             guard let (look, _) = IndexFiles.look(dataDescriptor), look.size >= trust.state.data.size else {
-                return .wrong("the file was cut")
+                return .wrong("the file was truncated")
             }
             if trust.writing || look == trust.state.data { return .good }
             // Another process is committing, or has committed.

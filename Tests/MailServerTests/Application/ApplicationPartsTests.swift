@@ -23,13 +23,13 @@ private func endpoint(_ host: String, _ port: Port) throws -> ListenerEndpoint {
     @Test(arguments: [
         (
             EADDRINUSE,
-            "smtp cannot listen on 0.0.0.0:25: the port is taken by another program; stop that one or give smtp.port "
-                + "another number"
+            "smtp cannot listen on 0.0.0.0:25: the port is in use by another program; stop it or "
+                + "change smtp.port"
         ),
         (
             EACCES,
-            "smtp cannot listen on 0.0.0.0:25: ports below 1024 need privilege; run as root, grant "
-                + "CAP_NET_BIND_SERVICE, or give smtp.port a number above 1023"
+            "smtp cannot listen on 0.0.0.0:25: ports below 1024 require privileges; run as root, grant "
+                + "CAP_NET_BIND_SERVICE, or set smtp.port to a port above 1023"
         ),
         (
             EADDRNOTAVAIL,
@@ -46,7 +46,7 @@ private func endpoint(_ host: String, _ port: Port) throws -> ListenerEndpoint {
         struct Odd: Error {}
         let text = BindFailure.describe(Odd(), try endpoint("::", 25)).description
         #expect(text.hasPrefix("smtp cannot listen on [::]:25: "))
-        #expect(text.hasSuffix("look at smtp.host and smtp.port"))
+        #expect(text.hasSuffix("check smtp.host and smtp.port"))
     }
 
     @Test func aPortThatIsOffIsNoEndpoint() {

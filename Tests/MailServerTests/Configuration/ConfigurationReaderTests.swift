@@ -87,42 +87,45 @@ private func problems(_ json: String, environment: [String: String] = [:]) -> [S
     }
 
     @Test(arguments: [
-        (#"{"smpt": {"port": 25}}"#, "smpt is no setting of rmail; did you mean smtp?"),
-        (#"{"smtp": {"prot": 25}}"#, "smtp.prot is no setting of rmail; did you mean smtp.port?"),
-        (#"{"hostnam": "a.b"}"#, "hostnam is no setting of rmail; did you mean hostname?"),
-        (#"{"xyzzyxyzzy": 1}"#, "xyzzyxyzzy is no setting of rmail; take it out"),
-        (#"{"smtp.port": 25, "smtp": []}"#, "smtp wants an object with settings in braces"),
+        (#"{"smpt": {"port": 25}}"#, "smpt is not a setting of rmail; did you mean smtp?"),
+        (#"{"smtp": {"prot": 25}}"#, "smtp.prot is not a setting of rmail; did you mean smtp.port?"),
+        (#"{"hostnam": "a.b"}"#, "hostnam is not a setting of rmail; did you mean hostname?"),
+        (#"{"xyzzyxyzzy": 1}"#, "xyzzyxyzzy is not a setting of rmail; remove it"),
+        (#"{"smtp.port": 25, "smtp": []}"#, "smtp must be an object of settings in braces"),
         (
             #"{"smtp": {"port": "25"}}"#,
-            #"smtp.port wants a port from 1 to 65535, 0 for a free one, or null for off, not "25""#
+            #"smtp.port must be a port from 1 to 65535, 0 for any free port, or null for off, not "25""#
         ),
         (
             #"{"smtp": {"port": 65536}}"#,
-            "smtp.port wants a port from 1 to 65535, 0 for a free one, or null for off, not 65536"
+            "smtp.port must be a port from 1 to 65535, 0 for any free port, or null for off, not 65536"
         ),
-        (#"{"smtp": {"max_recipients": 0}}"#, "smtp.max_recipients wants a whole number from 1 to 1000000, not 0"),
-        (#"{"smtp": {"max_recipients": -1}}"#, "smtp.max_recipients wants a whole number from 1 to 1000000, not -1"),
-        (#"{"smtp": {"max_recipients": 1.5}}"#, "smtp.max_recipients wants a whole number from 1 to 1000000, not 1.5"),
+        (#"{"smtp": {"max_recipients": 0}}"#, "smtp.max_recipients must be a whole number from 1 to 1000000, not 0"),
+        (#"{"smtp": {"max_recipients": -1}}"#, "smtp.max_recipients must be a whole number from 1 to 1000000, not -1"),
+        (
+            #"{"smtp": {"max_recipients": 1.5}}"#,
+            "smtp.max_recipients must be a whole number from 1 to 1000000, not 1.5"
+        ),
         (
             #"{"log_level": "LOUD"}"#,
-            #"log_level wants one of "DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL", not "LOUD""#
+            #"log_level must be one of "DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL", not "LOUD""#
         ),
-        (#"{"tls": {"enabled": 1}}"#, "tls.enabled wants true or false, not 1"),
+        (#"{"tls": {"enabled": 1}}"#, "tls.enabled must be true or false, not 1"),
         (
             #"{"domains": ["a b"]}"#,
-            #"domains wants a list of domain names such as ["example.com"], not a list like that"#
+            #"domains must be a list of domain names such as ["example.com"], not the list given"#
         ),
         (
             #"{"exchange_api": {"token_secret": "short"}}"#,
-            "exchange_api.token_secret wants text of at least 16 characters, or null for one made at first start"
+            "exchange_api.token_secret must be text of at least 16 characters, or null for one generated at first start"
         ),
-        (#"{"imap": {"port": 25}}"#, "imap.port and smtp.port are both 25; give each listener a port of its own"),
+        (#"{"imap": {"port": 25}}"#, "imap.port and smtp.port are both 25; give each listener its own port"),
         (
             #"{"imap": {"host": "127.0.0.1", "imaps_port": 587}}"#,
-            "imap.imaps_port and smtp.submission_port are both 587; give each listener a port of its own"
+            "imap.imaps_port and smtp.submission_port are both 587; give each listener its own port"
         ),
         (#"{"tls": {"cert_file": "x"}}"#, "tls.cert_file is set, so tls.key_file must name its key"),
-        (#"[]"#, "config.json wants one JSON object at the top, in braces"),
+        (#"[]"#, "config.json must be a JSON object in braces"),
         (#"{"a": "#, "config.json is not valid JSON"),
     ])
     func mistakesAreNamed(json: String, message: String) {
@@ -158,13 +161,13 @@ private func problems(_ json: String, environment: [String: String] = [:]) -> [S
         let found = problems("{}", environment: ["RMAIL_IMAP_PORT": "many"])
         #expect(
             found == [
-                "the environment variable RMAIL_IMAP_PORT wants a port from 1 to 65535, 0 for a free one, "
+                "the environment variable RMAIL_IMAP_PORT must be a port from 1 to 65535, 0 for any free port, "
                     + #"or null for off, not "many""#
             ])
         let warnings = try Configuration.read(nil, environment: ["RMAIL_SMTP_PROT": "1"]).warnings
         #expect(
             warnings == [
-                "the environment variable RMAIL_SMTP_PROT stands for no setting and is ignored; "
+                "the environment variable RMAIL_SMTP_PROT matches no setting and is ignored; "
                     + "did you mean RMAIL_SMTP_PORT?"
             ])
     }

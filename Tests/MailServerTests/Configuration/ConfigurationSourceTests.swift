@@ -49,7 +49,7 @@ private func surroundings(
         let files = PathFiles()
         let path = directory.path + "/config.json"
         let source = ConfigurationSource(path: path, surroundings: surroundings(), files: files)
-        #expect(throws: ConfigurationError("there is no configuration at \(path); make one with 'rmail init'")) {
+        #expect(throws: ConfigurationError("there is no configuration at \(path); create one with 'rmail init'")) {
             try source.load(files)
         }
         let text = #"{"mail_root": "m", "storage": {"state_path": "./m/state"}}"#

@@ -116,7 +116,7 @@ import Testing
         hook.arm(after: 3, .noSpace)
         let (lines, result) = await one.command("\(command) Sent")
         hook.arm(after: .max)
-        #expect(lines.isEmpty && result.hasPrefix("NO [UNAVAILABLE]") && !result.contains("taken back"), "\(result)")
+        #expect(lines.isEmpty && result.hasPrefix("NO [UNAVAILABLE]") && !result.contains("undone"), "\(result)")
         #expect(try Self.uids(mail, "Sent").isEmpty)
         #expect(try mail.account().quota().bytes == before)
         #expect(!(await two.ok("NOOP").contains { $0.hasSuffix(" EXISTS") && $0 != "* 0 EXISTS" }))

@@ -212,7 +212,7 @@ import Testing
         let expunged = try Self.standing(mail).modSeq
         #expect(before < expunged)
 
-        let standing = "* OK [HIGHESTMODSEQ \(before)] Expunges are still to be told"
+        let standing = "* OK [HIGHESTMODSEQ \(before)] Expunges are pending"
         let stored = await dialogue.ok(#"STORE 1 +FLAGS.SILENT \Seen"#)
         let after = try Self.standing(mail).modSeq
         #expect(stored == ["* 1 FETCH (UID 1 MODSEQ (\(after)))", standing] && after > expunged)

@@ -150,5 +150,5 @@ package struct MessageReader {
 extension StoreError {
     /// A file shorter than its recorded size: messages never change, so another program cut it, and a literal cannot be
     /// filled.
-    package static let shortMessage = StoreError(.damaged, "a message's file is shorter than it was")
+    package static let shortMessage = StoreError(.damaged, "a message file is shorter than expected")
 }

@@ -56,7 +56,7 @@ package struct SortTable: SearchCollector {
         case .text(let text):
             let kept = text.prefix(Self.longestText)
             guard texts.count + kept.count <= maximumTextBytes else {
-                throw StoreError(.limit, "the texts to sort by are too long")
+                throw StoreError(.limit, "the sort keys are too long")
             }
             values.append(Int64(texts.count) << 16 | Int64(kept.count))
             texts += kept

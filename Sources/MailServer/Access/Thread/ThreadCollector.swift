@@ -66,7 +66,7 @@ package struct ThreadCollector: SearchCollector {
         guard algorithm == .references else { return }
         forest.add(ids.own, references: ids.references)
         guard forest.count <= limits.messageIDs else {
-            throw StoreError(.limit, "at most \(limits.messageIDs) message ids can be followed")
+            throw StoreError(.limit, "at most \(limits.messageIDs) message IDs can be tracked")
         }
     }
 

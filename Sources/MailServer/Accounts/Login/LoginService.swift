@@ -134,7 +134,7 @@ package final class LoginService: LoginChecker, UpdatableComponent {
                 return hash.verifies(password)
             }
         } catch {
-            return .unavailable(reason: "password checks: \(error)")
+            return .unavailable(reason: "could not check the password: \(error)")
         }
         guard verified, let (account, stamp) = found else { return .refused }
         cache.insert(account.address, password, stamp, now: now())

@@ -102,13 +102,13 @@ package struct SASLServer: Sendable {
     /// the authcid.
     private func plain(_ message: [UInt8]) throws(SASLFailure) -> LoginAttempt {
         let parts = message.split(separator: 0, omittingEmptySubsequences: false).map { Array($0) }
-        guard parts.count == 3 else { throw SASLFailure(kind: .malformed, text: "That is no PLAIN response") }
+        guard parts.count == 3 else { throw SASLFailure(kind: .malformed, text: "Malformed PLAIN response") }
         let (actor, user, password) = (parts[0], parts[1], parts[2])
         try require(text: actor)
         try require(name: user)
         try require(text: password)
         guard actor.isEmpty || actor == user else {
-            throw SASLFailure(kind: .authorization, text: "No acting for others")
+            throw SASLFailure(kind: .authorization, text: "Cannot act as another user")
         }
         return try attempt(user, password)
     }
@@ -122,14 +122,14 @@ package struct SASLServer: Sendable {
 
     private func require(text: [UInt8]) throws(SASLFailure) {
         guard credentials == .octets || LoginAttempt.name(text) != nil else {
-            throw SASLFailure(kind: .malformed, text: "That is no text")
+            throw SASLFailure(kind: .malformed, text: "Not valid UTF-8, or contains NUL")
         }
     }
 
     private func require(name: [UInt8]) throws(SASLFailure) {
         try require(text: name)
         guard credentials == .octets || !name.isEmpty else {
-            throw SASLFailure(kind: .malformed, text: "A name is missing")
+            throw SASLFailure(kind: .malformed, text: "The user name is missing")
         }
     }
 
@@ -155,5 +155,5 @@ package struct SASLServer: Sendable {
         }
     }
 
-    private static let over = SASLFailure(kind: .malformed, text: "The exchange is over")
+    private static let over = SASLFailure(kind: .malformed, text: "The authentication exchange is over")
 }

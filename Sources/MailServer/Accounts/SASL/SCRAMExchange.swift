@@ -25,7 +25,7 @@ package struct SCRAMExchange: Sendable {
         let fields = try Self.fields(message)
         guard fields.count >= 4 else { throw Self.malformed }
         if fields[0].starts(with: "p=".utf8) {
-            throw SASLFailure(kind: .unsupported, text: "Channel binding is not offered")
+            throw SASLFailure(kind: .unsupported, text: "Channel binding is not supported")
         }
         if fields[2].starts(with: "m=".utf8) { throw SASLFailure(kind: .unsupported, text: "Unknown extension") }
         guard fields[0].elementsEqual("n".utf8) || fields[0].elementsEqual("y".utf8),
@@ -34,7 +34,7 @@ package struct SCRAMExchange: Sendable {
         else { throw Self.malformed }
         if !fields[1].isEmpty {
             guard let actor = Self.value("a=", fields[1]).flatMap(Self.unescaped) else { throw Self.malformed }
-            guard actor == user else { throw SASLFailure(kind: .authorization, text: "No acting for others") }
+            guard actor == user else { throw SASLFailure(kind: .authorization, text: "Cannot act as another user") }
         }
         header = Array(message.prefix(fields[0].count + fields[1].count + 2))
         clientFirstBare = Array(message.dropFirst(header.count))
@@ -61,7 +61,7 @@ package struct SCRAMExchange: Sendable {
         else { throw Self.malformed }
         // A header that differs from the first message was changed in transit.
         guard binding == header, nonce == self.nonce else {
-            throw SASLFailure(kind: .refused, text: "The messages do not belong together")
+            throw SASLFailure(kind: .refused, text: "The messages do not match")
         }
         let withoutProof = message.dropLast(proofField.count + 1)
         let text = clientFirstBare + [UInt8(ascii: ",")] + serverFirst + [UInt8(ascii: ",")] + withoutProof
@@ -77,7 +77,7 @@ package struct SCRAMExchange: Sendable {
 
     // MARK: Pieces
 
-    private static let malformed = SASLFailure(kind: .malformed, text: "That is no SCRAM message")
+    private static let malformed = SASLFailure(kind: .malformed, text: "Malformed SCRAM message")
 
     private static func fields(_ message: [UInt8]) throws(SASLFailure) -> [ArraySlice<UInt8>] {
         guard message.count <= longestMessage, !message.contains(0),

@@ -38,7 +38,7 @@ struct NotifyPlan: Sendable {
         for event in groups.flatMap(\.events) {
             switch event {
             case .annotationChange, .other:
-                throw .no(.badEvent(Self.offered), "Not every one of these events is offered")
+                throw .no(.badEvent(Self.offered), "Some of these events are not supported")
             default: break
             }
         }
@@ -47,17 +47,17 @@ struct NotifyPlan: Sendable {
             let events = try Self.events(of: group)
             switch group.mailboxes {
             case .selected, .selectedDelayed:
-                if namesSelected { throw .bad("The selected mailbox is named twice") }
+                if namesSelected { throw .bad("The selected mailbox is specified twice") }
                 namesSelected = true
                 guard events.isSubset(of: .ofMessages) else {
-                    throw .bad("Only events of messages go with the selected mailbox")
+                    throw .bad("Only message events are allowed for the selected mailbox")
                 }
                 guard !events.isEmpty else { continue }
                 selected = Selected(
                     events: events, isDelayed: group.mailboxes == .selectedDelayed, items: Self.items(of: group))
             default:
                 guard Self.items(of: group).isEmpty else {
-                    throw .bad("FETCH items go with the selected mailbox only")
+                    throw .bad("FETCH items are allowed for the selected mailbox only")
                 }
                 self.groups.append((group.mailboxes, events))
             }
@@ -89,7 +89,7 @@ struct NotifyPlan: Sendable {
             }
         }
         guard new == expunge, new || !events.contains(.flags) else {
-            throw .bad("MessageNew and MessageExpunge go together, and FlagChange with both")
+            throw .bad("MessageNew and MessageExpunge require each other, and FlagChange both")
         }
         if new { events.insert(.messages) }
         return events

@@ -31,7 +31,7 @@ package final class StoreIMAPBackend: IMAPBackend {
             result.suppressedCapabilities = CapabilityNames(account.suppressCapabilities)
             return result
         } catch {
-            logger.error("opening \(account.address): \(error)")
+            logger.error("could not open \(account.address): \(error)")
             return nil
         }
     }

@@ -83,7 +83,7 @@ extension CommandPolicy.RequiredState {
     func check(_ state: IMAPSession.State) throws(IMAPFailure) {
         switch self {
         case .any: break
-        case .notAuthenticated: guard case .notAuthenticated = state else { throw .bad("Logged in already") }
+        case .notAuthenticated: guard case .notAuthenticated = state else { throw .bad("Already logged in") }
         case .authenticated: _ = try state.account()
         case .selected: _ = try state.selected()
         case .writable: if try state.selected().isReadOnly { throw .readOnly }

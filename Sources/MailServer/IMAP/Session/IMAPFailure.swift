@@ -29,7 +29,7 @@ struct IMAPFailure: Error {
     }
 
     static let disconnected = IMAPFailure(kind: .disconnected, code: nil, text: "")
-    static let readOnly = no(.readOnly, "The mailbox is open for reading only")
+    static let readOnly = no(.readOnly, "The mailbox is read-only")
     static let expungeIssued = no(.expungeIssued, "Some of the messages no longer exist")
 }
 
@@ -43,25 +43,25 @@ extension IMAPFailure {
             switch error.code {
             case .notFound:
                 .no(missing, missing == .tryCreate ? "There is no such mailbox yet" : "There is no such mailbox")
-            case .exists: .no(.alreadyExists, "A mailbox of that name exists already")
-            case .invalidName: .no(.cannot, "That cannot be a mailbox name: \(error.message)")
-            case .invalidArgument: .no(.cannot, "That is not possible: \(error.message)")
-            case .limit: .no(.limit, "A limit is reached: \(error.message)")
+            case .exists: .no(.alreadyExists, "A mailbox with that name already exists")
+            case .invalidName: .no(.cannot, "Invalid mailbox name: \(error.message)")
+            case .invalidArgument: .no(.cannot, "Invalid argument: \(error.message)")
+            case .limit: .no(.limit, "Limit reached: \(error.message)")
             case .overQuota: .no(.overQuota, "The account's quota would be exceeded")
             case .busy: .no(.inUse, "The mailbox is in use; try again")
-            case .gone: .no(missing, "The mailbox was deleted or replaced meanwhile")
-            case .needsReopen: .no(.unavailable, "The mailbox takes no changes until it is opened anew")
-            case .readOnly: .no(.readOnly, "The store takes no changes")
-            case .noSpace: .no(.unavailable, "The server has no room left")
-            case .exhausted: .no(.limit, "The mailbox has no numbers left for more messages")
-            case .notAllowed: .no(.cannot, "That is not allowed: \(error.message)")
-            case .damaged: .no(.serverBug, "The mailbox is damaged; the server's administrator must look at it")
-            default: .no(.unavailable, "The server could not do that now")
+            case .gone: .no(missing, "The mailbox has been deleted or replaced")
+            case .needsReopen: .no(.unavailable, "The mailbox accepts no changes until it is reopened")
+            case .readOnly: .no(.readOnly, "The store is read-only")
+            case .noSpace: .no(.unavailable, "The server is out of disk space")
+            case .exhausted: .no(.limit, "The mailbox has no UIDs or mod-sequences left")
+            case .notAllowed: .no(.cannot, "Not allowed: \(error.message)")
+            case .damaged: .no(.serverBug, "The mailbox is damaged; contact the server's administrator")
+            default: .no(.unavailable, "The server cannot do that at the moment")
             }
     }
 
     /// Ends a session whose selected mailbox no longer exists.
-    static let mailboxGone = bye(nil, "The mailbox was deleted or replaced; please connect anew")
+    static let mailboxGone = bye(nil, "The mailbox was deleted or replaced; please reconnect")
 
     init(_ error: PoolError<StoreError>, missing: IMAPResponseCode = .nonexistent) {
         self =
@@ -77,6 +77,6 @@ extension IMAPFailure {
 extension [IMAPFlag] {
     /// - Throws: BAD for a flag that no client may store.
     func checkStorable() throws(IMAPFailure) {
-        guard allSatisfy(\.isStorable) else { throw .bad("A flag of that name cannot be stored") }
+        guard allSatisfy(\.isStorable) else { throw .bad("A flag with that name cannot be stored") }
     }
 }

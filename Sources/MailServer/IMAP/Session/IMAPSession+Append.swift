@@ -51,7 +51,7 @@ extension IMAPSession {
         if message.isUTF8, !encoder.utf8 { throw .bad("Enable UTF8=ACCEPT first") }
         try message.flags.checkStorable()
         let replaces = try message.replaces.map { replaced throws(IMAPFailure) in try target(of: replaced) }
-        if message.size == 0 { throw .no(.cannot, "A message without content cannot be appended") }
+        if message.size == 0 { throw .no(.cannot, "An empty message cannot be appended") }
         let begun = appending
         guard (begun?.messages.count ?? 0) < configuration.maxAppendMessages else {
             throw .no(.limit, "Too many messages in one command")
@@ -85,7 +85,7 @@ extension IMAPSession {
         if chunk.containsNUL {
             guard message.isBinary else {
                 // RFC 9051 section 4.3.
-                appending?.failure = .bad("A literal cannot hold NUL")
+                appending?.failure = .bad("A literal cannot contain NUL")
                 return
             }
             appending?.messages[command.messages.count - 1].containsNUL = true
@@ -105,7 +105,7 @@ extension IMAPSession {
 
     /// Completes the command: all messages become visible, or none.
     func finishAppend() async throws(IMAPFailure) -> Completion {
-        guard let command = appending else { throw .bad("There is no message") }
+        guard let command = appending else { throw .bad("There is no message to append") }
         appending = nil
         if let failure = command.failure { throw failure }
         if let old = command.replaces { try await checkThere(old) }
@@ -158,7 +158,7 @@ extension IMAPSession {
             return kept
         }
         // RFC 3516 section 4.4.
-        guard let kept else { throw .no(.unknownCTE, "A NUL is in a part that does not say that it is binary") }
+        guard let kept else { throw .no(.unknownCTE, "A part that is not declared binary contains NUL") }
         return kept
     }
 }

@@ -12,15 +12,15 @@ extension IMAPSession {
 
     private static let privacyRequired = IMAPFailure.no(.privacyRequired, "Use STARTTLS first")
     private static let wrongCredentials = IMAPFailure.no(.authenticationFailed, "Wrong name or password")
-    private static let cannotCheck = IMAPFailure.no(.unavailable, "Logins cannot be checked now; try again")
+    private static let cannotCheck = IMAPFailure.no(.unavailable, "Logins cannot be checked now; try again later")
 
     func startTLS(_ tag: String) async throws(IMAPFailure) -> IMAPSessionStep {
         guard case .notAuthenticated = state, configuration.offersTLS, !isTLS else {
-            let text = isTLS ? "TLS is in use already" : "STARTTLS is not offered"
+            let text = isTLS ? "TLS is already active" : "STARTTLS is not offered"
             respond(.status(tag: tag, .bad, text: text))
             return .resolve(.resume)
         }
-        respond(.status(tag: tag, .ok, text: "Begin TLS now"))
+        respond(.status(tag: tag, .ok, text: "Begin TLS negotiation now"))
         isTLS = true
         return .startTLS
     }
@@ -53,7 +53,7 @@ extension IMAPSession {
     private func saslServer(_ mechanism: String) throws(IMAPFailure) -> SASLServer {
         try checkLogin()
         guard let mechanism = SASLMechanism(rawValue: mechanism) else {
-            throw .no(.cannot, "This authentication mechanism is not offered")
+            throw .no(.cannot, "This authentication mechanism is not supported")
         }
         return SASLServer(mechanism, credentials: .octets, nonce: configuration.makeNonce())
     }
@@ -67,7 +67,7 @@ extension IMAPSession {
             let step = exchange.server.receive(message)
             return try await take(step, of: exchange)
         case .cancel: respond(.status(tag: exchange.tag, .bad, text: "AUTHENTICATE cancelled"))
-        case .malformed: respond(.status(tag: exchange.tag, .bad, text: "That is not base64"))
+        case .malformed: respond(.status(tag: exchange.tag, .bad, text: "Invalid base64"))
         }
         return .resolve(.resume)
     }
@@ -109,7 +109,7 @@ extension IMAPSession {
     }
 
     private func checkLogin() throws(IMAPFailure) {
-        guard case .notAuthenticated = state else { throw .bad("Logged in already") }
+        guard case .notAuthenticated = state else { throw .bad("Already logged in") }
         if !mayLogIn { throw Self.privacyRequired }
     }
 
@@ -128,7 +128,7 @@ extension IMAPSession {
             throw .no(.contactAdmin, "The account is disabled")
         case .lockedOut:
             try countLoginFailure()
-            throw .no(.unavailable, "Too many failed logins from this address; wait")
+            throw .no(.unavailable, "Too many failed logins from this address; try again later")
         case .unavailable: throw Self.cannotCheck
         }
     }

@@ -32,7 +32,7 @@ extension IMAPSession {
             // All or none: RFC 9051 section 6.4.7.
             let isClean = await undo(copied, from: target, in: view)
             guard error.kind == .no, !isClean else { throw error }
-            throw .no(error.code, "\(error.text); not all copies could be taken back")
+            throw .no(error.code, "\(error.text); not all copies could be undone")
         }
         notify?.noteOwn(copied.copied.map(\.target.rawValue), in: target)
         return Completion("COPY completed", code: Self.copyUID(copied))

@@ -10,7 +10,7 @@ extension IMAPSession {
         let view = try selected()
         if command.vanished {
             guard usesVanished else { throw .bad("Enable QRESYNC first") }
-            guard let modSeq = command.changedSince, modSeq > 0 else { throw .bad("A mod-sequence is not 0") }
+            guard let modSeq = command.changedSince, modSeq > 0 else { throw .bad("A mod-sequence must not be 0") }
         }
         var items = command.items
         if items.contains(.modSeq) { enableModSeq() }
@@ -95,8 +95,8 @@ extension IMAPFailure {
     fileprivate init(_ refusal: BinarySection.Refusal) {
         self =
             switch refusal {
-            case .unknownEncoding: .no(.unknownCTE, "The encoding of a part is not known")
-            case .notLeaf: .no(.cannot, "BINARY is for parts that have no parts of their own")
+            case .unknownEncoding: .no(.unknownCTE, "A part has an unknown transfer encoding")
+            case .notLeaf: .no(.cannot, "BINARY applies only to parts without subparts")
             }
     }
 }

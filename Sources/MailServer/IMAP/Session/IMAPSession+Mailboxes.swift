@@ -12,7 +12,7 @@ extension IMAPSession {
         let mail = try account().mail
         let uses = specialUse.map { use in Self.specialUses.first { $0.lowercased() == use.lowercased() } }
         // One mailbox has one use: no client asks for more.
-        guard uses.count <= 1, !uses.contains(nil) else { throw .no(.useAttr, "That special use is not offered") }
+        guard uses.count <= 1, !uses.contains(nil) else { throw .no(.useAttr, "That special use is not supported") }
         let use = uses.first ?? nil
         // A trailing separator only announces that there will be names below (RFC 9051 section 6.3.4).
         let name = mailbox.utf8.last == UInt8(ascii: "/") ? String(mailbox.dropLast()) : mailbox
@@ -45,7 +45,7 @@ extension IMAPSession {
             }
             return (id, false)
         }
-        if hasChildren { throw .no(.hasChildren, "There are mailboxes below it") }
+        if hasChildren { throw .no(.hasChildren, "The mailbox has child mailboxes") }
         reportDeletion(mailbox)
         // A client that deletes its selected mailbox needs no further report.
         if case .selected(_, let view) = state, view.mailbox.id == deleted { deselect() }

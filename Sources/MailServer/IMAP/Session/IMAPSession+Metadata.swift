@@ -68,7 +68,7 @@ extension IMAPSession {
             }
         } catch {
             guard error.code == .limit else { throw error }
-            throw .no(.metadataTooMany, "Too many annotations, or too long ones")
+            throw .no(.metadataTooMany, "The annotations are too many or too long")
         }
         mail.metadataChanged(
             mailbox: mailbox.isEmpty ? nil : try? MailboxName(mailbox), entries: entries.map(\.name), by: notify?.id)

@@ -87,7 +87,7 @@ extension IMAPSession {
         }
         guard let responses = result.1 else {
             notify = NotifyWatch()
-            return respond(.status(tag: nil, .ok, code: .notificationOverflow, text: "Too much to be told of"))
+            return respond(.status(tag: nil, .ok, code: .notificationOverflow, text: "Too many changes to report"))
         }
         notify = result.0
         for response in responses {

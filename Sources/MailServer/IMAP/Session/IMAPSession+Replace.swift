@@ -14,11 +14,11 @@ extension IMAPSession {
         let number = replaced.number == IMAPSequenceRange.star ? last : replaced.number
         if replaced.byUID {
             guard number > 0, view.entry(of: number) != nil, !view.isExpungePending(number) else {
-                throw .no(.nonexistent, "There is no message of that UID")
+                throw .no(.nonexistent, "There is no message with that UID")
             }
             return UID(number)
         }
-        guard let uid = view.uid(at: number) else { throw .bad("There is no message of that number") }
+        guard let uid = view.uid(at: number) else { throw .bad("There is no message with that number") }
         if view.isExpungePending(uid) { throw .expungeIssued }
         return UID(uid)
     }

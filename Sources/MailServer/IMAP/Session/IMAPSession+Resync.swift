@@ -19,14 +19,14 @@ extension IMAPSession {
         init?(_ asked: IMAPQResync?, isEnabled: Bool) throws(IMAPFailure) {
             guard let asked else { return nil }
             guard isEnabled else { throw .bad("Enable QRESYNC first") }
-            guard asked.modSeq > 0 else { throw .bad("A mod-sequence is not 0") }
+            guard asked.modSeq > 0 else { throw .bad("A mod-sequence must not be 0") }
             uidValidity = asked.uidValidity
             modSeq = asked.modSeq
             known = try asked.knownUIDs.map { set throws(IMAPFailure) in try Self.plain(set) }
             match = try asked.matchData.map { data throws(IMAPFailure) in
                 let (numbers, uids) = (try Self.ascending(data.sequenceNumbers), try Self.ascending(data.uids))
                 guard let match = SelectedMailbox.MatchData(numbers: numbers, uids: uids) else {
-                    throw .bad("As many UIDs as sequence numbers are expected")
+                    throw .bad("Expected as many UIDs as sequence numbers")
                 }
                 return match
             }
@@ -34,16 +34,16 @@ extension IMAPSession {
 
         private static func plain(_ set: IMAPSequenceSet) throws(IMAPFailure) -> [ClosedRange<UInt32>] {
             // The parser admits no `*`, so the ranges do not depend on the mailbox.
-            guard let ranges = set.resolved(largest: 0) else { throw .bad("Plain UIDs are expected") }
+            guard let ranges = set.resolved(largest: 0) else { throw .bad("Expected plain UIDs") }
             return ranges
         }
 
         private static func ascending(_ set: IMAPSequenceSet) throws(IMAPFailure) -> [ClosedRange<UInt32>] {
-            guard case .ranges(let ranges) = set else { throw .bad("Plain numbers are expected") }
+            guard case .ranges(let ranges) = set else { throw .bad("Expected plain numbers") }
             var last: UInt32 = 0
             for range in ranges {
                 guard range.first > last, range.last >= range.first else {
-                    throw .bad("Ascending numbers are expected")
+                    throw .bad("Expected ascending numbers")
                 }
                 last = range.last
             }

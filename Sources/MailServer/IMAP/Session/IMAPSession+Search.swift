@@ -9,7 +9,7 @@ import ShardFS
 extension IMAPSession {
     func search(_ command: IMAPSearchCommand) async throws(IMAPFailure) -> Completion {
         // RFC 9755 section 3: strings are UTF-8 already, and CHARSET could contradict that.
-        if command.charset != nil, enabled.contains(.utf8) { throw .bad("No CHARSET with UTF8=ACCEPT") }
+        if command.charset != nil, enabled.contains(.utf8) { throw .bad("CHARSET is not allowed with UTF8=ACCEPT") }
         let criteria = SearchCriteria(
             key: command.key, charset: command.charset, saves: command.returnOptions?.save == true)
         let found = try await find(criteria, into: FoundMessages())
@@ -86,7 +86,7 @@ extension IMAPSession {
     private func charset(named name: String?) throws(IMAPFailure) -> Charset {
         guard let name else { return .utf8 }
         let charset = Charset(named: Array(name.utf8))
-        guard charset.isKnown else { throw .no(.badCharset(Charset.preferredNames), "This charset is not known") }
+        guard charset.isKnown else { throw .no(.badCharset(Charset.preferredNames), "Unknown charset") }
         return charset
     }
 }

@@ -13,7 +13,7 @@ extension IMAPSession {
         // The former mailbox is closed even if the new one cannot be selected.
         if case .selected = state {
             deselect()
-            respond(.status(tag: nil, .ok, code: .closed, text: "The former mailbox is closed"))
+            respond(.status(tag: nil, .ok, code: .closed, text: "Previous mailbox closed"))
         }
         if parameters.condstore { enableModSeq() }
         let (knowsRecent, index, limits) = (!isRev2, try account().index, configuration.parseLimits)
@@ -57,7 +57,7 @@ extension IMAPSession {
         let snapshot = view.snapshot
         respond(.flags(snapshot.keywords.flags))
         let permanent = view.isReadOnly ? [] : snapshot.keywords.permanentFlags
-        respond(.status(tag: nil, .ok, code: .permanentFlags(permanent), text: "Flags that stay"))
+        respond(.status(tag: nil, .ok, code: .permanentFlags(permanent), text: "Permanent flags"))
         respond(.exists(UInt32(clamping: view.count)))
         if !isRev2 {
             respond(.recent(view.recentCount))
@@ -69,7 +69,7 @@ extension IMAPSession {
         respond(.status(tag: nil, .ok, code: .uidValidity(snapshot.uidValidity), text: "UIDs are valid"))
         respond(.status(tag: nil, .ok, code: .uidNext(snapshot.uidNext.rawValue), text: "Predicted next UID"))
         respond(.status(tag: nil, .ok, code: .highestModSeq(snapshot.highestModSeq), text: "Highest mod-sequence"))
-        respond(.status(tag: nil, .ok, code: .mailboxID(snapshot.mailboxID), text: "The mailbox's id"))
+        respond(.status(tag: nil, .ok, code: .mailboxID(snapshot.mailboxID), text: "Mailbox ID"))
     }
 
     func close() async throws(IMAPFailure) -> Completion {

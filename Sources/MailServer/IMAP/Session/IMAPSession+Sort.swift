@@ -29,7 +29,7 @@ extension IMAPSession {
         switch command.algorithm {
         case "REFERENCES": algorithm = .references
         case "ORDEREDSUBJECT": algorithm = .orderedSubject
-        default: throw .bad("This threading algorithm is not known")
+        default: throw .bad("Unknown threading algorithm")
         }
         let limits = ThreadCollector.Limits(
             messages: configuration.maxThreadedMessages, messageIDs: configuration.maxThreadedMessageIDs)

@@ -19,7 +19,7 @@ extension IMAPSession {
     ///
     /// - Throws: BAD for RECENT in IMAP4rev2, which does not have it.
     func prepareStatus(_ items: [IMAPStatusItem]) throws(IMAPFailure) {
-        if isRev2, items.contains(.recent) { throw .bad("There is no RECENT in IMAP4rev2") }
+        if isRev2, items.contains(.recent) { throw .bad("IMAP4rev2 has no RECENT") }
         if items.contains(.highestModSeq) { enableModSeq() }
     }
 

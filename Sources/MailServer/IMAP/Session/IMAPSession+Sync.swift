@@ -178,7 +178,7 @@ extension IMAPSession {
     func reportHeldBack() {
         guard usesModSeq, case .selected(_, let view) = state, !view.pendingExpunges.isEmpty else { return }
         respond(
-            .status(tag: nil, .ok, code: .highestModSeq(view.reportedModSeq), text: "Expunges are still to be told"))
+            .status(tag: nil, .ok, code: .highestModSeq(view.reportedModSeq), text: "Expunges are pending"))
     }
 
     /// Adds the mailbox's mod-sequence to the completion of a command that has reported expunges to a QRESYNC client.
@@ -205,7 +205,7 @@ extension IMAPSession {
             let isBeyond = asked.contains { range in
                 max(range.first, range.last) > largest || largest == 0
             }
-            if isBeyond { throw .bad("There is no message of that number") }
+            if isBeyond { throw .bad("There is no message with that number") }
         }
         return view.uidRanges(ranges, byUID: byUID)
     }

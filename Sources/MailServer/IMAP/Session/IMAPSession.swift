@@ -77,7 +77,7 @@ actor IMAPSession {
     /// - Precondition: No other input is being handled. The actor can be re-entered wherever it awaits, and then two
     ///   commands would work on one state.
     func handle(_ input: IMAPSessionInput) async -> IMAPSessionStep {
-        precondition(!isHandling, "An input came while another one was under way")
+        precondition(!isHandling, "Input received while another one is being handled")
         isHandling = true
         defer {
             endCommand()

@@ -68,7 +68,7 @@ extension IMAPCommandParser {
             default: throw .syntax("Unknown return option")
             }
         }
-        guard options.partial == nil || !options.all else { throw .syntax("PARTIAL and ALL exclude each other") }
+        guard options.partial == nil || !options.all else { throw .syntax("PARTIAL and ALL cannot be combined") }
         if options == IMAPSearchReturn() { options.all = true }
         return options
     }
@@ -84,7 +84,7 @@ extension IMAPCommandParser {
     }
 
     private static func searchKey(_ lexer: inout IMAPLexer, depth: Int) throws(IMAPSyntaxError) -> IMAPSearchKey {
-        guard depth < IMAPLexer.maximumDepth else { throw .syntax("Search keys are nested too deep") }
+        guard depth < IMAPLexer.maximumDepth else { throw .syntax("Search keys are nested too deeply") }
         switch lexer.next {
         case .openParenthesis:
             var keys: [IMAPSearchKey] = []

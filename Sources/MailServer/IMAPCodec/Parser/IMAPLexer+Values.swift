@@ -167,7 +167,7 @@ extension IMAPLexer {
         try expect(.minus, "Invalid date")
         let year = try fixedNumber(digits: 4, below: 10_000)
         guard let date = IMAPDate(year: year, month: month, day: dayNumber) else {
-            throw .syntax("There is no such date")
+            throw .syntax("No such date")
         }
         return date
     }

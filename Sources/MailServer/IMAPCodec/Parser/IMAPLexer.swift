@@ -200,7 +200,7 @@ extension IMAPLexer {
             default: index += 1
             }
         }
-        throw .syntax("Quoted string has no end")
+        throw .syntax("Unterminated quoted string")
     }
 
     private static func unescaped(_ content: ArraySlice<UInt8>) -> [UInt8] {

@@ -15,7 +15,7 @@ package enum PoolError<WorkError: Error>: Error, CustomStringConvertible {
 
     package var description: String {
         switch self {
-        case .overloaded: "too much work is waiting; try again later"
+        case .overloaded: "the server is overloaded; try again later"
         case .cancelled: "cancelled"
         case .closed: "the server is shutting down"
         case .work(let error): "\(error)"

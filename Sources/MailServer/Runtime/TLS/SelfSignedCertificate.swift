@@ -24,7 +24,7 @@ package struct SelfSignedCertificate: Sendable {
         do {
             return try _RSA.Signing.PrivateKey(keySize: _RSA.Signing.KeySize(bitCount: keyBits)).pemRepresentation
         } catch {
-            throw TLSError(.malformed, "could not make an RSA key: \(error)")
+            throw TLSError(.malformed, "could not generate an RSA key: \(error)")
         }
     }
 
@@ -44,7 +44,7 @@ package struct SelfSignedCertificate: Sendable {
                 extensions: Self.extensions(hostname, privateKey.publicKey), issuerPrivateKey: privateKey)
             self.certificate = try certificate.serializeAsPEM().pemString + "\n"
         } catch {
-            throw TLSError(.malformed, "could not make a certificate for \(hostname): \(error)")
+            throw TLSError(.malformed, "could not generate a certificate for \(hostname): \(error)")
         }
         self.key = key.hasSuffix("\n") ? key : key + "\n"
     }

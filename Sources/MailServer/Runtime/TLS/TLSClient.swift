@@ -32,7 +32,7 @@ package final class TLSClient: Sendable {
         do {
             context = try NIOSSLContext(configuration: settings)
         } catch {
-            throw TLSError(.unreadable, "could not read the authorities to trust: \(error)")
+            throw TLSError(.unreadable, "could not read the trusted authorities: \(error)")
         }
     }
 
@@ -50,7 +50,7 @@ package final class TLSClient: Sendable {
             try NIOSSLClientHandler._makeSSLClientHandler(context: context, serverHostname: name) { leaf, channel in
                 channel.eventLoop.makeCompletedFuture {
                     guard try Certificate(derEncoded: leaf.toDERBytes()).names(name) else {
-                        throw TLSError(.mismatch, "the certificate of the server does not name \(name)")
+                        throw TLSError(.mismatch, "the server's certificate does not name \(name)")
                     }
                 }
             }

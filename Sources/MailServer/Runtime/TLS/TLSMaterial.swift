@@ -70,16 +70,16 @@ package struct TLSMaterial: Sendable {
         do {
             chain = try NIOSSLCertificate.fromPEMBytes(certificates)
         } catch {
-            throw TLSError(.malformed, "\(paths.certificate) is no certificate in PEM form")
+            throw TLSError(.malformed, "\(paths.certificate) is not a certificate in PEM form")
         }
         guard !chain.isEmpty else {
-            throw TLSError(.malformed, "\(paths.certificate) holds no certificate in PEM form")
+            throw TLSError(.malformed, "\(paths.certificate) contains no certificate in PEM form")
         }
         let privateKey: NIOSSLPrivateKey
         do {
             privateKey = try NIOSSLPrivateKey(bytes: key, format: .pem)
         } catch {
-            throw TLSError(.malformed, "\(paths.key) is no private key in PEM form without a passphrase")
+            throw TLSError(.malformed, "\(paths.key) is not an unencrypted private key in PEM form")
         }
         var settings = TLSConfiguration.makeServerConfiguration(
             certificateChain: chain.map { .certificate($0) }, privateKey: .privateKey(privateKey))
@@ -90,7 +90,7 @@ package struct TLSMaterial: Sendable {
             return try NIOSSLContext(configuration: settings)
         } catch {
             throw TLSError(
-                .mismatch, "the key in \(paths.key) does not belong to the certificate in \(paths.certificate)")
+                .mismatch, "the key in \(paths.key) does not match the certificate in \(paths.certificate)")
         }
     }
 
@@ -103,10 +103,10 @@ package struct TLSMaterial: Sendable {
         if certificate.notValidAfter < now {
             found.append("the certificate in \(paths.certificate) has expired; clients will refuse it")
         } else if certificate.notValidAfter < now + 14 * 86_400 {
-            found.append("the certificate in \(paths.certificate) ends within 14 days; renew it")
+            found.append("the certificate in \(paths.certificate) expires within 14 days; renew it")
         }
         if certificate.notValidBefore > now {
-            found.append("the certificate in \(paths.certificate) is not valid yet; look at this machine's clock")
+            found.append("the certificate in \(paths.certificate) is not valid yet; check this machine's clock")
         }
         if !certificate.names(hostname) {
             found.append("the certificate in \(paths.certificate) does not name \(hostname); clients will refuse it")
@@ -151,7 +151,7 @@ package struct TLSMaterial: Sendable {
         try files.withLock(in: directory, failure: unwritable) { () throws(TLSError) in
             // Another process may have created it in the meantime.
             guard !files.exists(paths.certificate) else { return }
-            logger.info("making a self-signed certificate for \(hostname); this can take half a minute")
+            logger.info("generating a self-signed certificate for \(hostname); this can take half a minute")
             // An existing key is from an interrupted start, or was placed here by hand.
             let old: [UInt8]?
             do throws(FileError) { old = try files.read(paths.key) } catch { throw unwritable(error) }
@@ -163,11 +163,11 @@ package struct TLSMaterial: Sendable {
             } catch {
                 throw unwritable(error)
             }
-            logger.info("made \(paths.certificate); give it to clients as the authority to trust")
+            logger.info("created \(paths.certificate); install it in clients as a trusted authority")
         }
     }
 
     private static func unwritable(_ error: FileError) -> TLSError {
-        TLSError(.unwritable, "could not keep a self-signed certificate: \(error)")
+        TLSError(.unwritable, "could not save the self-signed certificate: \(error)")
     }
 }

@@ -167,7 +167,7 @@ private final class Fixture: Sendable {
         await f.passwordPool.shutdown()
         f.time.withLock { $0 = 59_999_999_999 }
         #expect(await f.login("alice@example.com", "secret") == .accepted(try f.store.load(alice)))
-        let closed = LoginOutcome.unavailable(reason: "password checks: the server is shutting down")
+        let closed = LoginOutcome.unavailable(reason: "could not check the password: the server is shutting down")
         #expect(await f.login("alice@example.com", "wrong") == closed)
         f.time.withLock { $0 = 60_000_000_000 }
         #expect(await f.login("alice@example.com", "secret") == closed)

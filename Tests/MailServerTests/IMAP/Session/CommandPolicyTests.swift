@@ -112,7 +112,7 @@ import Testing
         let dialogue = await IMAPDialogue.alice(try IMAPTestMail(), select: nil)
         switch row.policy.state {
         case .any, .authenticated: #expect(await !Self.isRefused(row, in: dialogue))
-        case .notAuthenticated: #expect(await dialogue.fails(row.text) == "BAD Logged in already")
+        case .notAuthenticated: #expect(await dialogue.fails(row.text) == "BAD Already logged in")
         case .selected, .writable: #expect(await dialogue.fails(row.text) == "BAD Select a mailbox first")
         }
     }
@@ -123,9 +123,9 @@ import Testing
         await dialogue.ok("EXAMINE INBOX")
         switch row.policy.state {
         case .any, .authenticated, .selected: #expect(await !Self.isRefused(row, in: dialogue))
-        case .notAuthenticated: #expect(await dialogue.fails(row.text) == "BAD Logged in already")
+        case .notAuthenticated: #expect(await dialogue.fails(row.text) == "BAD Already logged in")
         case .writable:
-            #expect(await dialogue.fails(row.text) == "NO [READ-ONLY] The mailbox is open for reading only")
+            #expect(await dialogue.fails(row.text) == "NO [READ-ONLY] The mailbox is read-only")
         }
     }
 
@@ -133,14 +133,14 @@ import Testing
     @Test func aSecondLoginChangesNothing() async throws {
         let dialogue = await IMAPDialogue.alice(try IMAPTestMail(), select: nil)
         await dialogue.ok("ENABLE UTF8=ACCEPT")
-        #expect(await dialogue.fails("LOGIN alice@example.com secret") == "BAD Logged in already")
+        #expect(await dialogue.fails("LOGIN alice@example.com secret") == "BAD Already logged in")
         await dialogue.ok("CREATE \"Entwürfe\"")
         #expect(await dialogue.ok("LIST \"\" E*")[line: 0].hasSuffix("\"Entwürfe\""))
     }
 
     private static func isRefused(_ row: Row, in dialogue: IMAPDialogue) async -> Bool {
         let (_, result) = await dialogue.command(row.text)
-        return ["BAD Log in first", "BAD Logged in already", "BAD Select a mailbox first", "NO [READ-ONLY]"]
+        return ["BAD Log in first", "BAD Already logged in", "BAD Select a mailbox first", "NO [READ-ONLY]"]
             .contains { result.hasPrefix($0) }
     }
 

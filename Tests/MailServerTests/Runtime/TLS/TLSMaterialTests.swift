@@ -109,11 +109,11 @@ private func error(_ body: () throws -> Void) -> TLSError? {
             (missing, key, .unreadable, "there is no certificate at \(missing)"),
             (certificate, missing, .unreadable, "there is no key at \(missing)"),
             (f.directory.path, key, .unreadable, "\(f.directory.path) is not a regular file"),
-            (junk, key, .malformed, "\(junk) is no certificate in PEM form"),
-            (certificate, junk, .malformed, "\(junk) is no private key in PEM form without a passphrase"),
+            (junk, key, .malformed, "\(junk) is not a certificate in PEM form"),
+            (certificate, junk, .malformed, "\(junk) is not an unencrypted private key in PEM form"),
             (
                 certificate, otherKey, .mismatch,
-                "the key in \(otherKey) does not belong to the certificate in \(certificate)"
+                "the key in \(otherKey) does not match the certificate in \(certificate)"
             ),
         ]
         for (certificate, key, code, text) in cases {
