@@ -70,11 +70,12 @@ extension AccountContext {
         if try has(path) {
             // A level without messages becomes a mailbox again; the locks keep others from recovering it meanwhile.
             if try isMarked(path) { try clearMarked(path) }
-            return try treeLocked([path]) { () throws(StoreError) in
+            try treeLocked([path]) { () throws(StoreError) in
                 let fd = try doing("open \(path)") { () throws(Errno) in try system.openDirectory(directory, path) }
                 defer { system.close(fd) }
                 _ = try makeMailboxFiles(in: fd, uidValidity: validity, specialUse: specialUse)
             }
+            return try syncLevels(above: path)
         }
         let parent = String(path[..<path.lastIndex(of: "/")!])
         do { try system.makeDirectory(directory, parent) } catch .exists {} catch {
@@ -95,8 +96,16 @@ extension AccountContext {
             throw error
         }
         try syncDirectory(parent)
-        // The directory that holds `mailboxes`.
-        try syncDirectory(parent.contains("/") ? String(parent[..<parent.lastIndex(of: "/")!]) : ".")
+        try syncLevels(above: parent)
+    }
+
+    /// fsync of every directory above `path` up to the account's: whoever created them may have died before it.
+    func syncLevels(above path: String) throws(StoreError) {
+        var path = path
+        while path != "." {
+            path = Self.parent(of: path)
+            try syncDirectory(path)
+        }
     }
 
     /// Removes a directory that no mailbox name leads to, as far as possible.

@@ -67,8 +67,7 @@ extension AccountContext {
         do { try system.makeDirectory(directory, targetParent) } catch .exists {} catch {
             throw StoreError.system(error, "create \(targetParent)")
         }
-        // Its creator may have died before this sync.
-        try syncDirectory(Self.parent(of: targetParent))
+        try syncLevels(above: targetParent)
         try treeLocked(mailboxes) { () throws(StoreError) in
             try doing("rename \(old) to \(new)") { () throws(Errno) in
                 try system.rename(directory, from, directory, to, replacing: replacing)

@@ -75,8 +75,9 @@ extension AccountContext {
         if known == nil {
             try makeDeletedDirectory()
             try doing("create \(stage)") { () throws(Errno) in try system.makeDirectory(directory, stage) }
-            try syncDirectory(Self.deletedDirectory)
         }
+        // A known one may be of a deletion that died before its fsync.
+        try syncDirectory(Self.deletedDirectory)
         try treeLocked([path]) { () throws(StoreError) in try moveRest(path, stage) }
     }
 
@@ -96,9 +97,10 @@ extension AccountContext {
     }
 
     private func makeDeletedDirectory() throws(StoreError) {
-        do { try system.makeDirectory(directory, Self.deletedDirectory) } catch .exists { return } catch {
+        do { try system.makeDirectory(directory, Self.deletedDirectory) } catch .exists {} catch {
             throw StoreError.system(error, "create \(Self.deletedDirectory)")
         }
+        // Whoever created it may have died before this.
         try syncDirectory(".")
     }
 

@@ -114,13 +114,17 @@ extension Mailbox {
     }
 
     /// Links a message under its final name, creating the shard directory if it is missing.
+    /// - Parameter moving: for a rename, which takes the old name away: the shard's own name is made durable first.
     func publish(
-        _ uid: UInt32, _ flags: MessageFlags,
+        _ uid: UInt32, _ flags: MessageFlags, moving: Bool = false,
         _ link: (ShardDirectory, UnsafePointer<CChar>) throws(Errno) -> Void
     ) throws(StoreError) -> ShardDirectory {
         let number = uid / UID.perShard
         for attempt in 0..<3 {
             guard let shard = try shard(number, create: true) else { continue }
+            if moving, options.durability != .none {
+                do { try syncNames(above: shard) } catch { throw breakMailbox(error) }
+            }
             do {
                 try MessageFileName.with(uid, flags) { (name) throws(Errno) in try link(shard, name) }
                 return shard

@@ -40,19 +40,18 @@ extension Mailbox {
             let round = uids[at..<min(at + Self.expungeRound, uids.count)]
             at = round.endIndex
             try locked(exclusive: true, uids: 0, records: 2 * round.count) { () throws(StoreError) in
-                try expungeRound(round, onlyDeleted, hour, &gone, &touched)
+                try expungeRound(round, onlyDeleted, hour, durable, &gone, &touched)
             }
         }
         guard !gone.isEmpty else { return gone }
         if durable, options.durability != .none {
             do {
+                // The new names before the old ones go.
+                try syncBelow("\(ExpungedName.directory)/\(hour)")
                 for number in touched {
                     guard let shard = try shard(number) else { continue }
                     try shard.sync()
                 }
-                try syncBelow("\(ExpungedName.directory)/\(hour)")
-                try syncBelow(ExpungedName.directory)
-                try doing("sync the mailbox directory") { () throws(Errno) in try system.sync(directory) }
             } catch {
                 throw breakMailbox(error)
             }
@@ -72,7 +71,8 @@ extension Mailbox {
     }
 
     private func expungeRound(
-        _ uids: ArraySlice<UID>, _ onlyDeleted: Bool, _ hour: String, _ gone: inout [UID], _ touched: inout Set<UInt32>
+        _ uids: ArraySlice<UID>, _ onlyDeleted: Bool, _ hour: String, _ durable: Bool, _ gone: inout [UID],
+        _ touched: inout Set<UInt32>
     ) throws(StoreError) {
         let (list, validity) = state.withLock { ($0.view.list, $0.status.uidValidity) }
         let time = context.now
@@ -84,7 +84,7 @@ extension Mailbox {
         }
         guard !records.isEmpty else { return }
         context.tokens.number(&records)
-        let bin = try openExpunged(hour)
+        let bin = try openExpunged(hour, durable: durable && options.durability != .none)
         defer { system.close(bin) }
         try write(records)
         var failure: StoreError?
@@ -145,15 +145,35 @@ extension Mailbox {
             .system, "could not expunge message \(record.uid): \(ExpungedName.directory) keeps disappearing")
     }
 
-    /// Opens the directory of this hour, creating it if it is missing.
-    private func openExpunged(_ hour: String) throws(StoreError) -> Int32 {
-        for path in [ExpungedName.directory, "\(ExpungedName.directory)/\(hour)"] {
+    /// Opens the directory of this hour, creating it if it is missing. Its name is durable before a message is renamed
+    /// into it, whoever created it.
+    private func openExpunged(_ hour: String, durable: Bool) throws(StoreError) -> Int32 {
+        let path = "\(ExpungedName.directory)/\(hour)"
+        for path in [ExpungedName.directory, path] {
             do { try system.makeDirectory(directory, path) } catch .exists {} catch {
                 throw StoreError.system(error, "create \(path)")
             }
         }
-        return try doing("open \(ExpungedName.directory)/\(hour)") { () throws(Errno) in
-            try system.openDirectory(directory, "\(ExpungedName.directory)/\(hour)")
+        let fd = try doing("open \(path)") { () throws(Errno) in try system.openDirectory(directory, path) }
+        guard durable else { return fd }
+        do throws(StoreError) {
+            let identity = try doing("look at \(path)") { () throws(Errno) in try system.status(fd).identity }
+            if state.withLock({ $0.expungedSynced }) == identity { return fd }
+            try syncExpunged()
+            state.withLock { $0.expungedSynced = identity }
+            return fd
+        } catch {
+            system.close(fd)
+            throw error
+        }
+    }
+
+    private func syncExpunged() throws(StoreError) {
+        do {
+            try doing("sync the mailbox directory") { () throws(Errno) in try system.sync(directory) }
+            try syncBelow(ExpungedName.directory)
+        } catch {
+            throw breakMailbox(error)
         }
     }
 

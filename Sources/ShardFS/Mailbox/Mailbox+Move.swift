@@ -104,10 +104,8 @@ extension Mailbox {
     ) throws(StoreError) {
         guard options.durability != .none else { return }
         do {
-            for shard in targetShards {
-                try shard.sync()
-                try target.syncNames(above: shard)
-            }
+            // The names above them were made durable before the first rename.
+            for shard in targetShards { try shard.sync() }
             for number in sourceShards {
                 guard let shard = try shard(number) else { continue }
                 try shard.sync()
@@ -210,7 +208,7 @@ extension Mailbox {
         for _ in 0..<3 {
             do {
                 let name = found
-                let there = try target.publish(here.uid, here.flags) { (there, newName) throws(Errno) in
+                let there = try target.publish(here.uid, here.flags, moving: true) { (there, newName) throws(Errno) in
                     if let name { return try renameChecked(shard.descriptor, name, there.descriptor, newName) }
                     try MessageFileName.with(uid, flags) { (name) throws(Errno) in
                         try renameChecked(shard.descriptor, name, there.descriptor, newName)

@@ -246,7 +246,7 @@ extension Mailbox {
         record.isDone = true
         if stray.name != MessageFileName.string(UID(uid), stray.flags) {
             do {
-                _ = try publish(uid, stray.flags) { (target, name) throws(Errno) in
+                _ = try publish(uid, stray.flags, moving: true) { (target, name) throws(Errno) in
                     try renameChecked(shard.descriptor, stray.name, target.descriptor, name)
                 }
             } catch {

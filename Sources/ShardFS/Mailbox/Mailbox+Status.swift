@@ -173,16 +173,17 @@ extension Mailbox {
                     // The messages themselves were never synced.
                     try doing("sync the file system") { () throws(Errno) in try system.syncFileSystem(directory) }
                 }
+                // New names before the old ones go.
+                for hour in try system.files.names(directory, ExpungedName.directory)
+                where ExpungedName.isHour(hour) {
+                    try syncBelow("\(ExpungedName.directory)/\(hour)")
+                }
                 // All of them: another process may have renamed in a shard that this one never opened.
                 for name in try system.files.names(directory, ".") where ShardName.parse(name) != nil {
                     do throws(StoreError) { try syncBelow(name) } catch {
                         // Not a directory, so it holds no messages.
                         guard error.code == .damaged else { throw error }
                     }
-                }
-                for hour in try system.files.names(directory, ExpungedName.directory)
-                where ExpungedName.isHour(hour) {
-                    try syncBelow("\(ExpungedName.directory)/\(hour)")
                 }
                 try write([LogRecord(.clean, done: true)])
                 try log.syncData()

@@ -20,6 +20,8 @@ public final class Mailbox: Sendable {
         var logNameSynced = false
         /// The directories above the shards are durable.
         var ancestorsSynced = false
+        /// The hour in `.expunged/` whose name this process has made durable.
+        var expungedSynced: FileIdentity?
         /// The log's header lacks ceilings or keywords that status.json has.
         var headerStale = false
         /// Keyword letters in use that status.json, read again, does not name.

@@ -218,6 +218,8 @@ struct RecoveredContents {
         do { try system.makeDirectory(directory, target) } catch .exists {} catch {
             throw StoreError.system(error, "create the shard directory \(target)")
         }
+        // Before a message is renamed into it, whoever created it.
+        try doing("sync the mailbox directory") { () throws(Errno) in try system.sync(directory) }
         let from = "\(ShardName.string(stray.shard))/\(stray.name)"
         let to = "\(target)/\(MessageFileName.string(UID(uid), stray.flags))"
         let status = try doing("renumber \(from)") { () throws(Errno) in

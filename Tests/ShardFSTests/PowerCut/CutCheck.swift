@@ -15,6 +15,8 @@ struct CutCheck {
     /// The number of random choices of entries, and of random ways to lose data for each, where not all can be tried.
     var samples = 8
     var tears = 2
+    /// Pending entries up to which every set of them is tried.
+    var exhaustive = 5
     /// The number of violations after which the check stops.
     var enough = 5
     var random: SeededGenerator
@@ -50,7 +52,7 @@ struct CutCheck {
             }
             // A state is judged at the last moment that can leave it: syncs only rule states out.
             if index < events.count, !changesStates(events[index]) { continue }
-            for choice in disk.choices(samples, &random) {
+            for choice in disk.choices(samples, exhaustive: exhaustive, &random) {
                 let losses = [.all, .none, .last] + [CutDisk.DataLoss](repeating: .random, count: tears)
                 for loss in disk.changes.isEmpty ? [.none] : losses {
                     let image = disk.image(choice, loss, &random)
@@ -102,6 +104,7 @@ struct CutCheck {
         var store = try Store.open(path, options: options)
         let found = try store.world(scenario.places)
         wrong += rules.violations(found)
+        wrong += vanished(path, acknowledged)
         for (key, mailbox) in found {
             if let old = rules.before[key] ?? rules.after[key], old.id == mailbox.id {
                 if old.uidValidity != mailbox.uidValidity { wrong.append("\(key): another UIDVALIDITY") }
@@ -146,6 +149,19 @@ struct CutCheck {
             }
         }
         return wrong
+    }
+
+    /// A message that was acknowledged has a name somewhere, in a shard, in `.expunged/` or in `.deleted/`: nothing is
+    /// purged here.
+    private func vanished(_ path: String, _ acknowledged: Int) -> [String] {
+        let disk = DiskImage(of: path)
+        let names = disk.directories.values.flatMap { entries in entries.filter { $0.key.hasSuffix(".eml") }.values }
+        let texts = Set(names.compactMap { disk.files[$0]?.bytes })
+        let shown = [scenario.start] + scenario.steps.prefix(acknowledged).map(\.after)
+        let acknowledged = Set(shown.flatMap { $0.values.flatMap { $0.messages.values.map(\.text) } })
+        return acknowledged.filter { !texts.contains(Array($0.utf8)) }.sorted().map {
+            "'\($0.prefix(20))', acknowledged, has no name anywhere"
+        }
     }
 
     private func quotaViolations(_ store: Store, _ address: String, _ world: World) throws -> [String] {

@@ -18,6 +18,9 @@ struct CutDisk {
         var node: DiskImage.Node?
         /// Atoms that must have happened too if this one has.
         var requires: [Int]
+        /// The other half of a directory's rename, in another directory; and whether this half was synced.
+        var partner: Int?
+        var isSynced = false
     }
 
     enum FileChange {
@@ -45,12 +48,17 @@ struct CutDisk {
             add(directory, name, node, [])
         case .remove(let directory, let name): add(directory, name, nil, [])
         case .rename(let from, let name, let to, let newName, let node, let isDirectory):
-            let arrival = add(to, newName, node, isDirectory ? [nextAtom + 1] : [])
-            // Never neither: the old name disappears only if the new one is reachable.
-            add(from, name, nil, [arrival] + path(to: to))
+            if isDirectory, from != to {
+                add(to, newName, node, [nextAtom + 1], partner: nextAtom + 1)
+                add(from, name, nil, [nextAtom - 1], partner: nextAtom - 1)
+            } else {
+                // Never neither by itself: the old name goes only with the new one there.
+                let arrival = add(to, newName, node, isDirectory ? [nextAtom + 1] : [])
+                add(from, name, nil, [arrival])
+            }
         case .sync(let node, let dataOnly):
             if durable.directories[node] != nil {
-                settle(Set(atoms.filter { $0.directory == node }.map(\.id)))
+                sync(directory: node)
             } else {
                 settle(node, dataOnly: dataOnly)
             }
@@ -63,21 +71,24 @@ struct CutDisk {
 
     @discardableResult
     private mutating func add(
-        _ directory: DiskImage.Node, _ name: String, _ node: DiskImage.Node?, _ requires: [Int]
+        _ directory: DiskImage.Node, _ name: String, _ node: DiskImage.Node?, _ requires: [Int], partner: Int? = nil
     ) -> Int {
-        atoms.append(Atom(id: nextAtom, directory: directory, name: name, node: node, requires: requires))
+        atoms.append(
+            Atom(id: nextAtom, directory: directory, name: name, node: node, requires: requires, partner: partner))
         nextAtom += 1
         return nextAtom - 1
     }
 
-    /// The entries on the path to a directory that are not durable yet.
-    private func path(to directory: DiskImage.Node) -> [Int] {
-        if directory == DiskImage.root { return [] }
-        if let above = durable.directories.first(where: { $0.value.values.contains(directory) })?.key {
-            return path(to: above)
-        }
-        guard let entry = atoms.first(where: { $0.node == directory }) else { return [] }
-        return [entry.id] + path(to: entry.directory)
+    /// The changes of one directory become durable, alone: of a file's rename to or from another directory only the
+    /// half in this one, of a directory's rename nothing before both directories were synced.
+    private mutating func sync(directory: DiskImage.Node) {
+        for i in atoms.indices where atoms[i].directory == directory { atoms[i].isSynced = true }
+        let synced = Set(atoms.lazy.filter(\.isSynced).map(\.id))
+        settle(
+            synced.filter { id in
+                guard let partner = atoms.first(where: { $0.id == id })?.partner else { return true }
+                return synced.contains(partner)
+            })
     }
 
     /// `chosen` and everything they require.
@@ -93,7 +104,7 @@ struct CutDisk {
     }
 
     private mutating func settle(_ chosen: Set<Int>) {
-        let all = closed(chosen)
+        let all = chosen
         for atom in atoms where all.contains(atom.id) { Self.put(atom, &durable) }
         // An older change of a settled name is obsolete, whether it was written or not.
         let settled = atoms.filter { all.contains($0.id) }
@@ -206,10 +217,10 @@ struct CutDisk {
 
     /// Sets of pending entries: all sets if there are few entries, otherwise every prefix, every single one missing,
     /// every single one alone and some at random.
-    func choices(_ samples: Int, _ random: inout SeededGenerator) -> [Set<Int>] {
+    func choices(_ samples: Int, exhaustive: Int = 5, _ random: inout SeededGenerator) -> [Set<Int>] {
         let ids = atoms.map(\.id)
         var found: Set<Set<Int>> = []
-        if ids.count <= 5 {
+        if ids.count <= exhaustive {
             for bits in 0..<(1 << ids.count) {
                 found.insert(closed(Set(ids.indices.filter { bits >> $0 & 1 == 1 }.map { ids[$0] })))
             }

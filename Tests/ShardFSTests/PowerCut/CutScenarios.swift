@@ -9,7 +9,7 @@ import Testing
 enum CutRun: String, CaseIterable, Sendable, CustomTestStringConvertible {
     case firstAppend, append, set, flags, flagsFull, expunge, copy, move, moveAcrossAccounts, createMailbox, compaction
     case recovery, undelete, ceilings, cleanClose, withoutUnnamedFiles, rename, delete, deleteWithChild, deliver
-    case setBesideCompaction, deliverFromStore, deliverFromStoreWithoutUnnamedFiles
+    case setBesideCompaction, renameInbox, moveIntoDeadShard, deliverFromStore, deliverFromStoreWithoutUnnamedFiles
 
     var testDescription: String { rawValue }
 
@@ -91,6 +91,8 @@ enum CutRun: String, CaseIterable, Sendable, CustomTestStringConvertible {
         case .copy: return try Self.copy()
         case .move: return try Self.move(to: .sent)
         case .moveAcrossAccounts: return try Self.move(to: .bob)
+        case .renameInbox: return try Self.renameInbox()
+        case .moveIntoDeadShard: return try Self.move(to: .sent, shardOfTheDead: true)
         case .createMailbox: return try Self.createMailbox()
         case .compaction: return try Self.compaction()
         case .recovery: return try Self.recovery()
@@ -197,16 +199,30 @@ enum CutRun: String, CaseIterable, Sendable, CustomTestStringConvertible {
         return s
     }
 
-    private static func move(to target: Place) throws -> CutScenario {
+    /// - Parameter shardOfTheDead: another process made the target's shard, and died before any fsync.
+    private static func move(to target: Place, shardOfTheDead: Bool = false) throws -> CutScenario {
         let s = try CutScenario([.inbox, target]) {
             try store($0, $1, next: 998)
             let store = try Store.open($0, options: $1)
             try messages(4, in: Place.inbox.open(store))
             _ = try Place.inbox.open(store).changeFlags([UID(1000)], .add(.flagged))
         }
+        if shardOfTheDead {
+            try SystemCalls(hook: s.recorder).makeDirectory(s.mailbox(target).directory, "0000")
+        }
         try s.step("move one", .move) { _ = try $0.mailbox().move([UID(998)], to: $0.mailbox(target)) }
         try s.step("move two", .move) { _ = try $0.mailbox().move([UID(999), UID(1000)], to: $0.mailbox(target)) }
         try s.step("append there") { try $0.mailbox(target).append(text(5)) }
+        return s
+    }
+
+    private static func renameInbox() throws -> CutScenario {
+        let archive = Place(mailbox: "Archive")
+        let s = try CutScenario([.inbox, archive]) { try store($0, $1, messages: 3) }
+        try s.step("rename INBOX", .move) {
+            try $0.store.account(AccountAddress(parsing: archive.address)).rename(.inbox, to: MailboxName("Archive"))
+        }
+        try s.step("append there") { try $0.mailbox(archive).append(text(5)) }
         return s
     }
 
