@@ -137,20 +137,25 @@ class Log:
         self.messages, self.next_uid, self.is_whole = {}, header["next_uid"], True
         self.open_intents, self.open_sets, self.digests = {}, {}, {}
         self.seed, self.base = (header["epoch"] ^ header["epoch"] >> 32) & 0xFFFFFFFF, header["base"]
-        wrong = False
+        # What stands at or behind this place cannot be read.
+        wrong = -1
         for i in range((len(data) - HEADER) // RECORD):
             record = data[HEADER + i * RECORD : HEADER + (i + 1) * RECORD]
             if struct.unpack_from("<I", record)[0] != crc32c(self.seed, record[4:]):
-                wrong = True
+                # It may have been right when somebody read it: a writer begins anew.
+                self.is_whole, wrong = False, i
                 continue
-            # An invalid record ends the log, unless a valid one follows.
-            self.is_whole = self.is_whole and not wrong
             self.apply(i, record)
-        for first, count, held in list(self.open_sets.values()):
-            if len(held) == count:
-                # Only the end of the set is missing: the names were durable before the appends were written.
-                self.messages.update(held)
-        self.undone = [(first, first + count) for first, count, held in self.open_sets.values() if len(held) != count]
+        if (len(data) - HEADER) % RECORD:
+            wrong = len(data)
+        self.undone = []
+        for place, first, count, held in self.open_sets.values():
+            if not held and wrong < place:
+                self.undone.append((first, first + count))
+                continue
+            # Whatever follows a set's intent was written with all its names durable.
+            self.messages.update(held)
+            self.is_whole = self.is_whole and len(held) == count
 
     def apply(self, i, record):
         kind, version, uid, flags, token, modseq, _, size, digest = struct.unpack_from("<4xBBxxIQQQqI16s", record)
@@ -169,17 +174,17 @@ class Log:
             self.next_uid = max(self.next_uid, uid + size)
         if not done:
             if kind == SET:
-                self.open_sets[token] = (uid, size, {})
+                self.open_sets[token] = (i, uid, size, {})
             else:
                 self.open_intents[token] = uid
             return
         self.open_intents.pop(token, None)
         if kind in (APPEND, KEPT):
             self.digests[uid] = size, digest
-            held = self.open_sets[token][2] if token in self.open_sets else self.messages
+            held = self.open_sets[token][3] if token in self.open_sets else self.messages
             held[uid] = message
         elif kind == SET:
-            self.messages.update(self.open_sets.pop(token, (0, 0, {}))[2])
+            self.messages.update(self.open_sets.pop(token, (0, 0, 0, {}))[3])
         elif kind == VOID:
             self.open_sets.pop(token, None)
         elif kind == FLAGS and uid in self.messages:

@@ -147,9 +147,11 @@ extension AccountContext {
         }
     }
 
-    /// Takes the account's next UIDVALIDITY, durably.
-    func nextUIDValidity() throws(StoreError) -> UInt32 {
-        try counter.next(until: deadline) { () throws(StoreError) in try highestUIDValidity() }
+    /// Takes the next UIDVALIDITY of the account, durably: one that no mailbox of it ever had.
+    /// - Parameter above: the highest in files that may not be counted otherwise.
+    func nextUIDValidity(above: UInt32) throws(StoreError) -> UInt32 {
+        let above = max(above, try highestUIDValidity())
+        return try counter.next(until: deadline, above: above) { () throws(StoreError) in above }
     }
 
     var counter: UIDValidityCounter {
@@ -157,37 +159,8 @@ extension AccountContext {
         return UIDValidityCounter(system: system, directory: directory, clock: { clock?() ?? Clocks.wall() })
     }
 
-    /// The highest UIDVALIDITY found in the account, deleted mailboxes included; 0 for none.
-    func highestUIDValidity() throws(StoreError) -> UInt32 {
-        // Levels of an interrupted deletion may still have a status.json.
-        var paths = try levels()
-        for name in try system.files.names(directory, ".deleted") { paths.append(".deleted/\(name)") }
-        var highest: UInt32 = 0
-        for path in paths {
-            let fd: Int32
-            do { fd = try system.openDirectory(directory, path) } catch .notFound { continue } catch .notDirectory {
-                continue
-            } catch {
-                throw StoreError.system(error, "open \(path)")
-            }
-            defer { system.close(fd) }
-            // A damaged file has no value; one that could not be read may hold the highest, so that error is thrown.
-            do {
-                highest = max(highest, try LogFile.open(system, in: fd, readOnly: true)?.openedHeader.uidValidity ?? 0)
-            } catch {
-                if error.code != .damaged { throw error }
-            }
-            do {
-                if let bytes = try files.read(MailboxStatus.fileName, in: fd) {
-                    let status = try MailboxStatus(parsing: bytes)
-                    highest = max(highest, status.uidValidity)
-                }
-            } catch {
-                if error.code != .damaged { throw error }
-            }
-        }
-        return highest
-    }
+    /// The highest UIDVALIDITY found in the account, including deleted mailboxes; 0 if there is none.
+    func highestUIDValidity() throws(StoreError) -> UInt32 { try identities(besides: nil).highest }
 
     /// Creates the files of an empty mailbox in a new directory and returns the mailbox id. Durable except for the
     /// directory's own name.

@@ -19,6 +19,8 @@ final class AccountContext: Sendable {
     let tokens: TokenSource
     /// This process's open mailboxes of the account, by directory.
     let open = Locked<[FileIdentity: WeakMailbox]>([:])
+    /// The ids and UIDVALIDITYs of all mailboxes when they were last looked at, monotonic nanoseconds.
+    let allIdentities = Locked<(at: Int64, mailboxes: [FileIdentity: MailboxIdentities])?>(nil)
     private let quotaPrepared = Locked(false)
     /// Whether this process has synced the directories from the account's up to the store's root.
     private let ancestorsSynced = Locked(false)

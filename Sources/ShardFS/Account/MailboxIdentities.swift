@@ -22,7 +22,7 @@ extension AccountContext {
     func identities(besides directory: Int32?) throws(StoreError) -> MailboxIdentities {
         var own: FileIdentity?
         if let directory {
-            own = try doing("look at a mailbox") { () throws(Errno) in try system.status(directory).identity }
+            own = try doing("stat a mailbox") { () throws(Errno) in try system.status(directory).identity }
         }
         let now = Clocks.monotonic()
         if let known = allIdentities.withLock({ $0 }), own != nil, now < known.at + Self.lookLasts {
@@ -75,7 +75,7 @@ extension AccountContext {
             } catch {
                 if error.code != .damaged { throw error }
             }
-            let identity = try doing("look at \(path)") { () throws(Errno) in try system.status(fd).identity }
+            let identity = try doing("stat \(path)") { () throws(Errno) in try system.status(fd).identity }
             found[identity] = mailbox
         }
         return found

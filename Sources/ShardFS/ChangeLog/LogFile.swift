@@ -106,7 +106,8 @@ final class LogFile: Sendable {
 
     /// Appends one record. The mailbox's lock is held.
     @inline(__always)
-    func append(_ record: LogRecord) throws(StoreError) {
+    @discardableResult
+    func append(_ record: LogRecord) throws(StoreError) -> UInt32 {
         var room: (UInt64, UInt64, UInt64, UInt64, UInt64, UInt64, UInt64, UInt64) = (0, 0, 0, 0, 0, 0, 0, 0)
         let result: Result<Void, Errno> = withUnsafeMutableBytes(of: &room) { raw in
             record.write(raw.baseAddress!, seed: seed)
@@ -115,16 +116,21 @@ final class LogFile: Sendable {
             } catch { return .failure(error) }
         }
         try doing("write to \(Self.fileName)") { () throws(Errno) in try result.get() }
+        return UInt32(truncatingIfNeeded: UInt64(littleEndian: room.0))
     }
 
     /// Appends several records in one write.
-    func append(_ records: [LogRecord]) throws(StoreError) {
-        guard !records.isEmpty else { return }
+    @discardableResult
+    func append(_ records: [LogRecord]) throws(StoreError) -> UInt32? {
+        guard !records.isEmpty else { return nil }
         let bytes = Self.encode(records, seed: seed)
         let result: Result<Void, Errno> = bytes.withUnsafeBytes { raw in
             do throws(Errno) { return .success(try system.write(descriptor, raw)) } catch { return .failure(error) }
         }
         try doing("write to \(Self.fileName)") { () throws(Errno) in try result.get() }
+        return bytes.withUnsafeBytes {
+            UInt32(littleEndian: $0.loadUnaligned(fromByteOffset: bytes.count - LogRecord.size, as: UInt32.self))
+        }
     }
 
     static func encode(_ records: [LogRecord], seed: UInt32) -> [UInt8] {
@@ -144,6 +150,8 @@ final class LogFile: Sendable {
         case end
         /// The record at this place is invalid: being written, torn, or damaged.
         case bad(Int)
+        /// The last record that was read before is not there any more: the log was cut, and may have grown again.
+        case cut
     }
 
     static let readPiece = 1 << 20
@@ -152,6 +160,16 @@ final class LogFile: Sendable {
     /// with its place.
     func scan(
         from: Int, to: Int, _ body: (LogRecord, Int) throws(StoreError) -> Void
+    ) throws(StoreError) -> ScanEnd {
+        try scan(from: from, to: to) { (record, place, _) throws(StoreError) in
+            // A kind of a later version is skipped: its place keeps its mod-sequence.
+            if let record { try body(record, place) }
+        }
+    }
+
+    /// As the above, with the checksum of each right record; nil for a record of a later version.
+    func scan(
+        from: Int, to: Int, _ body: (LogRecord?, Int, UInt32) throws(StoreError) -> Void
     ) throws(StoreError) -> ScanEnd {
         guard from < to else { return .end }
         // An open-ended scan reads in small pieces: a writer looks for its own few records.
@@ -169,10 +187,8 @@ final class LogFile: Sendable {
             let whole = bytes / LogRecord.size
             let right = cposix_check_records(part.baseAddress!, 0, whole, seed)
             for i in 0..<right {
-                // A kind from a later version is skipped: its place keeps its mod-sequence.
-                if let record = LogRecord(UnsafeRawPointer(part.baseAddress! + i * LogRecord.size)) {
-                    try body(record, at + i)
-                }
+                let bytes = UnsafeRawPointer(part.baseAddress! + i * LogRecord.size)
+                try body(LogRecord(bytes), at + i, UInt32(littleEndian: bytes.load(as: UInt32.self)))
             }
             if right < whole { return .bad(at + right) }
             if whole < wanted { return open ? .end : .bad(at + whole) }

@@ -26,10 +26,10 @@ struct LogCheck {
                 if record.isDone, record.kind == .append || record.kind == .kept { digests[record.uid] = record.digest }
             }
             switch end {
-            case .end: at = count
+            case .end, .cut: at = count
             case .bad(let place):
                 if place == count - 1 {
-                    report.add(.logTorn, path, "its last record is incomplete; the next writer removes it")
+                    report.add(.logTorn, path, "its last record is wrong; the next writer begins a new log")
                 } else {
                     report.add(.recordBad, path, "the checksum of record \(place) of \(count) is wrong")
                 }

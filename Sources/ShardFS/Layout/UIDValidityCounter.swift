@@ -19,31 +19,35 @@ struct UIDValidityCounter: Sendable {
     ///
     /// - Parameters:
     ///   - deadline: for the lock, monotonic nanoseconds.
+    ///   - above: the value is higher than this.
     ///   - highestInUse: returns the highest UIDVALIDITY found anywhere in the account, deleted mailboxes and snapshots
     ///     included, 0 for none; called only if the file is missing or unreadable.
     /// - Throws: `exhausted` after the last value, `busy` at the deadline.
     func next(
-        until deadline: Int64, highestInUse: () throws(StoreError) -> UInt32
+        until deadline: Int64, above: UInt32 = 0, highestInUse: () throws(StoreError) -> UInt32
     ) throws(StoreError) -> UInt32 {
         try system.files.hold(Self.lockName, in: directory, until: deadline) { () throws(StoreError) in
-            try nextUnderLock(highestInUse: highestInUse)
+            try nextUnderLock(above: above, highestInUse: highestInUse)
         }
     }
 
     /// Like `next(until:highestInUse:)`, for a caller that holds the account's lock.
-    func nextUnderLock(highestInUse: () throws(StoreError) -> UInt32) throws(StoreError) -> UInt32 {
+    func nextUnderLock(above: UInt32 = 0, highestInUse: () throws(StoreError) -> UInt32) throws(StoreError) -> UInt32 {
         let files = system.files
         // A clock before 1970 or after 2106 is ignored; counting continues.
         let now = UInt32(exactly: clock()) ?? 0
         let value: UInt32
         if let last = try stored(files) {
-            value = max(now, try successor(last))
+            value = max(now, try successor(max(last, above)))
         } else {
-            value = try successor(max(now, try highestInUse()))
+            value = try successor(max(now, above, try highestInUse()))
         }
         try files.publish(Array("\(value)\n".utf8), as: Self.fileName, in: directory)
         return value
     }
+
+    /// The last value given out; nil if the file is missing or holds none.
+    func last() throws(StoreError) -> UInt32? { try stored(system.files) }
 
     private func successor(_ value: UInt32) throws(StoreError) -> UInt32 {
         guard value < .max else { throw StoreError(.exhausted, "the account has no UIDVALIDITY left") }

@@ -157,7 +157,7 @@ extension Mailbox {
         let fd = try doing("open \(path)") { () throws(Errno) in try system.openDirectory(directory, path) }
         guard durable else { return fd }
         do throws(StoreError) {
-            let identity = try doing("look at \(path)") { () throws(Errno) in try system.status(fd).identity }
+            let identity = try doing("stat \(path)") { () throws(Errno) in try system.status(fd).identity }
             if state.withLock({ $0.expungedSynced }) == identity { return fd }
             try syncExpunged()
             state.withLock { $0.expungedSynced = identity }

@@ -220,12 +220,21 @@ extension Mailbox {
         return false
     }
 
+    /// See ``AccountContext/renameChecked(_:_:_:_:)``.
+    func renameChecked(
+        _ fromDirectory: Int32, _ from: UnsafePointer<CChar>, _ toDirectory: Int32, _ to: UnsafePointer<CChar>
+    ) throws(Errno) {
+        try context.renameChecked(fromDirectory, from, toDirectory, to)
+    }
+}
+
+extension AccountContext {
     /// Renames without replacing. If the file system cannot guarantee that, looks up the new name and then renames
     /// plainly (never link and unlink, which can leave two names when three writers meet).
     func renameChecked(
         _ fromDirectory: Int32, _ from: UnsafePointer<CChar>, _ toDirectory: Int32, _ to: UnsafePointer<CChar>
     ) throws(Errno) {
-        if context.can(.renameNoReplace) {
+        if can(.renameNoReplace) {
             try system.rename(fromDirectory, from, toDirectory, to, replacing: false)
             return
         }

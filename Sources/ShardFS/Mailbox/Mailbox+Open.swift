@@ -19,14 +19,21 @@ extension Mailbox {
         } catch {
             throw StoreError.system(error, "open the mailbox at \(path)")
         }
-        let result: Result<Mailbox, StoreError>
+        let result: Result<(Mailbox, wasCut: Bool), StoreError>
         do throws(StoreError) {
             result = .success(try open(context, path, directory))
         } catch { result = .failure(error) }
         switch result {
-        case .success(let mailbox):
+        case .success((let mailbox, let wasCut)):
             // From here on the mailbox owns the descriptor.
-            try mailbox.list()
+            if wasCut { try mailbox.locked(exclusive: true) { () throws(StoreError) in try mailbox.beginAnew() } }
+            guard try mailbox.list() else {
+                // Its files are judged anew, and it may become another mailbox by that.
+                let epoch = mailbox.state.withLock { $0.log.epoch }
+                try Recovery(context: context, directory: directory, path: path).run(mailbox.locks, doubted: epoch)
+                // The descriptor is the mailbox's.
+                return try withExtendedLifetime(mailbox) { () throws(StoreError) in try open(context, path: path) }
+            }
             return mailbox
         case .failure(let error):
             context.system.close(directory)
@@ -36,7 +43,7 @@ extension Mailbox {
 
     private static func open(
         _ context: AccountContext, _ path: String, _ directory: Int32
-    ) throws(StoreError) -> Mailbox {
+    ) throws(StoreError) -> (Mailbox, wasCut: Bool) {
         let locks = MailboxLocks(
             system: context.system, directory: directory, wait: context.options.lockWait,
             waiters: context.options.lockWaiters)
@@ -53,23 +60,50 @@ extension Mailbox {
         guard case .current(let status, let log) = found else {
             throw StoreError(.damaged, "the mailbox at \(path) could not be recovered")
         }
-        let kept = try cachedView(context, log, status)
-        return Mailbox(
-            context: context, directory: directory, locks: locks,
-            state: State(
-                log: log, view: kept?.view ?? MailboxView(log.openedHeader, uidFloor: status.uidFloor), status: status,
-                path: path, logPath: path + "/" + LogFile.fileName, parts: kept?.parts ?? ViewParts()))
+        var state = State(
+            log: log, view: MailboxView(log.openedHeader, uidFloor: status.uidFloor), status: status, path: path,
+            logPath: path + "/" + LogFile.fileName)
+        var wasCut = false
+        switch try cachedView(context, log, status) {
+        case .none: break
+        case .usable(let view, let parts, let lastChecksum):
+            state.view = view
+            state.parts = parts
+            state.lastChecksum = lastChecksum
+        case .logWasCut: wasCut = !context.options.readOnly
+        }
+        return (Mailbox(context: context, directory: directory, locks: locks, state: state), wasCut)
     }
 
     /// Compares every shard with the log, newest first, a few each time the lock is held.
-    func list() throws(StoreError) {
-        if options.readOnly { return try listReadOnly() }
+    /// - Returns: false, with nothing listed, if the log is older than the names.
+    private func list() throws(StoreError) -> Bool {
+        if options.readOnly {
+            try listReadOnly()
+            return true
+        }
         // The bulk of the log needs no lock.
         let log = state.withLock { $0.log }
-        if case .bad = try catchUp(to: LogFile.records(in: log.size())) {
+        if try catchUp(to: LogFile.records(in: log.size())) != .end {
             try locked(exclusive: true) { () throws(StoreError) in }
         }
+        if try isOlderThanNames() { return false }
         keepView(afterListing: try listTouched())
+        return true
+    }
+
+    /// Whether a name has a UID that the log has not given out. UIDs and mod-sequences of the time since would be given
+    /// out again.
+    private func isOlderThanNames() throws(StoreError) -> Bool {
+        func isOutnumbered() throws(StoreError) -> Bool {
+            let (next, status) = state.withLock { ($0.view.nextUID, $0.status) }
+            let end = status.uidCeiling + UsedUIDs.handmade
+            let used = UsedUIDs(system: system, directory: directory)
+            return try used.highest(status.uidValidity, from: next, below: end, passing: isAsListed) >= next
+        }
+        // A writer's message may have its name before this view has its intent.
+        guard try isOutnumbered() else { return false }
+        return try locked(exclusive: true, isOutnumbered)
     }
 
     /// Compares the shards that are not known to agree with the log; returns their number.
@@ -168,10 +202,14 @@ extension Mailbox {
         }
         for (uid, nonCanonical) in nonCanonicalFlags {
             guard let shard = try shard(number) else { continue }
-            try doing("rename \(nonCanonical.name)") { () throws(Errno) in
+            do {
                 try MessageFileName.with(uid, nonCanonical.flags) { (name) throws(Errno) in
                     try renameChecked(shard.descriptor, nonCanonical.name, shard.descriptor, name)
                 }
+            } catch .exists {
+                // By something that is no message: it stays under the name it has.
+            } catch {
+                throw StoreError.system(error, "rename \(nonCanonical.name)")
             }
         }
         for uid in uids.sorted() {

@@ -120,10 +120,15 @@ extension Mailbox {
         for attempt in 0..<10 {
             if let shard = try shard(uid.shard) {
                 if attempt == 0, let known {
-                    let file = try MessageFileName.with(uid.rawValue, known) { (name) throws(StoreError) in
-                        try MessageFile.open(system, shard.descriptor, name, uid: uid)
+                    do throws(StoreError) {
+                        let file = try MessageFileName.with(uid.rawValue, known) { (name) throws(StoreError) in
+                            try MessageFile.open(system, shard.descriptor, name, uid: uid)
+                        }
+                        if let file { return file }
+                    } catch {
+                        // Something that is no message may stand under the canonical name.
+                        guard error.code == .damaged, error.errno == nil else { throw error }
                     }
-                    if let file { return file }
                 }
                 if let now = try shard.lookUp(uid.rawValue, lastKnown: nil) {
                     if let file = try MessageFile.open(system, shard.descriptor, now.name, uid: uid) { return file }

@@ -15,26 +15,37 @@ extension Mailbox {
     }
 
     private func write(
-        _ count: Int, _ append: (LogFile) throws(StoreError) -> Void, _ record: (Int) -> LogRecord
+        _ count: Int, _ append: (LogFile) throws(StoreError) -> UInt32?, _ record: (Int) -> LogRecord
     ) throws(StoreError) {
         let (log, start) = state.withLock { ($0.log, $0.soleRecords) }
+        let checksum: UInt32?
         do {
-            try append(log)
+            checksum = try append(log)
         } catch {
-            // A partial record at the end would hide all later ones.
-            if let start { try? log.truncate(records: start) }
+            if start != nil { cutHalfWritten(log) }
             throw error
         }
-        if let start { take(start, count, record) } else { try catchUp(to: .max) }
+        if let start { take(start, count, checksum, record) } else { try catchUp(to: .max) }
+    }
+
+    /// After a write that failed half-way: others may have read its whole records, so that these stay. Part of a record
+    /// at the end would hide all that follow it.
+    private func cutHalfWritten(_ log: LogFile) {
+        guard let size = try? log.size() else { return }
+        let records = LogFile.records(in: size)
+        if LogFile.isTorn(size) { try? log.truncate(records: records) }
+        _ = try? catchUp(to: records)
+        state.withLock { $0.soleRecords = max($0.view.applied, records) }
     }
 
     /// Applies records without reading them back: the only writer knows where they are. A reader may have applied them
     /// first.
-    private func take(_ start: Int, _ count: Int, _ record: (Int) -> LogRecord) {
+    private func take(_ start: Int, _ count: Int, _ checksum: UInt32?, _ record: (Int) -> LogRecord) {
         let changed = state.withLock { s in
             let before = s.view.highestModSeq
             s.soleRecords = start + count
             for i in 0..<count where s.view.applied == start + i { s.view.apply(record(i), at: start + i) }
+            if s.view.applied == start + count { s.lastChecksum = checksum }
             s.notePending()
             return s.view.highestModSeq != before
         }

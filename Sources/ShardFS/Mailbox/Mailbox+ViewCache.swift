@@ -21,12 +21,19 @@ extension Mailbox {
 
     // MARK: reading
 
-    /// Loads the cached view of this log; nil if there is no usable one.
+    enum CachedView {
+        case none
+        case usable(MailboxView, ViewParts, lastChecksum: UInt32?)
+        /// The view is of records that the log, of the same epoch, does not have any more.
+        case logWasCut
+    }
+
+    /// Loads the cached view of this log.
     static func cachedView(
         _ context: AccountContext, _ log: LogFile, _ status: MailboxStatus
-    ) throws(StoreError) -> (view: MailboxView, parts: ViewParts)? {
+    ) throws(StoreError) -> CachedView {
         guard let cache = context.options.viewCache, let key = context.viewCacheKey(status.mailboxID) else {
-            return nil
+            return .none
         }
         var viewHeader: ViewHeader?
         var tables: [UInt32: (table: ShardTable, serial: UInt64)] = [:]
@@ -37,32 +44,31 @@ extension Mailbox {
                 tables[part] = shard
             }
         }
-        guard let viewHeader, try agrees(viewHeader, with: log, status, context.system) else { return nil }
-        guard let (list, parts) = viewHeader.joined(with: tables) else { return nil }
-        return (MailboxView(viewHeader, list, header: log.openedHeader, uidFloor: status.uidFloor), parts)
-    }
-
-    private static func agrees(
-        _ viewHeader: ViewHeader, with log: LogFile, _ status: MailboxStatus, _ system: SystemCalls
-    ) throws(StoreError) -> Bool {
-        let header = log.openedHeader
-        guard viewHeader.epoch == header.epoch, viewHeader.base == header.base,
-            viewHeader.uidValidity == status.uidValidity,
-            viewHeader.uidValidity == header.uidValidity, viewHeader.logInode == log.identity.inode,
-            viewHeader.oldestAnswerable == header.oldestAnswerable
-        else { return false }
-        let file = try doing("stat \(LogFile.fileName)") { () throws(Errno) in try system.status(log.descriptor) }
+        guard let viewHeader, isOf(viewHeader, log, status) else { return .none }
+        let file = try doing("stat \(LogFile.fileName)") { () throws(Errno) in
+            try context.system.status(log.descriptor)
+        }
         let applied = Int(viewHeader.applied)
-        guard LogFile.records(in: file.size) >= applied else { return false }
+        guard LogFile.records(in: file.size) >= applied else { return .logWasCut }
         if applied > 0 {
             guard let last = try lastRecord(log, applied), last == (viewHeader.lastChecksum, viewHeader.lastToken)
-            else {
-                return false
-            }
+            else { return .logWasCut }
         }
         // An unchanged log needs no check; otherwise its records are verified, though not applied.
-        if file.changed == viewHeader.logChanged, file.size == LogFile.offset(of: applied) { return true }
-        return try log.isRight(upTo: applied)
+        if file.changed != viewHeader.logChanged || file.size != LogFile.offset(of: applied) {
+            guard try log.isRight(upTo: applied) else { return .none }
+        }
+        guard let (list, parts) = viewHeader.joined(with: tables) else { return .none }
+        return .usable(
+            MailboxView(viewHeader, list, header: log.openedHeader, uidFloor: status.uidFloor), parts,
+            lastChecksum: applied > 0 ? viewHeader.lastChecksum : nil)
+    }
+
+    private static func isOf(_ viewHeader: ViewHeader, _ log: LogFile, _ status: MailboxStatus) -> Bool {
+        let header = log.openedHeader
+        return viewHeader.epoch == header.epoch && viewHeader.base == header.base
+            && viewHeader.uidValidity == status.uidValidity && viewHeader.uidValidity == header.uidValidity
+            && viewHeader.logInode == log.identity.inode && viewHeader.oldestAnswerable == header.oldestAnswerable
     }
 
     private static func lastRecord(_ log: LogFile, _ applied: Int) throws(StoreError) -> (UInt32, UInt64)? {

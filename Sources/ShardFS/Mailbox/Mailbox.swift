@@ -33,6 +33,8 @@ public final class Mailbox: Sendable {
         var parts = ViewParts()
         /// The number of records in the log, while this process holds the lock exclusively and so is the only writer.
         var soleRecords: Int?
+        /// The checksum of the last record in the view; nil when it is not known.
+        var lastChecksum: UInt32?
 
         /// Starts or stops the clock after which an open intent is attributed to a dead writer.
         mutating func notePending() {
@@ -142,15 +144,21 @@ public final class Mailbox: Sendable {
         let torn = LogFile.isTorn(status.size)
         if torn, !exclusive { return false }
         let records = LogFile.records(in: status.size)
-        if replaced || records != applied {
-            if case .bad(let place) = try catchUp(to: records) {
-                // Under a shared lock the record may still be incomplete; under the exclusive lock nobody is writing
-                // it.
-                if !exclusive { return false }
-                try mendLog(badFrom: place, records: records)
-            }
+        var end = LogFile.ScanEnd.end
+        if !replaced, records < applied {
+            end = .cut
+        } else if exclusive || replaced || records != applied {
+            end = try catchUp(to: records)
         }
-        if torn { try cutTornEnd() }
+        if end != .end {
+            // Under a shared lock a wrong record may still be being written; under an exclusive one nobody writes.
+            if !exclusive { return false }
+            try beginAnew()
+        } else if exclusive, state.withLock({ $0.view.hasSetInDoubt(torn: torn) }) {
+            try beginAnew()
+        } else if torn {
+            try cutTornEnd()
+        }
         if exclusive { state.withLock { $0.soleRecords = $0.view.applied } }
         if state.withLock({ $0.view.cleanMark != nil }) {
             if !exclusive { return false }
@@ -168,26 +176,16 @@ public final class Mailbox: Sendable {
         try log.truncate(records: applied)
     }
 
-    /// Repairs an invalid record: truncates the log there if no valid record follows, otherwise rebuilds the log.
-    private func mendLog(badFrom place: Int, records: Int) throws(StoreError) {
-        let log = state.withLock { $0.log }
-        var rightAfter = false
-        var at = place + 1
-        while at < records, !rightAfter {
-            switch try log.scan(from: at, to: records, { _, _ in rightAfter = true }) {
-            case .end: at = records
-            case .bad(let next): at = next + 1
-            }
+    /// Starts a new epoch from the names, because the log lacks, or cannot tell, what somebody may have read in it.
+    /// Exclusive lock: the machine runs, so the names are all there.
+    func beginAnew() throws(StoreError) {
+        guard try Recovery(context: context, directory: directory, path: path).rebuild(.damage) else {
+            throw StoreError(.damaged, "status.json and the log of \(path) are damaged")
         }
-        if rightAfter {
-            try Recovery(context: context, directory: directory, path: path).rebuild()
-            let status = try doing("stat the new log") { () throws(Errno) in
-                try system.status(directory, LogFile.fileName)
-            }
-            try reopenLog(expecting: status.identity)
-        } else {
-            try log.truncate(records: place)
+        let status = try doing("stat the new log") { () throws(Errno) in
+            try system.status(directory, LogFile.fileName)
         }
+        try reopenLog(expecting: status.identity)
     }
 
     /// Opens a log put in place by another process (compaction or recovery) and builds a new view from it.
@@ -199,12 +197,17 @@ public final class Mailbox: Sendable {
         // Complete before anyone sees it: a half-built view would look like an expunge.
         var view = MailboxView(log.openedHeader, uidFloor: status.uidFloor)
         let records = LogFile.records(in: try log.size())
-        _ = try log.scan(from: 0, to: records) { record, place in view.apply(record, at: place) }
-        let made = view
+        var last: UInt32?
+        _ = try log.scan(from: 0, to: records) { record, place, checksum in
+            if let record { view.apply(record, at: place) } else { view.skip(to: place + 1) }
+            last = checksum
+        }
+        let (made, checksum) = (view, last)
         state.withLock { s in
             s.log = log
             s.status = status
             s.view = made
+            s.lastChecksum = made.applied > 0 ? checksum : nil
             s.logNameSynced = false
             s.shards = [:]
             s.parts = ViewParts()
@@ -219,12 +222,7 @@ public final class Mailbox: Sendable {
         let result: Result<(LogFile.ScanEnd, Bool), StoreError> = state.withLock { s in
             do throws(StoreError) {
                 let before = s.view.highestModSeq
-                // A view built from a replaced log may have names to confirm and nothing to read.
-                guard s.view.applied < records || !s.view.unconfirmed.isEmpty else { return .success((.end, false)) }
-                let end = try s.log.scan(from: s.view.applied, to: records) { record, place in
-                    s.view.apply(record, at: place)
-                }
-                if end == .end, records != .max { s.view.skip(to: records) }
+                let end = try read(&s, to: records)
                 s.notePending()
                 if !s.view.unconfirmed.isEmpty { try confirm(&s) }
                 return .success((end, s.view.highestModSeq != before))
@@ -233,6 +231,22 @@ public final class Mailbox: Sendable {
         let (end, changed) = try result.get()
         if changed { notify() }
         return end
+    }
+
+    /// Takes in the records up to `records`, if the last one that was read before still stands where it stood.
+    private func read(_ s: inout State, to records: Int) throws(StoreError) -> LogFile.ScanEnd {
+        let (log, applied) = (s.log, s.view.applied)
+        let known = applied > 0 ? s.lastChecksum : nil
+        var isCut = false
+        let end = try log.scan(from: known == nil ? applied : applied - 1, to: records) { record, place, checksum in
+            if place < applied {
+                isCut = checksum != known
+            } else if !isCut {
+                if let record { s.view.apply(record, at: place) } else { s.view.skip(to: place + 1) }
+                s.lastChecksum = checksum
+            }
+        }
+        return isCut || end == .bad(applied - 1) ? .cut : end
     }
 
     /// Determines the flags of messages with racing records from their names.
@@ -263,8 +277,9 @@ public final class Mailbox: Sendable {
             throw StoreError.system(error, "stat \(logPath)")
         }
         if options.readOnly {
-            if status.identity != log.identity { try reopenLog(expecting: status.identity) }
-            try catchUp(to: LogFile.records(in: status.size))
+            let records = LogFile.records(in: status.size)
+            if status.identity != log.identity || records < applied { try reopenLog(expecting: status.identity) }
+            if try catchUp(to: records) == .cut { try reopenLog(expecting: status.identity) }
             return
         }
         if status.identity != log.identity {
@@ -272,7 +287,9 @@ public final class Mailbox: Sendable {
             return
         }
         let records = LogFile.records(in: status.size)
-        if records > applied { try catchUp(to: records) }
+        var isCut = records < applied
+        if records > applied { isCut = try catchUp(to: records) == .cut }
+        if isCut { return try locked(exclusive: true) { () throws(StoreError) in } }
         let since = state.withLock { $0.pendingSince }
         if let since, Clocks.monotonic() > since + Self.deadIntent {
             try locked(exclusive: true) { () throws(StoreError) in }

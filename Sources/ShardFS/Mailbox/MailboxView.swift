@@ -125,6 +125,15 @@ struct MailboxView: Sendable {
         highestModSeq = max(highestModSeq, modSeq)
     }
 
+    /// Whether a set without its end may be one that was acknowledged: its done records have begun, or something that
+    /// cannot be read stands behind its intent. All its names were durable before that was written.
+    func hasSetInDoubt(torn: Bool) -> Bool {
+        pending.values.contains { intent in
+            intent.record.kind == .set && intent.held.count < Int(intent.record.messageSize)
+                && (torn || !intent.held.isEmpty)
+        }
+    }
+
     mutating func raiseNextUID(_ floor: UInt64) { nextUID = max(nextUID, floor) }
 
     /// Sets the flags found in the name; the mod-sequence is unchanged.

@@ -10,60 +10,77 @@ struct RecoveredContents {
 
     private let context: AccountContext
     private let directory: Int32
+    private let plan: RecoveryPlan
+    /// The UIDVALIDITY of the names in `.expunged/` that were expunged from this mailbox as it was.
     private let uidValidity: UInt32
     /// The old log's records of messages: digest, size, time.
     private var known: [UInt32: LogRecord] = [:]
 
+    /// Messages to be renamed.
+    private struct Stray {
+        var shard: UInt32
+        var name: String
+        var flags: MessageFlags
+        var uid: UInt32 = 0
+        var path: String { "\(ShardName.string(shard))/\(name)" }
+    }
+    private var strays: [Stray] = []
+    private var nonCanonical: [Stray] = []
+
     private var system: SystemCalls { context.system }
 
-    init(
-        context: AccountContext, directory: Int32, log: LogFile?, floor: UInt64, uidValidity: UInt32
-    ) throws(StoreError) {
+    init(context: AccountContext, directory: Int32, plan: RecoveryPlan) throws(StoreError) {
         self.context = context
         self.directory = directory
-        self.uidValidity = uidValidity
-        nextUID = floor
-        if let log { try read(log) }
+        self.plan = plan
+        uidValidity = plan.status?.uidValidity ?? plan.header?.uidValidity ?? 0
+        // A message renumbered here must get a UID that nobody has ever seen.
+        nextUID = plan.ceiling
+        if let log = plan.log { try read(log) }
         try readShards()
     }
 
     /// Takes digests and unfinished sets from all valid records; a power cut may have torn any that were not synced.
     private mutating func read(_ log: LogFile) throws(StoreError) {
-        var sets: [UInt64: LogRecord] = [:]
-        var appended: [UInt64: UInt32] = [:]
+        var sets: [UInt64: (record: LogRecord, place: Int)] = [:]
+        var begun: Set<UInt64> = []
         var known = self.known
         var highest: ModSeq = log.openedHeader.oldestAnswerable
         var next = max(nextUID, try log.header().nextUID)
         var recent = try log.header().recentUID
-        let count = LogFile.records(in: try log.size())
+        let size = try log.size()
+        let count = LogFile.records(in: size)
+        // Behind this place nothing unreadable stands.
+        var readable = LogFile.isTorn(size) ? Int.max : -1
         var at = 0
         while at < count {
             let end = try log.scan(from: at, to: count) { record, place in
                 highest = max(highest, record.modSeq, log.base + UInt64(place) + 1)
                 switch (record.kind, record.isDone) {
                 case (.set, false):
-                    sets[record.token] = record
+                    sets[record.token] = (record, place)
                     next = max(next, UInt64(record.uid) + UInt64(record.messageSize))
                 case (.set, true), (.void, true): sets[record.token] = nil
-                case (.append, true) where sets[record.token] != nil:
-                    appended[record.token, default: 0] += 1
-                    known[record.uid] = record
-                    next = max(next, UInt64(record.uid) + 1)
                 case (.append, _), (.kept, _):
+                    if record.isDone { begun.insert(record.token) }
                     known[record.uid] = record
                     next = max(next, UInt64(record.uid) + 1)
                 case (.recent, true): recent = max(recent, record.uid)
                 default: break
                 }
             }
-            if case .bad(let place) = end { at = place + 1 } else { at = count }
+            guard case .bad(let place) = end else { break }
+            readable = max(readable, place)
+            at = place + 1
         }
-        self.known = known
         highestModSeq = highest
         nextUID = next
+        guard plan.isLogCurrent else { return }
+        self.known = known
         recentUID = recent
-        // If all appends of a set are in the log, its names were durable before: only its done record is missing.
-        for (token, set) in sets where appended[token] != set.messageSize { try rollBack(set) }
+        // Whatever follows its intent was written with all its names durable: such a set may have been acknowledged.
+        guard plan.status != nil else { return }
+        for (token, set) in sets where !begun.contains(token) && readable < set.place { try rollBack(set.record) }
     }
 
     /// Removes every name of a set that was never acknowledged.
@@ -117,7 +134,6 @@ struct RecoveredContents {
             if let number = ShardName.parse(name), kind == .directory || kind == .unknown { numbers.append(number) }
         }
         let expunged = try expungedIdentities()
-        var strays: [(shard: UInt32, name: String, flags: MessageFlags)] = []
         for number in numbers.sorted() {
             let name = ShardName.string(number)
             let fd: Int32
@@ -126,15 +142,23 @@ struct RecoveredContents {
             }
             defer { system.close(fd) }
             let listing = try ShardListing(system, directory: fd, number: number)
-            try readShard(number, fd, listing, expunged, &strays)
+            try readShard(number, fd, listing, expunged)
         }
         messages.sort { $0.uid < $1.uid }
+    }
+
+    /// Whether there are messages that need another UID.
+    var hasStrays: Bool { !strays.isEmpty }
+
+    /// Gives each message the name that it is to have.
+    mutating func settleNames() throws(StoreError) {
+        // First those that may stand under the canonical name of another.
         for stray in strays { try renumber(stray) }
+        for message in nonCanonical { try makeCanonical(message) }
     }
 
     private mutating func readShard(
-        _ number: UInt32, _ fd: Int32, _ listing: ShardListing, _ expunged: [UInt32: Set<FileIdentity>],
-        _ strays: inout [(shard: UInt32, name: String, flags: MessageFlags)]
+        _ number: UInt32, _ fd: Int32, _ listing: ShardListing, _ expunged: [UInt32: Set<FileIdentity>]
     ) throws(StoreError) {
         var names: [UInt32: [ListedMessage]] = [:]
         for nonCanonical in listing.nonCanonical { names[nonCanonical.uid, default: []].append(nonCanonical) }
@@ -172,16 +196,16 @@ struct RecoveredContents {
                 if same {
                     try removeName(loser.name, fd)
                 } else {
-                    strays.append((number, loser.name, loser.flags))
+                    strays.append(Stray(shard: number, name: loser.name, flags: loser.flags))
                 }
             }
             guard let kept else { continue }
+            if UInt64(uid) >= plan.handmade ?? .max {
+                strays.append(Stray(shard: number, name: kept.message.name, flags: kept.message.flags))
+                continue
+            }
             if kept.message.nonCanonicalName != nil {
-                try doing("rename \(kept.message.name)") { () throws(Errno) in
-                    try MessageFileName.with(uid, kept.message.flags) { (name) throws(Errno) in
-                        try system.rename(fd, kept.message.name, fd, name, replacing: true)
-                    }
-                }
+                nonCanonical.append(Stray(shard: number, name: kept.message.name, flags: kept.message.flags, uid: uid))
             }
             add(uid, kept.message.flags, kept.status)
         }
@@ -209,28 +233,40 @@ struct RecoveredContents {
                 digest: old.map { $0.messageSize == UInt32(clamping: status.size) ? $0.digest : .unknown } ?? .unknown))
     }
 
-    private mutating func renumber(
-        _ stray: (shard: UInt32, name: String, flags: MessageFlags)
-    ) throws(StoreError) {
-        guard nextUID < MailboxStatus.uidEnd else { return }
-        let uid = UInt32(nextUID)
-        let target = ShardName.string(uid / UID.perShard)
-        do { try system.makeDirectory(directory, target) } catch .exists {} catch {
-            throw StoreError.system(error, "create the shard directory \(target)")
+    private mutating func renumber(_ stray: Stray) throws(StoreError) {
+        while nextUID < MailboxStatus.uidEnd {
+            let uid = UInt32(nextUID)
+            let target = ShardName.string(uid / UID.perShard)
+            do { try system.makeDirectory(directory, target) } catch .exists {} catch {
+                throw StoreError.system(error, "create the shard directory \(target)")
+            }
+            // Before a message is renamed into it, whoever created it.
+            try doing("sync the mailbox directory") { () throws(Errno) in try system.sync(directory) }
+            let to = "\(target)/\(MessageFileName.string(UID(uid), stray.flags))"
+            do {
+                try context.renameChecked(directory, stray.path, directory, to)
+            } catch .exists {
+                // Something that is no message, else it would have been counted.
+                nextUID += 1
+                continue
+            } catch {
+                throw StoreError.system(error, "renumber \(stray.path)")
+            }
+            let status = try doing("stat \(to)") { () throws(Errno) in try system.status(directory, to) }
+            add(uid, stray.flags, status)
+            return try sync(target)
         }
-        // Before a message is renamed into it, whoever created it.
-        try doing("sync the mailbox directory") { () throws(Errno) in try system.sync(directory) }
-        let from = "\(ShardName.string(stray.shard))/\(stray.name)"
-        let to = "\(target)/\(MessageFileName.string(UID(uid), stray.flags))"
-        let status = try doing("renumber \(from)") { () throws(Errno) in
-            try system.rename(directory, from, directory, to, replacing: true)
-            return try system.status(directory, to)
-        }
-        add(uid, stray.flags, status)
-        try sync(target)
     }
 
-    private func expungedIdentities() throws(StoreError) -> [UInt32: Set<FileIdentity>] {
+    /// Gives a message its canonical name, unless something else has that: then it stays under the name it has.
+    private func makeCanonical(_ message: Stray) throws(StoreError) {
+        let to = "\(ShardName.string(message.shard))/\(MessageFileName.string(UID(message.uid), message.flags))"
+        do { try context.renameChecked(directory, message.path, directory, to) } catch .exists {} catch {
+            throw StoreError.system(error, "rename \(message.path)")
+        }
+    }
+
+    private mutating func expungedIdentities() throws(StoreError) -> [UInt32: Set<FileIdentity>] {
         var found: [UInt32: Set<FileIdentity>] = [:]
         for hour in try system.files.names(directory, ExpungedName.directory)
         where ExpungedName.isHour(hour) {
@@ -243,6 +279,7 @@ struct RecoveredContents {
             }
             for name in names {
                 guard let file = ExpungedName(name), file.uidValidity == uidValidity else { continue }
+                if UInt64(file.uid) < plan.handmade ?? .max { nextUID = max(nextUID, UInt64(file.uid) + 1) }
                 do {
                     found[file.uid, default: []].insert(try system.status(directory, "\(path)/\(name)").identity)
                 } catch .notFound {

@@ -11,6 +11,8 @@ struct Recovery {
         case mismatch
         /// A store of the old program: no epoch and no log.
         case adoption
+        /// The log lost something that may have been read, while the mailbox was open.
+        case damage
     }
 
     enum Found {
@@ -22,10 +24,10 @@ struct Recovery {
     let directory: Int32
     let path: String
 
-    private var system: SystemCalls { context.system }
+    var system: SystemCalls { context.system }
 
     /// The status; nil if it is missing or damaged.
-    private func status() throws(StoreError) -> MailboxStatus? {
+    func status() throws(StoreError) -> MailboxStatus? {
         do {
             guard let bytes = try context.files.read(MailboxStatus.fileName, in: directory) else { return nil }
             return try MailboxStatus(parsing: bytes)
@@ -47,10 +49,27 @@ struct Recovery {
         guard let log, log.epoch == epoch, log.openedHeader.mailboxID == status.mailboxID else {
             return .needed(.mismatch)
         }
-        if context.options.readOnly || status.boots[context.options.node] == context.bootID {
-            return .current(status, log)
-        }
+        if context.options.readOnly { return .current(status, log) }
+        if try isOlder(status, than: log) { return .needed(.mismatch) }
+        if status.boots[context.options.node] == context.bootID { return .current(status, log) }
         return .needed(.restart)
+    }
+
+    /// Whether status.json and the log of one epoch are not of one time: one of them was put back.
+    private func isOlder(_ status: MailboxStatus, than log: LogFile) throws(StoreError) -> Bool {
+        // The header's copies are written after status.json, and the mark goes before the first change.
+        let header = log.openedHeader
+        if header.uidCeiling > status.uidCeiling || header.modSeqCeiling > status.modSeqCeiling { return true }
+        if status.clean == nil { return false }
+        return try !endsClean(log, status)
+    }
+
+    /// Whether the log ends whole, with the clean mark that status.json tells of.
+    private func endsClean(_ log: LogFile, _ status: MailboxStatus) throws(StoreError) -> Bool {
+        let size = try log.size()
+        let records = LogFile.records(in: size)
+        guard !LogFile.isTorn(size), records > 0, let last = try log.record(at: records - 1) else { return false }
+        return last.kind == .clean && last.isDone && log.base + UInt64(records) == status.clean
     }
 
     /// Whether the directory holds the remains of a mailbox that was deleted while it had others below it.
@@ -75,28 +94,32 @@ struct Recovery {
     }
 
     /// Recovers under the exclusive lock, unless another process has done so meanwhile.
-    func run(_ locks: MailboxLocks) throws(StoreError) {
-        // The account's lock precedes a mailbox's, so a new UIDVALIDITY is taken first, needed or not.
-        var spare: UInt32?
-        if try status() == nil, try LogFile.open(system, in: directory) == nil {
-            spare = try context.nextUIDValidity()
+    /// - Parameter doubted: the epoch of files that agree, and with which something is wrong all the same.
+    func run(_ locks: MailboxLocks, doubted: UInt64? = nil) throws(StoreError) {
+        func reason() throws(StoreError) -> Reason? {
+            switch try inspect() {
+            case .needed(let reason): reason
+            case .current(_, let log): log.epoch == doubted ? .mismatch : nil
+            }
         }
-        let hold = try locks.acquire(exclusive: true)
-        defer { locks.release(hold) }
-        guard case .needed(let reason) = try inspect() else { return }
-        if reason == .restart, try resumeClean() { return }
-        try rebuild(spareUIDValidity: spare)
+        var spare: UInt32?
+        while true {
+            guard let expected = try reason() else { return }
+            // The account's lock precedes a mailbox's, so a new UIDVALIDITY is taken first.
+            let plan = try plan(expected)
+            if plan.uidValidity == nil { spare = try context.nextUIDValidity(above: plan.highestUIDValidity) }
+            let hold = try locks.acquire(exclusive: true)
+            defer { locks.release(hold) }
+            guard let reason = try reason() else { return }
+            if reason == .restart, try resumeClean() { return }
+            if try rebuild(reason, spareUIDValidity: spare) { return }
+        }
     }
 
     /// Continues the log of a cleanly closed mailbox; false if it was not.
     private func resumeClean() throws(StoreError) -> Bool {
-        guard var status = try status(), let mark = status.clean,
-            let log = try LogFile.open(system, in: directory), log.epoch == status.epoch
-        else { return false }
-        let size = try log.size()
-        let records = LogFile.records(in: size)
-        guard !LogFile.isTorn(size), records > 0, let last = try log.record(at: records - 1), last.kind == .clean,
-            last.isDone, log.base + UInt64(records) == mark
+        guard var status = try status(), status.clean != nil, let log = try LogFile.open(system, in: directory),
+            log.epoch == status.epoch, try endsClean(log, status)
         else { return false }
         status.boots[context.options.node] = context.bootID
         _ = try publish(status)
@@ -104,33 +127,28 @@ struct Recovery {
     }
 
     /// Starts a new epoch from the names. Exclusive lock.
-    func rebuild(spareUIDValidity: UInt32? = nil) throws(StoreError) {
-        let oldStatus = try status()
-        var oldLog = try LogFile.open(system, in: directory)
-        // Its records may not count, but what its header says was assigned has been assigned.
-        let header = try oldLog?.header()
-        if let log = oldLog, let epoch = oldStatus?.epoch, log.epoch != epoch { oldLog = nil }
-        if oldStatus != nil, oldStatus?.epoch == nil { oldLog = nil }
-        let contents = try RecoveredContents(
-            context: context, directory: directory, log: oldLog,
-            // A message renumbered here must get a UID that nobody has ever seen.
-            floor: max(oldStatus?.uidFloor ?? 1, oldStatus?.uidCeiling ?? 1, header?.uidCeiling ?? 1),
-            uidValidity: oldStatus?.uidValidity ?? header?.uidValidity ?? 0)
+    /// - Parameter spareUIDValidity: for a mailbox that cannot keep its own.
+    /// - Returns: false, with nothing done, if that is needed and was not given.
+    func rebuild(_ reason: Reason, spareUIDValidity: UInt32? = nil) throws(StoreError) -> Bool {
+        let plan = try plan(reason)
+        let spare = spareUIDValidity.flatMap { $0 > plan.highestUIDValidity ? $0 : nil }
+        guard let uidValidity = plan.uidValidity ?? spare else { return false }
+        var contents = try RecoveredContents(context: context, directory: directory, plan: plan)
+        if contents.hasStrays, var raised = plan.status {
+            // First the bound: a recovery that is cut off here must not find UIDs above it.
+            raised.uidCeiling = min(contents.nextUID + MailboxStatus.uidStep, MailboxStatus.uidEnd)
+            _ = try publish(raised)
+        }
+        try contents.settleNames()
 
-        var status = oldStatus ?? MailboxStatus()
-        if let header {
+        var status = plan.status ?? MailboxStatus()
+        status.uidValidity = uidValidity
+        if let header = plan.header {
             status.keywords.merge(header.keywords)
-            if oldStatus == nil { status.uidValidity = header.uidValidity }
             if status.mailboxID.isEmpty { status.mailboxID = header.mailboxID }
-            status.uidCeiling = max(status.uidCeiling, header.nextUID)
-            status.modSeqCeiling = max(status.modSeqCeiling, header.oldestAnswerable)
-            status.uidCeiling = max(status.uidCeiling, header.uidCeiling)
-            status.modSeqCeiling = max(status.modSeqCeiling, header.modSeqCeiling)
+            status.modSeqCeiling = max(status.modSeqCeiling, header.oldestAnswerable, header.modSeqCeiling)
         }
-        if status.uidValidity == 0 {
-            guard let spareUIDValidity else { throw StoreError(.damaged, "no UIDVALIDITY for \(path)") }
-            status.uidValidity = spareUIDValidity
-        }
+        status.uidCeiling = max(status.uidCeiling, plan.ceiling)
         if status.mailboxID.isEmpty { status.mailboxID = MailboxStatus.randomID() }
         // The ceilings are above everything ever assigned.
         status.uidFloor = min(max(status.uidCeiling, contents.nextUID, 1), MailboxStatus.uidEnd)
@@ -153,6 +171,7 @@ struct Recovery {
                 uidCeiling: status.uidCeiling, modSeqCeiling: status.modSeqCeiling,
                 recentUID: contents.recentUID),
             contents.messages, floor: status.modSeqFloor)
+        return true
     }
 
     /// Replaces status.json under its lock, merging what others have added since it was read. Ceilings never decrease.

@@ -17,8 +17,8 @@ struct RecoveryPlan {
     var uidValidity: UInt32?
     /// A new UIDVALIDITY is higher than this: the highest in the files at hand.
     var highestUIDValidity: UInt32 = 0
-    /// Names from this UID on were never given out here: a hand's work. Nil where no bound is known.
-    var plausibleEnd: UInt64?
+    /// Names from this UID on are a hand's work: the machine runs, and they were never given out. Nil after a restart.
+    var handmade: UInt64?
 
     /// No UID at or above it is known to have been given out.
     var ceiling: UInt64 {
@@ -37,26 +37,28 @@ extension Recovery {
             // The last value leaves no room above it, and no account has come that far.
             if let validity, validity < .max { plan.highestUIDValidity = max(plan.highestUIDValidity, validity) }
         }
-        let agree = plan.status?.epoch != nil && plan.status?.epoch == plan.header?.epoch
-        if reason == .mismatch, plan.status != nil || plan.header != nil { try judge(&plan, agree) }
+        // A store of the old program has nothing that this could be judged by.
+        let isAdopted = plan.status != nil && plan.status?.epoch == nil
+        var isOutnumbered = false
+        if reason != .damage, !isAdopted, let known = plan.status?.uidValidity ?? plan.header?.uidValidity {
+            // Given out above every bound that the files have: they are older than the names.
+            isOutnumbered = try names.highest(known, below: plan.ceiling + UsedUIDs.handmade) >= plan.ceiling
+        }
+        if reason == .mismatch || isOutnumbered { try judge(&plan) }
         if let status = plan.status, let header = plan.header {
             plan.isLogCurrent = status.epoch == header.epoch
         } else {
             plan.isLogCurrent = plan.status == nil && plan.header != nil
         }
         if plan.header == nil { plan.log = nil }
-        plan.uidValidity = plan.status?.uidValidity ?? plan.header?.uidValidity
-        guard let kept = plan.uidValidity, plan.status == nil || plan.status?.epoch != nil else { return plan }
-        plan.plausibleEnd = plan.ceiling + UsedUIDs.handmade
-        if reason == .mismatch, try names.highest(kept, below: plan.plausibleEnd ?? .max) >= plan.ceiling {
-            // Given out above every bound that the files have: they are older than the names.
-            plan.uidValidity = nil
-        }
+        if !isOutnumbered { plan.uidValidity = plan.status?.uidValidity ?? plan.header?.uidValidity }
+        if reason == .damage { plan.handmade = plan.ceiling + UsedUIDs.handmade }
         return plan
     }
 
     /// Takes out what is another mailbox's, and both files if they contradict each other.
-    private func judge(_ plan: inout RecoveryPlan, _ agree: Bool) throws(StoreError) {
+    private func judge(_ plan: inout RecoveryPlan) throws(StoreError) {
+        if plan.status == nil, plan.header == nil { return }
         let others = try context.identities(besides: directory)
         let counter = try context.counter.last()
         func isForeign(_ id: String, _ validity: UInt32) -> Bool {
@@ -65,7 +67,7 @@ extension Recovery {
         let (status, header) = (plan.status, plan.header)
         if let status, status.epoch != nil, isForeign(status.mailboxID, status.uidValidity) { plan.status = nil }
         if let header, isForeign(header.mailboxID, header.uidValidity) { plan.header = nil }
-        if !agree, let status = plan.status, let header = plan.header, status.epoch != nil,
+        if let status = plan.status, let header = plan.header, status.epoch != nil, status.epoch != header.epoch,
             status.mailboxID != header.mailboxID
         {
             // One of them is another account's, and nothing tells which.

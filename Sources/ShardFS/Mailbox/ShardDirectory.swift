@@ -28,7 +28,8 @@ final class ShardDirectory: Sendable {
     /// Lists the names of a UID in this directory, usually one.
     func names(of uid: UInt32) throws(StoreError) -> [(name: String, flags: MessageFlags)] {
         var found: [(name: String, flags: MessageFlags)] = []
-        try system.files.forEach(descriptor, ".") { name, _ in
+        try system.files.forEach(descriptor, ".") { name, kind in
+            guard kind == .file || kind == .unknown else { return }
             if let parsed = MessageFileName.parse(name), parsed.uid == uid {
                 found.append((String(decoding: name, as: UTF8.self), parsed.flags))
             }
@@ -41,8 +42,7 @@ final class ShardDirectory: Sendable {
         if let lastKnown {
             let name = MessageFileName.string(UID(uid), lastKnown)
             do {
-                _ = try system.status(descriptor, name)
-                return (name, lastKnown)
+                if try system.status(descriptor, name).isRegularFile { return (name, lastKnown) }
             } catch .notFound {
             } catch {
                 throw StoreError.system(error, "stat \(name)")

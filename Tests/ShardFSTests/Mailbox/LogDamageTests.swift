@@ -32,7 +32,9 @@ import Testing
         try inbox.append("before")
         let begin = try log(t).size
         let message = try inbox.finished("of a set")
-        let set: [(message: FinishedMessage, flags: MessageFlags)] = (0..<count).map { (message, $0 % 2 == 0 ? [] : .seen) }
+        let set: [(message: FinishedMessage, flags: MessageFlags)] = (0..<count).map {
+            (message, $0 % 2 == 0 ? [] : .seen)
+        }
         return (t, try inbox.append(set).map(\.uid), begin)
     }
 
@@ -164,23 +166,26 @@ import Testing
         t.check()
     }
 
-    /// Fails the write of done records after two of them.
+    /// Fails the write of several done records after two of them.
     private final class HalfWrite: SystemHook {
-        enum State { case idle, armed, cut, failed }
+        enum State { case idle, armed, intents, cut, failed }
         let state = Locked(State.idle)
         let afterTwo: @Sendable () -> Void
 
         init(_ afterTwo: @escaping @Sendable () -> Void) { self.afterTwo = afterTwo }
 
         func before(_ call: SystemCall) -> Errno? {
-            guard case .write(_, let bytes) = call else { return nil }
-            let isDone = bytes.count >= 2 * LogRecord.size && bytes[4] & 0x80 != 0
+            guard case .write(_, let bytes) = call, bytes.count >= 2 * LogRecord.size else { return nil }
+            let isDone = bytes[4] & 0x80 != 0
             let fails = state.withLock { s in
-                if s == .cut {
+                switch s {
+                case .armed where !isDone: s = .intents
+                case .intents where isDone: s = .cut
+                case .cut:
                     s = .failed
                     return true
+                default: break
                 }
-                if s == .armed, isDone { s = .cut }
                 return false
             }
             guard fails else { return nil }
@@ -188,7 +193,7 @@ import Testing
             return .noSpace
         }
 
-        func writeLimit() -> Int? { state.withLock { $0 == .cut } ? 2 * LogRecord.size : nil }
+        func writeLimit() -> Int? { state.withLock { $0 == .intents || $0 == .cut } ? 2 * LogRecord.size : nil }
     }
 
     /// Whole records of a write that failed half-way stay: a follower has read them.

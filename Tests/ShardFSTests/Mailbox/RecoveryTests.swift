@@ -192,6 +192,35 @@ import Testing
         t.check()
     }
 
+    /// A message under a non-canonical name, and another one's file under the canonical name of the same UID: both stay.
+    @Test(arguments: [[], [Capability.renameNoReplace]], ["restart", "no log"])
+    func canonicalNameOfAnother(_ without: Set<Capability>, _ damage: String) throws {
+        var options = StoreOptions()
+        options.withoutCapabilities = without
+        let t = try TestStore(options)
+        do { for i in 1...3 { try t.mailbox().append("message \(i)", i == 2 ? .seen : []) } }
+        let shard = "\(try t.directory())/0000"
+        for (name, other) in [("00000001_.eml", "1_.eml"), ("00000002_S.eml", "2_SS.eml")] {
+            try #require(rename("\(shard)/\(name)", "\(shard)/\(other)") == 0)
+            try write("another in the place of \(name)", to: "\(shard)/\(name)")
+        }
+        // Something that is no message in the place of the third.
+        try #require(rename("\(shard)/00000003_.eml", "\(shard)/3_.eml") == 0)
+        try #require(mkdir("\(shard)/00000003_.eml", 0o700) == 0)
+        if damage == "no log" { try #require(unlink("\(try t.directory())/changes.log") == 0) }
+        try t.reopen { $0.bootID = "after a \(damage)" }
+        let inbox = try t.mailbox()
+        let texts = try inbox.snapshot().messages.map(\.uid).map { try inbox.text($0) }
+        #expect(
+            texts.sorted() == [
+                "another in the place of 00000001_.eml", "another in the place of 00000002_S.eml", "message 1",
+                "message 2", "message 3",
+            ])
+        // Without the log nothing tells which of them came first.
+        for i in damage == "restart" ? 1...3 : 3...3 { #expect(try inbox.text(UID(UInt32(i))) == "message \(i)") }
+        #expect(try inbox.append("new") == inbox.snapshot().messages.last?.uid)
+    }
+
     @Test func anExpungeWinsOverTheNameItLeft() throws {
         let t = try TestStore()
         do {

@@ -12,6 +12,8 @@ struct CutCheck {
 
     let scenario: CutScenario
     let events: [DiskEvent]
+    /// Events of processes that died before the first step.
+    private let ground: Int
     /// The number of random choices of entries, and of random ways to lose data for each, where not all can be tried.
     var samples = 8
     var tears = 2
@@ -31,7 +33,15 @@ struct CutCheck {
         self.scenario = scenario
         let all = scenario.recorder.events
         let names = RecordedNames(scenario.image, all)
-        events = all.indices.compactMap { mutate(all[$0], $0 > 0 ? all[$0 - 1] : nil, names) }
+        // What the dead made, they did not sync.
+        let ground = all.prefix(scenario.ground).filter { event in
+            guard case .sync(let node, _) = event else { return true }
+            return !CutScenario.unsynced.contains(names.syncClass(node))
+        }
+        self.ground = ground.count
+        events =
+            ground
+            + all.indices.dropFirst(scenario.ground).compactMap { mutate(all[$0], $0 > 0 ? all[$0 - 1] : nil, names) }
         random = SeededGenerator(seed: SeededGenerator.testSeed)
     }
 
@@ -51,7 +61,7 @@ struct CutCheck {
                 }
             }
             // A state is judged at the last moment that can leave it: syncs only rule states out.
-            if index < events.count, !changesStates(events[index]) { continue }
+            if index < ground || (index < events.count && !changesStates(events[index])) { continue }
             for choice in disk.choices(samples, exhaustive: exhaustive, &random) {
                 let losses = [.all, .none, .last] + [CutDisk.DataLoss](repeating: .random, count: tears)
                 for loss in disk.changes.isEmpty ? [.none] : losses {
@@ -248,20 +258,33 @@ struct LiveDisk {
 struct RecordedNames {
     private var names: [DiskImage.Node: Set<String>] = [:]
     private var entries: [DiskImage.Node: Set<String>] = [:]
+    private var parents: [DiskImage.Node: Set<DiskImage.Node>] = [:]
+    private var directories: Set<DiskImage.Node> = []
 
     init(_ image: DiskImage, _ events: [DiskEvent]) {
         func add(_ directory: DiskImage.Node, _ name: String, _ node: DiskImage.Node) {
             names[node, default: []].insert(name)
             entries[directory, default: []].insert(name)
+            parents[node, default: []].insert(directory)
+            directories.insert(directory)
         }
+        directories = Set(image.directories.keys)
         for (directory, content) in image.directories { for (name, node) in content { add(directory, name, node) } }
         for event in events {
             switch event {
-            case .add(let directory, let name, let node, _): add(directory, name, node)
+            case .add(let directory, let name, let node, let isDirectory):
+                add(directory, name, node)
+                if isDirectory { directories.insert(node) }
             case .rename(_, _, let directory, let name, let node, _): add(directory, name, node)
             default: break
             }
         }
+    }
+
+    func isDirectory(_ node: DiskImage.Node) -> Bool { directories.contains(node) }
+    /// Whether a node was in a directory of that name.
+    func isBelow(_ node: DiskImage.Node, _ name: String) -> Bool {
+        parents[node]?.contains { has($0) { $0 == name } } ?? false
     }
 
     func has(_ node: DiskImage.Node, _ test: (String) -> Bool) -> Bool { names[node]?.contains(where: test) ?? false }

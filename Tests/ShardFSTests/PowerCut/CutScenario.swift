@@ -19,6 +19,9 @@ final class CutScenario {
     private(set) var image: DiskImage
     private(set) var start: World
     private(set) var steps: [Step] = []
+    /// How many events are those of processes that died before the first step, their directories unsynced.
+    private(set) var ground = 0
+    static let unsynced: Set<SyncClass> = [.level, .account, .above, .root, .deleted, .expunged]
 
     /// - Parameters:
     ///   - prepare: makes the initial store, durably, before the recording; the store is then dropped as by a kill.
@@ -48,6 +51,16 @@ final class CutScenario {
             start = try store.world(places)
             image = recorder.start(path)
         }
+    }
+
+    /// Runs other processes that die without a sync of the directories that they made; what they made is acknowledged
+    /// to nobody.
+    func dead(_ body: (Store) throws -> Void) throws {
+        precondition(steps.isEmpty)
+        var options = options
+        options.hook = recorder
+        try body(Store.open(path, options: options))
+        ground = recorder.events.count
     }
 
     /// Runs one acknowledged step.

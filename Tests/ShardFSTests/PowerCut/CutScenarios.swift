@@ -9,6 +9,8 @@ import Testing
 enum CutRun: String, CaseIterable, Sendable, CustomTestStringConvertible {
     case firstAppend, append, set, flags, flagsFull, expunge, copy, move, moveAcrossAccounts, createMailbox, compaction
     case recovery, undelete, ceilings, cleanClose, withoutUnnamedFiles, rename, delete, deleteWithChild, deliver
+    case groundAppend, groundSet, groundCopy, groundMove, groundDeliver, groundCreate, groundRename, groundDelete
+    case groundExpunge
     case setBesideCompaction, renameInbox, moveIntoDeadShard, deliverFromStore, deliverFromStoreWithoutUnnamedFiles
 
     var testDescription: String { rawValue }
@@ -92,6 +94,10 @@ enum CutRun: String, CaseIterable, Sendable, CustomTestStringConvertible {
         case .move: return try Self.move(to: .sent)
         case .moveAcrossAccounts: return try Self.move(to: .bob)
         case .renameInbox: return try Self.renameInbox()
+        case .groundAppend, .groundSet, .groundCopy, .groundMove, .groundDeliver:
+            return try Self.onUnsyncedGround(self)
+        case .groundCreate, .groundRename, .groundDelete: return try Self.treeOnUnsyncedGround(self)
+        case .groundExpunge: return try Self.expungeOnUnsyncedGround()
         case .moveIntoDeadShard: return try Self.move(to: .sent, shardOfTheDead: true)
         case .createMailbox: return try Self.createMailbox()
         case .compaction: return try Self.compaction()
