@@ -62,12 +62,12 @@ let package = Package(
         .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
 
         // Shared by all rooms: plain values, and files that survive a power cut.
-        .target(name: "Primitives", swiftSettings: settings),
+        .target(name: "Primitives", dependencies: ["CUnistring"], swiftSettings: settings),
         .target(name: "DurableFiles", dependencies: ["Primitives", "CPosix"], swiftSettings: settings),
 
         // The storage engine, independent of the server.
         .target(
-            name: "ShardFS", dependencies: ["DurableFiles", "Primitives", "CPosix", "COpenSSL", "CUnistring"],
+            name: "ShardFS", dependencies: ["DurableFiles", "Primitives", "CPosix", "COpenSSL"],
             swiftSettings: settings),
 
         // Its optional read cache.
@@ -85,7 +85,7 @@ let package = Package(
             swiftSettings: settings),
 
         // The rooms of the server; each imports only rooms above it.
-        room("ServerConfiguration", "Configuration", ["ShardFS"]),
+        room("ServerConfiguration", "Configuration", []),
         room(
             "ServerRuntime", "Runtime",
             [

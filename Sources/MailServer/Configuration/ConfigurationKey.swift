@@ -1,5 +1,4 @@
 package import Primitives
-import ShardFS
 
 /// One key of config.json: its property, its accepted values, and whether a reload can change it.
 package struct ConfigurationKey: Sendable {

@@ -1,5 +1,4 @@
 package import Primitives
-import ShardFS
 
 extension Configuration {
     /// Reads a JSON document and applies overrides from the environment.

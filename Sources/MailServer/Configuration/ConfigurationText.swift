@@ -1,5 +1,4 @@
 package import Primitives
-import ShardFS
 
 /// Formats config.json: keys in the order of the key table, lists on one line, indented by two spaces.
 package enum ConfigurationText {

@@ -1,5 +1,4 @@
 package import Primitives
-import ShardFS
 
 /// Conversion of one type of setting from and to JSON, and the description of its accepted values.
 package struct ConfigurationValue<Value: Sendable>: Sendable {
@@ -104,7 +103,7 @@ extension ConfigurationValue where Value == String {
     }
     package static let remoteHost = text("a host name or IP address") { HostName.isHostOrAddress($0) ? $0 : nil }
     package static let hostName = text("a full host name such as mail.example.com") { HostName.normalized($0) }
-    package static let domain = text("a mail domain such as example.com") { try? AccountAddress.domain($0) }
+    package static let domain = text("a mail domain such as example.com") { try? MailDomain.stored($0) }
     package static let secret = text("text of at least 16 characters") { $0.utf8.count >= 16 ? $0 : nil }
     package static let nonEmpty = text("nonempty text") { $0.isEmpty ? nil : $0 }
     package static let capability = text("the name of an IMAP capability") { name in

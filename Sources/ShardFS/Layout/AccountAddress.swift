@@ -1,3 +1,5 @@
+import Primitives
+
 /// The address of an account in its canonical form, that of its directories: lower case, NFC.
 ///
 /// Both parts are safe path components. They are a conservative subset of RFC 5321 and RFC 6531: other addresses can
@@ -9,9 +11,9 @@ public struct AccountAddress: Hashable, Sendable, CustomStringConvertible {
     /// RFC 5321, 4.5.3.1.1.
     public static let maximumLocalBytes = 64
     /// RFC 5321, 4.5.3.1.2, and the maximum length of a path component.
-    public static let maximumDomainBytes = 255
+    public static let maximumDomainBytes = MailDomain.maximumBytes
     /// RFC 1035, 2.3.4.
-    public static let maximumLabelBytes = 63
+    public static let maximumLabelBytes = MailDomain.maximumLabelBytes
 
     /// - Throws: `invalidName`.
     public init(local: String, domain: String) throws(StoreError) {
@@ -36,7 +38,12 @@ public struct AccountAddress: Hashable, Sendable, CustomStringConvertible {
     /// repeated dot; beyond ASCII, letters, marks, digits and symbols.
     /// - Throws: `invalidName`.
     public static func local(_ text: String) throws(StoreError) -> String {
-        let name = try stored(text, maximum: maximumLocalBytes, "a user name")
+        let name: String
+        do throws(NameSyntaxError) {
+            name = try StoredName.folded(text, maximum: maximumLocalBytes, "a user name")
+        } catch {
+            throw StoreError(error)
+        }
         guard !name.utf8.starts(with: [0x2E]), name.utf8.last != 0x2E, !hasDoubleDot(name) else {
             throw StoreError(.invalidName, "a user name must not begin or end with a dot or contain two in a row")
         }
@@ -49,33 +56,7 @@ public struct AccountAddress: Hashable, Sendable, CustomStringConvertible {
     /// The stored form of a domain: labels of letters, digits and inner hyphens.
     /// - Throws: `invalidName`.
     public static func domain(_ text: String) throws(StoreError) -> String {
-        let name = try stored(text, maximum: maximumDomainBytes, "a domain")
-        for part in name.utf8.split(separator: 0x2E, omittingEmptySubsequences: false) {
-            let label = Substring(part)
-            guard !label.isEmpty else { throw StoreError(.invalidName, "a domain must not have an empty label") }
-            // A non-ASCII label is limited only by the domain; the label limit applies to its A-label, which is not
-            // computed here.
-            if label.utf8.count > maximumLabelBytes, label.utf8.allSatisfy({ $0 < 0x80 }) {
-                throw StoreError(.invalidName, "a domain label may have at most \(maximumLabelBytes) bytes")
-            }
-            guard label.utf8.first != 0x2D, label.utf8.last != 0x2D, label.unicodeScalars.allSatisfy(isLabel) else {
-                throw StoreError(.invalidName, "a domain may contain only letters, digits and inner hyphens")
-            }
-        }
-        return name
-    }
-
-    private static func stored(_ text: String, maximum: Int, _ what: String) throws(StoreError) -> String {
-        // Checked first too, because the text may be of any length.
-        guard text.utf8.count <= 3 * maximum else { throw tooLong(what, maximum) }
-        let name = Normalization.nfc(text.lowercased())
-        guard !name.isEmpty else { throw StoreError(.invalidName, "\(what) must not be empty") }
-        guard name.utf8.count <= maximum else { throw tooLong(what, maximum) }
-        return name
-    }
-
-    private static func tooLong(_ what: String, _ maximum: Int) -> StoreError {
-        StoreError(.invalidName, "\(what) may have at most \(maximum) bytes")
+        do throws(NameSyntaxError) { return try MailDomain.stored(text) } catch { throw StoreError(error) }
     }
 
     private static func hasDoubleDot(_ name: String) -> Bool {
@@ -83,7 +64,7 @@ public struct AccountAddress: Hashable, Sendable, CustomStringConvertible {
     }
 
     private static func isLocal(_ scalar: Unicode.Scalar) -> Bool {
-        isLabel(scalar) || "._+=".unicodeScalars.contains(scalar) || (!scalar.isASCII && isSymbol(scalar))
+        MailDomain.isLabel(scalar) || "._+=".unicodeScalars.contains(scalar) || (!scalar.isASCII && isSymbol(scalar))
     }
 
     private static func isSymbol(_ scalar: Unicode.Scalar) -> Bool {
@@ -92,14 +73,8 @@ public struct AccountAddress: Hashable, Sendable, CustomStringConvertible {
         default: false
         }
     }
+}
 
-    private static func isLabel(_ scalar: Unicode.Scalar) -> Bool {
-        if scalar.isASCII {
-            return scalar == "-" || ("0"..."9").contains(scalar) || ("a"..."z").contains(scalar)
-        }
-        switch scalar.properties.generalCategory {
-        case .lowercaseLetter, .modifierLetter, .otherLetter, .nonspacingMark, .spacingMark, .decimalNumber: return true
-        default: return false
-        }
-    }
+extension StoreError {
+    fileprivate init(_ error: NameSyntaxError) { self.init(.invalidName, error.message) }
 }

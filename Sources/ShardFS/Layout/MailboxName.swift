@@ -1,3 +1,5 @@
+import Primitives
+
 /// The name of a mailbox: UTF-8 in NFC, levels separated by `/`, at most 1000 bytes and 64 levels.
 ///
 /// A first level `inbox` in any case is INBOX (RFC 9051, 5.1). A value exists only for a name that is safe to look up:

@@ -2,7 +2,6 @@ import Glibc
 package import Logging
 import Primitives
 package import ServerConfiguration
-import ShardFS
 
 /// The log output: one line per event on standard error, as text or JSON. Level and format can change while loggers
 /// are in use.

@@ -1,9 +1,9 @@
 import CUnistring
 
 /// Unicode's Normalization Form C (UAX 15): one spelling for names that look the same.
-enum Normalization {
+package enum Normalization {
     /// The canonical composition of `text`.
-    static func nfc(_ text: String) -> String {
+    package static func nfc(_ text: String) -> String {
         if text.utf8.allSatisfy({ $0 < 0x80 }) { return text }
         let bytes = Array(text.utf8)
         // No code point's canonical composition is longer than three times its UTF-8 form (UAX 15, table 1).
