@@ -1,16 +1,19 @@
-package import Glibc
+public import Glibc
 
 /// A mutex-protected value: the package's one lock type.
 ///
 /// It is a pthread mutex because ThreadSanitizer understands those and reports false races on `Synchronization.Mutex`.
 /// Never held while waiting for another process or a peer, and never acquired while another `Locked` is held.
-package final class Locked<Value>: @unchecked Sendable {
+///
+/// Public rather than `package`: the compiler keeps no body of a `package` declaration for other modules, even of an
+/// inlinable one, and each use would call an unspecialized function.
+public final class Locked<Value>: @unchecked Sendable {
     // Proof for @unchecked: `value` is accessed only between lock and unlock of `mutex`, which keeps its address for
     // the lifetime of this object.
     @usableFromInline var value: Value
     @usableFromInline let mutex: UnsafeMutablePointer<pthread_mutex_t>
 
-    package init(_ value: Value) {
+    public init(_ value: Value) {
         self.value = value
         mutex = .allocate(capacity: 1)
         mutex.initialize(to: pthread_mutex_t())
@@ -23,7 +26,7 @@ package final class Locked<Value>: @unchecked Sendable {
     }
 
     @inlinable @inline(__always)
-    package func withLock<R, E: Error>(_ body: (inout Value) throws(E) -> R) throws(E) -> R {
+    public func withLock<R, E: Error>(_ body: (inout Value) throws(E) -> R) throws(E) -> R {
         pthread_mutex_lock(mutex)
         defer { pthread_mutex_unlock(mutex) }
         return try body(&value)

@@ -3,7 +3,10 @@ import MailAccess
 
 /// The state of one command. It is created when the command begins and dropped when it ends, so nothing carries over
 /// to the next command.
-struct CommandContext {
+///
+/// A class, because a session looks into it many times in a command and must not copy it each time. Its session alone
+/// refers to it.
+final class CommandContext {
     /// The input that a command waits for.
     enum Stage {
         /// None: the command ends with the input that it arrived in.
@@ -36,7 +39,7 @@ struct CommandContext {
     }
 
     /// From now on reports the command's own changes to the selected mailbox, if its policy says that it makes any.
-    mutating func beginTellingOwn() { isTellingOwn = policy.changesSelected }
+    func beginTellingOwn() { isTellingOwn = policy.changesSelected }
 }
 
 extension IMAPSession {
