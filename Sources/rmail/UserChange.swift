@@ -41,8 +41,7 @@ struct UserSet: ParsableCommand {
         let address = try UserArgument.address(address)
         let account = try config.withAccounts { (accounts) throws(AccountError) in
             try accounts.update(address) { account in
-                if let megabytes = quota.megabytes { account.quotaMB = megabytes }
-                if let messages = quota.messages { account.quotaMessages = messages }
+                account.setQuota(megabytes: quota.megabytes, messages: quota.messages)
                 if let admin { account.admin = admin }
             }
         }

@@ -58,8 +58,8 @@ enum UserReport {
         .object([
             "address": .string(account.address.description), "username": .string(account.address.local),
             "domain": .string(account.address.domain), "enabled": .bool(account.enabled),
-            "admin": .bool(account.admin), "quota_mb": .integer(Int64(account.quotaMB)),
-            "quota_messages": .integer(Int64(account.quotaMessages)),
+            "admin": .bool(account.admin), "quota_mb": megabytes(account.quota),
+            "quota_messages": .uint(account.quota.messages),
             "created_at": .string(account.createdAt),
         ])
     }
@@ -81,10 +81,19 @@ enum UserReport {
         """
     }
 
+    /// A whole number where it is one.
+    private static func megabytes(_ quota: QuotaLimits) -> JSONValue {
+        let (whole, rest) = quota.bytes.quotientAndRemainder(dividingBy: 1 << 20)
+        return rest == 0 ? .uint(whole) : .number(Double(quota.bytes) / Double(1 << 20))
+    }
+
     private static func quota(_ account: UserAccount) -> String {
         var words: [String] = []
-        if account.quotaMB > 0 { words.append("\(account.quotaMB) MiB") }
-        if account.quotaMessages > 0 { words.append("\(account.quotaMessages) messages") }
+        switch megabytes(account.quota) {
+        case .number(let fraction): words.append("\(fraction) MiB")
+        case let whole: if let number = whole.unsignedInteger, number > 0 { words.append("\(number) MiB") }
+        }
+        if account.quota.messages > 0 { words.append("\(account.quota.messages) messages") }
         return words.isEmpty ? "unlimited" : words.joined(separator: ", ")
     }
 }

@@ -7,10 +7,8 @@ package struct UserAccount: Sendable, Equatable {
 
     package let address: AccountAddress
     package var password: PasswordHash
-    /// The quota in MiB; 0 is unlimited.
-    package var quotaMB: Int
-    /// The quota in messages; 0 is unlimited.
-    package var quotaMessages: Int
+    /// The limits of the account's mail, as the storage engine reads them.
+    package private(set) var quota: QuotaLimits
     /// If false, logins and new mail are refused; stored mail is kept.
     package var enabled: Bool
     /// May manage users and aliases over the API.
@@ -27,13 +25,21 @@ package struct UserAccount: Sendable, Equatable {
     ) {
         self.address = address
         self.password = password
-        self.quotaMB = quotaMB
-        self.quotaMessages = quotaMessages
+        quota = .none
         self.enabled = enabled
         self.admin = admin
         self.createdAt = createdAt
         suppressCapabilities = []
         document = [:]
+        setQuota(megabytes: quotaMB, messages: quotaMessages > 0 ? quotaMessages : nil)
+    }
+
+    /// Sets the limits that are given, in MiB and in messages, from 0 (unlimited) to the maxima below.
+    package mutating func setQuota(megabytes: Int? = nil, messages: Int? = nil) {
+        if let megabytes { document["quota_mb"] = .integer(Int64(megabytes)) }
+        if let messages { document["quota_messages"] = .integer(Int64(messages)) }
+        // Not negative, so that the engine can read them.
+        if let limits = try? QuotaLimits(userDocument: .object(document)) { quota = limits }
     }
 
     /// Parses a user.json, accepting the variants listed at `init(address:document:)`.
@@ -53,7 +59,7 @@ package struct UserAccount: Sendable, Equatable {
     }
 
     /// Reads the keys. The hash is hex or base64; the salt is hex, base64 or, failing both, literal text. Defaults:
-    /// `iterations` 300000, `quota_mb` 1024, `quota_messages` 0, `enabled` true, `admin` false.
+    /// `iterations` 300000, `enabled` true, `admin` false. The quota is read by the engine.
     private init(address: AccountAddress, document: [String: JSONValue]) throws(AccountError) {
         func wrong(_ key: String, _ wants: String) -> AccountError {
             AccountError(.damaged, "user.json of \(address): \(key) must be \(wants)")
@@ -71,13 +77,6 @@ package struct UserAccount: Sendable, Equatable {
             else { throw wrong("iterations", "a whole number from 1 to \(PasswordHash.maximumIterations)") }
             iterations = n
         }
-        func number(_ key: String, _ missing: Int, _ largest: Int, _ unit: String) throws(AccountError) -> Int {
-            guard let value = document[key], value != .null else { return missing }
-            guard let n = value.unsignedInteger.flatMap({ Int(exactly: $0) }), n <= largest else {
-                throw wrong(key, "a whole number of \(unit) from 0 to \(largest)")
-            }
-            return n
-        }
         func flag(_ key: String, _ missing: Bool) throws(AccountError) -> Bool {
             guard let value = document[key], value != .null else { return missing }
             guard let flag = value.bool else { throw wrong(key, "true or false") }
@@ -94,8 +93,9 @@ package struct UserAccount: Sendable, Equatable {
         self.document = document
         suppressCapabilities = suppressed
         password = PasswordHash(hash: hash, salt: salt, iterations: iterations)
-        quotaMB = try number("quota_mb", Self.defaultQuotaMB, Self.maximumQuotaMB, "MiB")
-        quotaMessages = try number("quota_messages", 0, Self.maximumQuotaMessages, "messages")
+        do throws(StoreError) { quota = try QuotaLimits(userDocument: .object(document)) } catch {
+            throw AccountError(.damaged, "user.json of \(address): \(error)")
+        }
         enabled = try flag("enabled", true)
         admin = try flag("admin", false)
         createdAt = document["created_at"]?.string ?? ""
@@ -105,7 +105,7 @@ package struct UserAccount: Sendable, Equatable {
     package static let maximumQuotaMB = 8_796_093_022_207
     package static let maximumQuotaMessages = Int.max
 
-    /// Serializes the account: known keys in their canonical form, unknown keys unchanged.
+    /// The file's bytes: every known key in its exact form, unknown ones and limits as they were.
     package func json() throws(AccountError) -> [UInt8] {
         var result = document
         result["username"] = .string(address.local)
@@ -113,11 +113,6 @@ package struct UserAccount: Sendable, Equatable {
         result["password_hash"] = .string(Hex.encode(password.hash))
         result["salt"] = .string(Hex.encode(password.salt))
         result["iterations"] = .integer(Int64(password.iterations))
-        result["quota_mb"] = .integer(Int64(quotaMB))
-        // Omitted for accounts without the limit, so that their files do not change.
-        if quotaMessages > 0 || document["quota_messages"] != nil {
-            result["quota_messages"] = .integer(Int64(quotaMessages))
-        }
         result["enabled"] = .bool(enabled)
         result["admin"] = .bool(admin)
         if !createdAt.isEmpty { result["created_at"] = .string(createdAt) }

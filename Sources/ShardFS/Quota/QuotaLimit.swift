@@ -1,5 +1,5 @@
 import DurableFiles
-import Primitives
+package import Primitives
 
 /// The limits of an account; 0 means no limit.
 public struct QuotaLimits: Hashable, Sendable {
@@ -100,19 +100,27 @@ final class QuotaLimit: Sendable {
         }
         let document = try JSONValue.stored(raw, name: Self.fileName)
         guard document.object != nil else { throw StoreError(.damaged, "\(Self.fileName) is not an object") }
-        return QuotaLimits(
-            bytes: try number("quota_mb", document, unit: Self.bytesPerUnit),
-            messages: try number("quota_messages", document, unit: 1))
+        return try QuotaLimits(userDocument: document)
+    }
+}
+
+extension QuotaLimits {
+    /// Reads the limits of a user.json, the only reader of `quota_mb` and `quota_messages`. A missing key, null, or 0
+    /// is no limit.
+    /// - Throws: `damaged`, naming the key.
+    package init(userDocument document: JSONValue) throws(StoreError) {
+        bytes = try Self.number("quota_mb", document, unit: QuotaLimit.bytesPerUnit)
+        messages = try Self.number("quota_messages", document, unit: 1)
     }
 
     /// Reads a non-negative number of units, in bytes or messages. Fractions such as 0.5 are allowed and rounded up.
-    private func number(_ key: String, _ document: JSONValue, unit: UInt64) throws(StoreError) -> UInt64 {
+    private static func number(_ key: String, _ document: JSONValue, unit: UInt64) throws(StoreError) -> UInt64 {
         switch document[key] {
         case nil, .null: return 0
         case .number(let units) where units >= 0: return UInt64(exactly: (units * Double(unit)).rounded(.up)) ?? .max
         case .some(let value):
             guard let units = value.unsignedInteger else {
-                throw StoreError(.damaged, "\(key) in \(Self.fileName) is not a non-negative number")
+                throw StoreError(.damaged, "\(key) in \(QuotaLimit.fileName) is not a number from 0")
             }
             let (product, overflow) = units.multipliedReportingOverflow(by: unit)
             return overflow ? .max : product

@@ -89,7 +89,7 @@ private func code(_ body: () throws -> Void) -> AccountError.Code? {
         #expect(loaded.password.verifies(Array("other".utf8)))
         #expect(!loaded.enabled)
         #expect(loaded.admin)
-        #expect(loaded.quotaMB == 7)
+        #expect(loaded.quota.bytes == 7 << 20)
         try f.store.remove(alice)
         #expect(f.mailboxes.made.withLock { $0.isEmpty })
         #expect(code { _ = try f.store.load(alice) } == .notFound)
@@ -163,9 +163,9 @@ private func code(_ body: () throws -> Void) -> AccountError.Code? {
         try store.create(alice, password: secret, quotaMB: 0, iterations: 1)
         await withTaskGroup(of: Void.self) { group in
             for _ in 0..<20 {
-                group.addTask { _ = try? store.update(alice) { $0.quotaMB += 1 } }
+                group.addTask { _ = try? store.update(alice) { $0.setQuota(megabytes: Int($0.quota.bytes >> 20) + 1) } }
             }
         }
-        #expect(try store.load(alice).quotaMB == 20)
+        #expect(try store.load(alice).quota.bytes == 20 << 20)
     }
 }

@@ -46,7 +46,8 @@ private func account(_ json: String) throws(AccountError) -> UserAccount {
         #expect(read.password.iterations == 300_000)
         #expect(read.enabled)
         #expect(!read.admin)
-        #expect(read.quotaMB == 1024)
+        // As the engine takes it, whose quota it is.
+        #expect(read.quota == .none)
         #expect(read.createdAt == "")
     }
 
@@ -54,7 +55,7 @@ private func account(_ json: String) throws(AccountError) -> UserAccount {
         var read = try account(
             #"{"password_hash": "\#(oneRound.uppercased())", "salt": "c2FsdA==", "iterations": 1, "quota_mb": 5, "#
                 + #""nick": {"a": [1, null]}, "created_at": "2020-01-01", "username": "mallory"}"#)
-        read.quotaMB = 0
+        read.setQuota(megabytes: 0)
         read.admin = true
         let text = String(decoding: try read.json(), as: UTF8.self)
         #expect(
@@ -90,13 +91,35 @@ private func account(_ json: String) throws(AccountError) -> UserAccount {
 
     @Test func aLimitOfMessagesIsWrittenOnceItIsSet() throws {
         var read = try account(#"{"password_hash": "\#(oneRound)", "salt": "aa"}"#)
-        #expect(read.quotaMessages == 0)
+        #expect(read.quota.messages == 0)
         #expect(try !String(decoding: read.json(), as: UTF8.self).contains("quota_messages"))
-        read.quotaMessages = 5000
+        read.setQuota(messages: 5000)
         read = try UserAccount(address: read.address, json: try read.json())
-        #expect(read.quotaMessages == 5000)
-        read.quotaMessages = 0
-        #expect(try UserAccount(address: read.address, json: try read.json()).quotaMessages == 0)
+        #expect(read.quota.messages == 5000)
+        read.setQuota(messages: 0)
+        #expect(try UserAccount(address: read.address, json: try read.json()).quota.messages == 0)
+    }
+
+    /// One reader, in the engine: the server neither refuses what the engine takes nor writes a limit of its own.
+    @Test(
+        arguments: [
+            ("", nil, QuotaLimits.none),
+            (#", "quota_mb": 0.5"#, .number(0.5), QuotaLimits(bytes: 1 << 19, messages: 0)),
+            (#", "quota_mb": null"#, .null, .none), (#", "quota_mb": 0"#, .integer(0), .none),
+            (#", "quota_mb": 1e300"#, .number(1e300), QuotaLimits(bytes: .max, messages: 0)),
+            (
+                #", "quota_mb": 18446744073709551615"#, .unsigned(.max),
+                QuotaLimits(bytes: .max, messages: 0)
+            ),
+            (#", "quota_messages": 1.5"#, nil, QuotaLimits(bytes: 0, messages: 2)),
+        ] as [(String, JSONValue?, QuotaLimits)])
+    func quotasAreTheEngines(key: String, kept: JSONValue?, limits: QuotaLimits) throws {
+        var read = try account(#"{"password_hash": "\#(oneRound)", "salt": "aa"\#(key)}"#)
+        #expect(read.quota == limits)
+        read.enabled = false
+        let written = try JSONValue.parse(try read.json(), name: "x")
+        #expect(written["quota_mb"] == kept)
+        #expect(try UserAccount(address: read.address, json: try read.json()).quota == limits)
     }
 
     @Test(arguments: [
@@ -108,8 +131,8 @@ private func account(_ json: String) throws(AccountError) -> UserAccount {
         (#"{"password_hash": "\#(oneRound)", "salt": "aa", "iterations": 0}"#, "iterations"),
         (#"{"password_hash": "\#(oneRound)", "salt": "aa", "iterations": 1e12}"#, "iterations"),
         (#"{"password_hash": "\#(oneRound)", "salt": "aa", "quota_mb": -1}"#, "quota_mb"),
-        (#"{"password_hash": "\#(oneRound)", "salt": "aa", "quota_mb": 1e300}"#, "quota_mb"),
-        (#"{"password_hash": "\#(oneRound)", "salt": "aa", "quota_messages": 1.5}"#, "quota_messages"),
+        (#"{"password_hash": "\#(oneRound)", "salt": "aa", "quota_mb": "many"}"#, "quota_mb"),
+        (#"{"password_hash": "\#(oneRound)", "salt": "aa", "quota_messages": -1.5}"#, "quota_messages"),
         (#"{"password_hash": "\#(oneRound)", "salt": "aa", "enabled": "yes"}"#, "enabled"),
         (#"{"password_hash": "\#(oneRound)", "salt": "aa", "admin": 1}"#, "admin"),
     ])
