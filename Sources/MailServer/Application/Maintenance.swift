@@ -23,7 +23,7 @@ struct Maintenance: ServerComponent {
         do {
             try await pool.run { [store] () throws(StoreError) in try store.maintain() }
         } catch {
-            logger.warning("\(error)")
+            logger.warning("maintenance of the store failed", metadata: ["error": "\(error)"])
         }
         do {
             let addresses = try await pool.run { [store] () throws(StoreError) in try store.accounts() }
@@ -31,11 +31,13 @@ struct Maintenance: ServerComponent {
                 do {
                     try await pool.run { [store] () throws(StoreError) in try store.account(address).maintain() }
                 } catch {
-                    logger.warning("\(address): \(error)")
+                    logger.warning(
+                        "maintenance of an account failed",
+                        metadata: ["account": "\(address)", "error": "\(error)"])
                 }
             }
         } catch {
-            logger.warning("\(error)")
+            logger.warning("maintenance of the store failed", metadata: ["error": "\(error)"])
         }
     }
 }

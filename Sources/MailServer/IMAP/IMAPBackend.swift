@@ -8,6 +8,13 @@ package protocol IMAPBackend: Sendable {
 
     /// Opens the mail of a logged-in account; nil when it cannot be opened now.
     func open(_ account: UserAccount) async -> IMAPAccount?
+
+    /// Called with every store error that a command encounters.
+    func storeFailed(_ error: StoreError, for account: AccountAddress?, client: String)
+}
+
+extension IMAPBackend {
+    package func storeFailed(_ error: StoreError, for account: AccountAddress?, client: String) {}
 }
 
 /// The account that a session is logged in to.

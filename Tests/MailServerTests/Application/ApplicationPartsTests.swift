@@ -87,7 +87,7 @@ private func endpoint(_ host: String, _ port: Port) throws -> ListenerEndpoint {
     @Test func aClientCannotForgeALine() {
         let f = Fixture()
         f.output.logger("x").info("a\nb\u{1B}[2J\u{7F}")
-        #expect(f.text == ["INFO x: a\\x0ab\\x1b[2J\\x7f\n"])
+        #expect(f.text == ["INFO x: \"a\\x0ab\\x1b[2J\\x7f\"\n"])
     }
 
     @Test func jsonLinesAreJSON() throws {

@@ -1,5 +1,6 @@
 import FoundationEssentials
 import Glibc
+import Primitives
 import ShardFS
 import ShardIndex
 import TestSupport
@@ -92,6 +93,12 @@ final class IMAPTestMail: Sendable {
         }
 
         let logins: any LoginChecker = TestLogins(password: IMAPTestMail.password)
+        /// `account client code` of the store's errors that commands met.
+        let failures = Locked<[String]>([])
+
+        func storeFailed(_ error: StoreError, for account: AccountAddress?, client: String) {
+            failures.withLock { $0.append("\(account?.description ?? "-") \(client) \(error.code)") }
+        }
 
         func open(_ user: UserAccount) async -> IMAPAccount? {
             guard let mail = try? store.account(user.address) else { return nil }

@@ -17,6 +17,13 @@ package enum LoginAttempt: Sendable, Hashable {
     /// The result of a SCRAM exchange: `isRight` if the client has proven knowledge of the password.
     case proof(user: String, isRight: Bool)
 
+    /// The name that the client sent.
+    package var user: String {
+        switch self {
+        case .password(let user, _), .proof(let user, _): user
+        }
+    }
+
     /// Decodes a name, or returns nil if it contains NUL or is not UTF-8.
     package static func name(_ octets: [UInt8]) -> String? {
         guard !octets.contains(0) else { return nil }

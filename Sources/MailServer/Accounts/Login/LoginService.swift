@@ -70,7 +70,8 @@ package final class LoginService: LoginChecker, UpdatableComponent {
             case .proof(let user, isRight: true): await admit(qualified(user))
             case .proof(_, isRight: false): .refused
             }
-        if outcome == .refused { countFailure(of: client) }
+        if case .unavailable(let reason) = outcome { logFailure(reason, of: attempt.user, from: remoteAddress) }
+        if outcome == .refused { countFailure(of: client, attempt.user) }
         return outcome
     }
 
@@ -82,6 +83,7 @@ package final class LoginService: LoginChecker, UpdatableComponent {
         do {
             found = try await lookUp(address)?.account
         } catch {
+            logFailure("\(error)", of: user, from: remoteAddress)
             return .unavailable(reason: "\(error)")
         }
         // Always computes both, so that an unknown name takes the same time.
@@ -99,10 +101,23 @@ package final class LoginService: LoginChecker, UpdatableComponent {
         return limits.mayAuthenticate(client) != .allowed
     }
 
-    private func countFailure(of client: IPAddress?) {
+    private func countFailure(of client: IPAddress?, _ user: String) {
         guard let client, limits.authenticationFailed(client) else { return }
-        logger.warning("locked out after too many failures", metadata: ["client": "\(client)"])
+        logger.warning(
+            "locked out after too many failures",
+            metadata: ["client": "\(client)", "account": "\(Self.shown(qualified(user)))"])
     }
+
+    private func logFailure(_ reason: String, of user: String, from remoteAddress: String) {
+        logger.error(
+            "could not check a login",
+            metadata: [
+                "account": "\(Self.shown(qualified(user)))", "client": "\(remoteAddress)", "error": "\(reason)",
+            ])
+    }
+
+    /// A name cut for the log: a client may send thousands of octets.
+    private static func shown(_ name: String) -> String { String(name.prefix(256)) }
 
     // MARK: accounts
 

@@ -31,8 +31,25 @@ package final class StoreIMAPBackend: IMAPBackend {
             result.suppressedCapabilities = CapabilityNames(account.suppressCapabilities)
             return result
         } catch {
-            logger.error("could not open \(account.address): \(error)")
+            logger.error(
+                "an account cannot be opened", metadata: ["account": "\(account.address)", "error": "\(error)"])
             return nil
+        }
+    }
+
+    /// Logs failures of the store; errors caused by the client's request are not logged.
+    package func storeFailed(_ error: StoreError, for account: AccountAddress?, client: String) {
+        switch error.code {
+        case .notFound, .exists, .invalidName, .invalidArgument, .limit, .overQuota, .gone, .readOnly, .exhausted,
+            .notAllowed:
+            return
+        default:
+            logger.error(
+                "a command failed because of the store",
+                metadata: [
+                    "account": "\(account?.description ?? "-")", "client": "\(client)", "code": "\(error.code)",
+                    "error": "\(error)",
+                ])
         }
     }
 }

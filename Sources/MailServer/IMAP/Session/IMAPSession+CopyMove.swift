@@ -63,7 +63,10 @@ extension IMAPSession {
                 }
                 moved.uidValidity = result.uidValidity
                 moved.copied += result.copied
-                if let error { throw IMAPFailure(error, missing: .tryCreate) }
+                if let error {
+                    report(error)
+                    throw IMAPFailure(error, missing: .tryCreate)
+                }
             } catch {
                 failure = error
                 break

@@ -200,8 +200,19 @@ actor IMAPSession {
         do {
             return try await pool.run(body)
         } catch {
+            if case .work(let failure) = error { report(failure) }
             throw IMAPFailure(error, missing: missing)
         }
+    }
+
+    /// Reports a store error to the backend, for the operator.
+    func report(_ error: StoreError) {
+        let account: IMAPAccount? =
+            switch state {
+            case .authenticated(let account), .selected(let account, _): account
+            case .notAuthenticated, .logout: nil
+            }
+        backend.storeFailed(error, for: account?.address, client: remoteAddress)
     }
 
     // MARK: Limits

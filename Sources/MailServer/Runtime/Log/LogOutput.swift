@@ -57,8 +57,9 @@ package final class LogOutput: UpdatableComponent {
         let name = level.pythonName
         switch settings.format {
         case .text:
-            let extra = metadata.sorted { $0.key < $1.key }.map { " \($0.key)=\($0.value)" }.joined()
-            write(Self.oneLine("\(time) \(name) \(label): \(message)\(extra)") + "\n")
+            let extra = metadata.sorted { $0.key < $1.key }.map { " \($0.key)=\(LogText.value("\($0.value)"))" }
+                .joined()
+            write("\(time) \(name) \(label): \(LogText.message(message))\(extra)\n")
         case .json:
             var fields: [String: JSONValue] = [
                 "time": .string(time), "level": .string(name), "logger": .string(label), "message": .string(message),
@@ -66,22 +67,6 @@ package final class LogOutput: UpdatableComponent {
             for (key, value) in metadata where fields[key] == nil { fields[key] = .string("\(value)") }
             write(ConfigurationText.line(.object(fields)) + "\n")
         }
-    }
-
-    /// Escapes control characters, so that client input cannot end a line or move a terminal's cursor.
-    private static func oneLine(_ text: String) -> String {
-        guard text.unicodeScalars.contains(where: { $0.value < 0x20 || (0x7F...0x9F).contains($0.value) }) else {
-            return text
-        }
-        var out = ""
-        for scalar in text.unicodeScalars {
-            if scalar.value < 0x20 || (0x7F...0x9F).contains(scalar.value) {
-                out += "\\x" + Hex.encode([UInt8(truncatingIfNeeded: scalar.value)])
-            } else {
-                out.unicodeScalars.append(scalar)
-            }
-        }
-        return out
     }
 
     private struct Handler: LogHandler {

@@ -1,4 +1,5 @@
 import DurableFiles
+import FoundationEssentials
 import Primitives
 import ShardFS
 import TestSupport
@@ -63,6 +64,80 @@ private final class Fixture: Sendable {
 }
 
 @Suite struct LoginServiceTests {
+    /// What a password looks like when it is set and when it is typed (RFC 4013).
+    @Test(arguments: [
+        ("e\u{301}clair", "\u{E9}clair", true), ("pass\u{A0}word", "pass word", true),
+        ("soft\u{AD}ware", "software", true), ("\u{2168}", "IX", true), ("IX", "\u{2168}", true),
+        ("Gr\u{FC}n", "Gr\u{FC}n", true), ("\u{7}bell", "\u{7}bell", true), ("\u{1F600}", "\u{1F600}", true),
+        ("\u{7}bell\u{AD}", "\u{7}bell", false), ("eclair", "\u{E9}clair", false),
+    ]) func preparedPasswords(set: String, typed: String, isRight: Bool) async throws {
+        let f = try Fixture()
+        try f.store.setPassword(alice, Array(set.utf8), iterations: 1)
+        #expect(await f.login("alice@example.com", typed) == (isRight ? .accepted(try f.store.load(alice)) : .refused))
+        await f.shutdown()
+    }
+
+    /// A hash of the old program's, or made before passwords were prepared.
+    private static func unprepared(_ password: String) throws -> PasswordHash {
+        // Latin letters alone are prepared as they are: this hash is built from the octets below the preparation.
+        let salt = Array("salt".utf8)
+        let key = try #require(PasswordHash.derived(Array(password.utf8), salt: salt, iterations: 1))
+        return PasswordHash(hash: key, salt: salt, iterations: 1)
+    }
+
+    @Test func anUnpreparedHashIsReplacedByALogin() async throws {
+        let f = try Fixture()
+        let old = try Self.unprepared("e\u{301}clair")
+        try f.store.update(alice) { $0.password = old }
+        // Another spelling does not verify yet, and a failed login replaces nothing.
+        #expect(await f.login("alice@example.com", "\u{E9}clair") == .refused)
+        #expect(try f.store.load(alice).password == old)
+        guard case .accepted = await f.login("alice@example.com", "e\u{301}clair") else { return #expect(Bool(false)) }
+        let new = try f.store.load(alice).password
+        #expect(new.verification(of: Array("\u{E9}clair".utf8)) == .right)
+        #expect(new.salt != old.salt)
+        #expect(new.iterations == old.iterations)
+        guard case .accepted = await f.login("alice@example.com", "\u{E9}clair") else { return #expect(Bool(false)) }
+        #expect(try f.store.load(alice).password == new)
+        // SCRAM's clients prepare the password.
+        #expect(await f.credentials("alice@example.com") == SCRAMCredentials(new))
+        await f.shutdown()
+    }
+
+    @Test func aPreparedHashIsLeftAlone() async throws {
+        let f = try Fixture()
+        let old = try f.store.load(alice).password
+        #expect(await f.login("alice@example.com", "sec\u{AD}ret") == .accepted(try f.store.load(alice)))
+        #expect(try f.store.load(alice).password == old)
+        await f.shutdown()
+    }
+
+    @Test func aLockOutNamesTheAccount() async throws {
+        let f = try Fixture(failures: 2)
+        _ = await f.login("alice@example.com", "a")
+        _ = await f.login("x client=198.51.100.9 \"y\"@example.com", "a")
+        let lines = f.lines.withLock { $0 }
+        #expect(lines.count == 1)
+        #expect(
+            lines.first?.hasSuffix(
+                #"account="x client=198.51.100.9 \"y\"@example.com" client=192.0.2.7"# + "\n") == true, "\(lines)")
+        await f.shutdown()
+    }
+
+    @Test func anAccountThatCannotBeReadIsLogged() async throws {
+        let f = try Fixture()
+        try Data("{".utf8).write(
+            to: URL(filePath: "\(f.directory.path)/domains/example.com/users/alice/user.json"))
+        guard case .unavailable = await f.login("alice@example.com", "secret") else { return #expect(Bool(false)) }
+        _ = await f.credentials("alice@example.com")
+        let lines = f.lines.withLock { $0 }
+        #expect(lines.count == 2)
+        for line in lines {
+            #expect(line.contains("account=alice@example.com client=192.0.2.7 error="), "\(line)")
+        }
+        await f.shutdown()
+    }
+
     @Test func rightAndWrongPasswords() async throws {
         let f = try Fixture()
         #expect(await f.login("Alice@Example.com", "secret") == .accepted(try f.store.load(alice)))
@@ -121,7 +196,9 @@ private final class Fixture: Sendable {
         #expect(await f.proof(of: "bob@example.com") == .refused)
         let lines = f.lines.withLock { $0 }
         #expect(lines.count == 1)
-        #expect(lines.first?.hasSuffix("locked out after too many failures client=192.0.2.7\n") == true)
+        #expect(
+            lines.first?.hasSuffix(
+                "locked out after too many failures account=bob@example.com client=192.0.2.7\n") == true)
 
         #expect(await f.login("alice@example.com", "secret") == .lockedOut)
         #expect(await f.proof(of: "alice@example.com") == .lockedOut)
