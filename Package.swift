@@ -100,7 +100,7 @@ let package = Package(
         room(
             "MailAccounts", "Accounts",
             [
-                "ServerRuntime", "ShardFS",
+                "ServerRuntime", "ShardFS", "CUnistring",
                 server("Crypto", "swift-crypto"),
                 server("CryptoExtras", "swift-crypto"),
                 server("Logging", "swift-log"),

@@ -4,9 +4,9 @@
 #include <unicase.h>
 #include <uninorm.h>
 
-int64_t cunistring_nfc(const uint8_t *bytes, size_t count, uint8_t *out, size_t capacity) {
+static int64_t normalize(uninorm_t form, const uint8_t *bytes, size_t count, uint8_t *out, size_t capacity) {
     size_t length = capacity;
-    uint8_t *result = u8_normalize(UNINORM_NFC, bytes, count, out, &length);
+    uint8_t *result = u8_normalize(form, bytes, count, out, &length);
     if (result == NULL) return -1;
     if (result != out) {
         // The result did not fit, so the library allocated its own buffer.
@@ -14,6 +14,14 @@ int64_t cunistring_nfc(const uint8_t *bytes, size_t count, uint8_t *out, size_t 
         return -1;
     }
     return (int64_t)length;
+}
+
+int64_t cunistring_nfc(const uint8_t *bytes, size_t count, uint8_t *out, size_t capacity) {
+    return normalize(UNINORM_NFC, bytes, count, out, capacity);
+}
+
+int64_t cunistring_nfkc(const uint8_t *bytes, size_t count, uint8_t *out, size_t capacity) {
+    return normalize(UNINORM_NFKC, bytes, count, out, capacity);
 }
 
 size_t cunistring_casemap(uint32_t scalar, uint32_t *out) {

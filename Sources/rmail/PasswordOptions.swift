@@ -23,8 +23,9 @@ struct PasswordOptions: ParsableArguments {
         }
     }
 
-    func obtain(for address: AccountAddress) throws -> String {
-        if generate { return SecureRandom.password() }
+    /// The octets of the new password, as they were typed.
+    func obtain(for address: AccountAddress) throws -> [UInt8] {
+        if generate { return Array(SecureRandom.password().utf8) }
         if fromInput { return try Terminal.readPasswordLine() }
         guard Terminal.inputIsTerminal else {
             throw CommandFailure(
@@ -35,7 +36,7 @@ struct PasswordOptions: ParsableArguments {
     }
 
     /// Prints a generated password; it cannot be recovered later.
-    func tell(_ password: String) {
-        if generate { Terminal.say("password: \(password)") }
+    func tell(_ password: [UInt8]) {
+        if generate { Terminal.say("password: \(String(decoding: password, as: UTF8.self))") }
     }
 }

@@ -24,21 +24,21 @@ enum Terminal {
     static var inputIsTerminal: Bool { isatty(STDIN_FILENO) == 1 }
 
     /// Reads the first line of standard input, without its newline.
-    static func readPasswordLine() throws -> String {
-        guard let line = readLine(strippingNewline: true) else {
+    static func readPasswordLine() throws -> [UInt8] {
+        guard let line = readOctets() else {
             throw CommandFailure("there is no password on standard input", status: CommandFailure.usage)
         }
         return line
     }
 
     /// Prompts twice without echo.
-    static func askForNewPassword(_ who: String) throws -> String {
+    static func askForNewPassword(_ who: String) throws -> [UInt8] {
         let first = try ask("Password for \(who): ")
         guard try ask("Again: ") == first else { throw CommandFailure("the two passwords differ; nothing was changed") }
         return first
     }
 
-    private static func ask(_ prompt: String) throws -> String {
+    private static func ask(_ prompt: String) throws -> [UInt8] {
         var settings = termios()
         guard tcgetattr(STDIN_FILENO, &settings) == 0 else {
             throw CommandFailure("this terminal cannot hide a password; use --password-stdin")
@@ -52,7 +52,22 @@ enum Terminal {
             tcsetattr(STDIN_FILENO, TCSAFLUSH, &original)
             write("\n", STDERR_FILENO)
         }
-        guard let line = readLine(strippingNewline: true) else { throw CommandFailure("no password was given") }
+        guard let line = readOctets() else { throw CommandFailure("no password was given") }
+        return line
+    }
+
+    /// A line of standard input, octet by octet: a password need not be text, and nothing of the next line is taken.
+    private static func readOctets() -> [UInt8]? {
+        var line: [UInt8] = []
+        var byte: UInt8 = 0
+        while true {
+            let n = read(STDIN_FILENO, &byte, 1)
+            if n < 0, errno == EINTR { continue }
+            guard n == 1 else { return line.isEmpty ? nil : line }
+            guard byte != UInt8(ascii: "\n") else { break }
+            line.append(byte)
+        }
+        if line.last == UInt8(ascii: "\r") { line.removeLast() }
         return line
     }
 

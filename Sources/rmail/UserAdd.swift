@@ -19,14 +19,14 @@ struct UserAdd: ParsableCommand {
         try config.withAccounts { (accounts) throws(AccountError) in
             if accounts.exists(address) { throw AccountError(.exists, "the account \(address) already exists") }
         }
-        let text = try password.obtain(for: address)
+        let octets = try password.obtain(for: address)
         _ = try config.withAccounts { (accounts) throws(AccountError) in
             try accounts.create(
-                address, password: Array(text.utf8), quotaMB: quota.megabytes ?? UserAccount.defaultQuotaMB,
+                address, password: octets, quotaMB: quota.megabytes ?? UserAccount.defaultQuotaMB,
                 quotaMessages: quota.messages ?? 0, admin: admin, iterations: password.iterations)
         }
         Terminal.say("added \(address)")
-        password.tell(text)
+        password.tell(octets)
     }
 }
 

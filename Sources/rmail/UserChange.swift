@@ -13,12 +13,12 @@ struct UserPassword: ParsableCommand {
     func run() throws {
         let address = try UserArgument.address(address)
         _ = try config.withAccounts { (accounts) throws(AccountError) in try accounts.load(address) }
-        let text = try password.obtain(for: address)
+        let octets = try password.obtain(for: address)
         try config.withAccounts { (accounts) throws(AccountError) in
-            try accounts.setPassword(address, Array(text.utf8), iterations: password.iterations)
+            try accounts.setPassword(address, octets, iterations: password.iterations)
         }
         Terminal.say("changed the password of \(address)")
-        password.tell(text)
+        password.tell(octets)
     }
 }
 

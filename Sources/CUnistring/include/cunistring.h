@@ -9,6 +9,9 @@
 /// fit.
 int64_t cunistring_nfc(const uint8_t *bytes, size_t count, uint8_t *out, size_t capacity);
 
+/// As cunistring_nfc, with Normalization Form KC.
+int64_t cunistring_nfkc(const uint8_t *bytes, size_t count, uint8_t *out, size_t capacity);
+
 /// Writes the fully decomposed titlecase form of a character, which i;unicode-casemap (RFC 5051) compares. Returns the
 /// number of characters written to `out`, which must have room for `cunistring_casemap_maximum`.
 size_t cunistring_casemap(uint32_t scalar, uint32_t *out);

@@ -182,6 +182,14 @@ package struct AccountStore: Sendable {
         try update(address) { $0.password = hash }
     }
 
+    /// Replaces a password's hash by another of the same password, unless the password was changed meanwhile.
+    /// - Throws: as `update`.
+    package func replaceHash(
+        _ address: AccountAddress, _ old: PasswordHash, by new: PasswordHash
+    ) throws(AccountError) {
+        try update(address) { if $0.password == old { $0.password = new } }
+    }
+
     package func setEnabled(_ address: AccountAddress, _ enabled: Bool) throws(AccountError) {
         try update(address) { $0.enabled = enabled }
     }

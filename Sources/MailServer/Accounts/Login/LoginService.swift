@@ -139,21 +139,42 @@ package final class LoginService: LoginChecker, UpdatableComponent {
             return Self.admitted(account)
         }
         let hash = found?.account.password ?? decoy
-        let verified: Bool
+        let verification: PasswordHash.Verification
         do {
-            verified = try await passwordPool.run { [cache, now] in
+            verification = try await passwordPool.run { [cache, now] in
                 // A check for another connection of the same client may have finished while this one was queued.
                 if let (account, stamp) = found, cache.contains(account.address, password, stamp, now: now()) {
-                    return true
+                    return .right
                 }
-                return hash.verifies(password)
+                return hash.verification(of: password)
             }
         } catch {
             return .unavailable(reason: "could not check the password: \(error)")
         }
-        guard verified, let (account, stamp) = found else { return .refused }
-        cache.insert(account.address, password, stamp, now: now())
+        guard verification != .wrong, let (account, stamp) = found else { return .refused }
+        if verification == .rightUnprepared {
+            await replaceHash(of: account, password)
+        } else {
+            cache.insert(account.address, password, stamp, now: now())
+        }
         return Self.admitted(account)
+    }
+
+    /// Replaces a hash that predates password preparation. Failures are only logged.
+    private func replaceHash(of account: UserAccount, _ password: [UInt8]) async {
+        let old = account.password
+        do {
+            let new = try await passwordPool.run { () throws(AccountError) in
+                try PasswordHash(password: password, iterations: old.iterations)
+            }
+            try await filePool.run { [accounts] () throws(AccountError) in
+                try accounts.replaceHash(account.address, old, by: new)
+            }
+        } catch {
+            logger.warning(
+                "could not replace a password hash that SCRAM cannot use",
+                metadata: ["account": "\(account.address)", "error": "\(error)"])
+        }
     }
 
     /// Completes a login after a successful SCRAM proof.
