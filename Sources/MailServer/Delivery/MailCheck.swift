@@ -90,7 +90,8 @@ package struct StagedContent: Sendable {
     }
 }
 
-/// The check that an authenticated user's sender address is one of their own.
+/// The check that an authenticated user's sender address is one of their own, or the null path, which read receipts must
+/// have (RFC 8098 section 3). The From field is checked with the content.
 package struct OwnSenderCheck: MailCheck, TransactionCheck {
     package init() {}
 
@@ -100,7 +101,7 @@ package struct OwnSenderCheck: MailCheck, TransactionCheck {
 
     package static func decision(_ envelope: SMTPEnvelope) -> CheckDecision {
         guard let user = envelope.user else { return .accept }
-        guard let address = envelope.sender.address, user.owns(address) else { return .refused(.notYourAddress) }
-        return .accept
+        guard let address = envelope.sender.address else { return .accept }
+        return user.owns(address) ? .accept : .refused(.notYourAddress)
     }
 }

@@ -96,7 +96,7 @@ import Testing
     @Test(arguments: [
         ("<alice@example.com>", "250 2.1.0"), ("<ALICE+tag@Example.COM>", "250 2.1.0"),
         ("<bob@example.com>", "553 5.7.1"),
-        ("<alice@example.org>", "553 5.7.1"), ("<>", "553 5.7.1"),
+        ("<alice@example.org>", "553 5.7.1"), ("<>", "250 2.1.0"),
     ]) func sendersAreTheUsersOwn(sender: String, expected: String) {
         var dialogue = SMTPDialogue.loggedIn()
         #expect(dialogue.codes("MAIL FROM:\(sender)") == [expected])
@@ -121,13 +121,31 @@ import Testing
         ("From:\r\n", "553 5.7.1"),
         ("From: nonsense\r\n", "553 5.7.1"),
     ]) func authorsAreTheUserToo(field: String, expected: String) {
-        for ending in ["\r\nbody\r\n.\r\n", ".\r\n"] {
+        for (sender, ending) in [
+            ("<alice@example.com>", "\r\nbody\r\n.\r\n"), ("<alice@example.com>", ".\r\n"), ("<>", "\r\nbody\r\n.\r\n"),
+        ] {
             var dialogue = SMTPDialogue.loggedIn()
             _ = dialogue.codes("MAIL FROM:<alice@example.com>", "RCPT TO:<bob@example.com>", "DATA")
             #expect(SMTPDialogue.codes(in: dialogue.send(field + ending)) == [expected], "\(field)")
             #expect(dialogue.stored.count == (expected.hasPrefix("250") ? 1 : 0))
             #expect(dialogue.openMessage == nil)
         }
+    }
+
+    /// A read receipt (RFC 8098 section 3).
+    @Test func aReceiptKeepsItsNullPath() throws {
+        var dialogue = SMTPDialogue.loggedIn()
+        _ = dialogue.codes(
+            "MAIL FROM:<>", "RCPT TO:<bob@example.com>", "DATA", "From: <alice@example.com>", "", "read", ".")
+        #expect(try #require(dialogue.stored.first).content.hasPrefix("Return-Path: <>\r\n"))
+    }
+
+    /// Each line of the pipeline has one answer, as the exchange would have had.
+    @Test func responsesPipelinedBehindARefusedAUTH() {
+        var dialogue = SMTPDialogue(offersTLS: true)
+        #expect(
+            dialogue.codes("EHLO a", "AUTH LOGIN", Self.user, Self.password, "NOOP")
+                == ["250", "538 5.7.11", "500 5.5.1", "500 5.5.1", "250 2.0.0"])
     }
 
     @Test func missingFieldsAreAddedForUsers() throws {
