@@ -167,7 +167,8 @@ let package = Package(
         .testTarget(
             name: "IMAPCodecTests", dependencies: ["IMAPCodec", "TestSupport", nio("NIOCore")], swiftSettings: settings),
         .testTarget(
-            name: "SMTPCodecTests", dependencies: ["SMTPCodec", "TestSupport", nio("NIOCore")], swiftSettings: settings),
+            name: "SMTPCodecTests", dependencies: ["SMTPCodec", "Primitives", "TestSupport", nio("NIOCore")],
+            swiftSettings: settings),
         .testTarget(
             name: "MailServerTests",
             dependencies: rooms.map { .init(stringLiteral: $0) } + [

@@ -24,11 +24,18 @@ import Testing
         ("EHLO client.example.com", .ehlo("client.example.com")),
         ("ehlo [127.0.0.1]", .ehlo("[127.0.0.1]")),
         ("HELO x  ", .helo("x")),
+        ("EHLO my computer", .ehlo("my computer")),
+        ("EHLO \(String(repeating: "a", count: 900))", .ehlo(String(repeating: "a", count: 900))),
         ("LHLO x", .lhlo("x")),
         ("MAIL FROM:<>", mail(nil)),
         ("mail from:<a@b> ", mail("a@b")),
         ("MAIL FROM: <a@b>", mail("a@b")),
         ("MAIL FROM:<@x,@y.example:a@b>", mail("a@b")),
+        ("MAIL FROM:a@b", mail("a@b")), ("MAIL FROM: a@b SIZE=1", mail("a@b") { $0.size = 1 }),
+        ("RCPT TO: \"a b\"@c", rcpt("\"a b\"@c")),
+        ("RCPT TO:<\" \"@example.org>", rcpt("\" \"@example.org")),
+        ("MAIL FROM:<a@b> AUTH=a+b@example.com", mail("a@b")),
+        ("EHLO [IPv6:::1]", .ehlo("[IPv6:::1]")), ("HELO cabinet-.domain", .helo("cabinet-.domain")),
         (
             "MAIL FROM:<a@b> SIZE=1000 body=8bitmime SMTPUTF8",
             mail("a@b") {
@@ -38,6 +45,8 @@ import Testing
             }
         ),
         ("MAIL FROM:<a@b> SIZE=99999999999999999999", mail("a@b") { $0.size = .max }),
+        ("MAIL FROM:<a@b> SIZE=\(String(repeating: "9", count: 300))", mail("a@b") { $0.size = .max }),
+        ("MAIL FROM:<a@b> SIZE=\(String(repeating: "0", count: 300))7", mail("a@b") { $0.size = 7 }),
         (
             "MAIL FROM:<a@b> SIZE=0 BODY=7BIT",
             mail("a@b") {
@@ -101,8 +110,9 @@ import Testing
 
     @Test(arguments: [
         ("", "501 5.5.2"), ("   ", "501 5.5.2"), (" NOOP", "501 5.5.2"),
-        ("EHLO", "501 5.5.4"), ("EHLO a b", "501 5.5.4"), ("EHLO \(String(repeating: "a", count: 256))", "501 5.5.4"),
-        ("MAIL", "501 5.5.2"), ("MAIL TO:<a@b>", "501 5.5.2"), ("MAIL FROM:a@b", "501 5.5.2"),
+        ("EHLO", "501 5.5.4"), ("EHLO  ", "501 5.5.4"),
+        ("MAIL", "501 5.5.2"), ("MAIL TO:<a@b>", "501 5.5.2"), ("MAIL FROM:a@b>", "501 5.5.2"),
+        ("MAIL FROM:a b@c", "501 5.5.2"), ("MAIL FROM:A <a@b>", "501 5.5.2"), ("MAIL FROM:<>>>>", "501 5.5.2"),
         ("MAIL FROM:", "501 5.5.2"), ("MAIL FROM <a@b>", "501 5.5.2"), ("MAIL FROM:<a@b>SIZE=1", "501 5.5.2"),
         ("MAIL FROM:<a>", "501 5.1.7"), ("MAIL FROM:<postmaster>", "501 5.1.7"), ("MAIL FROM:<a@b", "501 5.1.7"),
         ("MAIL FROM:<a@b@c>", "501 5.1.7"), ("MAIL FROM:< a@b >", "501 5.1.7"), ("MAIL FROM:<@x:>", "501 5.1.7"),
@@ -114,7 +124,7 @@ import Testing
         ("MAIL FROM:<a@b> ENVID=+0D+0A", "501 5.5.4"), ("MAIL FROM:<a@b> ENVID=+4", "501 5.5.4"),
         ("MAIL FROM:<a@b> ENVID=+FF", "501 5.5.4"), ("MAIL FROM:<a@b> ENVID=+aa", "501 5.5.4"),
         ("MAIL FROM:<a@b> FOO=1", "555 5.5.4"), ("MAIL FROM:<a@b> NOTIFY=NEVER", "555 5.5.4"),
-        ("RCPT TO:<>", "501 5.1.3"), ("RCPT TO:<a>", "501 5.1.3"), ("RCPT TO:a@b", "501 5.5.2"),
+        ("RCPT TO:<>", "501 5.1.3"), ("RCPT TO:<a>", "501 5.1.3"), ("RCPT TO:a", "501 5.5.2"),
         ("RCPT TO:<a@b> SIZE=1", "555 5.5.4"), ("RCPT TO:<a@b> NOTIFY=NEVER,DELAY", "501 5.5.4"),
         ("RCPT TO:<a@b> NOTIFY=", "501 5.5.4"), ("RCPT TO:<a@b> NOTIFY=FAILURE,", "501 5.5.4"),
         ("RCPT TO:<a@b> ORCPT=a@b", "501 5.5.4"), ("RCPT TO:<a@b> ORCPT=;a@b", "501 5.5.4"),
@@ -127,11 +137,47 @@ import Testing
     }
 
     @Test(arguments: [
-        "BDAT", "BDAT x", "BDAT -1", "BDAT 1 2", "BDAT 1LAST", "BDAT 1 LAST x", "BDAT 99999999999999999999", "BDAT 1.0",
-        "BDAT 0x10", "BDAT 9223372036854775808", "GET / HTTP/1.1", "POST / HTTP/1.1", "CONNECT x:25 HTTP/1.1",
+        "BDAT", "BDAT x", "BDAT -1", "BDAT 1LAST", "BDAT 99999999999999999999", "BDAT 1.0", "BDAT 0x10",
+        "BDAT 9223372036854775808", "BDAT +1", "BDAT LAST 1", "GET / HTTP/1.1", "POST / HTTP/1.1",
+        "CONNECT x:25 HTTP/1.1",
     ]) func endsTheSession(line: String) throws {
         let error = try #require(throws: SMTPSyntaxError.self) { try Self.parse(line) }
         #expect(error.endsSession)
+    }
+
+    /// The size can be read, so the chunk can be read over.
+    @Test(arguments: [("BDAT 1 2", 1), ("BDAT 17 LAST x", 17), ("BDAT 0 FIRST", 0), ("bdat 5 LASTLY", 5)])
+    func aMalformedChunkOfKnownSize(line: String, size: Int) throws {
+        let error = try #require(throws: SMTPSyntaxError.self) { try Self.parse(line) }
+        #expect(error.reply.code == 501)
+        #expect(!error.endsSession)
+        #expect(error.chunkSize == size)
+    }
+
+    @Test func everyLossOfFramingIsToldBy421() throws {
+        let error = try #require(throws: SMTPSyntaxError.self) { try Self.parse("BDAT x") }
+        #expect(error.reply.code == 421)
+        #expect(error.reply.status?.description == "4.5.4")
+    }
+
+    /// As many as there are: no limit but the line's, and none is looked at twice.
+    @Test func parametersBeyondNumber() throws {
+        let many = (0..<10_000).map { " X\($0)=1" }.joined()
+        let error = try #require(throws: SMTPSyntaxError.self) { try Self.parse("MAIL FROM:<a@b>\(many)") }
+        #expect(error.reply.code == 555)
+    }
+
+    @Test func aHostMayNameItselfInItsOwnCharset() throws {
+        let line = Array("EHLO b".utf8) + [0xFC] + Array("ro".utf8)
+        #expect(try SMTPCommandParser.parse(line) == .ehlo("b\u{FFFD}ro"))
+    }
+
+    @Test func aLongerPathIsReadWhereItIsAllowed() throws {
+        let path = "\(String(repeating: "l", count: 500))@example.com"
+        let line = Array("RCPT TO:<@relay.example:\(path)>".utf8)
+        let length = path.utf8.count + 2
+        #expect(try SMTPCommandParser.parse(line, maxPathLength: length) == Self.rcpt(path))
+        #expect(throws: SMTPSyntaxError.self) { try SMTPCommandParser.parse(line, maxPathLength: length - 1) }
     }
 
     @Test func pathsUpTo256OctetsAreRead() throws {

@@ -133,10 +133,64 @@ import Testing
         #expect(decoder.next() == .command(.noop))
     }
 
-    @Test func aChunkOfUnknownSizeEndsTheSession() {
-        let events = DecoderScript().events("BDAT x LAST\r\nMAIL FROM:<evil@x>\r\n")
-        #expect(events.count == 1)
-        guard case .invalidCommand(let error)? = events.first else { return #expect(Bool(false)) }
-        #expect(error.endsSession)
+    /// However a BDAT is broken, its chunk is not taken for commands.
+    @Test(arguments: [
+        "BDAT x LAST\r\n", "BDAT\r\n", " BDAT 20\r\n", "BDAT20\r\n", "BDAT:20\r\n", "BDAT 20\n", "BDAT 2\u{0}0\r\n",
+        "BDAT 20\r LAST\r\n", "bdat \u{FC}\r\n", "BDAT 20 \(String(repeating: "x", count: 5000))\r\n",
+    ]) func aChunkOfUnknownSizeEndsTheSession(line: String) {
+        for step in [1, 3, Int.max] {
+            let events = DecoderScript().events(line + "MAIL FROM:<evil@x>\r\n", step: step)
+            #expect(events.count == 1, "step \(step)")
+            guard case .invalidCommand(let error)? = events.last else { return #expect(Bool(false)) }
+            #expect(error.endsSession)
+            #expect(error.reply.code == 421)
+        }
+    }
+
+    @Test func theChunkOfAMalformedCommandIsRead() {
+        for step in [1, 3, Int.max] {
+            let events = DecoderScript().events("BDAT 6 FIRST\r\nQUIT\r\nNOOP\r\n", step: step)
+            guard case .invalidCommand(let error)? = events.first else { return #expect(Bool(false)) }
+            #expect(error.chunkSize == 6)
+            #expect(Array(events.dropFirst()) == [.content("QUIT\r\n"), .chunkEnd(last: false), .command(.noop)])
+        }
+    }
+
+    /// Behind a DATA that was refused, commands go on, and content ends the session.
+    @Test(arguments: [
+        "DATA\r\nSubject: x\r\nMAIL FROM:<evil@x>\r\n", "DATA now\r\nSubject: x\r\nQUIT\r\n", "DATA\r\n\r\nQUIT\r\n",
+        "DATA\r\n.\r\nNOOP\r\n", "DATA\r\n folded\r\nNOOP\r\n", "DATA\r\na\nQUIT\r\n", "DATA\r\n\u{0}\r\nQUIT\r\n",
+        "DATA\r\n\(String(repeating: "x", count: 5000))\r\nQUIT\r\n",
+    ]) func contentBehindARefusedDATAIsNoCommand(wire: String) {
+        for step in [1, 3, Int.max] {
+            let events = DecoderScript(policy: .refuse).events(wire, step: step)
+            #expect(events.count == 2, "step \(step)")
+            guard case .invalidCommand(let error)? = events.last else { return #expect(Bool(false)) }
+            #expect(error.endsSession)
+            #expect(error.reply.code == 421)
+        }
+    }
+
+    @Test func commandsBehindARefusedDATA() {
+        let script = DecoderScript(policy: .refuse)
+        #expect(
+            script.events("DATA\r\nRSET\r\nXYZZY\r\nNOOP\r\n")
+                == [.command(.data), .command(.rset), .command(.unknown("XYZZY")), .command(.noop)])
+        // A known verb with wrong arguments is a command, too.
+        let events = script.events("DATA\r\nMAIL FROM:x\r\nXYZZY\r\n")
+        #expect(events.last == .command(.unknown("XYZZY")))
+    }
+
+    @Test func anInitialResponseMayBeAsLongAsAnyOther() {
+        var script = DecoderScript(policy: .refuse)
+        script.limits.lineLength = 512
+        let response = String(repeating: "QUJD", count: 3000)
+        for (length, isRead) in [(12_288, true), (12_289, false)] {
+            let line = "AUTH PLAIN \(response)"
+            let wire = line + String(repeating: " ", count: length - line.utf8.count - 2) + "\r\nNOOP\r\n"
+            let events = script.events(wire)
+            if case .command(.auth) = events[0] { #expect(isRead) } else { #expect(!isRead) }
+            #expect(events.last == .command(.noop))
+        }
     }
 }

@@ -52,7 +52,7 @@ extension SMTPService.Settings: ComponentSettings {
     init(_ configuration: Configuration) {
         self.init(
             hostname: configuration.hostname, smtp: configuration.smtp, maxLineLength: configuration.limits.smtpLine,
-            maxHeaderSize: configuration.limits.headerBytes,
+            maxPathLength: configuration.limits.smtpPath, maxHeaderSize: configuration.limits.headerBytes,
             maxLoginFailures: configuration.limits.loginFailuresPerConnection)
     }
 }

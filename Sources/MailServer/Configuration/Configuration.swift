@@ -51,7 +51,8 @@ package struct SMTPSettings: Sendable, Equatable {
     package var submissionPort: Port? = 587
     package var smtpsPort: Port? = 465
     package var maxMessageSize = 52_428_800
-    package var maxRecipients = 50
+    /// RFC 5321 section 4.5.3.1.8 asks for 100 at least.
+    package var maxRecipients = 1000
     package var maxConnections = 100
     package var maxMessagesPerConnection = 50
 }
@@ -138,6 +139,7 @@ package struct LimitSettings: Sendable, Equatable {
     package var smtpLine = 4096
     package var headerBytes = 1_048_576
     package var mimeDepth = 100
+    package var smtpPath = 256
     package var mimeParts = 10_000
     package var connectionMemory = 1_048_576
     package var loginFailuresPerConnection = 10

@@ -110,6 +110,8 @@ extension ConfigurationKey {
         ConfigurationKey("limits.mime_parts", \.limits.mimeParts, .count),
         ConfigurationKey(
             "limits.connection_memory", \.limits.connectionMemory, .integer(65_536...1_073_741_824, "bytes")),
+        // A longer address would not fit a line of the header, which has 998 bytes (RFC 5322 section 2.1.1).
+        ConfigurationKey("limits.smtp_path", \.limits.smtpPath, .integer(256...960, "bytes")),
         ConfigurationKey(
             "limits.login_failures_per_connection", \.limits.loginFailuresPerConnection, .integer(1...1000)),
     ]

@@ -33,6 +33,7 @@ final class SMTPDriver: ConnectionDriver {
             isTLS: accepted.role.usesImplicitTLS)
         var limits = SMTPFrameDecoder.Limits()
         limits.lineLength = configuration.maxLineLength
+        limits.pathLength = configuration.maxPathLength
         decoder = SMTPFrameDecoder(limits: limits)
     }
 

@@ -6,6 +6,8 @@ package struct SMTPServerConfiguration: Sendable {
     package var session: SMTPSessionConfiguration
     /// The maximum length of a command line in octets, including CRLF (`limits.smtp_line`).
     package var maxLineLength = 4096
+    /// The maximum length of an address with its angle brackets (`limits.smtp_path`).
+    package var maxPathLength = 256
     /// The idle time after which the connection ends with 421 (RFC 5321 section 4.5.3.2).
     package var idleTimeout = TimeAmount.minutes(5)
     /// The time a client gets to read the last reply and close, before it is disconnected.

@@ -10,17 +10,21 @@ package final class SMTPService: ListeningComponent, UpdatableComponent {
         package var smtp: SMTPSettings
         /// The maximum length of a command line in octets.
         package var maxLineLength: Int
+        /// The maximum length of an address with its angle brackets in octets.
+        package var maxPathLength: Int
         /// The maximum size of a message header in octets.
         package var maxHeaderSize: Int
         /// The number of failed logins after which a connection is closed.
         package var maxLoginFailures: Int
 
         package init(
-            hostname: String, smtp: SMTPSettings, maxLineLength: Int, maxHeaderSize: Int, maxLoginFailures: Int
+            hostname: String, smtp: SMTPSettings, maxLineLength: Int, maxPathLength: Int, maxHeaderSize: Int,
+            maxLoginFailures: Int
         ) {
             self.hostname = hostname
             self.smtp = smtp
             self.maxLineLength = maxLineLength
+            self.maxPathLength = maxPathLength
             self.maxHeaderSize = maxHeaderSize
             self.maxLoginFailures = maxLoginFailures
         }
@@ -75,6 +79,7 @@ extension SMTPService.Settings {
         session.maxLoginFailures = maxLoginFailures
         var server = SMTPServerConfiguration(session: session)
         server.maxLineLength = maxLineLength
+        server.maxPathLength = maxPathLength
         return server
     }
 }

@@ -55,7 +55,7 @@ extension SMTPSession {
 
     /// Handles BDAT (RFC 3030). The octets of the chunk follow in any case; the reply is sent after them.
     mutating func chunk(_ size: Int, last: Bool) -> [SMTPSessionAction] {
-        guard size <= configuration.maxDiscardedBytes else { return end(with: .tooLarge) }
+        guard size <= configuration.maxDiscardedBytes else { return endOfContent(.tooLarge) }
         switch state {
         case .content(let envelope, var content):
             let discard = content.announce(size, maxMessageSize: configuration.maxMessageSize)
@@ -71,6 +71,20 @@ extension SMTPSession {
             state = .droppingChunk(.mailFirst, nil)
             return []
         }
+    }
+
+    /// Refuses a BDAT with invalid arguments. Its chunk is read and dropped, and the transaction ends: a message must not
+    /// lack a chunk, so later chunks are refused too.
+    mutating func malformedChunk(_ size: Int, _ reply: SMTPReply) -> [SMTPSessionAction] {
+        guard size <= configuration.maxDiscardedBytes else { return endOfContent(reply) }
+        let discard = endTransaction()
+        state = .droppingChunk(reply, nil)
+        return discard
+    }
+
+    /// Refuses content too long to be read to its end; the rest could not be told from commands, so the session ends.
+    private mutating func endOfContent(_ reply: SMTPReply) -> [SMTPSessionAction] {
+        [.reply(reply)] + end(with: .contentNotRead)
     }
 
     private var contentRefusal: SMTPReply? {
@@ -139,7 +153,7 @@ extension SMTPSession {
         // The rest of a failed message is read to find its end, but only up to a limit.
         if let failure = content.failure, content.size - configuration.maxMessageSize > configuration.maxDiscardedBytes
         {
-            return actions + end(with: failure)
+            return actions + endOfContent(failure)
         }
         return actions
     }

@@ -169,6 +169,7 @@ struct SMTPSession {
 
     private mutating func handle(_ error: SMTPSyntaxError) -> [SMTPSessionAction] {
         guard !error.endsSession else { return end(with: error.reply) }
+        if let size = error.chunkSize { return malformedChunk(size, error.reply) }
         guard case .authenticating = state else { return refuse(error.reply) }
         state = .idle
         return refuseWaiting(error.reply)

@@ -24,7 +24,7 @@ package struct SMTPSessionConfiguration: Sendable {
     /// The maximum message size, announced by SIZE (RFC 1870).
     package var maxMessageSize = 52_428_800
     /// The maximum number of recipients in one transaction.
-    package var maxRecipients = 50
+    package var maxRecipients = 1000
     /// The maximum number of messages in one connection.
     package var maxMessages = 50
     /// The maximum header size of a message.

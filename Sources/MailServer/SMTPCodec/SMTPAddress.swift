@@ -1,14 +1,19 @@
+public import Primitives
+
 /// An envelope address: local part and domain (RFC 5321 section 4.1.2, RFC 6531 section 3.3).
 ///
 /// Addresses compare with case-sensitive local parts and case-insensitive domains. Only the receiving host decides
 /// whether local parts that differ in case name the same mailbox.
 public struct SMTPAddress: Hashable, Sendable {
-    /// The decoded local part, without the quotes and backslashes of the wire form. 1 to 64 octets.
+    /// The decoded local part, without the quotes and backslashes of the wire form. Not empty.
     public let localPart: String
     /// The domain in lower case, or an address literal with its brackets. 1 to 255 octets.
     public let domain: String
 
-    init(localPart: String, domain: String) {
+    /// - Parameters:
+    ///   - localPart: without quotes; not empty.
+    ///   - domain: in lower case, of the grammar.
+    package init(localPart: String, domain: String) {
         self.localPart = localPart
         self.domain = domain
     }
@@ -18,6 +23,13 @@ public struct SMTPAddress: Hashable, Sendable {
         var scanner = ByteScanner(Array(text.utf8))
         guard let address = scanner.scanMailbox(), scanner.isAtEnd else { return nil }
         self = address
+    }
+
+    /// The IP address of a domain such as `[192.0.2.1]` or `[IPv6:2001:db8::1]`, or nil for a name.
+    public var addressLiteral: IPAddress? {
+        guard domain.utf8.first == UInt8(ascii: "["), domain.utf8.last == UInt8(ascii: "]") else { return nil }
+        let text = domain.dropFirst().dropLast()
+        return IPAddress(String(text.hasPrefix("ipv6:") ? text.dropFirst(5) : text))
     }
 
     /// True if the address can be used without SMTPUTF8.

@@ -1,10 +1,9 @@
-/// The maximum lengths of RFC 5321 section 4.5.3.1, in octets.
+/// Maximum lengths in octets. A local part has none of its own: the 64 octets of RFC 5321 section 4.5.3.1.1 are what every
+/// server must accept, and return paths of lists and forwarders are longer.
 enum SMTPAddressLimits {
-    static let localPart = 64
+    /// RFC 1035 section 2.3.4.
     static let domain = 255
     static let label = 63
-    /// Includes the angle brackets.
-    static let path = 256
 }
 
 extension ByteScanner {
@@ -20,10 +19,11 @@ extension ByteScanner {
         case address(SMTPAddress)
     }
 
-    /// Scans `<…>`, a path with an optional source route, which is ignored (RFC 5321 appendix C).
-    mutating func scanPath() throws(PathError) -> Path {
-        let start = position
-        guard scan(UInt8(ascii: "<")) else { throw .notBracketed }
+    /// Scans `<…>`, a path with an optional source route, which is ignored (RFC 5321 appendix C). An address without the
+    /// brackets is accepted too, since simple programs and devices send it.
+    /// - Parameter maxLength: the maximum length including the angle brackets, without the source route.
+    mutating func scanPath(maxLength: Int) throws(PathError) -> Path {
+        guard scan(UInt8(ascii: "<")) else { return try scanBareAddress(maxLength: maxLength) }
         if scan(UInt8(ascii: ">")) { return .null }
         let inner = position
         if scan(keyword: "POSTMASTER>") { return .postmaster }
@@ -31,8 +31,20 @@ extension ByteScanner {
         if current == UInt8(ascii: "@") {
             guard scanSourceRoute() else { throw .malformed }
         }
+        let start = position
         guard let address = scanMailbox(), scan(UInt8(ascii: ">")) else { throw .malformed }
-        guard position - start <= SMTPAddressLimits.path else { throw .tooLong }
+        guard position - start + 1 <= maxLength else { throw .tooLong }
+        return .address(address)
+    }
+
+    /// Scans an address up to a space or the end.
+    private mutating func scanBareAddress(maxLength: Int) throws(PathError) -> Path {
+        let start = position
+        guard let address = scanMailbox(), isAtEnd || current == UInt8(ascii: " ") || current == UInt8(ascii: "\t")
+        else {
+            throw .notBracketed
+        }
+        guard position - start + 2 <= maxLength else { throw .tooLong }
         return .address(address)
     }
 
@@ -51,22 +63,17 @@ extension ByteScanner {
         } else {
             local = scanDotString()
         }
-        guard let local, !local.isEmpty, local.count <= SMTPAddressLimits.localPart else { return nil }
+        guard let local, !local.isEmpty else { return nil }
         guard scan(UInt8(ascii: "@")) else { return nil }
         let domain = current == UInt8(ascii: "[") ? scanAddressLiteral() : scanDomain()
         guard let domain else { return nil }
         return SMTPAddress(localPart: String(checked: local), domain: domain)
     }
 
-    private mutating func scanDotString() -> [UInt8]? {
-        var local: [UInt8] = []
-        repeat {
-            if !local.isEmpty { local.append(UInt8(ascii: ".")) }
-            let atom = scanRun(while: \.isAtext)
-            guard !atom.isEmpty else { return nil }
-            local.append(contentsOf: atom)
-        } while scan(UInt8(ascii: "."))
-        return local
+    /// Scans atoms and dots. A dot at either end or beside another should be quoted, but large mobile networks and devices
+    /// omit the quotes.
+    private mutating func scanDotString() -> [UInt8] {
+        Array(scanRun { $0.isAtext || $0 == UInt8(ascii: ".") })
     }
 
     private mutating func scanQuotedString() -> [UInt8]? {
@@ -98,7 +105,8 @@ extension ByteScanner {
             let label = scanRun {
                 $0.isAlphanumeric || $0 >= 0x80 || $0 == UInt8(ascii: "-") || $0 == UInt8(ascii: "_")
             }
-            guard !label.isEmpty, label.count <= SMTPAddressLimits.label,
+            // The limit of a non-ASCII label applies to its A-label, which is not computed here.
+            guard !label.isEmpty, label.count <= SMTPAddressLimits.label || label.contains(where: { $0 >= 0x80 }),
                 label.first != UInt8(ascii: "-"), label.last != UInt8(ascii: "-")
             else { return nil }
         } while scan(UInt8(ascii: "."))

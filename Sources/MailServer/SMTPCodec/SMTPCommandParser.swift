@@ -5,25 +5,26 @@ import Primitives
 /// Verbs and keywords are case-insensitive. White space at the end of the line, and between `FROM:` or `TO:` and the
 /// path, is accepted, because clients send it.
 public enum SMTPCommandParser {
-    /// The maximum length of the argument of EHLO, HELO and LHLO, in octets.
-    static let maxHostLength = 255
     private static let maxVerbLength = 32
 
     /// Parses a command line. No input traps.
+    /// - Parameter maxPathLength: the maximum length of an address with its angle brackets, at least 256 octets (RFC 5321
+    ///   section 4.5.3.1.3).
     /// - Throws: The syntax error, with its reply.
-    public static func parse(_ line: [UInt8]) throws(SMTPSyntaxError) -> SMTPCommand {
-        guard String(validating: line, as: UTF8.self) != nil else { throw .notUTF8 }
+    public static func parse(_ line: [UInt8], maxPathLength: Int = 256) throws(SMTPSyntaxError) -> SMTPCommand {
         var bytes = line
         while let last = bytes.last, last == UInt8(ascii: " ") || last == UInt8(ascii: "\t") { bytes.removeLast() }
         var scanner = ByteScanner(bytes)
         let verb = String(checked: scanner.scanRun { $0 > 0x20 && $0 != 0x7F }.prefix(maxVerbLength + 1)).uppercased()
-        guard !verb.isEmpty else { throw .command("Empty command") }
+        // A host name may be in any charset: it is only displayed, never looked up.
+        guard verb == "EHLO" || verb == "HELO" || String(validating: line, as: UTF8.self) != nil else { throw .notUTF8 }
+        guard !verb.isEmpty else { throw .emptyCommand }
         switch verb {
         case "EHLO": return .ehlo(try parseHost(&scanner, verb))
         case "HELO": return .helo(try parseHost(&scanner, verb))
         case "LHLO": return .lhlo(try parseHost(&scanner, verb))
-        case "MAIL": return try parseMail(&scanner)
-        case "RCPT": return try parseRcpt(&scanner)
+        case "MAIL": return try parseMail(&scanner, maxPathLength)
+        case "RCPT": return try parseRcpt(&scanner, maxPathLength)
         case "DATA": return try withoutArguments(.data, scanner, verb)
         case "BDAT": return try parseChunk(&scanner)
         case "RSET": return try withoutArguments(.rset, scanner, verb)
@@ -46,12 +47,11 @@ public enum SMTPCommandParser {
         return command
     }
 
+    /// Accepts any text: clients use all kinds of names, and nothing depends on them.
     private static func parseHost(_ scanner: inout ByteScanner, _ verb: String) throws(SMTPSyntaxError) -> String {
         scanner.skipSpaces()
-        let name = scanner.scanRun { $0 > 0x20 && $0 != 0x7F }
-        guard !name.isEmpty, name.count <= maxHostLength, scanner.isAtEnd else {
-            throw .arguments("Syntax: \(verb) hostname")
-        }
+        let name = scanner.scanRest()
+        guard !name.isEmpty else { throw .arguments("Syntax: \(verb) hostname") }
         return String(checked: name)
     }
 
@@ -62,13 +62,15 @@ public enum SMTPCommandParser {
         return String(checked: text)
     }
 
-    private static func parseMail(_ scanner: inout ByteScanner) throws(SMTPSyntaxError) -> SMTPCommand {
+    private static func parseMail(_ scanner: inout ByteScanner, _ maxPathLength: Int) throws(SMTPSyntaxError)
+        -> SMTPCommand
+    {
         guard scanner.skipSpaces(), scanner.scan(keyword: "FROM:") else {
             throw .command("Syntax: MAIL FROM:<address>")
         }
         scanner.skipSpaces()
         let path: SMTPReversePath
-        switch try parsePath(&scanner, isSender: true) {
+        switch try parsePath(&scanner, isSender: true, maxPathLength) {
         case .null: path = .null
         case .address(let address): path = .address(address)
         case .postmaster: throw .address("The sender address has no domain", isSender: true)
@@ -76,11 +78,13 @@ public enum SMTPCommandParser {
         return .mail(path, try SMTPParameterParser.parseMail(&scanner))
     }
 
-    private static func parseRcpt(_ scanner: inout ByteScanner) throws(SMTPSyntaxError) -> SMTPCommand {
+    private static func parseRcpt(_ scanner: inout ByteScanner, _ maxPathLength: Int) throws(SMTPSyntaxError)
+        -> SMTPCommand
+    {
         guard scanner.skipSpaces(), scanner.scan(keyword: "TO:") else { throw .command("Syntax: RCPT TO:<address>") }
         scanner.skipSpaces()
         let path: SMTPForwardPath
-        switch try parsePath(&scanner, isSender: false) {
+        switch try parsePath(&scanner, isSender: false, maxPathLength) {
         case .null: throw .address("The recipient address is empty", isSender: false)
         case .address(let address): path = .address(address)
         case .postmaster: path = .postmaster
@@ -89,10 +93,10 @@ public enum SMTPCommandParser {
     }
 
     private static func parsePath(
-        _ scanner: inout ByteScanner, isSender: Bool
+        _ scanner: inout ByteScanner, isSender: Bool, _ maxLength: Int
     ) throws(SMTPSyntaxError) -> ByteScanner.Path {
         do throws(ByteScanner.PathError) {
-            return try scanner.scanPath()
+            return try scanner.scanPath(maxLength: maxLength)
         } catch {
             switch error {
             case .notBracketed: throw .command("The address must be in angle brackets")
@@ -102,16 +106,20 @@ public enum SMTPCommandParser {
         }
     }
 
+    /// If the size can be read, a chunk of that size follows, whatever else is wrong with the command.
     private static func parseChunk(_ scanner: inout ByteScanner) throws(SMTPSyntaxError) -> SMTPCommand {
-        guard scanner.skipSpaces() else { throw .chunkSize }
-        let digits = scanner.scanRun(while: \.isDigit)
-        guard !digits.isEmpty, digits.count <= 20, let size = Int(String(checked: digits)) else { throw .chunkSize }
-        let last = scanner.skipSpaces()
-        if last {
-            guard scanner.scan(keyword: "LAST") else { throw .chunkSize }
-        }
-        guard scanner.isAtEnd else { throw .chunkSize }
-        return .bdat(size: size, last: last)
+        guard scanner.skipSpaces(), let size = Int(String(checked: scanner.scanRun(while: \.isDigit))),
+            scanner.isAtEnd || scanner.skipSpaces()
+        else { throw .chunkSize }
+        guard !scanner.isAtEnd else { return .bdat(size: size, last: false) }
+        guard scanner.scan(keyword: "LAST"), scanner.isAtEnd else { throw .chunkArguments(size: size) }
+        return .bdat(size: size, last: true)
+    }
+
+    /// True if a line may be a malformed `verb` command.
+    static func begins(_ line: some Sequence<UInt8>, with verb: String) -> Bool {
+        let text = line.drop(while: { $0 <= 0x20 || $0 == 0x7F }).prefix(verb.utf8.count)
+        return text.map(\.uppercasedASCII).elementsEqual(verb.utf8)
     }
 
     private static func parseAuth(_ scanner: inout ByteScanner) throws(SMTPSyntaxError) -> SMTPCommand {

@@ -12,13 +12,19 @@ public import NIOCore
 ///
 /// A command line ends at CRLF. A line with a bare LF, a bare CR or NUL is answered with 500 and not interpreted. After
 /// a bare LF, neither is anything up to the next CRLF: each LF up to there gives another 500.
+///
+/// Content that nobody asked for is never taken for commands: a BDAT of unknown size ends the session, and so does a line
+/// other than a command after a refused DATA.
 public struct SMTPFrameDecoder: Sendable {
     /// Limits in octets.
     public struct Limits: Hashable, Sendable {
         /// The maximum of a command line with its CRLF; a longer one is skipped and answered with 500.
         public var lineLength = 4096
-        /// The maximum of a line in an authentication exchange with its CRLF (RFC 4954 section 4).
+        /// A line of an authentication exchange with its CRLF (RFC 4954 section 4); the command that begins one may be
+        /// as long, for its initial response.
         public var authLineLength = 12288
+        /// The maximum length of an address in MAIL or RCPT, including its angle brackets.
+        public var pathLength = 256
         /// The length at which a line being skipped ends the session.
         public var skippedLineLength = 1 << 20
 
@@ -51,10 +57,11 @@ public struct SMTPFrameDecoder: Sendable {
     }
 
     private enum State {
-        case line(isAuthResponse: Bool)
+        /// Reading a line; after a refused DATA, content may arrive all the same.
+        case line(isAuthResponse: Bool, behindRefusedData: Bool = false)
         /// Skipping a line over the limit; the count is the octets dropped so far.
         case skipping(Int, isAuthResponse: Bool)
-        case waiting
+        case waiting(behindData: Bool)
         case data(SMTPDataDecoder)
         /// The last content was returned; the end event is next.
         case dataEnded(SMTPContentFault?)
@@ -101,9 +108,9 @@ public struct SMTPFrameDecoder: Sendable {
 
     /// Resumes a waiting decoder; otherwise does nothing.
     public mutating func apply(_ directive: Directive) {
-        guard isWaiting else { return }
+        guard case .waiting(let behindData) = state else { return }
         switch directive {
-        case .readCommands: state = .line(isAuthResponse: false)
+        case .readCommands: state = .line(isAuthResponse: false, behindRefusedData: behindData)
         case .readAuthResponse: state = .line(isAuthResponse: true)
         case .readData: state = .data(SMTPDataDecoder())
         case .restartForTLS:
@@ -117,7 +124,7 @@ public struct SMTPFrameDecoder: Sendable {
             switch state {
             case .waiting, .closed:
                 return nil
-            case .line(let isAuthResponse):
+            case .line(let isAuthResponse, _):
                 switch readLine(isAuthResponse: isAuthResponse) {
                 case .event(let event): return event
                 case .again: continue
@@ -148,7 +155,10 @@ extension SMTPFrameDecoder {
     }
 
     private mutating func readLine(isAuthResponse: Bool) -> LineResult {
-        let limit = isAuthResponse ? limits.authLineLength : limits.lineLength
+        let limit =
+            isAuthResponse
+            ? limits.authLineLength
+            : beginsAuthentication ? max(limits.lineLength, limits.authLineLength) : limits.lineLength
         let unsearched = buffer.readableBytesView.dropFirst(searched)
         guard let end = unsearched.firstIndex(of: UInt8(ascii: "\n")) else {
             guard buffer.readableBytes >= limit else {
@@ -156,39 +166,84 @@ extension SMTPFrameDecoder {
                 releaseEmptyBuffer()
                 return .needsBytes
             }
-            state = .skipping(0, isAuthResponse: isAuthResponse)
-            searched = 0
-            return .again
+            return skip(isAuthResponse: isAuthResponse)
         }
         let length = end - buffer.readerIndex + 1
+        guard length <= limit else { return skip(isAuthResponse: isAuthResponse) }
         searched = 0
-        guard length <= limit else {
-            state = .skipping(0, isAuthResponse: isAuthResponse)
-            return .again
-        }
         let line = buffer.readBytes(length: length) ?? []
         return .event(event(of: line, isAuthResponse: isAuthResponse))
     }
 
+    /// True if the buffer begins with AUTH, whose initial response may be as long as any other.
+    private var beginsAuthentication: Bool {
+        buffer.readableBytesView.prefix(5).map(\.uppercasedASCII).elementsEqual("AUTH ".utf8)
+    }
+
+    /// Starts skipping a line that is too long.
+    private mutating func skip(isAuthResponse: Bool) -> LineResult {
+        searched = 0
+        if let error = framingLoss(at: buffer.readableBytesView.prefix(Self.longestVerb)) {
+            close()
+            return .event(.invalidCommand(error))
+        }
+        state = .skipping(0, isAuthResponse: isAuthResponse)
+        return .again
+    }
+
     private mutating func event(of line: [UInt8], isAuthResponse: Bool) -> Event {
-        // The session must answer before the next response is read.
-        if isAuthResponse { state = .waiting }
-        if let error = lineFault(line) { return .invalidCommand(error) }
-        let text = Array(line.dropLast(2))
-        guard !isAuthResponse else { return .authResponse(SMTPCommandParser.authResponse(isInitial: false, text)) }
+        let event: Event
+        if let error = lineFault(line) {
+            event = .invalidCommand(framingLoss(at: line) ?? error)
+        } else if isAuthResponse {
+            event = .authResponse(SMTPCommandParser.authResponse(isInitial: false, line.dropLast(2)))
+        } else {
+            event = self.event(ofCommand: Array(line.dropLast(2)))
+        }
+        switch event {
+        case .command(let command): state = Self.state(behind: command)
+        case .invalidCommand(let error) where error.endsSession: close()
+        case .invalidCommand(let error) where error.chunkSize != nil:
+            state = .chunk(remaining: error.chunkSize ?? 0, last: false)
+        case .invalidCommand(let error) where !isAuthResponse:
+            let isData = error.kind == .arguments && SMTPCommandParser.begins(line, with: "DATA")
+            state = .line(isAuthResponse: false, behindRefusedData: isData)
+        default:
+            // The session must answer before more of an authentication exchange is read.
+            state = isAuthResponse ? .waiting(behindData: false) : .line(isAuthResponse: false)
+        }
+        return event
+    }
+
+    private func event(ofCommand text: [UInt8]) -> Event {
         do throws(SMTPSyntaxError) {
-            let command = try SMTPCommandParser.parse(text)
-            state = Self.state(behind: command)
+            let command = try SMTPCommandParser.parse(text, maxPathLength: limits.pathLength)
+            if case .unknown = command, let error = framingLoss(at: text) { return .invalidCommand(error) }
             return .command(command)
         } catch {
-            if error.endsSession { close() }
-            return .invalidCommand(error)
+            // A known verb with wrong arguments is a command; everything else could be content.
+            switch error.kind {
+            case .emptyCommand, .forbiddenBytes, .protocolViolation:
+                return .invalidCommand(framingLoss(at: text) ?? error)
+            case .lineTooLong, .arguments, .address, .parameter: return .invalidCommand(error)
+            }
         }
+    }
+
+    /// The number of octets of an overlong line that are searched for a verb.
+    private static let longestVerb = 64
+
+    /// The error that ends the session when an invalid line may be content, or announce a chunk; otherwise nil.
+    private func framingLoss(at line: some Sequence<UInt8>) -> SMTPSyntaxError? {
+        guard case .line(let isAuthResponse, let behindRefusedData) = state, !isAuthResponse else { return nil }
+        if SMTPCommandParser.begins(line, with: "BDAT") { return .chunkSize }
+        return behindRefusedData ? .contentBehindRefusedData : nil
     }
 
     private static func state(behind command: SMTPCommand) -> State {
         switch command {
-        case .data, .startTLS, .auth: .waiting
+        case .data: .waiting(behindData: true)
+        case .startTLS, .auth: .waiting(behindData: false)
         case .bdat(let size, let last): .chunk(remaining: size, last: last)
         case .quit: .closed
         default: .line(isAuthResponse: false)
@@ -223,7 +278,7 @@ extension SMTPFrameDecoder {
         }
         isTainted = end == view.startIndex || view[end - 1] != UInt8(ascii: "\r")
         buffer.moveReaderIndex(forwardBy: length)
-        state = isAuthResponse ? .waiting : .line(isAuthResponse: false)
+        state = isAuthResponse ? .waiting(behindData: false) : .line(isAuthResponse: false)
         return .invalidCommand(.lineTooLong)
     }
 

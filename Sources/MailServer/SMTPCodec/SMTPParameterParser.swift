@@ -1,27 +1,20 @@
 /// Parses the ESMTP parameters after a path: `KEY` or `KEY=value`, separated by spaces (RFC 5321 section 4.1.2).
 struct SMTPParameterParser {
-    private struct Parameter {
-        let key: String
-        let value: ArraySlice<UInt8>?
-    }
-
-    /// More than all extensions together define; the line limit alone would allow hundreds.
-    private static let maxParameters = 16
-
     static func parseMail(_ scanner: inout ByteScanner) throws(SMTPSyntaxError) -> SMTPMailParameters {
         var result = SMTPMailParameters()
-        for parameter in try scanAll(&scanner) {
-            switch (parameter.key, parameter.value) {
+        try scanAll(&scanner) { (key, value) throws(SMTPSyntaxError) in
+            switch (key, value) {
             case ("SIZE", let value?): result.size = try size(value)
             case ("BODY", let value?): result.body = try bodyType(value)
             case ("SMTPUTF8", nil): result.smtpUTF8 = true
-            case ("AUTH", let value?): result.auth = try xtext(value, "AUTH")
+            // Nothing depends on it, and clients forget to encode it.
+            case ("AUTH", let value?): result.auth = try? xtext(value, "AUTH")
             case ("RET", let value?): result.returnContent = try returnContent(value)
             case ("ENVID", let value?): result.envelopeID = try xtext(value, "ENVID")
             case ("REQUIRETLS", nil): result.requireTLS = true
             case ("SIZE", nil), ("BODY", nil), ("AUTH", nil), ("RET", nil), ("ENVID", nil), ("SMTPUTF8", _?),
                 ("REQUIRETLS", _?):
-                throw .parameter("Malformed parameter \(parameter.key)")
+                throw .parameter("Malformed parameter \(key)")
             default: throw .unknownParameter
             }
         }
@@ -30,19 +23,23 @@ struct SMTPParameterParser {
 
     static func parseRcpt(_ scanner: inout ByteScanner) throws(SMTPSyntaxError) -> SMTPRcptParameters {
         var result = SMTPRcptParameters()
-        for parameter in try scanAll(&scanner) {
-            switch (parameter.key, parameter.value) {
+        try scanAll(&scanner) { (key, value) throws(SMTPSyntaxError) in
+            switch (key, value) {
             case ("NOTIFY", let value?): result.notify = try notify(value)
             case ("ORCPT", let value?): result.originalRecipient = try originalRecipient(value)
-            case ("NOTIFY", nil), ("ORCPT", nil): throw .parameter("Malformed parameter \(parameter.key)")
+            case ("NOTIFY", nil), ("ORCPT", nil): throw .parameter("Malformed parameter \(key)")
             default: throw .unknownParameter
             }
         }
         return result
     }
 
-    private static func scanAll(_ scanner: inout ByteScanner) throws(SMTPSyntaxError) -> [Parameter] {
-        var parameters: [Parameter] = []
+    /// Hands each parameter to `take`, which throws for one that is not known: so there are at most as many as are.
+    private static func scanAll(
+        _ scanner: inout ByteScanner,
+        _ take: (_ key: String, _ value: ArraySlice<UInt8>?) throws(SMTPSyntaxError) -> Void
+    ) throws(SMTPSyntaxError) {
+        var seen: Set<String> = []
         while !scanner.isAtEnd {
             guard scanner.skipSpaces() else { throw .command("Expected a space after the address") }
             if scanner.isAtEnd { break }
@@ -57,17 +54,13 @@ struct SMTPParameterParser {
                 value = run
             }
             let name = String(checked: key).uppercased()
-            guard !parameters.contains(where: { $0.key == name }) else {
-                throw .parameter("Parameter \(name) given twice")
-            }
-            guard parameters.count < maxParameters else { throw .parameter("Too many parameters") }
-            parameters.append(Parameter(key: name, value: value))
+            guard seen.insert(name).inserted else { throw .parameter("Parameter \(name) given twice") }
+            try take(name, value)
         }
-        return parameters
     }
 
     private static func size(_ value: ArraySlice<UInt8>) throws(SMTPSyntaxError) -> Int {
-        guard value.count <= 20, value.allSatisfy(\.isDigit) else { throw .parameter("Malformed SIZE") }
+        guard value.allSatisfy(\.isDigit) else { throw .parameter("Malformed SIZE") }
         return Int(String(checked: value)) ?? .max
     }
 

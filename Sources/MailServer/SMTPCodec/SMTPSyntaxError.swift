@@ -6,6 +6,8 @@ public struct SMTPSyntaxError: Error, Hashable, Sendable {
         case lineTooLong
         /// A line with NUL, with a CR or LF outside its CRLF, or with bytes that are not UTF-8.
         case forbiddenBytes
+        /// An empty line, or one that begins with white space.
+        case emptyCommand
         /// An empty command, or a known verb with invalid arguments.
         case arguments
         /// An address of MAIL or RCPT that violates RFC 5321 section 4.1.2.
@@ -21,6 +23,9 @@ public struct SMTPSyntaxError: Error, Hashable, Sendable {
     public var reply: SMTPReply
     /// True if the connection must end after the reply, because commands can no longer be told from other data.
     public var endsSession: Bool
+    /// The size of the chunk that follows a malformed BDAT, or nil. The decoder delivers the chunk; the reply is due at
+    /// its end.
+    public internal(set) var chunkSize: Int?
 
     init(_ kind: Kind, _ reply: SMTPReply, endsSession: Bool = false) {
         self.kind = kind
@@ -40,6 +45,8 @@ extension SMTPSyntaxError {
 
     static let nulByte = SMTPSyntaxError(.forbiddenBytes, SMTPReply(500, .init(5, 5, 2), "NUL is not allowed"))
 
+    static let emptyCommand = SMTPSyntaxError(.emptyCommand, SMTPReply(501, .init(5, 5, 2), "Empty command"))
+
     static let notUTF8 = SMTPSyntaxError(.forbiddenBytes, SMTPReply(500, .init(5, 5, 2), "The line is not UTF-8"))
 
     static let notSMTP = SMTPSyntaxError(
@@ -48,8 +55,20 @@ extension SMTPSyntaxError {
 
     /// Ends the session: with the chunk size unknown, its bytes could be mistaken for commands.
     static let chunkSize = SMTPSyntaxError(
-        .protocolViolation, SMTPReply(501, .init(5, 5, 4), "Syntax: BDAT size [LAST], closing connection"),
+        .protocolViolation, SMTPReply(421, .init(4, 5, 4), "Syntax: BDAT size [LAST], closing connection"),
         endsSession: true)
+
+    /// A malformed BDAT of known size; its chunk is read and dropped.
+    static func chunkArguments(size: Int) -> SMTPSyntaxError {
+        var error = arguments("Syntax: BDAT size [LAST]")
+        error.chunkSize = size
+        return error
+    }
+
+    /// Ends the session: the client sends content although its DATA was refused.
+    static let contentBehindRefusedData = SMTPSyntaxError(
+        .protocolViolation,
+        SMTPReply(421, .init(4, 5, 1), "No command behind a refused DATA, closing connection"), endsSession: true)
 
     static func arguments(_ text: String) -> SMTPSyntaxError {
         SMTPSyntaxError(.arguments, SMTPReply(501, .init(5, 5, 4), text))

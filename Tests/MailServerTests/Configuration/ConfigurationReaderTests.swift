@@ -42,7 +42,10 @@ private func problems(_ json: String, environment: [String: String] = [:]) -> [S
                 "max_concurrent_per_ip": 10, "whitelist": ["127.0.0.1", "::1"]}
             }
             """)
-        #expect(configuration == Configuration())
+        var expected = Configuration()
+        // The old program's 50 is less than RFC 5321 asks for; who wrote it down keeps it.
+        expected.smtp.maxRecipients = 50
+        #expect(configuration == expected)
     }
 
     @Test func theDefaultDocumentReadsBackAndHoldsEveryKey() throws {

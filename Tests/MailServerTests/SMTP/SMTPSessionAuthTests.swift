@@ -125,7 +125,7 @@ import Testing
             ("<alice@example.com>", "\r\nbody\r\n.\r\n"), ("<alice@example.com>", ".\r\n"), ("<>", "\r\nbody\r\n.\r\n"),
         ] {
             var dialogue = SMTPDialogue.loggedIn()
-            _ = dialogue.codes("MAIL FROM:<alice@example.com>", "RCPT TO:<bob@example.com>", "DATA")
+            _ = dialogue.codes("MAIL FROM:\(sender)", "RCPT TO:<bob@example.com>", "DATA")
             #expect(SMTPDialogue.codes(in: dialogue.send(field + ending)) == [expected], "\(field)")
             #expect(dialogue.stored.count == (expected.hasPrefix("250") ? 1 : 0))
             #expect(dialogue.openMessage == nil)

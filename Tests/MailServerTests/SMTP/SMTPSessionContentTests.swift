@@ -55,7 +55,7 @@ import Testing
             $0.maxDiscardedBytes = 1000
         }
         #expect(dialogue.codes("DATA", String(repeating: "x", count: 500)) == ["354"])
-        #expect(dialogue.codes(String(repeating: "x", count: 700)) == ["552 5.3.4"])
+        #expect(dialogue.codes(String(repeating: "x", count: 700)) == ["552 5.3.4", "421 4.3.4"])
         #expect(dialogue.isClosed)
     }
 
@@ -93,8 +93,15 @@ import Testing
                 + "\(String(repeating: "x", count: 41))RSET\r\n",
             ["250 2.0.0", "552 5.3.4", "250 2.0.0"]
         ),
-        ("BDAT 1001 LAST\r\n", ["552 5.3.4"]),
-        ("BDAT x\r\nNOOP\r\n", ["501 5.5.4"]),
+        ("BDAT 1001 LAST\r\n", ["552 5.3.4", "421 4.3.4"]),
+        ("BDAT x\r\nNOOP\r\n", ["421 4.5.4"]),
+        // A message without one of its chunks is none.
+        ("BDAT 6 FIRST\r\nQUIT\r\nBDAT 3 LAST\r\nabcNOOP\r\n", ["501 5.5.4", "503 5.5.1", "250 2.0.0"]),
+        (
+            "BDAT 3\r\nabcBDAT 6 LATE\r\nQUIT\r\nBDAT 3 LAST\r\nabcNOOP\r\n",
+            ["250 2.0.0", "501 5.5.4", "503 5.5.1", "250 2.0.0"]
+        ),
+        ("BDAT 1001 FIRST\r\n", ["501 5.5.4", "421 4.3.4"]),
     ]) func chunkRefusals(wire: String, expected: [String]) {
         for step in [1, 7, Int.max] {
             var dialogue = open {
@@ -113,6 +120,22 @@ import Testing
             SMTPDialogue.codes(
                 in: dialogue.send("EHLO a\r\nBDAT 6 LAST\r\nQUIT\r\nMAIL FROM:<a@b>\r\nBDAT 6\r\nQUIT\r\nNOOP\r\n"))
                 == ["250", "503 5.5.1", "250 2.1.0", "503 5.5.1", "250 2.0.0"])
+    }
+
+    @Test func contentThatNobodyAskedForIsNoCommand() {
+        var dialogue = SMTPDialogue()
+        #expect(
+            dialogue.codes(
+                "EHLO a", "MAIL FROM:<a@b>", "RCPT TO:<x@example.com>", "DATA", "Subject: x", "", "MAIL FROM:<evil@x>")
+                == ["250", "250 2.1.0", "550 5.1.1", "554 5.5.1", "421 4.5.1"])
+        #expect(dialogue.isClosed)
+    }
+
+    @Test func aMalformedChunkOutsideATransactionIsRead() {
+        var dialogue = SMTPDialogue()
+        #expect(
+            SMTPDialogue.codes(in: dialogue.send("EHLO a\r\nBDAT 6 FIRST\r\nQUIT\r\nNOOP\r\n"))
+                == ["250", "501 5.5.4", "250 2.0.0"])
     }
 
     @Test func stopWaitsForTheEndOfARefusedChunk() {

@@ -145,6 +145,31 @@ import Testing
         #expect(try #require(dialogue.stored.first).content.contains("\tfor <alice@example.com>;"))
     }
 
+    /// Return paths of forwarders and lists: longer than the 64 octets that RFC 5321 section 4.5.3.1.1 asks for.
+    @Test(arguments: [
+        String(repeating: "a", count: 65), "lists+bounce=0f3a9c2e7b=anna.longname=customers.example.net=2026-11",
+        "SRS0=Zz9y=Q7=forwarder.example=weekly-letter-4711-0815-abcdefghijklmnop", String(repeating: "c", count: 237),
+    ]) func longLocalParts(local: String) throws {
+        var dialogue = SMTPDialogue()
+        #expect(
+            dialogue.codes(
+                "EHLO a", "MAIL FROM:<\(local)@sender.example>", "RCPT TO:<\(local)@example.com>",
+                "RCPT TO:<alice@example.com>", "DATA", "", ".")
+                == ["250", "250 2.1.0", "550 5.1.1", "250 2.1.5", "354", "250 2.0.0"])
+        #expect(
+            try #require(dialogue.stored.first).content.hasPrefix("Return-Path: <\(local)@sender.example>\r\n"))
+    }
+
+    /// RFC 5321 section 4.5.3.1.8 asks for 100 at least.
+    @Test func hundredsOfRecipients() {
+        var dialogue = SMTPDialogue()
+        _ = dialogue.codes("EHLO a", "MAIL FROM:<a@b>")
+        for index in 0..<1000 {
+            #expect(dialogue.codes("RCPT TO:<alice+\(index)@example.com>") == ["250 2.1.5"])
+        }
+        #expect(dialogue.codes("RCPT TO:<alice@example.com>") == ["452 4.5.3"])
+    }
+
     @Test func limitsOfATransactionAndAConnection() {
         var dialogue = SMTPDialogue {
             $0.maxRecipients = 2

@@ -107,10 +107,15 @@ package struct SASLServer: Sendable {
         try require(text: actor)
         try require(name: user)
         try require(text: password)
-        guard actor.isEmpty || actor == user else {
+        guard actor.isEmpty || Self.isSame(actor, user) else {
             throw SASLFailure(kind: .authorization, text: "Cannot act as another user")
         }
         return try attempt(user, password)
+    }
+
+    /// Whether two names are equal, ignoring case.
+    private static func isSame(_ a: [UInt8], _ b: [UInt8]) -> Bool {
+        a == b || String(decoding: a, as: UTF8.self).lowercased() == String(decoding: b, as: UTF8.self).lowercased()
     }
 
     private func attempt(_ user: [UInt8], _ password: [UInt8]) throws(SASLFailure) -> LoginAttempt {

@@ -5,8 +5,8 @@ import Primitives
 ///
 /// `first` returns the user name; the caller looks up its credentials for `challenge`; `last` verifies the proof.
 package struct SCRAMExchange: Sendable {
-    /// Octets. RFC 5802 sets no limit; real clients stay far below this one.
-    private static let longestMessage = 4_096
+    /// Octets. RFC 5802 sets no limit; this is the longest line of RFC 4954 section 4 decoded.
+    private static let longestMessage = 12_288 / 4 * 3
 
     /// The GS2 header (`n,a=authzid,`), which the client repeats in its last message.
     private var header: [UInt8] = []

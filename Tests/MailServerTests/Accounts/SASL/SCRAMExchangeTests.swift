@@ -73,7 +73,7 @@ import Testing
         ("n,b=user,n=user,r=abc", .malformed), ("n,a=,n=user,r=abc", .malformed), ("n,,r=abc,n=user", .malformed),
         ("n,,n=user,r=a\u{7F}c", .malformed), ("n,,n=us\u{0}er,r=abc", .malformed), ("n,,n=user,r=a b", .malformed),
         ("n,a=other,n=user,r=abc", .authorization), ("p=tls-unique,,n=user,r=abc", .unsupported),
-        ("n,,m=x,n=user,r=abc", .unsupported), ("n,,n=user,r=" + String(repeating: "a", count: 5000), .malformed),
+        ("n,,m=x,n=user,r=abc", .unsupported), ("n,,n=user,r=" + String(repeating: "a", count: 9300), .malformed),
     ]) func firstMessagesThatAreRefused(message: String, kind: SASLFailure.Kind) {
         var exchange = SCRAMExchange()
         #expect {
