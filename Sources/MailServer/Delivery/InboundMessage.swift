@@ -66,7 +66,7 @@ package final class InboundMessage: Sendable {
                 try storing { () throws(StoreError) in try result.get() }
             }
         } catch {
-            throw delivery.refusal(for: error, "writing a message")
+            throw delivery.refusal(for: error, "a message was not stored")
         }
     }
 
@@ -94,12 +94,18 @@ package final class InboundMessage: Sendable {
                     delivery.noteDelivery(of: envelope, to: recipients.joined().unique(), size: finished.message.size)
                     return all(.delivered)
                 } catch {
-                    guard atomicity == .each, recipients.count > 1 else { throw error }
-                    return Self.deliverEach(finished, to: recipients, envelope, delivery, settings)
+                    guard recipients.count > 1 else { throw error }
+                    if atomicity == .each {
+                        return Self.deliverEach(finished, to: recipients, envelope, delivery, settings)
+                    }
+                    guard let refusal = Self.blame(finished, recipients, envelope, delivery) else { throw error }
+                    return all(.refused(refusal))
                 }
             }
         } catch {
-            return all(.refused(delivery.refusal(for: error, "delivering to \(Self.names(recipients.joined()))")))
+            let refusal = delivery.refusal(
+                for: error, "a message was not delivered", accounts: Self.names(recipients.joined()))
+            return all(.refused(refusal))
         }
     }
 
@@ -139,13 +145,41 @@ package final class InboundMessage: Sendable {
             do throws(DeliveryError) {
                 if !left.isEmpty { try deliver(finished, to: left, delivery, settings) }
             } catch {
-                let refusal = delivery.refusal(for: .work(error), "delivering to \(names(left))")
+                let refusal = delivery.refusal(
+                    for: .work(error), "a message was not delivered", accounts: names(left))
                 return .refused(refusal == .aMailboxFull ? .mailboxFull : refusal)
             }
             done += left
             delivery.noteDelivery(of: envelope, to: left, size: finished.message.size)
             return .delivered
         }
+    }
+
+    /// Finds the recipients that caused a message to be refused for all, and records their accounts for the next attempt.
+    /// - Returns: The refusal naming them, or nil if it was none of them or all of them.
+    private static func blame(
+        _ finished: FinishedContent, _ recipients: [[Destination]], _ envelope: SMTPEnvelope, _ delivery: LocalDelivery
+    ) -> Refusal? {
+        let size = UInt64(finished.message.size)
+        var failures: [Destination: Refusal] = [:]
+        for destination in recipients.joined().unique() {
+            failures[destination] = delivery.failure(of: destination, size: size)
+        }
+        let blamed = zip(envelope.recipients, recipients).filter { $1.contains { failures[$0] != nil } }
+        guard !blamed.isEmpty, blamed.count < recipients.count else { return nil }
+        for case .local(let account, _, _) in failures.keys {
+            delivery.refused.note(envelope.sender, account, size: size)
+        }
+        let paths = blamed.map(\.0.path)
+        let areFull = failures.values.allSatisfy { $0 == .aMailboxFull }
+        let refusal: Refusal = areFull ? .mailboxesFull(paths) : .mailboxesFail(paths)
+        delivery.logger.warning(
+            "a message was delivered to nobody because of some recipients",
+            metadata: [
+                "from": "\(envelope.sender)", "because": "\(names(failures.keys))", "size": "\(size)",
+                "client": "\(envelope.remoteAddress)", "reply": "\(refusal.text)",
+            ])
+        return refusal
     }
 
     /// Links the message into every mailbox in one step.
@@ -172,6 +206,17 @@ package final class InboundMessage: Sendable {
 }
 
 extension LocalDelivery {
+    /// The reason why a destination could not take a message of `size` octets now, or nil. Blocks.
+    func failure(of destination: Destination, size: UInt64) -> Refusal? {
+        guard case .local(let account, let name, _) = destination else { return .relayNotPermitted }
+        do throws(StoreError) {
+            _ = try mailbox(name, of: account)
+            return try store.account(account).hasRoom(for: size) ? nil : .aMailboxFull
+        } catch {
+            return error.refusal
+        }
+    }
+
     /// Opens a mailbox, creating it if missing: accounts made by the old program or by hand may lack an INBOX.
     fileprivate func mailbox(_ name: MailboxName, of address: AccountAddress) throws(StoreError) -> Mailbox {
         let account = try store.account(address)

@@ -44,18 +44,35 @@ package final class InboundTransaction: Sendable {
                     guard case .local(let account, _, _) = destination else { throw .refused(.relayNotPermitted) }
                     guard
                         try storing({ () throws(StoreError) in try delivery.store.account(account).hasRoom(for: size) })
+                    try Self.checkRetry(destination, account, envelope, delivery)
                     else { throw .refused(.mailboxFull) }
                 }
                 return destinations
             }
         } catch {
             if case .work(.refused(let refusal)) = error { throw refusal }
-            delivery.logger.error("recipient \(path): \(error)")
+            delivery.logger.error(
+                "a recipient cannot be checked", metadata: ["recipient": "\(path)", "error": "\(error)"])
             throw .cannotCheckRecipient
         }
     }
 
-    private static func address(of path: SMTPForwardPath, _ settings: LocalDelivery.Settings) -> SMTPAddress? {
+    /// Refuses a recipient that caused the sender's last message to be refused for everybody, as long as the cause lasts.
+    private static func checkRetry(
+        _ destination: Destination, _ account: AccountAddress, _ envelope: SMTPEnvelope, _ delivery: LocalDelivery
+    ) throws(DeliveryError) {
+        guard let size = delivery.refused.size(from: envelope.sender, to: account) else { return }
+        guard let refusal = delivery.failure(of: destination, size: size) else {
+            return delivery.refused.clear(envelope.sender, account)
+        }
+        throw .refused(refusal == .aMailboxFull ? .mailboxFull : refusal)
+    }
+
+    /// The address to route: `<postmaster>` and users at this host's IP addresses belong to the default domain.
+    private static func address(
+        of path: SMTPForwardPath, _ router: any RecipientRouter, _ settings: LocalDelivery.Settings
+    ) throws(DeliveryError) -> SMTPAddress? {
+        let local: String
         switch path {
         case .postmaster: settings.postmasterDomain.flatMap { SMTPAddress("postmaster@\($0)") }
         case .address(let address): address
@@ -74,7 +91,7 @@ package final class InboundTransaction: Sendable {
                 try InboundMessage.stage(in: delivery, settings)
             }
         } catch {
-            throw delivery.refusal(for: error, "opening a message")
+            throw delivery.refusal(for: error, "no message can be opened")
         }
         return InboundMessage(
             delivery: delivery, settings: settings, checks: checks, changes: changes, content: content)

@@ -1,6 +1,6 @@
 package import Logging
 package import MIME
-import Primitives
+package import Primitives
 import SMTPCodec
 package import ServerRuntime
 package import ShardFS
@@ -35,8 +35,10 @@ package final class LocalDelivery: UpdatableComponent {
     private let settings: Locked<Settings>
 
     package init(
+    let refused: RefusedDeliveries
         _ settings: Settings, store: Store, router: any RecipientRouter, checks: [any MailCheck],
-        index: ShardIndex?, limits: ConnectionLimits, pool: BlockingPool, logger: Logger
+        index: ShardIndex?, limits: ConnectionLimits, pool: BlockingPool, logger: Logger,
+        now: @escaping @Sendable () -> Int64 = Clocks.monotonic
     ) {
         self.settings = Locked(settings)
         self.store = store
@@ -49,6 +51,7 @@ package final class LocalDelivery: UpdatableComponent {
     }
 
     package func update(_ settings: Settings) { self.settings.withLock { $0 = settings } }
+        refused = RefusedDeliveries(now: now)
 
     /// Begins a transaction once every check has accepted its sender.
     package func begin(_ envelope: SMTPEnvelope) async throws(Refusal) -> InboundTransaction {
@@ -66,9 +69,16 @@ package final class LocalDelivery: UpdatableComponent {
 
     /// Converts an error to the answer to the client, and logs it unless it is a refusal.
     /// - Parameter what: the failed action, for the log.
-    package func refusal(for error: PoolError<DeliveryError>, _ what: String) -> Refusal {
+    package func refusal(
+        for error: PoolError<DeliveryError>, _ what: String, accounts: String? = nil
+    ) -> Refusal {
         if case .work(.refused(let refusal)) = error { return refusal }
-        logger.warning("\(what): \(error)")
+    /// - Parameters:
+    ///   - what: the work that failed; a fixed text.
+    ///   - accounts: the accounts that the message was for.
+        var metadata: Logger.Metadata = ["error": "\(error)"]
+        if let accounts { metadata["to"] = "\(accounts)" }
+        logger.warning("\(what)", metadata: metadata)
         guard case .work(.store(let failure)) = error else { return .cannotStore }
         return failure.refusal
     }

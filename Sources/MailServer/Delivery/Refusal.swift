@@ -35,6 +35,24 @@ extension Refusal {
 
     // Refusals of a message.
     package static let aMailboxFull = Refusal(452, subject: 2, detail: 2, "A recipient's mailbox is full")
+    /// Names the recipients without room; the message was delivered to nobody.
+    package static func mailboxesFull(_ paths: [SMTPForwardPath]) -> Refusal {
+        Refusal(452, subject: 2, detail: 2, "\(list(paths)): the mailbox is full; nobody got the message")
+    }
+    /// Names the recipients whose mailboxes failed; the message was delivered to nobody.
+    package static func mailboxesFail(_ paths: [SMTPForwardPath]) -> Refusal {
+        Refusal(451, subject: 2, detail: 0, "\(list(paths)): the mailbox takes no mail now; nobody got the message")
+    }
+    /// Lists as many paths as fit a reply line.
+    private static func list(_ paths: [SMTPForwardPath]) -> String {
+        var text = ""
+        for (index, path) in paths.enumerated() {
+            let next = (index > 0 ? ", " : "") + "\(path)"
+            guard text.utf8.count + next.utf8.count <= 380 else { return text + " and \(paths.count - index) more" }
+            text += next
+        }
+        return text
+    }
     package static let noSpace = Refusal(452, subject: 3, detail: 1, "Not enough storage")
     package static let tooManyMessages = Refusal(451, subject: 7, detail: 1, "Too many messages, try again later")
     package static let cannotStore = Refusal(451, subject: 3, detail: 0, "The message cannot be stored at the moment")
