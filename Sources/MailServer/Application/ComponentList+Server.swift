@@ -43,7 +43,8 @@ extension ComponentList {
         let delivery = add(
             LocalDelivery(
                 LocalDelivery.Settings(configuration), store: storage.store,
-                router: LocalRouter(accounts: storage.accounts), checks: [OwnSenderCheck()], index: storage.index,
+                router: LocalRouter(accounts: storage.accounts, now: Clocks.monotonic), checks: [OwnSenderCheck()],
+                index: storage.index,
                 limits: limits, pool: pool, logger: log.logger("delivery")))
         add(
             SMTPService(

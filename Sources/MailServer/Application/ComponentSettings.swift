@@ -3,6 +3,7 @@ import MailAccounts
 import MailDelivery
 import MailIMAP
 import MailSMTP
+import Primitives
 import ServerConfiguration
 import ServerRuntime
 
@@ -44,7 +45,10 @@ extension LoginSettings: ComponentSettings {
 
 extension LocalDelivery.Settings: ComponentSettings {
     init(_ configuration: Configuration) {
-        self.init(postmasterDomain: configuration.domains.first, parseLimits: configuration.limits.parseLimits)
+        self.init(
+            defaultDomain: configuration.domains.first,
+            publicAddresses: configuration.smtp.publicAddresses.compactMap { IPAddress($0) },
+            parseLimits: configuration.limits.parseLimits)
     }
 }
 

@@ -55,6 +55,8 @@ package struct SMTPSettings: Sendable, Equatable {
     package var maxRecipients = 1000
     package var maxConnections = 100
     package var maxMessagesPerConnection = 50
+    /// Addresses that lead here, beside those of the network interfaces: of a router that forwards the ports.
+    package var publicAddresses: [String] = []
 }
 
 package struct IMAPSettings: Sendable, Equatable {
@@ -137,9 +139,9 @@ package struct LimitSettings: Sendable, Equatable {
     package var lockWaiters = 64
     package var imapLine = 65_536
     package var smtpLine = 4096
+    package var smtpPath = 256
     package var headerBytes = 1_048_576
     package var mimeDepth = 100
-    package var smtpPath = 256
     package var mimeParts = 10_000
     package var connectionMemory = 1_048_576
     package var loginFailuresPerConnection = 10

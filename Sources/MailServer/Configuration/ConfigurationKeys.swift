@@ -23,6 +23,11 @@ extension ConfigurationKey {
         ConfigurationKey("smtp.max_recipients", \.smtp.maxRecipients, .count),
         ConfigurationKey("smtp.max_connections", \.smtp.maxConnections, .count),
         ConfigurationKey("smtp.max_messages_per_connection", \.smtp.maxMessagesPerConnection, .count),
+        ConfigurationKey(
+            "smtp.public_addresses", \.smtp.publicAddresses,
+            .list(
+                of: .text("an address") { IPAddress($0) == nil ? nil : $0 },
+                "a list of IP addresses such as [\"192.0.2.1\"]")),
     ]
 
     private static let imap = [
@@ -105,13 +110,13 @@ extension ConfigurationKey {
         ConfigurationKey("limits.lock_waiters", \.limits.lockWaiters, .integer(1...65_536), restart: true),
         ConfigurationKey("limits.imap_line", \.limits.imapLine, .integer(1000...16_777_216, "bytes")),
         ConfigurationKey("limits.smtp_line", \.limits.smtpLine, .integer(1000...1_048_576, "bytes")),
+        // A longer address would not fit a line of the header, which has 998 bytes (RFC 5322 section 2.1.1).
+        ConfigurationKey("limits.smtp_path", \.limits.smtpPath, .integer(256...960, "bytes")),
         ConfigurationKey("limits.header_bytes", \.limits.headerBytes, .integer(4096...67_108_864, "bytes")),
         ConfigurationKey("limits.mime_depth", \.limits.mimeDepth, .integer(1...1000)),
         ConfigurationKey("limits.mime_parts", \.limits.mimeParts, .count),
         ConfigurationKey(
             "limits.connection_memory", \.limits.connectionMemory, .integer(65_536...1_073_741_824, "bytes")),
-        // A longer address would not fit a line of the header, which has 998 bytes (RFC 5322 section 2.1.1).
-        ConfigurationKey("limits.smtp_path", \.limits.smtpPath, .integer(256...960, "bytes")),
         ConfigurationKey(
             "limits.login_failures_per_connection", \.limits.loginFailuresPerConnection, .integer(1...1000)),
     ]

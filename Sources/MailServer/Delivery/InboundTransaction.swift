@@ -37,14 +37,16 @@ package final class InboundTransaction: Sendable {
         let size = UInt64(max(envelope.parameters.size ?? 1, 1))
         do {
             return try await delivery.pool.run { () throws(DeliveryError) in
-                guard let address = Self.address(of: path, settings) else { throw .refused(.relayNotPermitted) }
+                guard let address = try Self.address(of: path, delivery.router, settings) else {
+                    throw .refused(.relayNotPermitted)
+                }
                 let destinations = try delivery.router.destinations(of: address)
                 for destination in destinations {
                     // There is no outbound relay.
                     guard case .local(let account, _, _) = destination else { throw .refused(.relayNotPermitted) }
+                    try Self.checkRetry(destination, account, envelope, delivery)
                     guard
                         try storing({ () throws(StoreError) in try delivery.store.account(account).hasRoom(for: size) })
-                    try Self.checkRetry(destination, account, envelope, delivery)
                     else { throw .refused(.mailboxFull) }
                 }
                 return destinations
@@ -74,9 +76,16 @@ package final class InboundTransaction: Sendable {
     ) throws(DeliveryError) -> SMTPAddress? {
         let local: String
         switch path {
-        case .postmaster: settings.postmasterDomain.flatMap { SMTPAddress("postmaster@\($0)") }
-        case .address(let address): address
+        case .postmaster: local = "postmaster"
+        case .address(let address):
+            guard let literal = address.addressLiteral,
+                OwnAddresses.contains(literal, configured: settings.publicAddresses)
+            else { return address }
+            local = address.localPart
         }
+        var domain = settings.defaultDomain
+        if domain == nil { domain = try router.anyDomain() }
+        return domain.map { SMTPAddress(localPart: local, domain: $0) }
     }
 
     /// Opens the message. Requires at least one accepted recipient.

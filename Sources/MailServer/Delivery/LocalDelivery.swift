@@ -12,13 +12,16 @@ package import ShardIndex
 package final class LocalDelivery: UpdatableComponent {
     /// The reloadable settings; a change applies to later transactions.
     package struct Settings: Sendable, Equatable {
-        /// The domain assumed for `<postmaster>`, or nil if there is none.
-        package var postmasterDomain: String?
+        /// The domain assumed for `<postmaster>` and for addresses at this host's IP addresses, or nil if there is none.
+        package var defaultDomain: String?
+        /// IP addresses that lead here besides those of the network interfaces.
+        package var publicAddresses: [IPAddress]
         /// The limits for parsing incoming messages into summaries.
         package var parseLimits: ParseLimits
 
-        package init(postmasterDomain: String?, parseLimits: ParseLimits) {
-            self.postmasterDomain = postmasterDomain
+        package init(defaultDomain: String?, publicAddresses: [IPAddress] = [], parseLimits: ParseLimits) {
+            self.defaultDomain = defaultDomain
+            self.publicAddresses = publicAddresses
             self.parseLimits = parseLimits
         }
     }
@@ -32,10 +35,10 @@ package final class LocalDelivery: UpdatableComponent {
     package let limits: ConnectionLimits
     package let pool: BlockingPool
     package let logger: Logger
+    let refused: RefusedDeliveries
     private let settings: Locked<Settings>
 
     package init(
-    let refused: RefusedDeliveries
         _ settings: Settings, store: Store, router: any RecipientRouter, checks: [any MailCheck],
         index: ShardIndex?, limits: ConnectionLimits, pool: BlockingPool, logger: Logger,
         now: @escaping @Sendable () -> Int64 = Clocks.monotonic
@@ -48,10 +51,10 @@ package final class LocalDelivery: UpdatableComponent {
         self.limits = limits
         self.pool = pool
         self.logger = logger
+        refused = RefusedDeliveries(now: now)
     }
 
     package func update(_ settings: Settings) { self.settings.withLock { $0 = settings } }
-        refused = RefusedDeliveries(now: now)
 
     /// Begins a transaction once every check has accepted its sender.
     package func begin(_ envelope: SMTPEnvelope) async throws(Refusal) -> InboundTransaction {
@@ -68,14 +71,14 @@ package final class LocalDelivery: UpdatableComponent {
     }
 
     /// Converts an error to the answer to the client, and logs it unless it is a refusal.
+    /// - Parameters:
+    ///   - what: the work that failed; a fixed text.
+    ///   - accounts: the accounts that the message was for.
     /// - Parameter what: the failed action, for the log.
     package func refusal(
         for error: PoolError<DeliveryError>, _ what: String, accounts: String? = nil
     ) -> Refusal {
         if case .work(.refused(let refusal)) = error { return refusal }
-    /// - Parameters:
-    ///   - what: the work that failed; a fixed text.
-    ///   - accounts: the accounts that the message was for.
         var metadata: Logger.Metadata = ["error": "\(error)"]
         if let accounts { metadata["to"] = "\(accounts)" }
         logger.warning("\(what)", metadata: metadata)

@@ -190,7 +190,7 @@ import Testing
     private func other(than value: JSONValue, for key: ConfigurationKey) -> Configuration? {
         var candidates: [JSONValue] = ["DEBUG", "json", "other.example", "/other.pem"].map { .string($0) }
         candidates += [.bool(true), .bool(false)]
-        candidates += ["other.example", "IDLE", "10.0.0.0/8"].map { .array([.string($0)]) }
+        candidates += ["other.example", "IDLE", "10.0.0.0/8", "192.0.2.1"].map { .array([.string($0)]) }
         if case .integer(let number) = value { candidates += [.integer(number + 1), .integer(number - 1)] }
         for candidate in candidates where candidate != value {
             var configuration = Configuration()

@@ -44,7 +44,7 @@ final class DeliveryFixture: Sendable {
         var logger = Logger(label: "delivery")
         logger.logLevel = .critical
         delivery = LocalDelivery(
-            LocalDelivery.Settings(postmasterDomain: "example.com", parseLimits: .init()), store: store,
+            LocalDelivery.Settings(defaultDomain: "example.com", parseLimits: .init()), store: store,
             router: TableRouter(table: users.merging(aliases) { $1 }), checks: checks, index: nil,
             limits: ConnectionLimits(ConnectionLimits.Settings(), now: { 0 }), pool: Self.pool, logger: logger)
     }
@@ -53,7 +53,9 @@ final class DeliveryFixture: Sendable {
         try! AccountAddress(local: user, domain: "example.com")
     }
 
-    static func envelope(from sender: String = "sender@example.net", user: SMTPUser? = nil) throws -> SMTPEnvelope {
+    static let sender = "sender@example.net"
+
+    static func envelope(from sender: String = sender, user: SMTPUser? = nil) throws -> SMTPEnvelope {
         SMTPEnvelope(
             sender: .address(try #require(SMTPAddress(sender))), user: user, remoteAddress: "192.0.2.7",
             clientName: "client.example.net")
@@ -61,9 +63,9 @@ final class DeliveryFixture: Sendable {
 
     /// Runs a transaction up to its accepted recipients.
     func accept(
-        _ recipients: [String], size: Int? = nil
+        _ recipients: [String], size: Int? = nil, from sender: String = sender
     ) async throws -> (transaction: InboundTransaction, envelope: SMTPEnvelope) {
-        var envelope = try Self.envelope()
+        var envelope = try Self.envelope(from: sender)
         envelope.parameters.size = size
         let transaction = try await delivery.begin(envelope)
         for recipient in recipients {
@@ -105,10 +107,19 @@ final class DeliveryFixture: Sendable {
         _ = try mailbox.append(bytes: Array("full".utf8))
     }
 
-    func limit(_ user: String, messages: Int) throws {
-        let path = "\(store.root)/domains/example.com/users/\(user)/user.json"
-        try Data(#"{"quota_messages": \#(messages)}"#.utf8).write(to: URL(filePath: path))
+    func limit(_ user: String, messages: Int = 0, bytes: Int = 0) throws {
+        let text = #"{"quota_messages": \#(messages), "quota_mb": \#(Double(bytes) / 1_048_576)}"#
+        try Data(text.utf8).write(to: URL(filePath: "\(directory(of: user))/user.json"))
     }
+
+    /// Damages a user's INBOX.
+    func replaceMailboxByAFile(of user: String) throws {
+        let path = "\(directory(of: user))/mailboxes/INBOX"
+        try FileManager.default.removeItem(atPath: path)
+        try Data().write(to: URL(filePath: path))
+    }
+
+    private func directory(of user: String) -> String { "\(store.root)/domains/example.com/users/\(user)" }
 
     /// Checks that the store is sound and holds nothing left over from failed deliveries.
     func check(sourceLocation: SourceLocation = #_sourceLocation) throws {

@@ -1,5 +1,6 @@
 import MIME
 import NIOCore
+import Primitives
 import SMTPCodec
 import ShardFS
 import Testing
@@ -29,9 +30,54 @@ import Testing
     @Test func oneFullMailboxMeansNobody() async throws {
         let f = try DeliveryFixture()
         let outcomes = try await f.send("text", to: ["alice@example.com", "bob@example.com"]) { try f.fill("bob") }
-        #expect(outcomes == [.refused(.aMailboxFull), .refused(.aMailboxFull)])
+        let bob = try #require(SMTPAddress("bob@example.com"))
+        #expect(outcomes == [.refused(.mailboxesFull([.address(bob)])), .refused(.mailboxesFull([.address(bob)]))])
         #expect(try f.messages(of: "alice") == [])
         #expect(try f.messages(of: "bob") == [" full"])
+    }
+
+    /// SMTP has one reply for all: when the sender tries again, the one who has no room is refused at RCPT, and the
+    /// others get the message, once.
+    @Test func theNextAttemptReachesTheOthers() async throws {
+        let f = try DeliveryFixture()
+        try f.limit("bob", bytes: 1 << 20)
+        let text = String(repeating: "x", count: 2 << 20)
+        // Nobody declared a size, and bob has some room.
+        _ = try await f.send(text, to: ["alice@example.com", "bob@example.com"])
+        #expect(try f.messages(of: "alice") == [])
+        await #expect(throws: Refusal.mailboxFull) { try await f.accept(["bob@example.com"]) }
+        // Mail of others is not concerned.
+        _ = try await f.accept(["bob@example.com"], from: "other@example.net")
+        #expect(try await f.send(text, to: ["alice@example.com"]) == [.delivered])
+        #expect(try f.messages(of: "alice")?.count == 1)
+        // Room again: forgotten.
+        try f.limit("bob", bytes: 4 << 20)
+        #expect(try await f.send(text, to: ["bob@example.com"]) == [.delivered])
+        try f.limit("bob", bytes: 1 << 20)
+        await #expect(throws: Refusal.mailboxFull) { try await f.accept(["bob@example.com"]) }
+        try f.check()
+    }
+
+    @Test func oneMailboxThatFailsIsRefusedByItselfNextTime() async throws {
+        let f = try DeliveryFixture()
+        let outcomes = try await f.send("text", to: ["alice@example.com", "bob@example.com"]) {
+            try f.replaceMailboxByAFile(of: "bob")
+        }
+        let bob = try #require(SMTPAddress("bob@example.com"))
+        #expect(outcomes == [.refused(.mailboxesFail([.address(bob)])), .refused(.mailboxesFail([.address(bob)]))])
+        await #expect(throws: Refusal.cannotStore) { try await f.accept(["bob@example.com"]) }
+        #expect(try await f.send("text", to: ["alice@example.com"]) == [.delivered])
+        #expect(try f.messages(of: "alice") == [" text"])
+    }
+
+    @Test func manyNamesFitAReply() throws {
+        let paths = try (0..<100).map { index in
+            SMTPForwardPath.address(try #require(SMTPAddress("recipient-\(index)@example.com")))
+        }
+        let text = Refusal.mailboxesFull(paths).text
+        #expect(text.utf8.count <= 480)
+        #expect(text.contains("<recipient-0@example.com>, <recipient-1@example.com>"))
+        #expect(text.contains(" more: the mailbox is full"))
     }
 
     @Test func eachRecipientHasAnOutcomeOfItsOwn() async throws {
@@ -77,6 +123,25 @@ import Testing
         try f.check()
     }
 
+    /// `user@[own address]` is a user of the first domain (RFC 5321 section 4.1.3).
+    @Test(
+        arguments: [
+            ("alice@[127.0.0.1]", true), ("ALICE@[127.0.0.1]", false), ("alice@[192.0.2.77]", true),
+            ("alice@[IPv6:2001:DB8::77]", true), ("alice@[192.0.2.78]", false), ("nobody@[127.0.0.1]", false),
+        ])
+    func addressLiterals(recipient: String, isTaken: Bool) async throws {
+        let f = try DeliveryFixture()
+        f.delivery.update(
+            LocalDelivery.Settings(
+                defaultDomain: "example.com",
+                publicAddresses: ["192.0.2.77", "2001:db8::77"].compactMap { IPAddress($0) }, parseLimits: .init()))
+        if isTaken {
+            #expect(try await f.accept([recipient]).envelope.destinations == [DeliveryFixture.alice])
+        } else {
+            await #expect(throws: Refusal.unknownUser) { try await f.accept([recipient]) }
+        }
+    }
+
     /// Settings changed after the start apply to the next transaction.
     @Test func postmasterFollowsTheSettings() async throws {
         let f = try DeliveryFixture(aliases: [
@@ -84,9 +149,9 @@ import Testing
         ])
         let envelope = try DeliveryFixture.envelope()
         let before = try await f.delivery.begin(envelope)
-        f.delivery.update(LocalDelivery.Settings(postmasterDomain: "example.org", parseLimits: .init()))
+        f.delivery.update(LocalDelivery.Settings(defaultDomain: "example.org", parseLimits: .init()))
         let after = try await f.delivery.begin(envelope)
-        f.delivery.update(LocalDelivery.Settings(postmasterDomain: nil, parseLimits: .init()))
+        f.delivery.update(LocalDelivery.Settings(defaultDomain: nil, parseLimits: .init()))
         #expect(try await before.recipient(.postmaster, in: envelope) == [DeliveryFixture.alice])
         #expect(try await after.recipient(.postmaster, in: envelope) == [DeliveryFixture.bob])
         let nowhere = try await f.delivery.begin(envelope)
