@@ -115,40 +115,51 @@ extension Mailbox {
     /// Opens a message; also one expunged since, while its file is kept in `.expunged/`.
     /// - Throws: `notFound`.
     public func open(_ uid: UID) throws(StoreError) -> MessageFile {
-        let known = state.withLock { $0.view.list.entry(of: uid)?.flags }
         // A rename between lookup and open is possible each time, so try several times before giving up.
         for attempt in 0..<10 {
-            if let shard = try shard(uid.shard) {
-                if attempt == 0, let known {
-                    do throws(StoreError) {
-                        let file = try MessageFileName.with(uid.rawValue, known) { (name) throws(StoreError) in
-                            try MessageFile.open(system, shard.descriptor, name, uid: uid)
-                        }
-                        if let file { return file }
-                    } catch {
-                        // Something that is no message may stand under the canonical name.
-                        guard error.code == .damaged, error.errno == nil else { throw error }
-                    }
-                }
-                if let now = try shard.lookUp(uid.rawValue, lastKnown: nil) {
-                    if let file = try MessageFile.open(system, shard.descriptor, now.name, uid: uid) { return file }
-                    continue
-                }
+            let known = state.withLock { $0.view.list.entry(of: uid)?.flags }
+            if attempt < 2, let known, let file = try open(uid, known) { return file }
+            if attempt == 0 {
+                // The log tells renames and expunges without a listing.
+                try? catchUp(to: .max)
+                if known != nil { continue }
+            }
+            if known == nil, let file = try openExpungedMessage(uid) { return file }
+            if let shard = try shard(uid.shard), let now = try shard.lookUp(uid.rawValue, lastKnown: nil) {
+                if let file = try MessageFile.open(system, shard.descriptor, now.name, uid: uid) { return file }
+                continue
             }
             if let file = try openExpungedMessage(uid) { return file }
         }
         throw StoreError(.notFound, "there is no message \(uid)")
     }
 
+    private func open(_ uid: UID, _ flags: MessageFlags) throws(StoreError) -> MessageFile? {
+        guard let shard = try shard(uid.shard) else { return nil }
+        do throws(StoreError) {
+            return try MessageFileName.with(uid.rawValue, flags) { (name) throws(StoreError) in
+                try MessageFile.open(system, shard.descriptor, name, uid: uid)
+            }
+        } catch {
+            // Something that is no message may stand under the canonical name.
+            guard error.code == .damaged, error.errno == nil else { throw error }
+            return nil
+        }
+    }
+
     private func openExpungedMessage(_ uid: UID) throws(StoreError) -> MessageFile? {
         let validity = state.withLock { $0.status.uidValidity }
-        var file: MessageFile?
-        try forEachExpunged { (hour, expunged) throws(StoreError) in
-            guard file == nil, expunged.uidValidity == validity, expunged.uid == uid.rawValue else { return }
-            file = try MessageFile.open(
-                system, directory, "\(ExpungedName.directory)/\(hour)/\(expunged.name)", uid: uid)
+        func open() throws(StoreError) -> MessageFile? {
+            guard let path = expungedIndex.withLock({ $0.path(of: uid, validity) }) else { return nil }
+            return try MessageFile.open(system, directory, path, uid: uid)
         }
-        return file
+        if let file = try open() { return file }
+        // Not under the lock of the index: two that list at once only do it twice.
+        var index = expungedIndex.withLock { $0 }
+        let trustsTimes = options.shared != true
+        guard try index.refresh(system, directory, validity, trustsTimes: trustsTimes) else { return nil }
+        expungedIndex.withLock { $0 = index }
+        return try open()
     }
 
     /// Returns the digest (EMAILID) and save time (SAVEDATE, seconds since 1970 UTC) from the log; an unknown digest is

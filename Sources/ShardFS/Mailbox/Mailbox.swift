@@ -51,6 +51,7 @@ public final class Mailbox: Sendable {
     let locks: MailboxLocks
     let state: Locked<State>
     let observers = Locked(Observers())
+    let expungedIndex = Locked(ExpungedIndex())
 
     /// RFC 8474's MAILBOXID.
     public let id: String
