@@ -9,7 +9,7 @@ public struct CharsetDecoder: ~Copyable {
         case pass
         case windows1252
         case guess
-        case iconv(iconv_t)
+        case iconv(iconv_t, name: String)
     }
 
     private let mode: Mode
@@ -36,14 +36,11 @@ public struct CharsetDecoder: ~Copyable {
     }
 
     private static func open(_ name: String) -> Mode {
-        let handle = iconv_open("UTF-8", name)
-        // iconv_open returns (iconv_t)-1 if it has no such conversion.
-        if let handle, Int(bitPattern: handle) != -1 { return .iconv(handle) }
-        return .guess
+        Converters.take(name).map { .iconv($0, name: name) } ?? .guess
     }
 
     deinit {
-        if case .iconv(let handle) = mode { iconv_close(handle) }
+        if case .iconv(let handle, let name) = mode { Converters.give(handle, name) }
     }
 
     /// Whether the bytes pass unchanged.
@@ -65,7 +62,7 @@ public struct CharsetDecoder: ~Copyable {
             var input = carry
             input.append(bytes, 0..<bytes.count)
             carry = Array(input[Self.guess(input, into: &output)...])
-        case .iconv(let handle):
+        case .iconv(let handle, _):
             var input = carry
             if shifts?.decode(bytes, into: &input) == nil { input.append(bytes, 0..<bytes.count) }
             let rest = Self.convert(&input, handle, into: &output)
@@ -99,7 +96,7 @@ public struct CharsetDecoder: ~Copyable {
 
     /// Appends the rest of the text; call it once, at the end.
     public mutating func finish(into output: inout [UInt8]) {
-        guard case .iconv(let handle) = mode else {
+        guard case .iconv(let handle, _) = mode else {
             for byte in carry { Windows1252.append(byte, to: &output) }
             carry = []
             return

@@ -1,5 +1,8 @@
 /// Encoded words of header fields (RFC 2047, with the language of RFC 2231 section 5).
 public enum EncodedWord {
+    /// Words of one field that are decoded: more than any list of people has.
+    static let mostWords = 10_000
+
     private struct Word {
         let charset: [UInt8]
         let content: [UInt8]
@@ -10,7 +13,7 @@ public enum EncodedWord {
     ///
     /// Blanks between two encoded words are dropped, and adjacent words in one charset are converted together, since
     /// many senders split characters. Bytes above 127 outside encoded words are read as UTF-8 if all of them are valid,
-    /// else as windows-1252. Time is linear in the value.
+    /// else as windows-1252. Time is linear in the value; what stands behind ``mostWords`` words stays as it is.
     public static func decode(_ value: [UInt8]) -> [UInt8] {
         guard value.span.firstIndex(of: ASCII.equals, from: 0, to: value.count) != nil else { return plain(value) }
         var output: [UInt8] = []
@@ -18,15 +21,20 @@ public enum EncodedWord {
         /// Decoded bytes of adjacent words, waiting for conversion.
         var run: [UInt8] = []
         var runCharset: [UInt8]?
+        /// Charsets named so far.
+        var known: [[UInt8]: Charset] = [:]
         func flushRun() {
-            guard let charset = runCharset else { return }
-            output += Charset(named: charset).decode(run)
+            guard let name = runCharset else { return }
+            let charset = known[name] ?? Charset(named: name)
+            known[name] = charset
+            output += charset.decode(run)
             run = []
             runCharset = nil
         }
         var plainStart = 0
         var index = 0
-        while index < value.count {
+        var words = 0
+        while index < value.count, words < mostWords {
             guard value[index] == ASCII.equals, let word = word(in: value, at: index) else {
                 index += 1
                 continue
@@ -37,6 +45,7 @@ public enum EncodedWord {
                 output += plain(Array(gap))
             }
             if let current = runCharset, current != word.charset { flushRun() }
+            words += 1
             run += word.content
             runCharset = word.charset
             index = word.end
