@@ -62,6 +62,8 @@ final class FuzzOutput: IMAPOutput {
         return true
     }
 
+    func post(_ piece: ByteBuffer) { bytes.withLock { $0 += piece.readableBytesView } }
+
     func take() -> [UInt8] {
         bytes.withLock { bytes in
             defer { bytes = [] }

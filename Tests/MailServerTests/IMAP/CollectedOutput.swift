@@ -60,6 +60,8 @@ final class CollectedOutput: IMAPOutput {
         return true
     }
 
+    func post(_ bytes: ByteBuffer) { state.withLock { $0.bytes.writeImmutableBuffer(bytes) } }
+
     func take() -> [String] {
         let text = state.withLock { state in
             defer { state.bytes = ByteBuffer() }

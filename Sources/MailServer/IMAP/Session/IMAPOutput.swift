@@ -10,4 +10,7 @@ protocol IMAPOutput: Sendable {
     ///
     /// - Returns: false when the client is gone.
     func send(_ bytes: ByteBuffer) async -> Bool
+
+    /// Hands bytes to the client whether it reads or not. Not in the middle of a response.
+    func post(_ bytes: ByteBuffer)
 }

@@ -1,5 +1,7 @@
 import IMAPCodec
 import MailAccounts
+import ServerRuntime
+import ShardFS
 
 // STARTTLS, LOGIN and AUTHENTICATE. RFC 9051 section 6.2; the mechanisms are those of `SASLServer`.
 
@@ -119,6 +121,7 @@ extension IMAPSession {
         case .accepted(let user):
             guard let account = await backend.open(user) else { throw Self.cannotCheck }
             state = .authenticated(account)
+            owner.account = account.address.description
             return Completion("\(command) completed", code: .capability(capabilities))
         case .refused:
             try countLoginFailure()

@@ -1,5 +1,6 @@
 import IMAPCodec
 import MailAccess
+import ServerRuntime
 import ShardFS
 
 // The dispatch of commands to their functions, and the checks of their states.
@@ -17,6 +18,7 @@ extension IMAPSession {
         let (tag, command) = (tagged.tag, tagged.command)
         let policy = command.policy
         forgiveBadCommands()
+        owner.beginCommand()
         context = CommandContext(tag, policy)
         context?.beginTellingOwn()
         let result: Result<Completion, IMAPFailure>

@@ -21,6 +21,8 @@ actor IMAPSession {
     let remoteAddress: String
     let backend: any IMAPBackend
     let pool: BlockingPool
+    /// In whose name the session has turns on the pool.
+    nonisolated let owner: WorkOwner
     let output: any IMAPOutput
     /// The current time in seconds since 1970 UTC.
     let now: @Sendable () -> Int64
@@ -60,6 +62,7 @@ actor IMAPSession {
         self.backend = backend
         self.pool = pool
         self.output = output
+        owner = WorkOwner { output.isOpen }
         self.eventLoop = eventLoop
         self.now = now
     }
@@ -198,7 +201,7 @@ actor IMAPSession {
         missing: IMAPResponseCode = .nonexistent, _ body: @escaping @Sendable () throws(StoreError) -> Value
     ) async throws(IMAPFailure) -> Value {
         do {
-            return try await pool.run(body)
+            return try await pool.run(for: owner, body)
         } catch {
             if case .work(let failure) = error { report(failure) }
             throw IMAPFailure(error, missing: missing)

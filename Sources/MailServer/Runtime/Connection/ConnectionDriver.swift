@@ -23,6 +23,9 @@ package protocol ConnectionDriver: AnyObject {
     /// Records the error that ends the connection; ``end(then:)`` follows. ``ConnectionFailure`` classifies it.
     func connectionFailed(_ error: any Error)
 
+    /// Records that the peer sends no more; it may still read. ``advance(on:)`` follows.
+    func inputClosed(on connection: ConnectionHandler)
+
     /// Proceeds as far as the session, the peer and the buffered bytes allow, while ``ConnectionHandler/isFree``.
     /// Called whenever one of the three changes, never recursively.
     func advance(on connection: ConnectionHandler)
@@ -33,6 +36,8 @@ package protocol ConnectionDriver: AnyObject {
 }
 
 extension ConnectionDriver {
+    package func inputClosed(on connection: ConnectionHandler) {}
+
     package var output: ConnectionOutput? { nil }
 
     package func tlsEstablished(on connection: ConnectionHandler) {}

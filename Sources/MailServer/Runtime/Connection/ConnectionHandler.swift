@@ -103,7 +103,9 @@ package final class ConnectionHandler: ChannelInboundHandler {
         case ChannelEvent.inputClosed:
             isInputClosed = true
             switch life {
-            case .open: advance()
+            case .open:
+                driver.inputClosed(on: self)
+                advance()
             // Closing now would discard unread answers; the write completion closes instead.
             case .closing: break
             case .draining, .closed: context.close(promise: nil)

@@ -36,6 +36,9 @@ package final class ConnectionOutput: Sendable {
         }
     }
 
+    /// Hands bytes to the client whether it reads or not.
+    package func post(_ bytes: ByteBuffer) { channel.writeAndFlush(bytes, promise: nil) }
+
     package var isOpen: Bool { state.withLock { $0.isOpen } }
 
     /// True while a session waits for its client to read.

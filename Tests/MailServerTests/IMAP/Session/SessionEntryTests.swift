@@ -28,6 +28,8 @@ import Testing
             return true
         }
 
+        func post(_ bytes: ByteBuffer) {}
+
         func release() { waiting.withLock { $0 }?.resume() }
     }
 
