@@ -30,6 +30,9 @@ public struct MessageScanner: Sendable {
     /// Bytes of the open header and of the unfinished line held in memory.
     var heldBytes: Int { header.count + unfinished.heldBytes }
 
+    /// About the memory of all that is kept of the message, in bytes: what is open, and the tree so far.
+    public var memory: Int { heldBytes + (topHeader?.count ?? 0) + tree.memory }
+
     /// - Parameter offset: the position of the first byte; all offsets in the tree count from there.
     public init(at offset: Int = 0, limits: ParseLimits = .standard) {
         self.limits = limits

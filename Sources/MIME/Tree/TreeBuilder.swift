@@ -25,6 +25,16 @@ struct TreeBuilder {
         header = HeaderScanner(limit: limits.headerBytes)
     }
 
+    /// About the memory of the tree so far and of the open header's fields, in bytes.
+    var memory: Int {
+        let taken = limits.allHeaderBytes - headerBytes + header.fields.count * MemoryLayout<HeaderField>.stride
+        return taken + partCount * Self.partMemory + (limits.entries - entries) * Self.entryMemory
+    }
+
+    /// What a part takes beside its texts, and an address or a parameter.
+    private static let partMemory = 1_024
+    private static let entryMemory = 160
+
     /// Bytes that the open header may have.
     var headerLimit: Int { header.limit }
     /// Whether boundary lines can still come; if not, the rest is body.

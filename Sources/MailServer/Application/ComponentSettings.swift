@@ -48,7 +48,7 @@ extension LocalDelivery.Settings: ComponentSettings {
         self.init(
             defaultDomain: configuration.domains.first,
             publicAddresses: configuration.smtp.publicAddresses.compactMap { IPAddress($0) },
-            parseLimits: configuration.limits.parseLimits)
+            parseLimits: configuration.limits.parseLimits, memory: configuration.limits.connectionMemory)
     }
 }
 
@@ -66,7 +66,7 @@ extension IMAPService.Settings: ComponentSettings {
         self.init(
             hostname: configuration.hostname, imap: configuration.imap, maxLineLength: configuration.limits.imapLine,
             maxLoginFailures: configuration.limits.loginFailuresPerConnection,
-            parseLimits: configuration.limits.parseLimits)
+            parseLimits: configuration.limits.parseLimits, memory: configuration.limits.connectionMemory)
     }
 }
 

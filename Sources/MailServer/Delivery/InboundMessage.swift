@@ -52,7 +52,9 @@ package final class InboundMessage: Sendable {
         in delivery: LocalDelivery, _ settings: LocalDelivery.Settings
     ) throws(DeliveryError) -> IncomingContent {
         try storing { () throws(StoreError) in
-            IncomingContent(try delivery.store.stage(), limits: delivery.index == nil ? nil : settings.parseLimits)
+            IncomingContent(
+                try delivery.store.stage(), limits: delivery.index == nil ? nil : settings.parseLimits,
+                memory: settings.memory)
         }
     }
 

@@ -19,9 +19,15 @@ package final class LocalDelivery: UpdatableComponent {
         /// The limits for parsing incoming messages into summaries.
         package var parseLimits: ParseLimits
 
-        package init(defaultDomain: String?, publicAddresses: [IPAddress] = [], parseLimits: ParseLimits) {
+        /// Bytes that may be kept of a message while it comes in.
+        package var memory: Int
+
+        package init(
+            defaultDomain: String?, publicAddresses: [IPAddress] = [], parseLimits: ParseLimits, memory: Int = 1 << 20
+        ) {
             self.defaultDomain = defaultDomain
             self.publicAddresses = publicAddresses
+            self.memory = memory
             self.parseLimits = parseLimits
         }
     }

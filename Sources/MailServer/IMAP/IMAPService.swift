@@ -15,15 +15,19 @@ package final class IMAPService: ListeningComponent, UpdatableComponent {
         package var maxLoginFailures: Int
         /// Limits on parsing a message.
         package var parseLimits: ParseLimits
+        /// Bytes that a connection may keep of messages under way.
+        package var memory: Int
 
         package init(
-            hostname: String, imap: IMAPSettings, maxLineLength: Int, maxLoginFailures: Int, parseLimits: ParseLimits
+            hostname: String, imap: IMAPSettings, maxLineLength: Int, maxLoginFailures: Int, parseLimits: ParseLimits,
+            memory: Int
         ) {
             self.hostname = hostname
             self.imap = imap
             self.maxLineLength = maxLineLength
             self.maxLoginFailures = maxLoginFailures
             self.parseLimits = parseLimits
+            self.memory = memory
         }
     }
 
@@ -74,6 +78,7 @@ extension IMAPService.Settings {
         session.maxLineLength = maxLineLength
         session.maxLoginFailures = maxLoginFailures
         session.parseLimits = parseLimits
+        session.memory = memory
         var server = IMAPServerConfiguration(session: session)
         server.idleTimeout = .seconds(Int64(imap.idleTimeout))
         return server

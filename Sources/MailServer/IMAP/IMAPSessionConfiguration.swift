@@ -24,6 +24,8 @@ package struct IMAPSessionConfiguration: Sendable {
     package var maxNotifyMailboxes = 256
     /// Limits on parsing a message (`limits.header_bytes`, `limits.mime_depth`, `limits.mime_parts`).
     package var parseLimits = ParseLimits.standard
+    /// Memory that may be kept of messages under way (`limits.connection_memory`).
+    package var memory = 1 << 20
     /// Maximum number of messages in one SORT, and of octets in their sort texts.
     package var maxSortedMessages = 500_000
     package var maxSortedTextBytes = 64 << 20

@@ -14,7 +14,7 @@ import Testing
 final class IMAPDialogue {
     /// Keeps the store's directory alive as long as the session.
     private let mail: IMAPTestMail
-    private let session: IMAPSession
+    let session: IMAPSession
     private var decoder: IMAPFrameDecoder
     let output = CollectedOutput()
     let eventLoop = MultiThreadedEventLoopGroup.singleton.next()
@@ -27,7 +27,7 @@ final class IMAPDialogue {
     /// Begins a session and takes the greeting.
     init(
         _ mail: IMAPTestMail, isTLS: Bool = false, offersTLS: Bool = false,
-        _ change: (inout IMAPSessionConfiguration) -> Void = { _ in },
+        pool: BlockingPool = IMAPTestMail.pool, _ change: (inout IMAPSessionConfiguration) -> Void = { _ in },
         now: @escaping @Sendable () -> Int64 = { 1_700_000_000 }
     ) async {
         self.mail = mail
@@ -35,7 +35,7 @@ final class IMAPDialogue {
         change(&configuration)
         session = IMAPSession(
             configuration: configuration, remoteAddress: "192.0.2.1", isTLS: isTLS, backend: mail.backend,
-            pool: IMAPTestMail.pool, output: output, eventLoop: eventLoop, now: now)
+            pool: pool, output: output, eventLoop: eventLoop, now: now)
         decoder = IMAPFrameDecoder(options: configuration.decoderOptions(authenticated: false))
         let wakes = wakes
         await session.setChangeHandler { wakes.withLock { $0 += 1 } }
@@ -44,11 +44,11 @@ final class IMAPDialogue {
 
     /// A session of alice's, by default with INBOX selected.
     static func alice(
-        _ mail: IMAPTestMail, select mailbox: String? = "INBOX",
+        _ mail: IMAPTestMail, select mailbox: String? = "INBOX", pool: BlockingPool = IMAPTestMail.pool,
         _ change: (inout IMAPSessionConfiguration) -> Void = { _ in },
         now: @escaping @Sendable () -> Int64 = { 1_700_000_000 }
     ) async -> IMAPDialogue {
-        let dialogue = await IMAPDialogue(mail, change, now: now)
+        let dialogue = await IMAPDialogue(mail, pool: pool, change, now: now)
         _ = dialogue.take()
         await dialogue.ok("LOGIN alice@example.com \(IMAPTestMail.password)")
         if let mailbox { await dialogue.ok("SELECT \(mailbox)") }

@@ -15,10 +15,13 @@ package final class IncomingContent: Sendable {
         case done([UInt8]?)
     }
 
-    /// - Parameter limits: nil if no read cache wants a summary.
-    package init(_ staged: StagedMessage, limits: ParseLimits?) {
+    /// - Parameters:
+    ///   - limits: nil if no read cache wants a summary.
+    ///   - memory: bytes that may be kept of the message while it comes in; one that needs more gets no summary before
+    ///     somebody reads it.
+    package init(_ staged: StagedMessage, limits: ParseLimits?, memory: Int) {
         self.staged = staged
-        state = Locked(limits.map { .building(SummaryBuilder(limits: $0)) } ?? .none)
+        state = Locked(limits.map { .building(SummaryBuilder(limits: $0, memory: memory)) } ?? .none)
     }
 
     package func write(_ bytes: UnsafeRawBufferPointer) throws(StoreError) {
@@ -26,8 +29,7 @@ package final class IncomingContent: Sendable {
         state.withLock { state in
             guard case .building(var builder) = state else { return }
             state = .none
-            builder.feed(bytes.bindMemory(to: UInt8.self).span)
-            state = .building(builder)
+            if builder.feed(bytes.bindMemory(to: UInt8.self).span) { state = .building(builder) }
         }
     }
 
@@ -44,6 +46,29 @@ package final class IncomingContent: Sendable {
         guard let index, let summary = summary() else { return }
         SummaryCache(index, mailboxID: mailbox.id, uidValidity: result.uidValidity, limits: limits)
             .keep(summary, of: result.uid.rawValue)
+    }
+
+    /// Puts the summary in place of what it is made of: all is written.
+    ///
+    /// - Parameter memory: bytes that it may have; a larger one is dropped.
+    /// - Returns: The bytes that it has.
+    @discardableResult
+    package func endSummary(memory: Int) -> Int {
+        guard let summary = summary() else { return 0 }
+        if summary.count <= memory { return summary.count }
+        state.withLock { $0 = .none }
+        return 0
+    }
+
+    /// About the memory of what is kept of the message, in bytes.
+    package var memory: Int {
+        state.withLock { state in
+            switch state {
+            case .none: 0
+            case .building(let builder): builder.used
+            case .done(let summary): summary?.count ?? 0
+            }
+        }
     }
 
     /// The summary of everything written; nil if none is wanted.

@@ -4,15 +4,35 @@ package import MIME
 /// Makes a message's summary while the message streams in.
 package struct SummaryBuilder: Sendable {
     private let limits: ParseLimits
+    private let memory: Int
     private var scanner: MessageScanner
 
-    package init(limits: ParseLimits) {
+    /// Bytes after which the memory is looked at.
+    private static let step = 8_192
+
+    /// - Parameter memory: bytes that may be kept of the message meanwhile.
+    package init(limits: ParseLimits, memory: Int) {
         self.limits = limits
+        self.memory = memory
         scanner = MessageScanner(limits: limits)
     }
 
+    /// About the memory that is kept of the message, in bytes.
+    package var used: Int { scanner.memory }
+
     /// Takes the next piece.
-    package mutating func feed(_ bytes: Span<UInt8>) { scanner.feed(bytes) }
+    ///
+    /// - Returns: False when the message takes more memory than it may: it gets no summary then.
+    package mutating func feed(_ bytes: Span<UInt8>) -> Bool {
+        var start = 0
+        while start < bytes.count {
+            let end = min(start + Self.step, bytes.count)
+            scanner.feed(bytes.extracting(start..<end))
+            if scanner.memory > memory { return false }
+            start = end
+        }
+        return true
+    }
 
     /// Returns the summary of the whole message; nil if it is too large to cache. To be called once, at the end.
     package mutating func finish() -> [UInt8]? {

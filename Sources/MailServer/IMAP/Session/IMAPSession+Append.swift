@@ -2,6 +2,7 @@ import Glibc
 import IMAPCodec
 import MailAccess
 import NIOCore
+import ServerRuntime
 import ShardFS
 
 // APPEND, with several messages in one command (RFC 3502), in binary (RFC 3516) and with UTF-8 headers (RFC 6855).
@@ -26,13 +27,18 @@ extension IMAPSession {
         var messages: [Message] = []
         /// Octets of all messages.
         var size: UInt64 = 0
+        /// Octets of the summaries of those that have come, which wait for the command's end.
+        var summaryBytes = 0
         /// The first failure; everything received after it is ignored.
         var failure: IMAPFailure?
     }
 
     /// Handles the announcement of a message: accepts it if its mailbox exists and has room.
     func beginMessage(_ message: IMAPAppendMessage) async throws(IMAPFailure) -> IMAPSessionStep {
-        if message.index == 0 { context = CommandContext(message.tag, message.policy) }
+        if message.index == 0 {
+            owner.beginCommand()
+            context = CommandContext(message.tag, message.policy)
+        }
         do throws(IMAPFailure) {
             try message.policy.state.check(state)
             try await prepare(message)
@@ -58,15 +64,19 @@ extension IMAPSession {
         }
         let size = (begun?.size ?? 0) + UInt64(message.size)
         let count = (begun?.messages.count ?? 0) + 1
-        let (name, known) = (message.mailbox, begun?.mailbox)
+        let (name, known, last) = (message.mailbox, begun?.mailbox, begun?.messages.last?.content)
         let limits = try account().index == nil ? nil : configuration.parseLimits
-        let (mailbox, content) = try await blocking(missing: .tryCreate) { () throws(StoreError) in
+        let (memory, kept) = (configuration.memory, begun?.summaryBytes ?? 0)
+        let (mailbox, content, added) = try await blocking(missing: .tryCreate) { () throws(StoreError) in
+            // All but the summary of the message before goes.
+            let added = last?.endSummary(memory: memory - kept) ?? 0
             let mailbox = if let known { known } else { try mail.mailbox(MailboxName(name)) }
             guard try mail.hasRoom(for: size, messages: count) else { throw StoreError(.overQuota, "no room") }
-            return (mailbox, IncomingContent(try mailbox.stage(), limits: limits))
+            return (mailbox, IncomingContent(try mailbox.stage(), limits: limits, memory: memory), added)
         }
         var command = begun ?? AppendCommand(mailbox: mailbox, replaces: replaces)
         command.size = size
+        command.summaryBytes += added
         command.messages.append(
             .init(
                 content: content, flags: message.flags, date: message.date.map(Self.kept), isBinary: message.isBinary))
@@ -144,15 +154,16 @@ extension IMAPSession {
         _ messages: [AppendCommand.Message], for mailbox: Mailbox
     ) async throws(IMAPFailure) -> [AppendCommand.Message] {
         guard messages.contains(where: \.isBinary) else { return messages }
-        let limits = configuration.parseLimits
+        let (limits, memory) = (configuration.parseLimits, configuration.memory)
         let summarised = try account().index == nil ? nil : limits
         let kept = try await blocking(missing: .tryCreate) { () throws(StoreError) -> [AppendCommand.Message]? in
             var kept = messages
             for place in kept.indices where kept[place].isBinary {
                 let changes = try kept[place].content.binaryChanges(limits: limits)
                 if changes.isEmpty, !kept[place].containsNUL { continue }
-                let content = IncomingContent(try mailbox.stage(), limits: summarised)
+                let content = IncomingContent(try mailbox.stage(), limits: summarised, memory: memory)
                 guard try kept[place].content.write(changes, to: content) else { return nil }
+                content.endSummary(memory: memory / kept.count)
                 kept[place].content = content
             }
             return kept

@@ -71,7 +71,7 @@ import Testing
             }
             if mail.utf8.contains(0) {
                 // IMAP takes no NUL: this message arrives like delivered mail.
-                let content = IncomingContent(try streamed.mailbox().stage(), limits: .standard)
+                let content = IncomingContent(try streamed.mailbox().stage(), limits: .standard, memory: 1 << 20)
                 try Array(mail.utf8).withUnsafeBytes { try content.write($0) }
                 let result = try streamed.mailbox().append(content.staged.finish(internalDate: 1_000_000_000))
                 let index = streamed.index?.account(
