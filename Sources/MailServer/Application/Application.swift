@@ -16,10 +16,10 @@ package enum MailServerApplication {
         let signals = SignalEvents()
         defer { signals.cancel() }
         let server = try await RunningServer.start(version: version, source, configuration, warnings: warnings)
-        for await event in signals.events {
-            if event == .stop { break }
-            await server.reload()
-        }
+        var events = signals.events.makeAsyncIterator()
+        while let event = await events.next(), event != .stop { await server.reload() }
+        // Who cannot wait for the sessions asks again: what was acknowledged is durable, so nothing is lost.
+        signals.exitAtNextStop()
         await server.stop()
     }
 }
