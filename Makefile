@@ -79,6 +79,7 @@ stress:
 	python3 Tests/Interop/imap_stress.py "$$($(SWIFT) build $(RELEASE) --show-bin-path)/rmail" --seconds $(STRESS_SECONDS)
 	python3 Tests/Interop/imap_stress.py "$$($(SWIFT) build $(RELEASE) --show-bin-path)/rmail" --seconds $(STRESS_SECONDS) \
 		--no-index
+	python3 Tests/Interop/hostile_stress.py "$$($(SWIFT) build $(RELEASE) --show-bin-path)/rmail"
 
 # BENCH_DIR: a directory on the disk to measure.
 BENCH_DIR ?= .

@@ -105,7 +105,7 @@ let package = Package(
                 server("CryptoExtras", "swift-crypto"),
                 server("Logging", "swift-log"),
             ]),
-        room("MailAccess", "Access", ["ShardFS", "ShardIndex", "MIME", "IMAPCodec"]),
+        room("MailAccess", "Access", ["ServerRuntime", "ShardFS", "ShardIndex", "MIME", "IMAPCodec"]),
         room(
             "MailDelivery", "Delivery",
             [

@@ -1,6 +1,7 @@
 package import IMAPCodec
 package import MIME
 package import NIOCore
+import ServerRuntime
 package import ShardFS
 
 /// The octets of a part without its transfer encoding (RFC 3516), or a window of them. They are counted first, since a
@@ -71,6 +72,7 @@ package struct DecodedBody: Sendable {
         var output: [UInt8] = []
         let count = min(Self.pieceSize, end - place.position)
         if count > 0 {
+            try Turn.use(count)
             let bytes = try file.read(at: Int64(place.position), count: count)
             guard bytes.count == count else { throw .shortMessage }
             output.reserveCapacity(count)

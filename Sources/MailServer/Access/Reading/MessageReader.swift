@@ -1,4 +1,5 @@
 package import MIME
+import ServerRuntime
 package import ShardFS
 
 /// Reads the needed pieces of one message, each once: its file, the header alone, or the structure. Blocks.
@@ -11,6 +12,8 @@ package struct MessageReader {
     /// The fields of a summary, if there is one.
     private var known: (bytes: [UInt8], block: HeaderBlock)?
     private var parsed: Message?
+    /// Memory of the structure, in bytes.
+    private var parsedMemory = 0
     /// All bytes of a message that was parsed in one piece, the common case.
     private var whole: [UInt8]?
 
@@ -38,7 +41,10 @@ package struct MessageReader {
     /// Returns the header, or a part of it with all fields of these names: its bytes, and the positions of the fields
     /// in them.
     package mutating func header(for names: [String]) throws(StoreError) -> (bytes: [UInt8], block: HeaderBlock) {
-        if let known, SummaryFields.cover(names) { return known }
+        if let known, SummaryFields.cover(names) {
+            try Turn.use(known.bytes.count)
+            return known
+        }
         return try header()
     }
 
@@ -52,6 +58,7 @@ package struct MessageReader {
         let size = Int(file.size)
         var count = min(size, Self.firstRead)
         while true {
+            try Turn.use(count)
             var bytes = try file.read(at: 0, count: count)
             let isWhole = bytes.count >= size || bytes.count < count
             // A truncated line could be taken for the end of the header.
@@ -74,10 +81,12 @@ package struct MessageReader {
         while offset < Int(file.size) {
             let piece = try file.read(at: Int64(offset), count: Self.pieceSize)
             if piece.isEmpty { break }
+            try Turn.use(piece.count)
             scanner.feed(piece.span)
             offset += piece.count
             if offset == piece.count, offset == Int(file.size) { whole = piece }
         }
+        parsedMemory = scanner.memory
         let message = scanner.finish()
         if topHeader == nil, let bytes = scanner.topHeader {
             topHeader = (bytes, HeaderBlock(scanning: bytes.span, limits: limits))
@@ -85,6 +94,20 @@ package struct MessageReader {
         parsed = message
         return message
     }
+
+    /// Forgets what takes too much memory to be kept while a client reads; it is read again when it is needed.
+    package mutating func shed(beyond memory: Int) {
+        if parsedMemory > memory { (parsed, parsedMemory) = (nil, 0) }
+        if headerMemory > memory { topHeader = nil }
+    }
+
+    private var headerMemory: Int {
+        guard let topHeader else { return 0 }
+        return topHeader.bytes.count + topHeader.block.fields.count * MemoryLayout<HeaderField>.stride
+    }
+
+    /// About the memory of what is kept of the message, in bytes.
+    package var memory: Int { max(parsedMemory, headerMemory) }
 
     /// Whether the body, or the header or the body, contains the query.
     ///
@@ -95,12 +118,14 @@ package struct MessageReader {
         let whole = whole
         let read: Message.Reading<StoreError> = { (range, take) throws(StoreError) in
             if let whole {
+                try Turn.use(range.count)
                 _ = take(whole.span.extracting(range))
                 return
             }
             var offset = range.lowerBound
             while offset < range.upperBound {
                 let piece = try file.read(at: Int64(offset), count: min(Self.pieceSize, range.upperBound - offset))
+                try Turn.use(piece.count)
                 guard !piece.isEmpty, take(piece.span) else { return }
                 offset += piece.count
             }
@@ -113,6 +138,7 @@ package struct MessageReader {
     package mutating func envelope() throws(StoreError) -> Envelope {
         if let parsed { return parsed.envelope }
         let (bytes, block) = try header()
+        try Turn.use(block.range.count)
         return Envelope(block, in: bytes.span, limits: limits)
     }
 
@@ -132,10 +158,12 @@ package struct MessageReader {
     package mutating func fields(_ selection: HeaderSelection, at path: [UInt32]) throws(StoreError) -> [UInt8]? {
         if path.isEmpty {
             let (bytes, block) = try header()
+            try Turn.use(block.range.count)
             return try block.raw(selection, in: bytes.span, hasBody: hasBody(behind: block))
         }
         guard let range = try range(of: .header, at: path) else { return nil }
         let hasBody = try self.range(of: .text, at: path).map { !$0.isEmpty } ?? false
+        try Turn.use(range.count)
         let bytes = try file().read(at: Int64(range.lowerBound), count: range.count)
         let block = HeaderBlock(scanning: bytes.span, limits: limits)
         return block.raw(selection, in: bytes.span, hasBody: hasBody)

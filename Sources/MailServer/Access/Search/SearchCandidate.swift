@@ -1,5 +1,6 @@
 import IMAPCodec
 package import MIME
+import ServerRuntime
 package import ShardFS
 
 /// A message examined by a search; only as much is read as the criteria need. Blocks.
@@ -119,11 +120,13 @@ package struct SearchCandidate {
             return extract.contains(&matcher, inFieldsNumbered: number)
         }
         if case .fields(let fields) = known, criterion.isKept {
+            try Turn.use(fields.count)
             var matcher = TextMatcher(criterion.query)
             return PlainFields(fields).contains(&matcher, inFieldsNamed: criterion.lowered)
         }
         return try reading { (reader) throws(StoreError) in
             let (bytes, block) = try reader.header()
+            try Turn.use(block.range.count)
             return block.contains(criterion.query, inFieldsNamed: criterion.name, in: bytes.span)
         }
     }

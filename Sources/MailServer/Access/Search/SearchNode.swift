@@ -70,6 +70,26 @@ package indirect enum SearchNode: Sendable {
         }
     }
 
+    /// The number of criteria in it.
+    package var weight: Int {
+        switch self {
+        case .not(let node): node.weight
+        case .any(let nodes), .every(let nodes): nodes.reduce(0) { $0 + $1.weight }
+        default: 1
+        }
+    }
+
+    /// Whether no file is read of a message that has a summary.
+    package var isAnsweredByFields: Bool {
+        switch self {
+        case .header(let criterion): criterion.isKept
+        case .body, .text, .emailID, .saved: false
+        case .not(let node): node.isAnsweredByFields
+        case .any(let nodes), .every(let nodes): nodes.allSatisfy(\.isAnsweredByFields)
+        default: true
+        }
+    }
+
     /// Whether header fields are examined.
     package var readsHeader: Bool {
         switch self {

@@ -1,5 +1,6 @@
 package import IMAPCodec
 package import MIME
+import ServerRuntime
 package import ShardFS
 
 /// A running search, split into turns on the pool, so that no search holds a thread for long. Blocks.
@@ -17,6 +18,10 @@ package struct SearchRun<Collector: SearchCollector>: Sendable {
     package let goal: Int
     /// Whether everything read of a message is in its extract.
     private let usesExtracts: Bool
+    /// Whether nothing else is read than what summaries have.
+    private let isAnsweredByFields: Bool
+    /// The number of criteria.
+    private let weight: Int
     /// Set when the search is a single header test; its matcher is prepared once.
     private var lone: LoneText?
 
@@ -27,40 +32,52 @@ package struct SearchRun<Collector: SearchCollector>: Sendable {
         self.collector = collector
         ranges = node.bounds ?? [1...UInt32.max]
         goal = view.count(in: ranges)
+        weight = max(1, node.weight)
         usesExtracts =
             view.summaries != nil && node.readsHeader && node.isAnsweredByExtracts && !collector.readsHeader
+            && weight <= Self.quickCriteria
+        isAnsweredByFields = node.isAnsweredByFields
         if let criterion = node.loneCriterion, let number = criterion.extractNumber {
             lone = LoneText(number: number, matcher: TextMatcher(criterion.query))
         }
     }
 
-    /// Messages examined in one turn on the pool, by the cost of one.
+    /// Messages examined at most in one turn on the pool, by the cost of one and the number of criteria.
     private var turn: Int {
-        if usesExtracts { return 4_096 }
+        if usesExtracts { return max(8, 4_096 / weight) }
         let cost = max(node.cost, collector.cost)
-        return cost == 0 ? 32_768 : cost == 1 ? 4_096 : cost == 2 ? Self.headerTurn : 32
+        let most = cost == 0 ? 32_768 : cost == 1 ? 4_096 : cost == 2 ? Self.headerTurn : 32
+        return max(8, most / weight)
     }
 
     /// Headers examined in one turn.
     private static var headerTurn: Int { 1_024 }
 
-    /// Examines the next messages.
+    /// Octets of a summary's fields, times the criteria, that are examined within the cache's transaction: there
+    /// nobody else gets a turn.
+    private static var quickWork: Int { 65_536 }
+    /// Criteria that are examined by extracts within the cache's transaction.
+    private static var quickCriteria: Int { 16 }
+
+    /// Examines the next messages, until the turn is over.
     ///
     /// - Returns: True when there are no more.
     package mutating func step() throws(StoreError) -> Bool {
         let page = view.page(of: ranges, from: next, limit: turn)[...]
+        try Turn.use(page.count * weight)
         guard node.readsHeader || collector.readsHeader, let summaries = view.summaries else {
-            for (number, entry) in page { try look(at: number, entry, .nothing) }
-            return hasDone(page.count, of: page)
+            let isCheap = max(node.cost, collector.cost) == 0
+            var examined = 0
+            for (number, entry) in page {
+                try look(at: number, entry, .nothing)
+                examined += 1
+                if !isCheap, Turn.isOver { break }
+            }
+            return hasDone(examined, of: page)
         }
         // Messages that the list rules out are not looked up.
         let asked = page.filter { node.matchFromIndex($0.number, $0.entry, in: view) != false }[...]
-        var examined = asked.count
-        if usesExtracts {
-            examined = try look(at: asked, extractsOf: summaries)
-        } else {
-            try look(at: asked, summaries)
-        }
+        let examined = usesExtracts ? try look(at: asked, extractsOf: summaries) : try look(at: asked, summaries)
         let last = asked.prefix(examined).last?.number
         let passed = examined == asked.count ? page.count : page.prefix { $0.number <= last ?? 0 }.count
         done += passed - examined
@@ -81,7 +98,8 @@ package struct SearchRun<Collector: SearchCollector>: Sendable {
     /// Examines messages by their extracts; those without one are examined by their summaries, from which extracts are
     /// made.
     ///
-    /// - Returns: The number of messages examined: fewer than the page has if many lacked an extract.
+    /// - Returns: The number of messages examined: fewer than the page has if many lacked an extract, or the turn is
+    ///   over.
     private mutating func look(at page: Page, extractsOf summaries: SummaryCache) throws(StoreError) -> Int {
         let uids = page.map { $0.entry.uid.rawValue }
         var place = 0
@@ -89,57 +107,102 @@ package struct SearchRun<Collector: SearchCollector>: Sendable {
         /// since then more are likely to be.
         var run = 1
         var lacking = 0
-        while place < page.count, lacking < Self.headerTurn {
+        while place < page.count, lacking < Self.headerTurn, place == 0 || !Turn.isOver {
             let start = place
             var failure: StoreError?
+            var size = 0
             summaries.forEachExtract(uids[place...]) { uid, extract in
-                guard let extract else { return false }
+                guard let extract, !view.isExpungePending(uid), size < Turn.budget else { return false }
                 let (number, entry) = page[page.startIndex + place]
                 place += 1
+                size += extract.count * weight
                 do throws(StoreError) {
-                    try look(at: number, entry, view.isExpungePending(uid) ? .nothing : .extract(extract))
+                    try look(at: number, entry, .extract(extract))
                 } catch {
                     failure = error
                 }
                 return failure == nil
             }
             if let failure { throw failure }
+            try Turn.use(size)
+            if place < page.count, size >= Turn.budget { break }
             run = place == start ? min(2 * run, page.count) : 1
             let part = page.dropFirst(place).prefix(min(run, Self.headerTurn - lacking))
-            try look(at: part, summaries)
-            place += part.count
+            let examined = try look(at: part, summaries)
+            place += examined
             lacking += part.count
+            if examined < part.count { break }
         }
         return place
     }
 
-    /// Examines messages by their summaries, read in one transaction; missing summaries are made and cached.
-    private mutating func look(at page: Page, _ summaries: SummaryCache) throws(StoreError) {
+    /// Examines messages by their summaries, read in one transaction as long as no message has to be read; missing
+    /// summaries are made and cached.
+    ///
+    /// - Returns: The number of messages examined: fewer than the page has when the turn is over.
+    private mutating func look(at page: Page, _ summaries: SummaryCache) throws(StoreError) -> Int {
         var place = page.startIndex
         var failure: StoreError?
         var extracts: [(uid: UInt32, bytes: [UInt8])] = []
         let fingerprint = summaries.limits.fingerprint
-        summaries.forEach(page.map { $0.entry.uid.rawValue }) { uid, summary in
-            let (number, entry) = page[place]
-            place += 1
-            do throws(StoreError) {
-                if view.isExpungePending(uid) {
-                    try look(at: number, entry, .nothing)
-                } else if let fields = summary?[.fields] {
-                    if usesExtracts, let made = SearchExtract.encode(fields, limits: fingerprint) {
-                        extracts.append((uid, made))
-                    }
-                    try look(at: number, entry, .fields(fields))
-                } else {
-                    try look(at: number, entry, .nothing, keeping: summaries)
+        /// Messages of one transaction: few behind one that had to be read, since then more are likely to be.
+        var run = page.count
+        while place < page.endIndex, place == page.startIndex || !Turn.isOver {
+            let part = page[place...].prefix(run)
+            /// Whether the transaction ended with a message that is examined outside of it, by the fields that it has.
+            var isRead = false
+            var copy: [UInt8]?
+            summaries.forEach(part.map { $0.entry.uid.rawValue }) { uid, summary in
+                let (number, entry) = page[place]
+                place += 1
+                let fields = view.isExpungePending(uid) ? nil : summary?[.fields]
+                if let fields, usesExtracts, let made = SearchExtract.encode(fields, limits: fingerprint) {
+                    extracts.append((uid, made))
                 }
-            } catch {
-                failure = error
+                guard let fields, isAnsweredByFields, fields.count * weight <= Self.quickWork else {
+                    isRead = true
+                    copy = fields.map { Array($0) }
+                    return false
+                }
+                do throws(StoreError) {
+                    try look(at: number, entry, .fields(fields))
+                } catch {
+                    failure = error
+                }
+                return failure == nil && !Turn.isOver
             }
-            return failure == nil
+            if failure == nil, isRead {
+                do throws(StoreError) {
+                    try look(at: page[place - 1], by: copy, keeping: summaries)
+                } catch {
+                    failure = error
+                }
+            }
+            if failure != nil { break }
+            run = isRead ? 1 : min(2 * run, page.count)
         }
         if !extracts.isEmpty { summaries.keepExtracts(extracts) }
         if let failure { throw failure }
+        return place - page.startIndex
+    }
+
+    /// - Parameter fields: of its summary, if it has one.
+    private mutating func look(
+        at message: (number: UInt32, entry: MessageEntry), by fields: [UInt8]?, keeping summaries: SummaryCache
+    ) throws(StoreError) {
+        let (number, entry) = message
+        guard let fields else {
+            let isGone = view.isExpungePending(entry.uid.rawValue)
+            return try look(at: number, entry, .nothing, keeping: isGone ? nil : summaries)
+        }
+        let result: Result<Void, StoreError> = fields.withUnsafeBytes { bytes in
+            do throws(StoreError) {
+                return .success(try look(at: number, entry, .fields(bytes)))
+            } catch {
+                return .failure(error)
+            }
+        }
+        try result.get()
     }
 
     private mutating func look(

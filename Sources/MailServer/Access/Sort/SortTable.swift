@@ -1,6 +1,7 @@
 import Glibc
 package import IMAPCodec
 import MIME
+import ServerRuntime
 package import ShardFS
 
 /// The sort keys of the messages found by a SORT, in columns. RFC 5256, RFC 5957.
@@ -16,6 +17,8 @@ package struct SortTable: SearchCollector {
     private var values: [Int64] = []
     private var texts: [UInt8] = []
 
+    /// What a comparison costs, in units of work.
+    private static let comparison = 16
     /// Octets of a text that count: texts that differ only after them tie.
     private static let longestText = 1_024
 
@@ -63,9 +66,24 @@ package struct SortTable: SearchCollector {
         }
     }
 
-    /// Numbers and UIDs in the requested order.
-    package func sorted() -> (numbers: [UInt32], uids: [UInt32]) {
-        let order = rows.indices.sorted { left, right in isBefore(left, right) }
+    /// Comparisons that are counted together.
+    private static let counted = 1_024
+
+    /// Numbers and UIDs in the requested order. Takes long; others have turns on the pool meanwhile.
+    package func sorted() throws(StoreError) -> (numbers: [UInt32], uids: [UInt32]) {
+        var comparisons = 0
+        let order: [Int]
+        do {
+            order = try rows.indices.sorted { left, right in
+                comparisons += 1
+                if comparisons % Self.counted == 0 { try Turn.use(Self.counted * Self.comparison) }
+                return isBefore(left, right)
+            }
+        } catch let error as StoreError {
+            throw error
+        } catch {
+            throw StoreError(.system, "\(error)")
+        }
         return (order.map { rows[$0].number }, order.map { rows[$0].uid })
     }
 

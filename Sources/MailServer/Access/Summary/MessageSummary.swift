@@ -23,7 +23,7 @@ package struct MessageSummary {
     private static let headerSize = CacheRecordHeader.size + 4 * Section.allCases.count
     private static let absent = UInt32.max
 
-    private let bytes: UnsafeRawBufferPointer
+    package let bytes: UnsafeRawBufferPointer
 
     /// Returns nil unless the bytes are a summary of this version made under these limits.
     ///

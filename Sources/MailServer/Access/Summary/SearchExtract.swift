@@ -16,6 +16,9 @@ package struct SearchExtract {
 
     private let bytes: UnsafeRawBufferPointer
 
+    /// Octets of all.
+    package var count: Int { bytes.count }
+
     /// Returns nil unless the bytes are an extract of this version made under these limits.
     ///
     /// - Parameter limits: `ParseLimits.fingerprint`.

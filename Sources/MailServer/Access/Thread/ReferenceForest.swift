@@ -1,3 +1,5 @@
+import ServerRuntime
+
 /// Messages and their references as parents and children: step 1 of the REFERENCES algorithm (RFC 5256 section 3).
 ///
 /// Messages are added one by one in mailbox order. A message id without a message so far is a dummy, which becomes the
@@ -20,6 +22,8 @@ package struct ReferenceForest: Sendable {
     /// Ordinary mail takes almost none of them: a node without children cannot close a loop. If deep and tangled mail
     /// uses them up, further links are left out, but the server never hangs.
     private static let maximumSteps = 100_000_000
+    /// Steps that are counted together as work of a turn.
+    private static let counted = 4_096
 
     /// The number of messages and dummies.
     package var count: Int { parents.count }
@@ -77,6 +81,7 @@ package struct ReferenceForest: Sendable {
         var node = parents[Int(parent)]
         while node != Self.none {
             steps -= 1
+            if steps % Self.counted == 0 { Turn.note(Self.counted) }
             if node == child || steps <= 0 { return false }
             node = parents[Int(node)]
         }

@@ -17,7 +17,9 @@ extension ThreadTree {
         /// For each dummy that heads a thread, the messages directly below it.
         var orphans: [Int32: [Int32]] = [:]
         var path: [Int32] = []
+        var work = CountedWork()
         for (message, node) in forest.nodes.enumerated() {
+            work.add()
             var above = forest.parents[Int(node)]
             guard above != none else { continue }
             path.removeAll(keepingCapacity: true)
@@ -26,6 +28,7 @@ extension ThreadTree {
                     above = top
                     break
                 }
+                work.add()
                 path.append(above)
                 let next = forest.parents[Int(above)]
                 if next == none { break }
@@ -51,7 +54,9 @@ extension ThreadTree {
         func subject(_ node: Int32) -> Fingerprint? { messages[Int(firstMessage(of: node))].subject }
         func isReply(_ node: Int32) -> Bool { !isDummy(node) && messages[Int(node)].isReplyOrForward }
         var table: [Fingerprint: Int32] = [:]
+        var work = CountedWork()
         for head in heads {
+            work.add()
             guard let subject = subject(head) else { continue }
             guard let known = table[subject] else {
                 table[subject] = head

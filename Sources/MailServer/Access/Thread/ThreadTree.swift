@@ -1,4 +1,5 @@
 package import IMAPCodec
+import ServerRuntime
 
 /// Threads of messages: the parent of a message is a message, a dummy, or none for the head of a thread.
 ///
@@ -20,7 +21,9 @@ package struct ThreadTree {
     package init(_ messages: [ThreadedMessage]) {
         messageCount = messages.count
         parents = Array(repeating: Self.none, count: messages.count)
+        var work = CountedWork()
         order = messages.indices.map { Int32($0) }.sorted { left, right in
+            work.add()
             let (a, b) = (messages[Int(left)].sentDate, messages[Int(right)].sentDate)
             return a == b ? left < right : a < b
         }
@@ -35,9 +38,13 @@ package struct ThreadTree {
 
     /// The heads of threads, by sent date.
     package func heads() -> [Int32] {
-        parents.indices.lazy.map { Int32($0) }
+        var work = CountedWork()
+        return parents.indices.lazy.map { Int32($0) }
             .filter { parents[Int($0)] == Self.none && heirs[$0] == nil }
-            .sorted { ranks[Int($0)] < ranks[Int($1)] }
+            .sorted {
+                work.add()
+                return ranks[Int($0)] < ranks[Int($1)]
+            }
     }
 
     /// Adds a dummy without children.
@@ -91,10 +98,12 @@ package struct ThreadTree {
         var tokens: [IMAPThreadToken] = []
         tokens.reserveCapacity(messageCount * 3)
         var tasks: [Task] = []
+        var work = CountedWork()
         for head in heads() {
             tasks = [.token(.close), .visit(head)]
             tokens.append(.open)
             while let task = tasks.popLast() {
+                work.add()
                 switch task {
                 case .token(let token): tokens.append(token)
                 case .visit(let node):
@@ -116,5 +125,19 @@ package struct ThreadTree {
             }
         }
         return tokens
+    }
+}
+
+/// Counts steps of what cannot end in the middle, many together, as work of the thread's turn.
+struct CountedWork {
+    private var steps = 0
+
+    /// Units of work of a step.
+    private static let step = 32
+
+    mutating func add() {
+        steps += 1
+        guard steps % 1_024 == 0 else { return }
+        Turn.note(1_024 * Self.step)
     }
 }

@@ -104,7 +104,7 @@ package struct SelectedMailbox: Sendable {
 
     // MARK: Recent
 
-    package func isRecent(_ uid: UInt32) -> Bool { recent.contains { $0.contains(uid) } }
+    package func isRecent(_ uid: UInt32) -> Bool { recent.covers(uid) }
 
     package var recentCount: UInt32 {
         var total = 0

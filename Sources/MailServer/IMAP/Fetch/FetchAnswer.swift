@@ -3,6 +3,7 @@ import IMAPCodec
 import MIME
 import MailAccess
 import NIOCore
+import ServerRuntime
 import ShardFS
 
 /// The FETCH response for one message, written in pieces of bounded size. Blocks.
@@ -22,6 +23,8 @@ struct FetchAnswer: Sendable {
         case none
         /// Bytes of the file, for the literal whose header is written.
         case bytes(Range<Int>)
+        /// What was rendered and did not fit into the piece.
+        case rendered(ByteBuffer)
         /// A part whose decoded size is being counted, and the item that waits for it.
         case counting(DecodedBody, IMAPFetchItem)
         /// The decoded octets of a part, for the literal whose header is written.
@@ -29,7 +32,7 @@ struct FetchAnswer: Sendable {
     }
 
     /// Octets of a part decoded in one turn when they are only counted.
-    private static let countingTurn = 4 << 20
+    private static let countingTurn = 1 << 20
 
     init(
         writer: IMAPFetchWriter, reader: MessageReader, keywords: KeywordTable, entry: MessageEntry,
@@ -65,6 +68,12 @@ struct FetchAnswer: Sendable {
                 let rest = range.lowerBound + count..<range.upperBound
                 pending = rest.isEmpty ? .none : .bytes(rest)
                 continue
+            case .rendered(var bytes):
+                let count = min(limit - buffer.readableBytes, bytes.readableBytes)
+                guard count > 0, var piece = bytes.readSlice(length: count) else { return false }
+                buffer.writeBuffer(&piece)
+                pending = bytes.readableBytes == 0 ? .none : .rendered(bytes)
+                continue
             case .counting(var body, let item):
                 guard try body.count(in: reader.file(), turn: Self.countingTurn) else {
                     pending = .counting(body, item)
@@ -79,16 +88,36 @@ struct FetchAnswer: Sendable {
                 pending = isDone ? .none : .decoded(body)
                 continue
             }
+            guard buffer.readableBytes < limit, !Turn.isOver else { return steps.isEmpty }
             guard let step = steps.popFirst() else { return true }
             if let column = step.column {
                 writer.write(column, of: row, using: &rows, into: &buffer) { keywords.flags(ofKey: $0) }
             } else if let section = step.section, let known = summary?[section] {
+                try Turn.use(known.count)
                 write(step, known, into: &buffer)
             } else {
-                try write(step.item, into: &buffer)
+                // Apart, as only the message bounds it.
+                var rendered = ByteBuffer()
+                try write(step.item, into: &rendered)
+                try Turn.use(rendered.readableBytes)
+                keep(rendered, for: &buffer, limit: limit)
             }
         }
     }
+
+    /// Writes what was rendered, or leaves it to the pieces to come.
+    private mutating func keep(_ rendered: ByteBuffer, for buffer: inout ByteBuffer, limit: Int) {
+        // What announces more has a name alone in front of it, which the line's length bounds.
+        let isWhole = if case .none = pending { true } else { false }
+        if isWhole, rendered.readableBytes > limit - buffer.readableBytes {
+            pending = .rendered(rendered)
+        } else {
+            buffer.writeImmutableBuffer(rendered)
+        }
+    }
+
+    /// Lets go of what takes too much memory while the client reads.
+    mutating func shed(beyond memory: Int) { reader.shed(beyond: memory) }
 
     private static func copy(
         _ file: MessageFile, _ offset: Int, _ count: Int, into buffer: inout ByteBuffer

@@ -2,6 +2,7 @@ import IMAPCodec
 import MIME
 import MailAccess
 import NIOCore
+import ServerRuntime
 import ShardFS
 
 /// Writes the responses to one FETCH, in pieces of bounded size: a body takes as many as it needs.
@@ -14,6 +15,8 @@ struct FetchProducer: Sendable {
     private let utf8: Bool
     private let changedSince: ModSeq
     private let limits: ParseLimits
+    /// Bytes that may be kept of a message between two pieces.
+    private let memory: Int
 
     /// The first UID not yet covered by a page.
     private var next: UInt32 = 1
@@ -41,8 +44,10 @@ struct FetchProducer: Sendable {
     /// - Parameter changedSince: skips messages without later changes (RFC 7162 section 3.1.4); 0 skips none.
     init(
         _ plan: FetchPlan, of ranges: [ClosedRange<UInt32>], in view: SelectedMailbox, utf8: Bool,
-        changedSince: ModSeq = 0, limits: ParseLimits
+        changedSince: ModSeq = 0, limits: ParseLimits, memory: Int
     ) {
+        // The header of a message is kept, as most items are taken from it.
+        self.memory = 2 * memory
         self.limits = limits
         self.plan = plan
         self.ranges = ranges
@@ -52,12 +57,12 @@ struct FetchProducer: Sendable {
         rows = IMAPFetchRows(plan.rows ?? [])
     }
 
-    /// Writes about `limit` octets.
+    /// Writes about `limit` octets, fewer when that takes more than a turn on the pool.
     ///
     /// - Returns: True when all is written.
     /// - Throws: an error that leaves a response incomplete: the byte stream is then broken.
     mutating func produce(into buffer: inout ByteBuffer, limit: Int) throws(StoreError) -> Bool {
-        while buffer.readableBytes < limit {
+        while buffer.readableBytes < limit, !Turn.isOver {
             if current != nil {
                 try go(on: nil, into: &buffer, limit: limit)
                 if current != nil { return false }
@@ -142,36 +147,52 @@ struct FetchProducer: Sendable {
     ) throws(StoreError) {
         let uids = page.map { $0.entry.uid.rawValue }
         var failure: StoreError?
-        summaries.forEach(uids) { _, summary in
-            guard buffer.readableBytes < limit, let (number, entry) = page.popFirst() else { return false }
+        /// A message whose file is read, for which the transaction ends first; with the summary that it has.
+        var read: (number: UInt32, entry: MessageEntry, summary: [UInt8]?)?
+        summaries.forEach(uids) { uid, summary in
+            guard buffer.readableBytes < limit, !Turn.isOver, let (number, entry) = page.popFirst() else {
+                return false
+            }
+            // An expunged message is answered from its file alone, with or without the cache.
+            let known = view.isExpungePending(uid) ? nil : summary
+            guard let known, known.suffices(for: plan.sections), isUsable(known), !plan.needsFileBesideSummary else {
+                let isKnown = known?.suffices(for: plan.sections) ?? false
+                read = (number, entry, isKnown ? known.map { Array($0.bytes) } : nil)
+                return false
+            }
             do throws(StoreError) {
-                try answer(number, entry, summary, summaries, into: &buffer, limit: limit)
+                try begin(number, entry, needsFile: false, into: &buffer)
+                try go(on: known, into: &buffer, limit: limit)
             } catch {
                 failure = error
             }
             return failure == nil && current == nil
         }
         if let failure { throw failure }
+        if let (number, entry, summary) = read {
+            try answer(number, entry, summary, summaries, into: &buffer, limit: limit)
+        }
     }
 
+    /// - Parameter summary: one with everything that is asked for; nil without one.
     private mutating func answer(
-        _ number: UInt32, _ entry: MessageEntry, _ summary: MessageSummary?, _ summaries: SummaryCache,
+        _ number: UInt32, _ entry: MessageEntry, _ summary: [UInt8]?, _ summaries: SummaryCache,
         into buffer: inout ByteBuffer, limit: Int
     ) throws(StoreError) {
-        // An expunged message is answered from its file alone, with or without the cache.
         if view.isExpungePending(entry.uid.rawValue) {
             return try begin(number, entry, needsFile: plan.needsFile, into: &buffer)
         }
-        if let summary, summary.suffices(for: plan.sections) {
-            let isUsable = isUsable(summary)
-            try begin(number, entry, needsFile: !isUsable || plan.needsFileBesideSummary, into: &buffer)
-            return try go(on: isUsable ? summary : nil, into: &buffer, limit: limit)
-        }
         try begin(number, entry, needsFile: true, into: &buffer)
+        if let summary { return try go(on: summary, into: &buffer, limit: limit) }
         guard let made = try current?.makeSummary(with: plan.sections) else { return }
         summaries.keep(made, of: entry.uid.rawValue)
+        try go(on: made, into: &buffer, limit: limit)
+    }
+
+    /// Continues the current response with what a summary has, as far as that is usable.
+    private mutating func go(on summary: [UInt8], into buffer: inout ByteBuffer, limit: Int) throws(StoreError) {
         var failure: StoreError?
-        made.withUnsafeBytes { bytes in
+        summary.withUnsafeBytes { bytes in
             do throws(StoreError) {
                 let summary = MessageSummary(bytes, limits: limits.fingerprint).flatMap { isUsable($0) ? $0 : nil }
                 try go(on: summary, into: &buffer, limit: limit)
@@ -193,6 +214,7 @@ struct FetchProducer: Sendable {
         if try answer.write(into: &buffer, limit: limit, summary: summary, rows: &rows) {
             answer.writer.end(into: &buffer)
         } else {
+            answer.shed(beyond: memory)
             current = answer
         }
     }

@@ -1,7 +1,9 @@
 import IMAPCodec
+import MailAccess
+import ServerRuntime
 import ShardFS
 
-/// Builds the responses to one LIST command. Blocks.
+/// Builds the responses to one LIST command. Blocks; others have turns on the pool meanwhile.
 struct MailboxLister {
     let command: IMAPListCommand
     let appendLimit: UInt64
@@ -16,6 +18,7 @@ struct MailboxLister {
         }
         var known: [String: MailboxListing] = [:]
         for listing in try mail.list() { known[listing.name.description] = listing }
+        try Turn.use(known.count * Self.listingWork)
 
         var answers: [IMAPResponse] = []
         var candidates = Set(known.keys)
@@ -32,11 +35,11 @@ struct MailboxLister {
             for name in candidates where isSelected(name) {
                 let ancestors = Self.ancestors(of: name)
                 parents.formUnion(ancestors)
-                if !patterns.contains(where: { $0.matches(name) }) { needed.formUnion(ancestors) }
+                if try !Self.matches(name, patterns) { needed.formUnion(ancestors) }
             }
             candidates.formUnion(parents)
         }
-        for name in candidates.sorted(by: Self.precedes) where patterns.contains(where: { $0.matches(name) }) {
+        for name in candidates.sorted(by: Self.precedes) where try Self.matches(name, patterns) {
             let listing = known[name]
             let isSelected = isSelected(name)
             guard isSelected || needed.contains(name) else { continue }
@@ -45,6 +48,7 @@ struct MailboxLister {
                     IMAPListEntry(
                         attributes: Self.attributes(listing, isSubscribed: subscribed.contains(name)), mailbox: name,
                         childInfo: parents.contains(name) ? selection.childInfo : [])))
+            if wanted.status != nil { try Turn.use(Self.statusWork) }
             if let items = wanted.status, let listing, listing.isSelectable, isSelected,
                 // A mailbox that cannot be opened has no STATUS; the listing goes on (RFC 5819 section 2).
                 let mailbox = try? mail.mailbox(listing.name),
@@ -56,6 +60,18 @@ struct MailboxLister {
         return answers
     }
 
+    /// What a mailbox costs in the listing of all, and its STATUS, in units of work.
+    private static let listingWork = 256
+    private static let statusWork = 8_192
+
+    private static func matches(_ name: String, _ patterns: [ListPattern]) throws(StoreError) -> Bool {
+        for pattern in patterns {
+            try Turn.use(pattern.work(on: name))
+            if pattern.matches(name) { return true }
+        }
+        return false
+    }
+
     /// Returns the responses to LSUB. Blocks.
     static func subscribed(
         _ reference: String, _ pattern: String, of mail: Account
@@ -65,11 +81,11 @@ struct MailboxLister {
         let pattern = ListPattern(reference: reference, pattern)
         var reported: [String: Bool] = [:]
         for name in names {
-            if pattern.matches(name) {
+            if try matches(name, [pattern]) {
                 reported[name] = selectable.contains(name)
             } else {
                 // With `%`, the matching level reports a name further down (RFC 3501 section 6.3.9).
-                for ancestor in pattern.matchingAncestors(of: name) where !names.contains(ancestor) {
+                for ancestor in try pattern.matchingAncestors(of: name) where !names.contains(ancestor) {
                     reported[ancestor] = false
                 }
             }

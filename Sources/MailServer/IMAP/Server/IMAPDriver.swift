@@ -47,9 +47,27 @@ final class IMAPDriver: ConnectionDriver {
             expectChanges(on: connection)
             urgent = .start
         case .timeOut: urgent = .timeOut
-        case .stop: urgent = .stop
+        case .stop:
+            urgent = .stop
+            // A long command ends; a short one is finished.
+            session.owner.stop()
         }
     }
+
+    func inputClosed(on connection: ConnectionHandler) { probe(on: connection) }
+
+    /// Finds out whether the client is still there, for as long as something is under way for it.
+    private func probe(on connection: ConnectionHandler) {
+        let bound = NIOLoopBound((self, connection), eventLoop: connection.eventLoop)
+        connection.eventLoop.scheduleTask(in: Self.probeInterval) {
+            let (driver, connection) = bound.value
+            guard connection.isOpen, !connection.isFree else { return }
+            driver.session.assumeIsolated { $0.probe() }
+            driver.probe(on: connection)
+        }
+    }
+
+    private static let probeInterval = TimeAmount.seconds(1)
 
     func end(then: @escaping @Sendable () -> Void) {
         stopListening()

@@ -1,5 +1,6 @@
 import IMAPCodec
 import MailAccess
+import NIOCore
 
 /// The state of one command. It is created when the command begins and dropped when it ends, so nothing carries over
 /// to the next command.
@@ -80,5 +81,14 @@ extension IMAPSession {
         }
         respond(.status(tag: nil, .ok, code: code, text: "Still working"))
         try await flush()
+    }
+
+    /// Writes to a client that has closed its side of the connection while a long command is under way: one that is gone
+    /// altogether resets the connection then, so that nobody works on for it.
+    func probe() {
+        guard let context, context.progress != nil else { return }
+        var line = ByteBuffer()
+        encoder.encode(.status(tag: nil, .ok, text: "Still working"), into: &line)
+        output.post(line)
     }
 }

@@ -33,7 +33,7 @@ extension IMAPSession {
         let producer = try await deliver(
             FetchProducer(
                 plan, of: ranges, in: view, utf8: encoder.utf8, changedSince: command.changedSince ?? 0,
-                limits: configuration.parseLimits),
+                limits: configuration.parseLimits, memory: configuration.memory),
             then: updateScope(expunges: mayReportExpunges), of: view)
         context?.hasSentUpdates = true
         if producer.isIncomplete { throw .expungeIssued }

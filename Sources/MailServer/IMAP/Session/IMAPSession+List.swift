@@ -13,6 +13,7 @@ extension IMAPSession {
         }
         if let items = command.returnOptions?.status { try prepareStatus(items) }
         let limit = UInt64(configuration.maxLiteralSize)
+        beginProgress(goal: 1)
         let answers = try await blocking { () throws(StoreError) in
             try MailboxLister(command: command, appendLimit: limit).answers(for: mail)
         }
@@ -25,6 +26,7 @@ extension IMAPSession {
 
     func listSubscribed(_ reference: String, _ pattern: String) async throws(IMAPFailure) -> Completion {
         let mail = try account().mail
+        beginProgress(goal: 1)
         let answers = try await blocking { () throws(StoreError) in
             try MailboxLister.subscribed(reference, pattern, of: mail)
         }

@@ -139,6 +139,6 @@ extension IMAPSession {
             FetchProducer(
                 FetchPlan(items, withUID: false, isReadOnly: true, reportsModSeq: usesModSeq), of: ranges, in: view,
                 utf8: encoder.utf8,
-                limits: configuration.parseLimits))
+                limits: configuration.parseLimits, memory: configuration.memory))
     }
 }

@@ -61,7 +61,7 @@ extension IMAPSession {
         try await deliver(
             FetchProducer(
                 plan, of: known, in: view, utf8: encoder.utf8, changedSince: resync.modSeq,
-                limits: configuration.parseLimits))
+                limits: configuration.parseLimits, memory: configuration.memory))
     }
 
     /// Reports the UIDs of `ranges` that were expunged since `modSeq` and are not in the client's view.

@@ -45,9 +45,10 @@ extension IMAPSession {
         if criteria.key.asksModSeq { enableModSeq() }
         let compiler = SearchCompiler(view: view, charset: charset, savedResult: before, now: now())
         // Boxed, so that the results so far are not copied in every turn.
-        let box = Locked(
-            SearchRun(
-                compiler.compile(criteria.key), in: view, limits: configuration.parseLimits, into: collector))
+        let (key, limits) = (criteria.key, configuration.parseLimits)
+        let box = try await blocking { () throws(StoreError) in
+            Locked(SearchRun(compiler.compile(key), in: view, limits: limits, into: collector))
+        }
         beginProgress(goal: box.withLock { $0.goal })
         let asked = updateScope(expunges: mayReportExpunges)
         while true {

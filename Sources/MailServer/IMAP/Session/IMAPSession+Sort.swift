@@ -13,7 +13,7 @@ extension IMAPSession {
             into: SortTable(
                 command.criteria, maximumMessages: configuration.maxSortedMessages,
                 maximumTextBytes: configuration.maxSortedTextBytes))
-        let (numbers, uids) = try await blocking { () throws(StoreError) in table.sorted() }
+        let (numbers, uids) = try await blocking { () throws(StoreError) in try table.sorted() }
         if let options {
             let answer = SearchAnswer(options: options, numbers: numbers, uids: uids)
             try await respond(answer, to: command.key, byUID: command.byUID)
