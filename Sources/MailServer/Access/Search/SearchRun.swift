@@ -44,12 +44,15 @@ package struct SearchRun<Collector: SearchCollector>: Sendable {
 
     /// Messages examined at most in one turn on the pool, by the cost of one and the number of criteria.
     private var turn: Int {
-        if usesExtracts { return max(8, 4_096 / weight) }
+        // Every criterion may be held against every message of it.
+        let most = max(8, Self.criteriaTurn / weight)
+        if usesExtracts { return min(most, 4_096) }
         let cost = max(node.cost, collector.cost)
-        let most = cost == 0 ? 32_768 : cost == 1 ? 4_096 : cost == 2 ? Self.headerTurn : 32
-        return max(8, most / weight)
+        return min(most, cost == 0 ? 32_768 : cost == 1 ? 4_096 : cost == 2 ? Self.headerTurn : 32)
     }
 
+    /// Criteria held against messages in one turn.
+    private static var criteriaTurn: Int { 131_072 }
     /// Headers examined in one turn.
     private static var headerTurn: Int { 1_024 }
 

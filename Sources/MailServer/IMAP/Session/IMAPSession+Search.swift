@@ -19,7 +19,8 @@ extension IMAPSession {
             try await respond(answer, to: command.key, byUID: command.byUID)
         } else {
             let modSeq = try await highestModSeq(of: found.uids, for: command.key)
-            respond(.search(command.byUID ? found.uids : found.numbers, modSeq: modSeq))
+            let numbers = command.byUID ? found.uids : found.numbers
+            try await respond(.search(numbers, modSeq: modSeq), ofNumbers: numbers.count)
         }
         return Completion("SEARCH completed")
     }

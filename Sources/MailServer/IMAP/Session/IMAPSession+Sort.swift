@@ -19,7 +19,7 @@ extension IMAPSession {
             try await respond(answer, to: command.key, byUID: command.byUID)
         } else {
             let modSeq = try await highestModSeq(of: uids, for: command.key)
-            respond(.sort(command.byUID ? uids : numbers, modSeq: modSeq))
+            try await respond(.sort(command.byUID ? uids : numbers, modSeq: modSeq), ofNumbers: uids.count)
         }
         return Completion("SORT completed")
     }
@@ -38,7 +38,7 @@ extension IMAPSession {
             into: ThreadCollector(algorithm, limits: limits))
         let byUID = command.byUID
         let tokens = try await blocking { () throws(StoreError) in collector.tokens(byUID: byUID) }
-        respond(.thread(tokens))
+        try await respond(.thread(tokens), ofNumbers: tokens.count)
         return Completion("THREAD completed")
     }
 }

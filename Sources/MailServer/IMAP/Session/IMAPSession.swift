@@ -183,6 +183,18 @@ actor IMAPSession {
     /// Adds a response to the buffer.
     func respond(_ response: IMAPResponse) { encoder.encode(response, into: &buffer) }
 
+    /// As ``respond(_:)``, encoding a response of very many numbers on the pool: this event loop has other sessions.
+    func respond(_ response: IMAPResponse, ofNumbers count: Int) async throws(IMAPFailure) {
+        guard count > 10_000 else { return respond(response) }
+        let encoder = encoder
+        let bytes = try await blocking { () throws(StoreError) in
+            var bytes = ByteBuffer()
+            encoder.encode(response, into: &bytes)
+            return bytes
+        }
+        buffer.writeImmutableBuffer(bytes)
+    }
+
     /// Sends the buffered responses if they fill a piece.
     func flushIfLarge() async throws(IMAPFailure) {
         if buffer.readableBytes >= configuration.outputPiece { try await flush() }
