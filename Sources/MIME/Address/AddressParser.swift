@@ -80,6 +80,8 @@ struct AddressParser {
     private mutating func addWord(_ text: [UInt8], isSpaced: Bool) {
         // Words after a bare address are ignored, unless angle brackets follow and make it a name.
         guard case .nothing = pending, words.count < Self.longestPhrase else { return }
+        // A comment in front is no name.
+        if words.isEmpty { lexer.forgetComment() }
         words.append(Word(text: text, isJoined: !isSpaced && !words.isEmpty))
     }
 
@@ -162,22 +164,40 @@ struct AddressParser {
         }
         lexer.advance()
         lexer.skipBlanksAndComments()
-        var route: [UInt8]?
-        if lexer.current == ASCII.at {
-            let start = lexer.run { $0 == ASCII.colon || $0 == ASCII.closeAngle }
-            if lexer.take(ASCII.colon) {
-                route = start.filter { !$0.isWhitespace }
-            } else {
-                _ = lexer.take(ASCII.closeAngle)
-                pending = .angle(Address(name: name, mailbox: [], host: Array(start.dropFirst()).trimmed))
-                return
-            }
-        }
+        let route = readRoute()
         let mailbox = readAngleLocalPart()
         let host = lexer.take(ASCII.at) ? readDomain() : []
         _ = lexer.run { $0 == ASCII.closeAngle || $0 == ASCII.comma || $0 == ASCII.semicolon }
         _ = lexer.take(ASCII.closeAngle)
         pending = .angle(Address(name: name, route: route, mailbox: mailbox, host: host))
+        // Comments within the brackets are no name either.
+        lexer.forgetComment()
+    }
+
+    /// Takes an obsolete source route up to its colon: "@a, @b:", with empty elements and comments (RFC 5322 section
+    /// 4.4). Nil, and nothing is taken, if there is none.
+    private mutating func readRoute() -> [UInt8]? {
+        guard lexer.current == ASCII.at || lexer.current == ASCII.comma else { return nil }
+        let start = lexer
+        var route: [UInt8] = []
+        while true {
+            lexer.skipBlanksAndComments()
+            switch lexer.current {
+            case ASCII.colon?:
+                lexer.advance()
+                return route
+            case ASCII.at?:
+                if !route.isEmpty { route.append(ASCII.comma) }
+                route.append(ASCII.at)
+                lexer.advance()
+            case ASCII.comma?: lexer.advance()
+            case ASCII.openBracket?: route += lexer.domainLiteral()
+            case let byte? where !Self.endsWord(byte): route += lexer.run(until: Self.endsWord)
+            default:
+                lexer = start
+                return nil
+            }
+        }
     }
 
     private mutating func readAngleLocalPart() -> [UInt8] {

@@ -70,6 +70,9 @@ public struct PlainFields {
     /// The value as text: on one line, encoded words decoded.
     public func text(of field: Field) -> [UInt8] { HeaderValue.text(bytes.span, field.value) }
 
+    /// The field's addresses as text to search in.
+    public func addressText(of field: Field) -> [UInt8] { AddressList.searchText(of: unfolded(field)) }
+
     /// The unfolded value of the first field with this name.
     public func value(of lowered: [UInt8]) -> [UInt8]? {
         var found: [UInt8]?
@@ -81,13 +84,16 @@ public struct PlainFields {
         return found
     }
 
-    /// Whether a field with this name contains the matcher's query in its decoded text.
-    public func contains(_ matcher: inout TextMatcher, inFieldsNamed lowered: [UInt8]) -> Bool {
+    /// Whether a field with this name contains the matcher's query in its decoded text, or in its addresses.
+    public func contains(_ matcher: inout TextMatcher, inFieldsNamed lowered: [UInt8], asAddresses: Bool) -> Bool {
         var isFound = false
         forEach { field in
             guard isName(lowered, field) else { return true }
             matcher.reset()
-            isFound = HeaderBlock.contains(&matcher, in: field.value, of: bytes.span)
+            isFound =
+                asAddresses
+                ? HeaderBlock.contains(&matcher, inAddresses: field.value, of: bytes.span)
+                : HeaderBlock.contains(&matcher, in: field.value, of: bytes.span)
             return !isFound
         }
         return isFound

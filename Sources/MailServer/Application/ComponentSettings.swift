@@ -65,6 +65,7 @@ extension IMAPService.Settings: ComponentSettings {
     init(_ configuration: Configuration) {
         self.init(
             hostname: configuration.hostname, imap: configuration.imap, maxLineLength: configuration.limits.imapLine,
+            maxSearchKeys: configuration.limits.searchKeys,
             maxLoginFailures: configuration.limits.loginFailuresPerConnection,
             parseLimits: configuration.limits.parseLimits, memory: configuration.limits.connectionMemory)
     }

@@ -138,6 +138,7 @@ package struct LimitSettings: Sendable, Equatable {
     package var lockWait = 10.0
     package var lockWaiters = 64
     package var imapLine = 65_536
+    package var searchKeys = 10_000
     package var smtpLine = 4096
     package var smtpPath = 256
     package var headerBytes = 1_048_576

@@ -11,6 +11,8 @@ package final class IMAPService: ListeningComponent, UpdatableComponent {
         package var imap: IMAPSettings
         /// Maximum length of a command line, in octets.
         package var maxLineLength: Int
+        /// Maximum number of keys in one search.
+        package var maxSearchKeys: Int
         /// Failed logins after which a connection is closed.
         package var maxLoginFailures: Int
         /// Limits on parsing a message.
@@ -19,12 +21,13 @@ package final class IMAPService: ListeningComponent, UpdatableComponent {
         package var memory: Int
 
         package init(
-            hostname: String, imap: IMAPSettings, maxLineLength: Int, maxLoginFailures: Int, parseLimits: ParseLimits,
-            memory: Int
+            hostname: String, imap: IMAPSettings, maxLineLength: Int, maxSearchKeys: Int, maxLoginFailures: Int,
+            parseLimits: ParseLimits, memory: Int
         ) {
             self.hostname = hostname
             self.imap = imap
             self.maxLineLength = maxLineLength
+            self.maxSearchKeys = maxSearchKeys
             self.maxLoginFailures = maxLoginFailures
             self.parseLimits = parseLimits
             self.memory = memory
@@ -76,6 +79,7 @@ extension IMAPService.Settings {
         session.suppressedCapabilities = CapabilityNames(imap.suppressCapabilities)
         session.maxLiteralSize = imap.maxLiteralSize
         session.maxLineLength = maxLineLength
+        session.maxSearchKeys = maxSearchKeys
         session.maxLoginFailures = maxLoginFailures
         session.parseLimits = parseLimits
         session.memory = memory

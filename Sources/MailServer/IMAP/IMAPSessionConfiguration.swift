@@ -14,6 +14,8 @@ package struct IMAPSessionConfiguration: Sendable {
     package var maxLiteralSize = 52_428_800
     /// The longest command line (`limits.imap_line`).
     package var maxLineLength = 65_536
+    /// Keys of one search (`limits.search_keys`).
+    package var maxSearchKeys = 10_000
     /// Failed logins after which the connection is closed (`limits.login_failures_per_connection`).
     package var maxLoginFailures = 10
     /// Bad commands in a row after which the connection is closed.
@@ -56,6 +58,7 @@ package struct IMAPSessionConfiguration: Sendable {
         options = IMAPDecoderOptions()
         options.maximumLineLength = maxLineLength
         options.maximumLiteralBytes = maxLineLength
+        options.maximumSearchKeys = maxSearchKeys
         options.maximumAppendSize = maxLiteralSize
         let (discard, overflow) = maxLiteralSize.addingReportingOverflow(1 << 24)
         options.maximumDiscard = overflow ? .max : discard

@@ -29,6 +29,8 @@ public final class Mailbox: Sendable {
         /// The time at which an open intent was first seen, monotonic nanoseconds.
         var pendingSince: Int64?
         var broken: StoreError?
+        /// INTERNALDATEs before 1970 and beyond 2106, by UID, as far as they were looked up.
+        var rareDates: [UInt32: Int64] = [:]
         /// The cached parts of the view, and the shards that need no listing.
         var parts = ViewParts()
         /// The number of records in the log, while this process holds the lock exclusively and so is the only writer.
@@ -75,7 +77,7 @@ public final class Mailbox: Sendable {
     deinit { system.close(directory) }
 
     /// The path below the account's directory.
-    var path: String { state.withLock { $0.path } }
+    package var path: String { state.withLock { $0.path } }
 
     /// Records a rename of the mailbox by this process.
     func moved(to path: String) {

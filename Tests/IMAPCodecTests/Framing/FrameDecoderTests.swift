@@ -92,6 +92,25 @@ import Testing
             ])
     }
 
+    /// IMAPClient sends two spaces between the messages of a MULTIAPPEND.
+    @Test func appendWithOtherSpaces() {
+        let first = IMAPAppendMessage(
+            tag: "a", mailbox: "x", flags: [.seen], date: IMAPDateTime(secondsSince1970: 0), size: 1,
+            isSynchronising: false)
+        let others = (1...3).map {
+            IMAPAppendMessage(tag: "a", mailbox: "x", index: $0, size: 1, isSynchronising: false)
+        }
+        let text =
+            " a  APPEND  x  ( \\Seen )\" 1-Jan-1970 00:00:00 +0000\"{1+}\r\n1  {1+}\r\n2{1+}\r\n3  UTF8  ( ~{1+}\r\n4 )  \r\n"
+        var expected: [IMAPInboundEvent] = []
+        for (message, body) in zip([first] + others, ["1", "2", "3", "4"]) {
+            var message = message
+            if body == "4" { (message.isBinary, message.isUTF8) = (true, true) }
+            expected += [.appendBegin(message), Self.chunk(body), .appendMessageEnd]
+        }
+        #expect(events(text + "z NOOP\r\n") == expected + [.appendEnd(tag: "a"), Self.noop])
+    }
+
     @Test func messagesStreamAndAreNotHeld() {
         var decoder = IMAPFrameDecoder()
         decoder.append(ByteBuffer(string: "a APPEND INBOX {52428800+}\r\n"))

@@ -121,7 +121,85 @@ import Testing
             .store(.init(set: set(r(1)), byUID: false, operation: .replace, flags: [.recent]))),
     ]
 
-    @Test("typed values", arguments: plain + mailbox + message)
+    /// Runs of spaces, none behind a list or a string, a comma at the end of a set: as Dovecot 2.3 accepts them.
+    static let loose: [CommandRow] = [
+        CommandRow("  NOOP  ", .noop),
+        CommandRow("ID  ( \"name\"  \"x\" )", .id([IMAPIDField(name: "name", value: bytes("x"))])),
+        CommandRow(
+            "ID (\"a\" \"x\"\"b\" \"y\")",
+            .id([IMAPIDField(name: "a", value: bytes("x")), IMAPIDField(name: "b", value: bytes("y"))])),
+        CommandRow("ENABLE  CONDSTORE  X ", .enable(["CONDSTORE", "X"])),
+        CommandRow("AUTHENTICATE  PLAIN  =", .authenticate(mechanism: "PLAIN", initialResponse: [])),
+        CommandRow("LOGIN  a  b ", .login(user: bytes("a"), password: bytes("b"))),
+        CommandRow("LOGIN \"a\"\"b\"", .login(user: bytes("a"), password: bytes("b"))),
+        CommandRow("LOGIN {1}\r\na{1}\r\nb", .login(user: bytes("a"), password: bytes("b"))),
+        CommandRow("UID  EXPUNGE  1", .expunge(uids: set(r(1)))),
+        CommandRow("COPY  1,  x ", .copy(set: set(r(1)), byUID: false, mailbox: "x")),
+        CommandRow("UID  MOVE  1:2,  x", .move(set: set(r(1, 2)), byUID: true, mailbox: "x")),
+        CommandRow("RENAME  a  \"b\" ", .rename(from: "a", to: "b")),
+        CommandRow(
+            "SELECT  x  ( CONDSTORE )", .select(mailbox: "x", readOnly: false, parameters: .init(condstore: true))),
+        CommandRow("SELECT x ()", .select(mailbox: "x", readOnly: false, parameters: .init())),
+        CommandRow(
+            "SELECT \"x\"( QRESYNC  ( 1  2  3  ( 4  5 ) ) )",
+            .select(
+                mailbox: "x", readOnly: false,
+                parameters: .init(
+                    qresync: IMAPQResync(
+                        uidValidity: 1, modSeq: 2, knownUIDs: set(r(3)),
+                        matchData: .init(sequenceNumbers: set(r(4)), uids: set(r(5))))))),
+        CommandRow("CREATE  S  ( USE  ( \\Sent ) )", .create(mailbox: "S", specialUse: ["\\Sent"])),
+        CommandRow("STATUS  b  ( UIDNEXT  SIZE )", .status(mailbox: "b", items: [.uidNext, .size])),
+        CommandRow("LIST \"\"*", .list(.init(reference: "", patterns: ["*"]))),
+        CommandRow(
+            "LIST  ( SUBSCRIBED )\"\"( a  b )RETURN  ( CHILDREN  STATUS  ( UNSEEN ) ) ",
+            .list(
+                .init(
+                    selection: [.subscribed], reference: "", patterns: ["a", "b"],
+                    returnOptions: .init(children: true, status: [.unseen]), isExtended: true))),
+        CommandRow(
+            "GETMETADATA  INBOX  ( DEPTH  1 )  ( /private/a ) ",
+            .getMetadata(mailbox: "INBOX", entries: ["/private/a"], options: .init(depth: .one))),
+        CommandRow(
+            "GETMETADATA INBOX ( /private/a )",
+            .getMetadata(mailbox: "INBOX", entries: ["/private/a"], options: .init())),
+        CommandRow(
+            "NOTIFY  SET  ( selected  ( MessageNew  ( uid )  MessageExpunge ) )( personal  ( Foo ) ) ",
+            .notify(
+                .set(
+                    status: false,
+                    groups: [
+                        .init(mailboxes: .selected, events: [.messageNew([.uid]), .messageExpunge]),
+                        .init(mailboxes: .personal, events: [.other("FOO")]),
+                    ]))),
+        CommandRow(
+            "STORE  2:4,  +FLAGS  ( \\Deleted )",
+            .store(.init(set: set(r(2, 4)), byUID: false, operation: .add, flags: [.deleted]))),
+        CommandRow(
+            "STORE 1 ( UNCHANGEDSINCE  5 )+FLAGS  \\Seen  x ",
+            .store(
+                .init(
+                    set: set(r(1)), byUID: false, unchangedSince: 5, operation: .add, flags: [.seen, .keyword("x")]))),
+        CommandRow(
+            "SEARCH  RETURN  ( COUNT )CHARSET  utf-8  ALL ",
+            .search(
+                .init(
+                    byUID: false, returnOptions: .init(count: true), charset: "UTF-8", program: .init([.key(.all)])))),
+        CommandRow(
+            "SEARCH  OR  ( ALL  NEW )NOT  1,  ",
+            .search(
+                .init(
+                    byUID: false,
+                    program: .init([.or, .and(2), .key(.all), .key(.new), .not, .key(.sequence(set(r(1))))])))),
+        CommandRow(
+            "SORT  ( REVERSE  DATE )UTF-8  ALL",
+            .sort(
+                .init(
+                    byUID: false, criteria: [.init(.date, reverse: true)], charset: "UTF-8",
+                    program: .init([.key(.all)])))),
+    ]
+
+    @Test("typed values", arguments: plain + mailbox + message + loose)
     func parses(_ row: CommandRow) {
         #expect(parse(row.text) == .success(row.command))
     }
@@ -133,12 +211,15 @@ import Testing
             "LOGIN {2}\r\n\0a b", "LOGIN é b", "SELECT", "SELECT (a)", "SELECT a (FOO)", "SELECT a (QRESYNC (0 1))",
             "SELECT a (QRESYNC (1 1 1:*))", "STATUS a ()", "STATUS a (FOO)", "LIST (RECURSIVEMATCH) \"\" *",
             "LIST (RECURSIVEMATCH REMOTE) \"\" *", "LIST \"\" * RETURN (FOO)", "STORE 1 FLAGS (\\Seen",
-            "STORE 1 BODY x", "STORE 0 FLAGS x", "COPY 1:0 x", "COPY , x", "COPY 1, x", "COPY 4294967296 x",
+            "STORE 1 BODY x", "STORE 0 FLAGS x", "COPY 1:0 x", "COPY , x", "COPY 1,, x", "COPY 4294967296 x",
             "AUTHENTICATE PLAIN a", "AUTHENTICATE PLAIN ====", "GETMETADATA a /other/x", "GETMETADATA a /private/",
             "GETMETADATA a /private/x//y", "GETMETADATA a /private/*", "NOTIFY SET", "NOTIFY SET (selected ())",
             "NOTIFY SET (selected)", "NOTIFY SET (other NONE)",
             "SETQUOTA \"\" (STORAGE 9223372036854775808)", "APPEND INBOX", "REPLACE 1 x", "ID (\"a\")", "ID ( \"a\" )",
-            "ENABLE",
+            "ENABLE", "SEARCH NOT(ALL)", "SEARCH 1(ALL)", "SEARCH ALL(ALL)", "STATUS a(MESSAGES)",
+            "SELECT a(CONDSTORE)",
+            "STORE 1 +FLAGS", "STORE 1 FLAGS ", "STORE 1 +FLAGS(\\Seen)", "NOOP\r", "SELECT a\rb", "LOGIN a\rb c",
+            "SEARCH\tALL", "FETCH 1\tFLAGS",
         ])
     func refuses(_ text: String) {
         guard case .failure(.syntax) = parse(text) else {

@@ -90,15 +90,23 @@ import Testing
                 refused(s, f, b"a APPEND INBOX {100001+}\\r\\n", b"a NO [TOOBIG]", b"b LOGOUT\\r\\n" * 10000 + b"0\\r\\n")
                 refused(s, f, b"a APPEND nowhere {50000+}\\r\\n", b"a NO [TRYCREATE]", b"b LOGOUT\\r\\n" * 5000 + b"\\r\\n")
                 # Nesting by the thousand.
-                for data in [b"a SEARCH " + b"(" * 30000, b"a SEARCH " + b"NOT " * 15000 + b"ALL", b"a FETCH 1 " + b"(" * 60000,
-                             b"a SEARCH " + b"OR ALL " * 9000 + b"ALL", b"a LIST " + b"(" * 60000, b"a STORE 1 FLAGS " + b"(" * 60000,
+                for data in [b"a SEARCH " + b"(" * 30000, b"a SEARCH " + b"NOT " * 15000, b"a FETCH 1 " + b"(" * 60000,
+                             b"a SEARCH " + b"OR ALL " * 9000, b"a LIST " + b"(" * 60000, b"a STORE 1 FLAGS " + b"(" * 60000,
                              b"a THREAD " + b"(" * 60000, b"a ID " + b"(" * 60000, b"a SETMETADATA INBOX " + b"(" * 60000,
-                             b"a FETCH 1 BODY[" + b"1." * 30000 + b"1]", b"a STATUS INBOX " + b"(" * 60000,
-                             b"a NOTIFY SET " + b"(" * 60000, b"a SEARCH " + b"1," * 30000, b"a UID FETCH 1:* BODY[" ]:
+                             b"a SEARCH " + b"1 " * 30000, b"a STATUS INBOX " + b"(" * 60000,
+                             b"a NOTIFY SET " + b"(" * 60000, b"a SEARCH " + b"1,," * 20000, b"a UID FETCH 1:* BODY[" ]:
                     s.sendall(data + b"\\r\\n")
                     line = f.readline()
                     while line.startswith(b"*"): line = f.readline()
                     assert line.startswith((b"a BAD", b"a NO")), (data[:40], line)
+                    well(s, f)
+                for data in [b"a SEARCH " + b"NOT " * 15000 + b"ALL", b"a SEARCH " + b"OR ALL " * 9000 + b"ALL",
+                             b"a SEARCH " + b"(" * 30000 + b"ALL" + b")" * 30000, b"a SEARCH " + b"1," * 30000,
+                             b"a FETCH 1 BODY[" + b"1." * 30000 + b"1]"]:
+                    s.sendall(data + b"\\r\\n")
+                    line = f.readline()
+                    while line.startswith(b"*"): line = f.readline()
+                    assert line.startswith(b"a OK"), (data[:40], line)
                     well(s, f)
                 # Names: broken modified UTF-7, NUL, control characters.
                 for name in [b"&", b"&AOQ", b"&AOQ-&AOQ-", b"&!!!-", b"&AAA-", b"\\"a\\x01b\\"", b"\\"a\\0b\\"", b"&2AA-", b"&AGE-",

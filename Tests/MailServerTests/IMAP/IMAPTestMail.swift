@@ -100,6 +100,11 @@ final class IMAPTestMail: Sendable {
             failures.withLock { $0.append("\(account?.description ?? "-") \(client) \(error.code)") }
         }
 
+        /// What was logged.
+        let faults = Locked<[String]>([])
+
+        func log(_ fault: String) { faults.withLock { $0.append(fault) } }
+
         func open(_ user: UserAccount) async -> IMAPAccount? {
             guard let mail = try? store.account(user.address) else { return nil }
             var account = IMAPAccount(address: user.address, mail: mail)

@@ -59,29 +59,26 @@ package struct SearchCandidate {
         return try reader.summary(with: [.fields])
     }
 
-    package mutating func matches(_ node: SearchNode, in view: SelectedMailbox) throws(StoreError) -> Bool {
-        switch node {
-        case .not(let node): return try !matches(node, in: view)
-        case .any(let nodes):
-            for node in nodes where try matches(node, in: view) { return true }
-            return false
-        case .every(let nodes):
-            for node in nodes where try !matches(node, in: view) { return false }
-            return true
-        default:
-            if let match = node.matchFromIndex(number, entry, in: view) { return match }
+    /// Takes the tests from a position on.
+    package mutating func matches(
+        _ search: CompiledSearch, from position: CompiledSearch.Position, in view: SelectedMailbox
+    ) throws(StoreError) -> Bool {
+        var position = position
+        while true {
+            position = search.advance(position, number, entry, in: view)
+            if let result = position.result { return result }
             do throws(StoreError) {
-                return try matchByReading(node)
+                position = search.next(position, try matchByReading(search.criterion(at: position)))
             } catch {
-                // Permanently gone: it has no text that could match.
-                if error.code == .notFound { return false }
-                throw error
+                // Gone for good: it has no text that could match.
+                guard error.code == .notFound else { throw error }
+                position = search.next(position, false)
             }
         }
     }
 
-    private mutating func matchByReading(_ node: SearchNode) throws(StoreError) -> Bool {
-        switch node {
+    private mutating func matchByReading(_ criterion: SearchCriterion) throws(StoreError) -> Bool {
+        switch criterion {
         case .emailID(let id): return try mailbox.details(entry).digest.description == id
         case .saved(let comparison, let day):
             guard let saved = try mailbox.details(entry).saved else { return false }
@@ -122,12 +119,15 @@ package struct SearchCandidate {
         if case .fields(let fields) = known, criterion.isKept {
             try Turn.use(fields.count)
             var matcher = TextMatcher(criterion.query)
-            return PlainFields(fields).contains(&matcher, inFieldsNamed: criterion.lowered)
+            return PlainFields(fields).contains(
+                &matcher, inFieldsNamed: criterion.lowered, asAddresses: criterion.inAddresses)
         }
         return try reading { (reader) throws(StoreError) in
             let (bytes, block) = try reader.header()
             try Turn.use(block.range.count)
-            return block.contains(criterion.query, inFieldsNamed: criterion.name, in: bytes.span)
+            return criterion.inAddresses
+                ? block.contains(criterion.query, inAddressesOf: criterion.name, in: bytes.span)
+                : block.contains(criterion.query, inFieldsNamed: criterion.name, in: bytes.span)
         }
     }
 
@@ -135,6 +135,6 @@ package struct SearchCandidate {
 
     /// Days since 1970 UTC.
     private static func day(_ seconds: Int64) -> Int64 {
-        (seconds >= 0 ? seconds : seconds - 86_399) / 86_400
+        seconds / 86_400 - (seconds % 86_400 < 0 ? 1 : 0)
     }
 }

@@ -2,7 +2,7 @@ package import ShardFS
 
 /// Collects the results of a search. Calls block.
 package protocol SearchCollector: Sendable {
-    /// The cost of keeping a message, on the scale of `SearchNode.cost`.
+    /// The cost of keeping a message, on the scale of `SearchCriterion.cost`.
     var cost: Int { get }
     /// Whether header fields of the found messages are read.
     var readsHeader: Bool { get }

@@ -6,13 +6,15 @@ package import ShardFS
 /// A running search, split into turns on the pool, so that no search holds a thread for long. Blocks.
 package struct SearchRun<Collector: SearchCollector>: Sendable {
     private let view: SelectedMailbox
-    private let node: SearchNode
+    private let search: CompiledSearch
     private let ranges: [ClosedRange<UInt32>]
     private let limits: ParseLimits
     private var next: UInt32 = 1
 
     /// The results so far.
     package private(set) var collector: Collector
+    /// Messages that could not be read, and count as not found.
+    package private(set) var unreadable = UnreadableMessages()
     /// Messages examined so far; `goal` is the number to examine.
     package private(set) var done = 0
     package let goal: Int
@@ -25,19 +27,19 @@ package struct SearchRun<Collector: SearchCollector>: Sendable {
     /// Set when the search is a single header test; its matcher is prepared once.
     private var lone: LoneText?
 
-    package init(_ node: SearchNode, in view: SelectedMailbox, limits: ParseLimits, into collector: Collector) {
+    package init(_ search: CompiledSearch, in view: SelectedMailbox, limits: ParseLimits, into collector: Collector) {
         self.limits = limits
-        self.node = node
+        self.search = search
         self.view = view
         self.collector = collector
-        ranges = node.bounds ?? [1...UInt32.max]
+        ranges = search.bounds ?? [1...UInt32.max]
         goal = view.count(in: ranges)
-        weight = max(1, node.weight)
+        weight = max(1, search.weight)
         usesExtracts =
-            view.summaries != nil && node.readsHeader && node.isAnsweredByExtracts && !collector.readsHeader
+            view.summaries != nil && search.readsHeader && search.isAnsweredByExtracts && !collector.readsHeader
             && weight <= Self.quickCriteria
-        isAnsweredByFields = node.isAnsweredByFields
-        if let criterion = node.loneCriterion, let number = criterion.extractNumber {
+        isAnsweredByFields = search.isAnsweredByFields
+        if let criterion = search.loneCriterion, let number = criterion.extractNumber {
             lone = LoneText(number: number, matcher: TextMatcher(criterion.query))
         }
     }
@@ -47,7 +49,7 @@ package struct SearchRun<Collector: SearchCollector>: Sendable {
         // Every criterion may be held against every message of it.
         let most = max(8, Self.criteriaTurn / weight)
         if usesExtracts { return min(most, 4_096) }
-        let cost = max(node.cost, collector.cost)
+        let cost = max(search.cost, collector.cost)
         return min(most, cost == 0 ? 32_768 : cost == 1 ? 4_096 : cost == 2 ? Self.headerTurn : 32)
     }
 
@@ -68,8 +70,8 @@ package struct SearchRun<Collector: SearchCollector>: Sendable {
     package mutating func step() throws(StoreError) -> Bool {
         let page = view.page(of: ranges, from: next, limit: turn)[...]
         try Turn.use(page.count * weight)
-        guard node.readsHeader || collector.readsHeader, let summaries = view.summaries else {
-            let isCheap = max(node.cost, collector.cost) == 0
+        guard search.readsHeader || collector.readsHeader, let summaries = view.summaries else {
+            let isCheap = max(search.cost, collector.cost) == 0
             var examined = 0
             for (number, entry) in page {
                 try look(at: number, entry, .nothing)
@@ -79,7 +81,7 @@ package struct SearchRun<Collector: SearchCollector>: Sendable {
             return hasDone(examined, of: page)
         }
         // Messages that the list rules out are not looked up.
-        let asked = page.filter { node.matchFromIndex($0.number, $0.entry, in: view) != false }[...]
+        let asked = page.filter { search.advance(search.start, $0.number, $0.entry, in: view).result != false }[...]
         let examined = usesExtracts ? try look(at: asked, extractsOf: summaries) : try look(at: asked, summaries)
         let last = asked.prefix(examined).last?.number
         let passed = examined == asked.count ? page.count : page.prefix { $0.number <= last ?? 0 }.count
@@ -211,17 +213,25 @@ package struct SearchRun<Collector: SearchCollector>: Sendable {
     private mutating func look(
         at number: UInt32, _ entry: MessageEntry, _ known: SearchCandidate.Known, keeping summaries: SummaryCache? = nil
     ) throws(StoreError) {
-        var match = node.matchFromIndex(number, entry, in: view)
-        if match == nil, case .extract(let extract) = known { match = lone?.isFound(in: extract) }
+        var position = search.advance(search.start, number, entry, in: view)
+        if search.isAtLone(position), case .extract(let extract) = known, let isFound = lone?.isFound(in: extract) {
+            position = search.advance(search.next(position, isFound), number, entry, in: view)
+        }
+        let match = position.result
         if match == false || (match == true && collector.collect(number, entry.uid.rawValue)) {
             done += 1
             return
         }
         var candidate = SearchCandidate(number, entry, of: view.mailbox, known, limits: limits)
         done += 1
-        let isFound = if let match { match } else { try candidate.matches(node, in: view) }
-        if isFound { try collector.collect(&candidate) }
-        if let summaries, let made = try candidate.summary() { summaries.keep(made, of: entry.uid.rawValue) }
+        do throws(StoreError) {
+            let isFound = try candidate.matches(search, from: position, in: view)
+            if isFound { try collector.collect(&candidate) }
+            if let summaries, let made = try candidate.summary() { summaries.keep(made, of: entry.uid.rawValue) }
+        } catch {
+            guard error.isOfOneMessage else { throw error }
+            unreadable.note(entry.uid, error)
+        }
     }
 }
 

@@ -17,7 +17,7 @@ extension IMAPSortCriterion.Key {
         }
     }
 
-    /// The cost of reading the key, on the scale of `SearchNode.cost`.
+    /// The cost of reading the key, on the scale of `SearchCriterion.cost`.
     package var cost: Int {
         switch self {
         case .size: 0

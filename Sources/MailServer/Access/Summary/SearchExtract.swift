@@ -4,14 +4,15 @@ package import MIME
 /// that were searched once, so that the next search walks a fraction of the memory.
 ///
 /// Borrowed bytes; valid as long as they are. Layout, in bytes, little-endian: ``CacheRecordHeader``, then for each
-/// field in order the number of its name 1, a length 2, and its text; for the Date field, the unfolded value. A change
-/// to the format must raise the version: values of another version are not used, and are rewritten.
+/// field in order the number of its name 1, a length 2, and its text: of Date the unfolded value, of address fields what
+/// `AddressList.searchText` makes of it. A change to the format must raise the version: values of another version are not used, and are rewritten.
 package struct SearchExtract {
     /// The names of the fields; a field's number is its index. A subset of ``SummaryFields``.
     private static let names = ["date", "subject", "from", "to", "cc", "bcc", "message-id"].map { Array($0.utf8) }
     private static let date: UInt8 = 0
+    private static let addresses: Set<UInt8> = [2, 3, 4, 5]
 
-    private static let version: UInt8 = 2
+    private static let version: UInt8 = 3
     private static let fieldHeaderSize = 3
 
     private let bytes: UnsafeRawBufferPointer
@@ -27,11 +28,14 @@ package struct SearchExtract {
         self.bytes = bytes
     }
 
-    /// The number of a text field kept in extracts; nil for other names.
+    /// The number of a field kept in extracts, as text or as addresses; nil for others.
     ///
     /// - Parameter name: in lower case.
-    package static func number(ofField name: [UInt8]) -> UInt8? {
-        names.firstIndex(of: name).flatMap { UInt8(exactly: $0) }.flatMap { $0 == date ? nil : $0 }
+    package static func number(ofField name: [UInt8], asAddresses: Bool) -> UInt8? {
+        guard let number = names.firstIndex(of: name).flatMap({ UInt8(exactly: $0) }), number != date,
+            addresses.contains(number) == asAddresses
+        else { return nil }
+        return number
     }
 
     /// Whether a field of that number contains the matcher's query.
@@ -82,7 +86,14 @@ package struct SearchExtract {
         plain.forEach { field in
             guard let place = names.firstIndex(where: { plain.isName($0, field) }), let number = UInt8(exactly: place)
             else { return true }
-            let text = number == date ? plain.unfolded(field) : plain.text(of: field)
+            let text =
+                if number == date {
+                    plain.unfolded(field)
+                } else if addresses.contains(number) {
+                    plain.addressText(of: field)
+                } else {
+                    plain.text(of: field)
+                }
             guard let length = UInt16(exactly: text.count) else {
                 isComplete = false
                 return false

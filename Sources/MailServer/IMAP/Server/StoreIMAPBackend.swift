@@ -52,4 +52,6 @@ package final class StoreIMAPBackend: IMAPBackend {
                 ])
         }
     }
+
+    package func log(_ fault: String) { logger.error("\(fault)") }
 }

@@ -60,11 +60,11 @@ extension IMAPCommand {
             CommandPolicy(.writable, allowsExpunge: command.byUID, changesSelected: true)
         // The same holds for sequence numbers in the criteria (RFC 7162 section 3.2.10).
         case .search(let command):
-            CommandPolicy(.selected, allowsExpunge: command.byUID && !command.key.hasNumbers)
+            CommandPolicy(.selected, allowsExpunge: command.byUID && !command.program.hasNumbers)
         case .sort(let command):
-            CommandPolicy(.selected, allowsExpunge: command.byUID && !command.key.hasNumbers)
+            CommandPolicy(.selected, allowsExpunge: command.byUID && !command.program.hasNumbers)
         case .thread(let command):
-            CommandPolicy(.selected, allowsExpunge: command.byUID && !command.key.hasNumbers)
+            CommandPolicy(.selected, allowsExpunge: command.byUID && !command.program.hasNumbers)
         }
     }
 }
@@ -124,15 +124,9 @@ extension CommandPolicy {
     }
 }
 
-extension IMAPSearchKey {
-    /// Whether the key names messages by sequence number.
+extension IMAPSearchProgram {
+    /// Whether it identifies messages by their sequence numbers.
     fileprivate var hasNumbers: Bool {
-        switch self {
-        case .sequence(.ranges): true
-        case .not(let key): key.hasNumbers
-        case .or(let left, let right): left.hasNumbers || right.hasNumbers
-        case .and(let keys): keys.contains(where: \.hasNumbers)
-        default: false
-        }
+        keys.contains { if case .sequence(.ranges) = $0 { true } else { false } }
     }
 }

@@ -30,6 +30,11 @@ struct IMAPFailure: Error {
 
     static let disconnected = IMAPFailure(kind: .disconnected, code: nil, text: "")
     static let readOnly = no(.readOnly, "The mailbox is read-only")
+    /// Messages whose files cannot be read; the log names them.
+    static func unreadable(_ messages: UnreadableMessages) -> IMAPFailure {
+        no(.serverBug, "\(messages.count) of the messages cannot be read; the server's administrator must look at them")
+    }
+
     static let expungeIssued = no(.expungeIssued, "Some of the messages no longer exist")
 }
 

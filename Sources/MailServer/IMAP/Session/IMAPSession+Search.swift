@@ -11,14 +11,14 @@ extension IMAPSession {
         // RFC 9755 section 3: strings are UTF-8 already, and CHARSET could contradict that.
         if command.charset != nil, enabled.contains(.utf8) { throw .bad("CHARSET is not allowed with UTF8=ACCEPT") }
         let criteria = SearchCriteria(
-            key: command.key, charset: command.charset, saves: command.returnOptions?.save == true)
+            program: command.program, charset: command.charset, saves: command.returnOptions?.save == true)
         let found = try await find(criteria, into: FoundMessages())
         // IMAP4rev2 no longer has a SEARCH response (RFC 9051 section 6.4.4).
         if let options = command.returnOptions ?? (isRev2 ? IMAPSearchReturn(all: true) : nil) {
             let answer = SearchAnswer(options: options, numbers: found.numbers, uids: found.uids)
-            try await respond(answer, to: command.key, byUID: command.byUID)
+            try await respond(answer, to: command.program, byUID: command.byUID)
         } else {
-            let modSeq = try await highestModSeq(of: found.uids, for: command.key)
+            let modSeq = try await highestModSeq(of: found.uids, for: command.program)
             let numbers = command.byUID ? found.uids : found.numbers
             try await respond(.search(numbers, modSeq: modSeq), ofNumbers: numbers.count)
         }
@@ -27,7 +27,7 @@ extension IMAPSession {
 
     /// The search criteria of a command.
     struct SearchCriteria {
-        var key: IMAPSearchKey
+        var program: IMAPSearchProgram
         /// Nil for UTF-8.
         var charset: String?
         /// The result is saved as `$`.
@@ -43,10 +43,10 @@ extension IMAPSession {
         // A failed search leaves `$` empty (RFC 5182 section 2.1).
         if criteria.saves { savedSearch = [] }
         let charset = try charset(named: criteria.charset)
-        if criteria.key.asksModSeq { enableModSeq() }
+        if criteria.program.asksModSeq { enableModSeq() }
         let compiler = SearchCompiler(view: view, charset: charset, savedResult: before, now: now())
         // Boxed, so that the results so far are not copied in every turn.
-        let (key, limits) = (criteria.key, configuration.parseLimits)
+        let (key, limits) = (criteria.program, configuration.parseLimits)
         let box = try await blocking { () throws(StoreError) in
             Locked(SearchRun(compiler.compile(key), in: view, limits: limits, into: collector))
         }
@@ -66,21 +66,28 @@ extension IMAPSession {
             }
             try await goOn(done: box.withLock { $0.done })
         }
-        return box.withLock { $0.collector }
+        let (found, unreadable) = box.withLock { ($0.collector, $0.unreadable) }
+        if !unreadable.isEmpty {
+            log(unreadable, "SEARCH", in: view)
+            // A warning: the search itself has succeeded (RFC 9051 section 7.1.2).
+            let failure = IMAPFailure.unreadable(unreadable)
+            respond(.status(tag: nil, .no, code: failure.code, text: failure.text))
+        }
+        return found
     }
 
     /// Sends the response to a search or sort with return options, and saves the result if requested.
-    func respond(_ answer: SearchAnswer, to key: IMAPSearchKey, byUID: Bool) async throws(IMAPFailure) {
+    func respond(_ answer: SearchAnswer, to program: IMAPSearchProgram, byUID: Bool) async throws(IMAPFailure) {
         let meant = answer.meant
         if answer.options.save { savedSearch = .init(ascending: meant.sorted()) }
-        let modSeq = try await highestModSeq(of: meant, for: key)
+        let modSeq = try await highestModSeq(of: meant, for: program)
         guard let tag = context?.tag else { return }
         if let result = answer.result(tag: tag, byUID: byUID, modSeq: modSeq) { respond(.esearch(result)) }
     }
 
     /// Returns the highest mod-sequence of messages in the view; nil without messages, or if the key has no MODSEQ.
-    func highestModSeq(of uids: [UInt32], for key: IMAPSearchKey) async throws(IMAPFailure) -> ModSeq? {
-        guard key.asksModSeq else { return nil }
+    func highestModSeq(of uids: [UInt32], for program: IMAPSearchProgram) async throws(IMAPFailure) -> ModSeq? {
+        guard program.asksModSeq else { return nil }
         let view = try selected()
         return try await blocking { () throws(StoreError) in uids.lazy.compactMap { view.entry(of: $0)?.modSeq }.max() }
     }
@@ -93,15 +100,9 @@ extension IMAPSession {
     }
 }
 
-extension IMAPSearchKey {
-    /// Whether the key contains a MODSEQ criterion (RFC 7162 section 3.1.5).
+extension IMAPSearchProgram {
+    /// Whether it has a MODSEQ criterion (RFC 7162 section 3.1.5).
     var asksModSeq: Bool {
-        switch self {
-        case .modSeq: true
-        case .not(let key): key.asksModSeq
-        case .or(let left, let right): left.asksModSeq || right.asksModSeq
-        case .and(let keys): keys.contains(where: \.asksModSeq)
-        default: false
-        }
+        keys.contains { if case .modSeq = $0 { true } else { false } }
     }
 }

@@ -7,7 +7,7 @@ import ShardFS
 extension IMAPSession {
     func sort(_ command: IMAPSortCommand) async throws(IMAPFailure) -> Completion {
         let options = command.returnOptions
-        let criteria = SearchCriteria(key: command.key, charset: command.charset, saves: options?.save == true)
+        let criteria = SearchCriteria(program: command.program, charset: command.charset, saves: options?.save == true)
         let table = try await find(
             criteria,
             into: SortTable(
@@ -16,9 +16,9 @@ extension IMAPSession {
         let (numbers, uids) = try await blocking { () throws(StoreError) in try table.sorted() }
         if let options {
             let answer = SearchAnswer(options: options, numbers: numbers, uids: uids)
-            try await respond(answer, to: command.key, byUID: command.byUID)
+            try await respond(answer, to: command.program, byUID: command.byUID)
         } else {
-            let modSeq = try await highestModSeq(of: uids, for: command.key)
+            let modSeq = try await highestModSeq(of: uids, for: command.program)
             try await respond(.sort(command.byUID ? uids : numbers, modSeq: modSeq), ofNumbers: uids.count)
         }
         return Completion("SORT completed")
@@ -34,7 +34,7 @@ extension IMAPSession {
         let limits = ThreadCollector.Limits(
             messages: configuration.maxThreadedMessages, messageIDs: configuration.maxThreadedMessageIDs)
         let collector = try await find(
-            SearchCriteria(key: command.key, charset: command.charset),
+            SearchCriteria(program: command.program, charset: command.charset),
             into: ThreadCollector(algorithm, limits: limits))
         let byUID = command.byUID
         let tokens = try await blocking { () throws(StoreError) in collector.tokens(byUID: byUID) }

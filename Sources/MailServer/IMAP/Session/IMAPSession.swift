@@ -137,6 +137,7 @@ actor IMAPSession {
             context = nil
             respond(rejection.response)
             if rejection.isFatal { state = .logout }
+            if case .limit = rejection.reason { break }
             try countBadCommand()
         }
         return .proceed
@@ -228,6 +229,12 @@ actor IMAPSession {
             case .notAuthenticated, .logout: nil
             }
         backend.storeFailed(error, for: account?.address, client: remoteAddress)
+    }
+
+    /// Tells the operator of messages that a command could not read.
+    func log(_ unreadable: UnreadableMessages, _ command: String, in view: SelectedMailbox) {
+        guard let address = try? account().address else { return }
+        backend.log("\(command), \(address), mailbox \(view.mailbox.path): \(unreadable.description)")
     }
 
     // MARK: Limits

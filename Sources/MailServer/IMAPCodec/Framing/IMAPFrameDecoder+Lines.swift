@@ -18,7 +18,9 @@ extension IMAPFrameDecoder {
     }
 
     private mutating func complete(_ bytes: [UInt8]) -> Step {
-        switch IMAPCommandParser.parse(bytes, acceptsUTF8: options.acceptsUTF8) {
+        switch IMAPCommandParser.parse(
+            bytes, acceptsUTF8: options.acceptsUTF8, maximumSearchKeys: options.maximumSearchKeys)
+        {
         case .success(let command):
             if let pause = command.command.pause { state = .paused(pause) }
             return .event(.command(command))
@@ -95,8 +97,9 @@ extension IMAPFrameDecoder {
     private mutating func tooLong() -> Step {
         // No more bytes than have certainly arrived, so that the tag found does not depend on how the input was split.
         var lexer = IMAPLexer(Array(buffer.readableBytesView.prefix(min(300, options.maximumLineLength + 2))))
+        lexer.takeSpaces()
         let tag = try? lexer.tag()
-        let rejection = IMAPRejection(tag: lexer.take(.space) ? tag : nil, reason: .lineTooLong)
+        let rejection = IMAPRejection(tag: lexer.takeSpaces() ? tag : nil, reason: .lineTooLong)
         discardLine()
         return .event(.reject(rejection))
     }

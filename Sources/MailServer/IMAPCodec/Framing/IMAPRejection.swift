@@ -5,6 +5,8 @@ public struct IMAPRejection: Error, Sendable, Equatable {
         case unknownCommand(String)
         /// Wrong arguments, with a short English text that contains nothing the client sent.
         case syntax(String)
+        /// Nothing is wrong with the command, but it is more than this server takes.
+        case limit(String)
         /// No legal tag at the start of the line.
         case badTag
         case lineTooLong
@@ -32,7 +34,7 @@ public struct IMAPRejection: Error, Sendable, Equatable {
     public var text: String {
         switch reason {
         case .unknownCommand(let name): "Unknown command \(name)"
-        case .syntax(let text): text
+        case .syntax(let text), .limit(let text): text
         case .badTag: "Missing or invalid tag"
         case .lineTooLong: "Command line too long"
         case .literalTooLarge: "Literal too large"
@@ -47,6 +49,7 @@ public struct IMAPRejection: Error, Sendable, Equatable {
         if isFatal { return .bye(code: tooBig ? .tooBig : nil, text: text) }
         switch reason {
         case .messageTooLarge: return .status(tag: tag, .no, code: .tooBig, text: text)
+        case .limit: return .status(tag: tag, .no, code: .limit, text: text)
         case .badMailboxName: return .status(tag: tag, .no, code: .cannot, text: text)
         case .literalTooLarge: return .status(tag: tag, .bad, code: .tooBig, text: text)
         case .lineTooLong: return .status(tag: tag, .bad, code: .limit, text: text)

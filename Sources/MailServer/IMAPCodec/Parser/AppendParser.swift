@@ -13,8 +13,9 @@ enum AppendParser {
         var lexer = IMAPLexer(bytes, acceptsUTF8: acceptsUTF8)
         var tag: String?
         do throws(IMAPSyntaxError) {
+            lexer.takeSpaces()
             let parsedTag = try lexer.tag()
-            guard lexer.take(.space) else { throw .badTag }
+            guard lexer.takeSpaces() else { throw .badTag }
             tag = parsedTag
             var name = try lexer.word("command name")
             let byUID = name == "UID"
@@ -47,8 +48,9 @@ enum AppendParser {
     ) throws(IMAPSyntaxError) -> IMAPAppendMessage {
         guard message.replaces == nil else { throw .syntax("REPLACE takes one message") }
         var lexer = IMAPLexer(bytes)
-        if message.isUTF8 { try lexer.expect(.closeParenthesis, "Closing parenthesis expected") }
-        try lexer.space()
+        if message.isUTF8 { try lexer.closeList() }
+        // The message in front of it is a literal, which ends by itself.
+        lexer.takeSpaces()
         var next = IMAPAppendMessage(
             tag: message.tag, mailbox: message.mailbox, index: message.index + 1, size: 0)
         try options(of: &next, &lexer)
@@ -58,7 +60,7 @@ enum AppendParser {
     /// Checks the text between the last message and the line end.
     static func tail(after message: IMAPAppendMessage, _ bytes: [UInt8]) throws(IMAPSyntaxError) {
         var lexer = IMAPLexer(bytes)
-        if message.isUTF8 { try lexer.expect(.closeParenthesis, "Closing parenthesis expected") }
+        if message.isUTF8 { try lexer.closeList() }
         try lexer.end()
     }
 
@@ -75,7 +77,7 @@ enum AppendParser {
         }
         if lexer.takeWord("UTF8") {
             try lexer.space()
-            try lexer.expect(.openParenthesis, "Parenthesis expected")
+            try lexer.openList()
             message.isUTF8 = true
         }
         guard lexer.isAtEnd else { throw .syntax("Message literal expected") }

@@ -1,9 +1,6 @@
 // FETCH. RFC 9051 section 6.4.5 with RFC 3516, 7162, 8474, 8514, 8970, 9394.
 
 extension IMAPCommandParser {
-    /// Maximum depth of a part number.
-    static let maximumPartDepth = 100
-
     mutating func fetch(byUID: Bool) throws(IMAPSyntaxError) -> IMAPFetchCommand {
         try lexer.space()
         let set = try lexer.sequenceSet()
@@ -20,7 +17,7 @@ extension IMAPCommandParser {
         } else {
             command.items = [try Self.fetchItem(&lexer)]
         }
-        guard lexer.afterNext == .openParenthesis, lexer.take(.space) else { return command }
+        guard lexer.nextArgument == .openParenthesis, lexer.takesAnother() else { return command }
         try lexer.list { lexer throws(IMAPSyntaxError) in
             switch try lexer.word("FETCH modifier") {
             case "CHANGEDSINCE":
@@ -70,12 +67,12 @@ extension IMAPCommandParser {
 
     /// Parses the list of `PREVIEW (LAZY)`; any other list there holds the modifiers of FETCH.
     private static func lazyModifier(_ lexer: inout IMAPLexer) throws(IMAPSyntaxError) -> Bool {
-        let start = lexer.index
-        if lexer.take(.space), lexer.take(.openParenthesis), lexer.takeWord("LAZY"), lexer.take(.closeParenthesis) {
-            return true
-        }
-        lexer.index = start
-        return false
+        var ahead = lexer
+        guard ahead.takeSpaces(), ahead.take(.openParenthesis) else { return false }
+        ahead.takeSpaces()
+        guard ahead.takeWord("LAZY"), ahead.takesListEnd() else { return false }
+        lexer = ahead
+        return true
     }
 
     private static func section(_ lexer: inout IMAPLexer) throws(IMAPSyntaxError) -> IMAPSection {
@@ -111,7 +108,6 @@ extension IMAPCommandParser {
     private static func part(_ lexer: inout IMAPLexer) throws(IMAPSyntaxError) -> [UInt32] {
         var numbers = [try lexer.nonZeroNumber()]
         while lexer.next == .dot, lexer.afterNext.isDigit {
-            guard numbers.count < maximumPartDepth else { throw .syntax("Part number too deep") }
             lexer.index += 1
             numbers.append(try lexer.nonZeroNumber())
         }

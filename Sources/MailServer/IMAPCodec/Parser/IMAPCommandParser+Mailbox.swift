@@ -20,9 +20,9 @@ extension IMAPCommandParser {
 
     private mutating func selectParameters() throws(IMAPSyntaxError) -> IMAPSelectParameters {
         var parameters = IMAPSelectParameters()
-        guard lexer.afterNext == .openParenthesis else { return parameters }
+        guard lexer.nextArgument == .openParenthesis else { return parameters }
         try lexer.space()
-        try lexer.list { lexer throws(IMAPSyntaxError) in
+        try lexer.list(allowEmpty: true) { lexer throws(IMAPSyntaxError) in
             switch try lexer.word("SELECT parameter") {
             case "CONDSTORE": parameters.condstore = true
             case "QRESYNC":
@@ -35,25 +35,25 @@ extension IMAPCommandParser {
     }
 
     private static func qresync(_ lexer: inout IMAPLexer) throws(IMAPSyntaxError) -> IMAPQResync {
-        try lexer.expect(.openParenthesis, "Parenthesised list expected")
+        try lexer.openList()
         let uidValidity = try lexer.nonZeroNumber()
         try lexer.space()
         var result = IMAPQResync(uidValidity: uidValidity, modSeq: try lexer.number64())
-        if lexer.afterNext.isDigit, lexer.take(.space) { result.knownUIDs = try lexer.knownSet() }
-        if lexer.take(.space) {
-            try lexer.expect(.openParenthesis, "Sequence match data expected")
+        if lexer.nextArgument.isDigit, lexer.takesAnother() { result.knownUIDs = try lexer.knownSet() }
+        if lexer.takesAnother() {
+            try lexer.openList()
             let numbers = try lexer.knownSet()
             try lexer.space()
             result.matchData = .init(sequenceNumbers: numbers, uids: try lexer.knownSet())
-            try lexer.expect(.closeParenthesis, "Closing parenthesis expected")
+            try lexer.closeList()
         }
-        try lexer.expect(.closeParenthesis, "Closing parenthesis expected")
+        try lexer.closeList()
         return result
     }
 
     private mutating func createUse() throws(IMAPSyntaxError) -> [String] {
         var attributes: [String] = []
-        guard lexer.afterNext == .openParenthesis else { return attributes }
+        guard lexer.nextArgument == .openParenthesis else { return attributes }
         try lexer.space()
         try lexer.list { lexer throws(IMAPSyntaxError) in
             guard lexer.takeWord("USE") else { throw .syntax("Unknown CREATE parameter") }
@@ -96,8 +96,7 @@ extension IMAPCommandParser {
         } else {
             command.patterns = [try lexer.listPattern()]
         }
-        if lexer.next == .space, lexer.afterNext != 0, lexer.afterNext != .space {
-            try lexer.space()
+        if lexer.takesAnother() {
             guard lexer.takeWord("RETURN") else { throw .syntax("RETURN expected") }
             try lexer.space()
             command.isExtended = true
@@ -168,9 +167,7 @@ extension IMAPCommandParser {
         let mailbox = try lexer.mailbox()
         try lexer.space()
         // The grammar puts options first, the RFC's own examples put them after the mailbox.
-        if !optionsLead, lexer.next == .openParenthesis, lexer.afterNext.asciiUppercased != .slash,
-            lexer.afterNext != .quote, lexer.afterNext != .openBrace
-        {
+        if !optionsLead, lexer.next == .openParenthesis, listBegins(withWord: ["MAXSIZE", "DEPTH"]) {
             try metadataOptions(&options)
             try lexer.space()
         }
@@ -181,9 +178,17 @@ extension IMAPCommandParser {
             }
         } else {
             // The grammar requires parentheses around several; one of the RFC's examples has none.
-            repeat { entries.append(try Self.entryName(&lexer, allowRoot: true)) } while lexer.take(.space)
+            repeat { entries.append(try Self.entryName(&lexer, allowRoot: true)) } while lexer.takesAnother()
         }
         return .getMetadata(mailbox: mailbox, entries: entries, options: options)
+    }
+
+    /// Whether the list that begins here has one of these words in front.
+    private func listBegins(withWord words: [StaticString]) -> Bool {
+        var ahead = lexer
+        ahead.index += 1
+        ahead.takeSpaces()
+        return words.contains { ahead.takeWord($0) }
     }
 
     private mutating func metadataOptions(_ options: inout IMAPMetadataOptions) throws(IMAPSyntaxError) {

@@ -8,12 +8,12 @@ extension IMAPCommandParser {
         let status = lexer.takeWord("STATUS")
         if status { try lexer.space() }
         var groups: [IMAPNotifyGroup] = [try notifyGroup()]
-        while lexer.afterNext == .openParenthesis, lexer.take(.space) { groups.append(try notifyGroup()) }
+        while lexer.takesAnother() { groups.append(try notifyGroup()) }
         return .set(status: status, groups: groups)
     }
 
     private mutating func notifyGroup() throws(IMAPSyntaxError) -> IMAPNotifyGroup {
-        try lexer.expect(.openParenthesis, "Event group expected")
+        try lexer.openList()
         let mailboxes = try notifyMailboxes()
         try lexer.space()
         var events: [IMAPNotifyEvent] = []
@@ -21,9 +21,9 @@ extension IMAPCommandParser {
             try lexer.list { lexer throws(IMAPSyntaxError) in events.append(try Self.notifyEvent(&lexer)) }
         } else if !lexer.takeWord("NONE") {
             // Without parentheses, as in the examples of RFC 5465 before their errata.
-            repeat { events.append(try Self.notifyEvent(&lexer)) } while lexer.take(.space)
+            repeat { events.append(try Self.notifyEvent(&lexer)) } while lexer.takesAnother()
         }
-        try lexer.expect(.closeParenthesis, "Closing parenthesis expected")
+        try lexer.closeList()
         return IMAPNotifyGroup(mailboxes: mailboxes, events: events)
     }
 
@@ -52,7 +52,7 @@ extension IMAPCommandParser {
         let name = try lexer.word("event")
         switch name {
         case "MESSAGENEW":
-            guard lexer.afterNext == .openParenthesis, lexer.take(.space) else { return .messageNew([]) }
+            guard lexer.nextArgument == .openParenthesis, lexer.takesAnother() else { return .messageNew([]) }
             var items: [IMAPFetchItem] = []
             try lexer.list { lexer throws(IMAPSyntaxError) in items.append(try fetchItem(&lexer)) }
             return .messageNew(items)

@@ -11,7 +11,7 @@ extension IMAPCommandParser {
             try lexer.space()
         }
         return IMAPSearchCommand(
-            byUID: byUID, returnOptions: options, charset: charset, key: try searchProgram())
+            byUID: byUID, returnOptions: options, charset: charset, program: try searchProgram())
     }
 
     mutating func sort(byUID: Bool) throws(IMAPSyntaxError) -> IMAPSortCommand {
@@ -30,7 +30,7 @@ extension IMAPCommandParser {
         let charset = try charset()
         try lexer.space()
         return IMAPSortCommand(
-            byUID: byUID, returnOptions: options, criteria: criteria, charset: charset, key: try searchProgram())
+            byUID: byUID, returnOptions: options, criteria: criteria, charset: charset, program: try searchProgram())
     }
 
     mutating func thread(byUID: Bool) throws(IMAPSyntaxError) -> IMAPThreadCommand {
@@ -39,7 +39,7 @@ extension IMAPCommandParser {
         try lexer.space()
         let charset = try charset()
         try lexer.space()
-        return IMAPThreadCommand(byUID: byUID, algorithm: algorithm, charset: charset, key: try searchProgram())
+        return IMAPThreadCommand(byUID: byUID, algorithm: algorithm, charset: charset, program: try searchProgram())
     }
 
     private mutating func charset() throws(IMAPSyntaxError) -> String {
@@ -48,7 +48,7 @@ extension IMAPCommandParser {
 
     private mutating func searchReturn() throws(IMAPSyntaxError) -> IMAPSearchReturn? {
         let start = lexer.index
-        guard lexer.take(.space), lexer.takeWord("RETURN") else {
+        guard lexer.takeSpaces(), lexer.takeWord("RETURN") else {
             lexer.index = start
             return nil
         }
@@ -73,45 +73,84 @@ extension IMAPCommandParser {
         return options
     }
 
-    private mutating func searchProgram() throws(IMAPSyntaxError) -> IMAPSearchKey {
-        var keys = [try Self.searchKey(&lexer, depth: 0)]
-        while lexer.next == .space, lexer.afterNext != 0, lexer.afterNext != .space {
-            guard keys.count < IMAPLexer.maximumElements else { throw .syntax("Too many search keys") }
-            lexer.index += 1
-            keys.append(try Self.searchKey(&lexer, depth: 0))
+    /// The criteria up to the end of the command.
+    ///
+    /// The open parentheses and operators stand in a list: recursion would let a client choose the depth of the stack.
+    private mutating func searchProgram() throws(IMAPSyntaxError) -> IMAPSearchProgram {
+        enum Open {
+            /// NOT or OR, which waits for so many criteria.
+            case operation(Int)
+            /// A parenthesis; its term stands at this index.
+            case list(Int)
         }
-        return keys.count == 1 ? keys[0] : .and(keys)
+        var terms: [IMAPSearchProgram.Term] = []
+        var open: [Open] = []
+        var keyCount = 0
+        while true {
+            if terms.count - keyCount > 8 * maximumSearchKeys { throw .limit("Too many search operators") }
+            if lexer.next == .openParenthesis {
+                try lexer.openList()
+                open.append(.list(terms.count))
+                terms.append(.and(0))
+                continue
+            }
+            if let operation = try searchOperator() {
+                open.append(.operation(operation == .not ? 1 : 2))
+                terms.append(operation)
+                continue
+            }
+            keyCount += 1
+            guard keyCount <= maximumSearchKeys else { throw .limit("More than \(maximumSearchKeys) search keys") }
+            terms.append(.key(try Self.searchKey(&lexer)))
+            // A key may complete any number of operators and parentheses.
+            completion: while true {
+                switch open.last {
+                case nil:
+                    guard lexer.takesAnother() else { return IMAPSearchProgram(terms) }
+                    break completion
+                case .operation(let count):
+                    open.removeLast()
+                    guard count > 1 else { continue }
+                    open.append(.operation(count - 1))
+                    try lexer.space()
+                    break completion
+                case .list(let index):
+                    if case .and(let count) = terms[index] { terms[index] = .and(count + 1) }
+                    guard lexer.takesListEnd() else {
+                        try lexer.space()
+                        break completion
+                    }
+                    open.removeLast()
+                }
+            }
+        }
     }
 
-    private static func searchKey(_ lexer: inout IMAPLexer, depth: Int) throws(IMAPSyntaxError) -> IMAPSearchKey {
-        guard depth < IMAPLexer.maximumDepth else { throw .syntax("Search keys are nested too deeply") }
+    /// NOT or OR with the space after it.
+    private mutating func searchOperator() throws(IMAPSyntaxError) -> IMAPSearchProgram.Term? {
+        let term: IMAPSearchProgram.Term
+        if lexer.takeWord("NOT") {
+            term = .not
+        } else if lexer.takeWord("OR") {
+            term = .or
+        } else {
+            return nil
+        }
+        try lexer.space()
+        return term
+    }
+
+    private static func searchKey(_ lexer: inout IMAPLexer) throws(IMAPSyntaxError) -> IMAPSearchKey {
         switch lexer.next {
-        case .openParenthesis:
-            var keys: [IMAPSearchKey] = []
-            try lexer.list { lexer throws(IMAPSyntaxError) in keys.append(try searchKey(&lexer, depth: depth + 1)) }
-            return keys.count == 1 ? keys[0] : .and(keys)
-        case .star, .dollar, 0x30...0x39:
-            return .sequence(try lexer.sequenceSet())
-        default:
-            break
+        case .star, .dollar, 0x30...0x39: return .sequence(try lexer.sequenceSet())
+        default: break
         }
         let name = try lexer.word("search key")
         if let key = flagKey(name) { return key }
-        switch name {
-        case "NOT":
-            try lexer.space()
-            return .not(try searchKey(&lexer, depth: depth + 1))
-        case "OR":
-            try lexer.space()
-            let left = try searchKey(&lexer, depth: depth + 1)
-            try lexer.space()
-            return .or(left, try searchKey(&lexer, depth: depth + 1))
-        case "SAVEDATESUPPORTED": return .saveDateSupported
-        default:
-            guard isArgumentKey(name) else { throw .syntax("Unknown search key") }
-            try lexer.space()
-            return try argumentKey(name, &lexer)
-        }
+        if name == "SAVEDATESUPPORTED" { return .saveDateSupported }
+        guard isArgumentKey(name) else { throw .syntax("Unknown search key") }
+        try lexer.space()
+        return try argumentKey(name, &lexer)
     }
 
     private static func flagKey(_ name: String) -> IMAPSearchKey? {
@@ -171,7 +210,8 @@ extension IMAPCommandParser {
         case "MODSEQ": try modSeq(&lexer)
         case "EMAILID": .emailID(try objectID(&lexer))
         case "THREADID": .threadID(try objectID(&lexer))
-        default: .header(field: name, value: try lexer.astring())
+        case "SUBJECT": .header(field: name, value: try lexer.astring())
+        default: .address(field: name, value: try lexer.astring())
         }
     }
 

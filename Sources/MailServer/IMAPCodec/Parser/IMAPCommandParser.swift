@@ -3,15 +3,20 @@ import Primitives
 /// Parses one complete command, with its literals in place. RFC 9051 section 9.
 struct IMAPCommandParser {
     var lexer: IMAPLexer
+    let maximumSearchKeys: Int
 
     /// - Parameter bytes: The command without its final line end.
-    static func parse(_ bytes: [UInt8], acceptsUTF8: Bool) -> Result<IMAPTaggedCommand, IMAPRejection> {
-        var parser = IMAPCommandParser(lexer: IMAPLexer(bytes, acceptsUTF8: acceptsUTF8))
+    static func parse(
+        _ bytes: [UInt8], acceptsUTF8: Bool, maximumSearchKeys: Int = IMAPDecoderOptions().maximumSearchKeys
+    ) -> Result<IMAPTaggedCommand, IMAPRejection> {
+        var parser = IMAPCommandParser(
+            lexer: IMAPLexer(bytes, acceptsUTF8: acceptsUTF8), maximumSearchKeys: maximumSearchKeys)
         var tag: String?
         do throws(IMAPSyntaxError) {
+            parser.lexer.takeSpaces()
             let parsedTag = try parser.lexer.tag()
             tag = parsedTag
-            guard parser.lexer.take(.space) else { throw .badTag }
+            guard parser.lexer.takeSpaces() else { throw .badTag }
             let command = try parser.command()
             try parser.lexer.end()
             return .success(IMAPTaggedCommand(tag: parsedTag, command: command))
@@ -112,10 +117,8 @@ struct IMAPCommandParser {
 
     private mutating func enabledNames() throws(IMAPSyntaxError) -> [String] {
         var names: [String] = []
-        repeat {
-            try lexer.space()
-            names.append(try lexer.word("capability"))
-        } while lexer.next == .space && lexer.afterNext != 0
+        try lexer.space()
+        repeat { names.append(try lexer.word("capability")) } while lexer.takesAnother()
         return names
     }
 
@@ -130,8 +133,7 @@ struct IMAPCommandParser {
         try lexer.space()
         if lexer.takeWord("NIL") { return [] }
         var fields: [IMAPIDField] = []
-        // aioimaplib sends `ID ( "name" "value" )`.
-        try lexer.list(allowEmpty: true, forgivesPadding: true) { lexer throws(IMAPSyntaxError) in
+        try lexer.list(allowEmpty: true) { lexer throws(IMAPSyntaxError) in
             // RFC 2971 section 3.3 allows thirty pairs.
             guard fields.count < 30 else { throw .syntax("Too many ID fields") }
             guard let name = String(validating: try lexer.string(), as: UTF8.self) else {
@@ -144,7 +146,7 @@ struct IMAPCommandParser {
     }
 
     private mutating func initialResponse() throws(IMAPSyntaxError) -> [UInt8]? {
-        guard lexer.take(.space) else { return nil }
+        guard lexer.takeSpaces() else { return nil }
         let text = lexer.run { $0 != .space }
         if text.isEmpty { return nil }
         if text.elementsEqual([UInt8(ascii: "=")]) { return [] }
@@ -183,9 +185,7 @@ struct IMAPCommandParser {
         if lexer.next == .openParenthesis {
             flags = try lexer.flagList()
         } else {
-            repeat {
-                flags.append(try lexer.flag())
-            } while lexer.afterNext != 0 && lexer.take(.space)
+            repeat { flags.append(try lexer.flag()) } while lexer.takesAnother()
         }
         return IMAPStoreCommand(
             set: set, byUID: byUID, unchangedSince: unchangedSince, operation: operation,

@@ -41,25 +41,37 @@ extension IMAPLexer {
 
     // MARK: Lists
 
-    /// `(a b c)`: elements separated by one space.
-    ///
-    /// - Parameter forgivesPadding: also accepts `( a b c )`.
+    /// `(a b c)`, also with spaces inside the parentheses.
     mutating func list(
-        allowEmpty: Bool = false, forgivesPadding: Bool = false,
-        _ element: (inout Self) throws(IMAPSyntaxError) -> Void
+        allowEmpty: Bool = false, _ element: (inout Self) throws(IMAPSyntaxError) -> Void
     ) throws(IMAPSyntaxError) {
-        try expect(.openParenthesis, "Parenthesised list expected")
-        if forgivesPadding { _ = take(.space) }
+        try openList()
         if allowEmpty, take(.closeParenthesis) { return }
         try element(&self)
         var count = 1
-        while !take(.closeParenthesis) {
-            guard count < Self.maximumElements else { throw .syntax("Too many elements in a list") }
+        while !takesListEnd() {
+            guard count < Self.maximumElements else { throw .limit("Too many elements in a list") }
             try space()
-            if forgivesPadding, take(.closeParenthesis) { return }
             try element(&self)
             count += 1
         }
+    }
+
+    /// Takes the opening parenthesis of a list.
+    mutating func openList() throws(IMAPSyntaxError) {
+        try expect(.openParenthesis, "Parenthesised list expected")
+        takeSpaces()
+    }
+
+    /// Takes the closing parenthesis of a list if it comes next.
+    mutating func takesListEnd() -> Bool {
+        guard nextArgument == .closeParenthesis else { return false }
+        takeSpaces()
+        return take(.closeParenthesis)
+    }
+
+    mutating func closeList() throws(IMAPSyntaxError) {
+        guard takesListEnd() else { throw .syntax("Closing parenthesis expected") }
     }
 
     // MARK: Flags
@@ -95,7 +107,8 @@ extension IMAPLexer {
         repeat {
             let first = try sequenceNumber()
             ranges.append(IMAPSequenceRange(first, take(.colon) ? try sequenceNumber() : first))
-        } while take(.comma)
+            // Clients that join ranges in a loop leave a comma at the end; Dovecot accepts it.
+        } while take(.comma) && (next.isDigit || next == .star || next == .comma)
         return .ranges(ranges)
     }
 
@@ -126,10 +139,11 @@ extension IMAPLexer {
 
     // MARK: Dates
 
-    /// `1-Feb-1994`, with or without quotes.
+    /// `1-Feb-1994`, with or without quotes. `31-Feb-1994` is the day that many days after the month began: programs
+    /// count days and months without a calendar.
     mutating func date() throws(IMAPSyntaxError) -> IMAPDate {
         let isQuoted = take(.quote)
-        let date = try dateText()
+        let date = try dateText(mayPassMonthEnd: true)
         if isQuoted { try expect(.quote, "Invalid date") }
         return date
     }
@@ -155,7 +169,7 @@ extension IMAPLexer {
         return IMAPDateTime(secondsSince1970: local - Int64(zoneMinutes) * 60, zoneMinutes: zoneMinutes)
     }
 
-    private mutating func dateText() throws(IMAPSyntaxError) -> IMAPDate {
+    private mutating func dateText(mayPassMonthEnd: Bool = false) throws(IMAPSyntaxError) -> IMAPDate {
         let day = run { $0.isDigit }
         guard (1...2).contains(day.count) else { throw .syntax("Invalid date") }
         let dayNumber = day.reduce(0) { $0 * 10 + Int($1 &- 0x30) }
@@ -166,9 +180,11 @@ extension IMAPLexer {
         index += 3
         try expect(.minus, "Invalid date")
         let year = try fixedNumber(digits: 4, below: 10_000)
-        guard let date = IMAPDate(year: year, month: month, day: dayNumber) else {
-            throw .syntax("No such date")
-        }
+        if let date = IMAPDate(year: year, month: month, day: dayNumber) { return date }
+        guard mayPassMonthEnd, (1...31).contains(dayNumber),
+            let first = IMAPDate(year: year, month: month, day: 1),
+            let date = IMAPDate(daysSince1970: first.daysSince1970 + Int64(dayNumber) - 1)
+        else { throw .syntax("No such date") }
         return date
     }
 

@@ -2,6 +2,8 @@
 enum IMAPSyntaxError: Error, Equatable {
     /// A fixed English text.
     case syntax(String)
+    /// A limit of this server; a fixed English text.
+    case limit(String)
     case unknownCommand(String)
     case badTag
     case badMailboxName
@@ -9,6 +11,7 @@ enum IMAPSyntaxError: Error, Equatable {
     var reason: IMAPRejection.Reason {
         switch self {
         case .syntax(let text): .syntax(text)
+        case .limit(let text): .limit(text)
         case .unknownCommand(let name): .unknownCommand(name)
         case .badTag: .badTag
         case .badMailboxName: .badMailboxName
@@ -20,15 +23,15 @@ enum IMAPSyntaxError: Error, Equatable {
 ///
 /// Never reads past the end: a missing byte is a syntax error.
 struct IMAPLexer {
-    /// Maximum nesting of search keys: in parentheses, NOT and OR.
-    static let maximumDepth = 64
-    /// Maximum number of elements in a list, and of keys in a search.
+    /// Maximum number of elements in a list.
     static let maximumElements = 4_096
 
     let bytes: [UInt8]
     var index: Int
     /// Names are raw UTF-8 and quoted strings may carry it (UTF8=ACCEPT, IMAP4rev2).
     let acceptsUTF8: Bool
+    /// The index behind the last literal.
+    private var literalEnd = 0
 
     init(_ bytes: [UInt8], acceptsUTF8: Bool = false) {
         self.bytes = bytes
@@ -55,13 +58,42 @@ struct IMAPLexer {
         guard take(byte) else { throw .syntax(message()) }
     }
 
+    /// Takes the spaces before an argument.
+    ///
+    /// The grammar has one. Clients send several, and none after a list or a string, whose ends are plain (Dovecot and
+    /// Cyrus accept both).
     mutating func space() throws(IMAPSyntaxError) {
-        guard take(.space) else { throw .syntax(isAtEnd ? "Missing argument" : "Space expected") }
+        guard takeSpaces() || isBehindDelimiter else {
+            throw .syntax(isAtEnd ? "Missing argument" : "Space expected")
+        }
+    }
+
+    /// Takes a run of spaces; returns false without one.
+    @discardableResult
+    mutating func takeSpaces() -> Bool { !run { $0 == .space }.isEmpty }
+
+    /// Whether a list or a string ends here.
+    private var isBehindDelimiter: Bool {
+        guard index > 0 else { return false }
+        return bytes[index - 1] == .closeParenthesis || bytes[index - 1] == .quote || literalEnd == index
+    }
+
+    /// The first byte behind any spaces, or 0 at the end.
+    var nextArgument: UInt8 {
+        var index = index
+        while index < bytes.count, bytes[index] == .space { index += 1 }
+        return index < bytes.count ? bytes[index] : 0
+    }
+
+    /// Takes the spaces before another argument of the command or the list; returns false when it has no more.
+    mutating func takesAnother() -> Bool {
+        let first = nextArgument
+        return first != 0 && first != .closeParenthesis && (takeSpaces() || isBehindDelimiter)
     }
 
     /// Ends the command; spaces before the line end are forgiven.
     mutating func end() throws(IMAPSyntaxError) {
-        while take(.space) {}
+        takeSpaces()
         guard isAtEnd else { throw .syntax("Unexpected characters after the arguments") }
     }
 
@@ -228,6 +260,7 @@ extension IMAPLexer {
         guard size <= UInt64(bytes.count - index) else { throw .syntax("Literal is incomplete") }
         let content = bytes[index..<index + Int(size)]
         index += content.count
+        literalEnd = index
         guard binary || !content.contains(0) else { throw .syntax("NUL in literal") }
         return Array(content)
     }

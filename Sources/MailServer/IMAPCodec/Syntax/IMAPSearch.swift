@@ -5,15 +5,15 @@ public struct IMAPSearchCommand: Sendable, Equatable {
     public var returnOptions: IMAPSearchReturn?
     /// The charset's name in upper case; nil without CHARSET. Strings of the keys are bytes of this charset.
     public var charset: String?
-    public var key: IMAPSearchKey
+    public var program: IMAPSearchProgram
 
     public init(
-        byUID: Bool, returnOptions: IMAPSearchReturn? = nil, charset: String? = nil, key: IMAPSearchKey
+        byUID: Bool, returnOptions: IMAPSearchReturn? = nil, charset: String? = nil, program: IMAPSearchProgram
     ) {
         self.byUID = byUID
         self.returnOptions = returnOptions
         self.charset = charset
-        self.key = key
+        self.program = program
     }
 }
 
@@ -40,8 +40,33 @@ public struct IMAPSearchReturn: Sendable, Hashable {
     }
 }
 
-/// A search criterion.
-public indirect enum IMAPSearchKey: Sendable, Hashable {
+/// The criteria of a search, all of which must hold, in prefix notation: `OR SEEN NOT DRAFT` is `or`, `key`, `not`,
+/// `key`. Clients nest criteria as deep as a line allows, so nothing that handles them may recurse, not even their
+/// release.
+public struct IMAPSearchProgram: Sendable, Hashable {
+    public enum Term: Sendable, Hashable {
+        case key(IMAPSearchKey)
+        /// Inverts the next criterion.
+        case not
+        /// Joins the next two criteria.
+        case or
+        /// Parentheses around the next criteria, as many as this.
+        case and(Int)
+    }
+
+    /// At least one criterion.
+    public var terms: [Term]
+
+    public init(_ terms: [Term]) { self.terms = terms }
+
+    /// The keys without the operators that join them.
+    public var keys: some Sequence<IMAPSearchKey> {
+        terms.lazy.compactMap { if case .key(let key) = $0 { key } else { nil } }
+    }
+}
+
+/// One search key.
+public enum IMAPSearchKey: Sendable, Hashable {
     /// The comparison of a date key: BEFORE, ON or SINCE (which includes its day).
     public enum DateComparison: Sendable, Hashable { case before, on, since }
 
@@ -55,8 +80,10 @@ public indirect enum IMAPSearchKey: Sendable, Hashable {
     /// Sequence numbers, or the saved result.
     case sequence(IMAPSequenceSet)
     case uid(IMAPSequenceSet)
-    /// HEADER field value, also BCC, CC, FROM, SUBJECT and TO; an empty value asks whether the field exists.
+    /// HEADER field value, also SUBJECT; an empty value asks whether the field exists.
     case header(field: String, value: [UInt8])
+    /// BCC, CC, FROM and TO: in the field of the envelope; an empty value asks whether there is one.
+    case address(field: String, value: [UInt8])
     case body([UInt8])
     case text([UInt8])
     /// The day of INTERNALDATE, zone disregarded.
@@ -79,10 +106,6 @@ public indirect enum IMAPSearchKey: Sendable, Hashable {
     case emailID(String)
     /// RFC 8474
     case threadID(String)
-    case not(IMAPSearchKey)
-    case or(IMAPSearchKey, IMAPSearchKey)
-    /// All of them; at least two.
-    case and([IMAPSearchKey])
 }
 
 /// SORT and UID SORT. RFC 5256, RFC 5957, RETURN of RFC 5267.
@@ -92,17 +115,17 @@ public struct IMAPSortCommand: Sendable, Equatable {
     /// At least one.
     public var criteria: [IMAPSortCriterion]
     public var charset: String
-    public var key: IMAPSearchKey
+    public var program: IMAPSearchProgram
 
     public init(
         byUID: Bool, returnOptions: IMAPSearchReturn? = nil, criteria: [IMAPSortCriterion], charset: String,
-        key: IMAPSearchKey
+        program: IMAPSearchProgram
     ) {
         self.byUID = byUID
         self.returnOptions = returnOptions
         self.criteria = criteria
         self.charset = charset
-        self.key = key
+        self.program = program
     }
 }
 
@@ -135,12 +158,12 @@ public struct IMAPThreadCommand: Sendable, Equatable {
     /// Upper case: `REFERENCES`, `ORDEREDSUBJECT`, or one that the session refuses.
     public var algorithm: String
     public var charset: String
-    public var key: IMAPSearchKey
+    public var program: IMAPSearchProgram
 
-    public init(byUID: Bool, algorithm: String, charset: String, key: IMAPSearchKey) {
+    public init(byUID: Bool, algorithm: String, charset: String, program: IMAPSearchProgram) {
         self.byUID = byUID
         self.algorithm = algorithm
         self.charset = charset
-        self.key = key
+        self.program = program
     }
 }
