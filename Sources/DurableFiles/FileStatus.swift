@@ -8,6 +8,8 @@ package struct FileStatus: Sendable {
     package var links: UInt64 = 0
     package var mode: UInt32 = 0
     package var modified: Int64 = 0
+    /// The modification time in whole seconds, for times beyond the years that nanoseconds reach.
+    package var modifiedSeconds: Int64 = 0
     package var changed: Int64 = 0
 
     package var isDirectory: Bool { mode & S_IFMT == S_IFDIR }
@@ -21,11 +23,9 @@ package struct FileStatus: Sendable {
         links = UInt64(s.st_nlink)
         mode = s.st_mode
         modified = Self.nanoseconds(s.st_mtim)
+        modifiedSeconds = Int64(s.st_mtim.tv_sec)
         changed = Self.nanoseconds(s.st_ctim)
     }
-
-    /// The modification time in seconds since 1970 UTC; 0 for an earlier time.
-    package var modifiedSeconds: Int64 { max(0, modified / 1_000_000_000) }
 
     /// Nanoseconds since 1970, clamped: a file system can hold times beyond the 292 years that they reach.
     private static func nanoseconds(_ time: timespec) -> Int64 {

@@ -15,7 +15,7 @@ extension Mailbox {
     /// Appends a complete message from memory: `stage`, `write`, `finish` and `append` in one.
     /// - Parameters:
     ///   - bytes: the wire form (CRLF), stored unchanged.
-    ///   - internalDate: seconds since 1970 UTC, 0 to 4,294,967,295; nil for now.
+    ///   - internalDate: seconds since 1970 UTC, negative before; nil for now.
     /// - Throws: the errors of those methods.
     public func append(
         bytes: [UInt8], flags: MessageFlags = [], internalDate: Int64? = nil

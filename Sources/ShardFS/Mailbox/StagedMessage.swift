@@ -120,19 +120,14 @@ public final class StagedMessage: Sendable {
     }
 
     /// Finishes the message: sets INTERNALDATE and makes the bytes durable, as configured by the store's durability.
-    /// - Parameter internalDate: seconds since 1970 UTC, 0 to 4,294,967,295; nil for now.
-    /// - Throws: `invalidArgument` for a date out of range, or if it is finished already; `noSpace`, `system`.
+    /// - Parameter internalDate: seconds since 1970 UTC, negative before; nil for now.
+    /// - Throws: `invalidArgument` for a date that the file system cannot hold (ext4: before 1901, after 2446), or if it is finished already; `noSpace`, `system`.
     public func finish(internalDate: Int64? = nil) throws(StoreError) -> FinishedMessage {
         try state.withLock { (s) throws(StoreError) in
             let hash = try s.hash()
             do throws(StoreError) {
                 if let internalDate {
-                    guard internalDate >= 0, internalDate <= Int64(UInt32.max) else {
-                        throw StoreError(.invalidArgument, "the internal date \(internalDate) is out of range")
-                    }
-                    try doing("set a message's date") { () throws(Errno) in
-                        try system.setModified(descriptor, internalDate)
-                    }
+                    try setDate(internalDate)
                 }
                 if durability != .none {
                     // fsync, because fdatasync need not write the date.
@@ -148,6 +143,17 @@ public final class StagedMessage: Sendable {
             return FinishedMessage(
                 staged: self, size: UInt32(s.size), digest: ContentDigest(sha256: bytes),
                 date: internalDate ?? (try? system.status(descriptor))?.modifiedSeconds)
+        }
+    }
+
+    private func setDate(_ date: Int64) throws(StoreError) {
+        let kept = try doing("set a message's date") { () throws(Errno) in
+            try system.setModified(descriptor, date)
+            // Every file system holds these; others silently take the nearest date that they hold.
+            return (0...Int64(Int32.max)).contains(date) ? date : try system.status(descriptor).modifiedSeconds
+        }
+        guard kept == date else {
+            throw StoreError(.invalidArgument, "the file system cannot hold the internal date \(date)")
         }
     }
 
@@ -183,8 +189,7 @@ extension StagedMessage {
                 try system.write(copy, UnsafeRawBufferPointer(rebasing: buffer[0..<count]))
                 offset += Int64(count)
             }
-            let modified = try system.status(descriptor).modified
-            try system.setModified(copy, modified / 1_000_000_000)
+            try system.setModified(copy, system.status(descriptor).modifiedSeconds)
             if durability != .none { try system.sync(copy) }
             do throws(Errno) {
                 _ = try system.status(directory, name)

@@ -51,13 +51,28 @@ import Testing
     }
 
     @Test(arguments: [
-        ("01-Jan-1970 00:00:00 +0100", " 1-Jan-1970 00:00:00 +0000"),
-        ("01-Jan-1601 00:00:00 +0000", " 1-Jan-1970 00:00:00 +0000"),
-        ("01-Jan-2200 00:00:00 +0000", " 7-Feb-2106 06:28:15 +0000"),
-    ]) func datesThatCannotBeKept(date: String, kept: String) async throws {
-        let dialogue = await IMAPDialogue.alice(try IMAPTestMail())
+        ("01-Jan-1970 00:00:00 +0100", "31-Dec-1969 23:00:00 +0000", "31-Dec-1969", "1-Jan-1970"),
+        ("05-Jul-1952 12:34:56 +0000", " 5-Jul-1952 12:34:56 +0000", "5-Jul-1952", "6-Jul-1952"),
+        (" 7-Feb-2106 06:28:15 +0000", " 7-Feb-2106 06:28:15 +0000", "7-Feb-2106", "8-Feb-2106"),
+        ("01-Jan-2200 23:59:59 +0000", " 1-Jan-2200 23:59:59 +0000", "1-Jan-2200", "2-Jan-2200"),
+        ("31-Dec-2400 01:02:03 +0000", "31-Dec-2400 01:02:03 +0000", "31-Dec-2400", "1-Jan-2401"),
+    ]) func datesFarAway(date: String, kept: String, day: String, dayAfter: String) async throws {
+        let mail = try IMAPTestMail()
+        let dialogue = await IMAPDialogue.alice(mail)
         await dialogue.ok("APPEND INBOX \"\(date)\" {5+}\r\nhello")
-        #expect(await dialogue.ok("FETCH 1 INTERNALDATE") == ["* 1 FETCH (INTERNALDATE \"\(kept)\")"])
+        await dialogue.ok("COPY 1 Sent")
+        await dialogue.ok("APPEND INBOX {5+}\r\nhello")
+        for _ in 1...2 {
+            #expect(await dialogue.ok("FETCH 1 INTERNALDATE") == ["* 1 FETCH (INTERNALDATE \"\(kept)\")"])
+            #expect(await dialogue.ok("SEARCH SINCE \(day) BEFORE \(dayAfter)") == ["* SEARCH 1"])
+            #expect(await dialogue.ok("SEARCH ON \(day)") == ["* SEARCH 1"])
+            #expect(await dialogue.ok("SEARCH BEFORE \(day)") == [kept.contains("-19") ? "* SEARCH" : "* SEARCH 2"])
+        }
+        await dialogue.ok("MOVE 1 Trash")
+        for other in ["Sent", "Trash"] {
+            await dialogue.ok("SELECT \(other)")
+            #expect(await dialogue.ok("FETCH 1 INTERNALDATE") == ["* 1 FETCH (INTERNALDATE \"\(kept)\")"])
+        }
     }
 
     /// One octet over the limit is refused at once, whether the client waits or not; the connection continues.

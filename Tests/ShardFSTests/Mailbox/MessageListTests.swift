@@ -194,7 +194,10 @@ import Testing
         #expect(try again.internalDate(of: last) == 5)
     }
 
-    @Test(arguments: [(-5, 0), (4_294_967_295, 4_294_967_295), (9_000_000_000, 9_000_000_000)] as [(Int, Int64)])
+    @Test(
+        arguments: [
+            (-5, -5), (-2_000_000_000, -2_000_000_000), (4_294_967_295, 4_294_967_295), (9_000_000_000, 9_000_000_000),
+        ] as [(Int, Int64)])
     func aFilesOddTimeIsReported(_ time: Int, _ reported: Int64) throws {
         let t = try TestStore()
         defer { t.check() }

@@ -58,7 +58,7 @@ import Testing
         t.check()
     }
 
-    @Test(arguments: [nil, 0, 1_600_000_000, 4_294_967_295] as [Int64?])
+    @Test(arguments: [nil, 0, 1_600_000_000, 4_294_967_295, -1, -2_000_000_000, 9_300_000_000] as [Int64?])
     func bytesInMemoryAreAppendedAtOnce(date: Int64?) throws {
         let t = try TestStore()
         let inbox = try t.mailbox()
@@ -69,10 +69,33 @@ import Testing
         #expect(try inbox.snapshot().messages.first?.flags == [.seen, .draft])
         let reported = try inbox.open(result.uid).internalDate
         if let date { #expect(reported == date) } else { #expect(reported >= before - 1) }
-        #expect(
-            errorCode { () throws(StoreError) in _ = try inbox.append(bytes: [], internalDate: -1) } == .invalidArgument
-        )
+        let entry = try #require(try inbox.snapshot().messages.first)
+        #expect(try inbox.internalDate(of: entry) == reported)
         #expect(try inbox.contents().count == 1)
+        t.check()
+    }
+
+    /// A date is kept or refused, as the file system holds it or not, and is never another one.
+    @Test(
+        arguments: [-9_000_000_000_000, -62_167_219_200, -2_147_483_649, 253_402_300_799, 9_000_000_000_000] as [Int64])
+    func datesThatFewFileSystemsHold(date: Int64) throws {
+        let t = try TestStore()
+        let inbox = try t.mailbox()
+        let code = errorCode { () throws(StoreError) in _ = try inbox.append(bytes: [97], internalDate: date) }
+        let kept = try inbox.snapshot().messages.map { try inbox.internalDate(of: $0) }
+        #expect(code == .invalidArgument && kept.isEmpty || code == nil && kept == [date])
+        t.check()
+    }
+
+    /// Dates that the view's columns cannot hold are looked up once, not for each message of their shard.
+    @Test func rareDatesAreLookedUpOnce() throws {
+        let t = try TestStore()
+        for uid in 1...50 { _ = try t.mailbox().append(bytes: [97], internalDate: Int64(-uid)) }
+        try t.reopen()
+        let inbox = try t.mailbox()
+        let dates = try inbox.snapshot().messages.map { try inbox.internalDate(of: $0) }
+        #expect(dates == (1...50).map { -$0 })
+        #expect(inbox.state.withLock { $0.rareDates.count } == 50)
         t.check()
     }
 }

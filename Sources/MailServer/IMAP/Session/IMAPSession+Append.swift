@@ -79,14 +79,9 @@ extension IMAPSession {
         command.summaryBytes += added
         command.messages.append(
             .init(
-                content: content, flags: message.flags, date: message.date.map(Self.kept), isBinary: message.isBinary))
+                content: content, flags: message.flags, date: message.date?.secondsSince1970, isBinary: message.isBinary
+            ))
         appending = command
-    }
-
-    /// Returns the nearest date that can be stored, in seconds since 1970: an implausible date is no reason to refuse a
-    /// message.
-    private static func kept(_ date: IMAPDateTime) -> Int64 {
-        min(max(date.secondsSince1970, 0), Int64(UInt32.max))
     }
 
     /// Writes a piece of the latest message; nothing more is read from the client until it is written.

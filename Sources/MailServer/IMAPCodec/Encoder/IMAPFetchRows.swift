@@ -109,7 +109,7 @@ public struct IMAPFetchRows: Sendable {
     }
 
     private static func day(of seconds: Int64) -> Int64 {
-        seconds >= 0 ? seconds / 86_400 : (seconds - 86_399) / 86_400
+        seconds / 86_400 - (seconds % 86_400 < 0 ? 1 : 0)
     }
 
     private mutating func text(ofFlags key: UInt64, _ flags: (UInt64) -> [IMAPFlag]) -> [UInt8] {
