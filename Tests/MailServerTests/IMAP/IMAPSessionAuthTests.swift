@@ -108,4 +108,24 @@ import Testing
         let lines = await dialogue.give(input)
         #expect(lines.count == 1 && lines[line: 0].hasPrefix("* BYE") && dialogue.isClosed)
     }
+
+    /// RFC 2971 section 3.3: 30 pairs, names of 30 octets, values of 1,024.
+    @Test func theLongestIDBeforeAndAfterALogin() async throws {
+        let mail = try IMAPTestMail()
+        let dialogue = await IMAPDialogue(mail)
+        _ = dialogue.take()
+        let name = String(repeating: "n", count: 30)
+        let value = String(repeating: "v", count: 1_024)
+        let escaped = String(repeating: #"\""#, count: 1_024)
+        let pairs = [
+            #""\#(name)" "\#(value)""#, #""\#(name)" "\#(escaped)""#, "{30+}\r\n\(name) {1024+}\r\n\(value)",
+        ]
+        for step in ["before", "after"] {
+            for pair in pairs {
+                await dialogue.ok("ID (\(Array(repeating: pair, count: 30).joined(separator: " ")))")
+            }
+            if step == "before" { await dialogue.ok("LOGIN alice@example.com \(IMAPTestMail.password)") }
+        }
+        #expect(await dialogue.fails("ID (\(Array(repeating: pairs[0], count: 31).joined(separator: " ")))") != "")
+    }
 }

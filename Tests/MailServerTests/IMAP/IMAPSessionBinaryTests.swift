@@ -57,6 +57,8 @@ import Testing
         ("BINARY.PEEK[3]", "(BINARY[3] {8}|as it is)"),
         ("BINARY.PEEK[3]<3.2>", "(BINARY[3]<3> {2}|it)"),
         ("BINARY.PEEK[4.1]", "(BINARY[4.1] {6}|inside)"),
+        ("BINARY.PEEK[4]", "(BINARY[4] {24}|Subject: inner||inside)"), ("BINARY.SIZE[4]", "(BINARY.SIZE[4] 24)"),
+        ("BINARY.PEEK[4]<9.5>", "(BINARY[4]<9> {5}|inner)"),
         ("BINARY.PEEK[9]", "(BINARY[9] NIL)"),
         ("BINARY.SIZE[9]", "(BINARY.SIZE[9] 0)"),
         ("BINARY.PEEK[]<0.7>", "(BINARY[]<0> {7}|Subject)"),
@@ -77,7 +79,13 @@ import Testing
             let (lines, result) = await dialogue.command("FETCH 1 \(item)")
             #expect(lines.isEmpty && result.hasPrefix("NO [UNKNOWN-CTE] "))
         }
-        #expect(await dialogue.fails("FETCH 1 BINARY.PEEK[4]").hasPrefix("NO [CANNOT] "))
+        try mail.append(
+            "Content-Type: multipart/mixed; boundary=o\n\n--o\nContent-Type: multipart/mixed; boundary=i\n\n--i\n\nx\n"
+                + "--i--\n--o\nContent-Type: message/rfc822\nContent-Transfer-Encoding: x-rot13\n\nSubject: x\n\n--o--\n"
+        )
+        await dialogue.ok("NOOP")
+        #expect(await dialogue.fails("FETCH 3 BINARY.PEEK[1]").hasPrefix("NO [CANNOT] "))
+        #expect(await dialogue.fails("FETCH 3 BINARY.SIZE[2]").hasPrefix("NO [UNKNOWN-CTE] "))
         // \Seen is set and reported.
         let (update, answer) = await dialogue.command("FETCH 1 BINARY[5]")
         #expect(

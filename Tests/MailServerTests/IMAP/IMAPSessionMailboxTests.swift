@@ -1,3 +1,4 @@
+import FoundationEssentials
 import ShardFS
 import Testing
 
@@ -221,5 +222,39 @@ import Testing
         await other.ok("SELECT own")
         await other.ok("DELETE own")
         #expect(await other.fails("CHECK").hasPrefix("BAD "))
+    }
+
+    /// A name that is shown in another order than it is written passes for another one.
+    @Test func newNamesHaveNoBidirectionalControls() async throws {
+        let mail = try IMAPTestMail()
+        let controls = ["\u{61C}", "\u{200E}", "\u{200F}", "\u{202A}", "\u{202E}", "\u{2066}", "\u{2069}"]
+        try mail.account().create(MailboxName("old\u{202E}gpj"))
+        let dialogue = await IMAPDialogue.alice(mail)
+        for control in controls {
+            #expect(await dialogue.fails("CREATE \"a\(control)b\"").hasPrefix("NO [CANNOT] "))
+            #expect(await dialogue.fails("RENAME Sent \"a/\(control)b\"").hasPrefix("NO [CANNOT] "))
+        }
+        #expect(await dialogue.ok("LIST \"\" old*").count == 1)
+        await dialogue.ok("APPEND \"old\u{202E}gpj\" {1+}\r\nx")
+        await dialogue.ok("SELECT \"old\u{202E}gpj\"")
+        await dialogue.ok("CREATE \"עברית\"")
+        await dialogue.ok("RENAME \"old\u{202E}gpj\" new")
+    }
+
+    @Test func aCloseThatFailsLeavesTheMailboxSelected() async throws {
+        let mail = try IMAPTestMail()
+        try mail.fill(2)
+        let dialogue = await IMAPDialogue.alice(mail)
+        await dialogue.ok(#"STORE 1 +FLAGS (\Deleted)"#)
+        // In place of the directory for expunged mail.
+        let obstacle = "\(mail.store.root)/domains/example.com/users/alice/mailboxes/INBOX/.expunged"
+        #expect(FileManager.default.createFile(atPath: obstacle, contents: nil))
+        #expect(await dialogue.fails("CLOSE").hasPrefix("NO "))
+        #expect(await dialogue.ok("FETCH 1:2 UID") == ["* 1 FETCH (UID 1)", "* 2 FETCH (UID 2)"])
+        try FileManager.default.removeItem(atPath: obstacle)
+        await dialogue.ok("CLOSE")
+        #expect(await dialogue.fails("FETCH 1 UID").hasPrefix("BAD "))
+        await dialogue.ok("SELECT INBOX")
+        #expect(await dialogue.ok("FETCH 1 UID") == ["* 1 FETCH (UID 2)"])
     }
 }

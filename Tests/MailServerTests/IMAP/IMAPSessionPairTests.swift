@@ -75,8 +75,8 @@ import Testing
     }
 
     @Test(arguments: [
-        (#"STORE 2 +FLAGS (\Seen)"#, "NO [EXPUNGEISSUED]"), (#"STORE 1:3 +FLAGS (\Seen)"#, "NO [EXPUNGEISSUED]"),
-        // RFC 2180 section 4.2.1: done for all messages that still exist.
+        (#"STORE 2 +FLAGS (\Seen)"#, "NO [EXPUNGEISSUED]"), (#"STORE 1:3 +FLAGS (\Seen)"#, "OK [EXPUNGEISSUED]"),
+        // RFC 2180 section 4.2: done for all messages that still exist.
         (#"STORE 1:3 +FLAGS.SILENT (\Seen)"#, "OK [EXPUNGEISSUED]"),
         (#"UID STORE 1:3 +FLAGS.SILENT (\Seen)"#, "OK "), ("COPY 2 Sent", "NO [EXPUNGEISSUED]"),
         ("COPY 1:3 Sent", "NO [EXPUNGEISSUED]"), ("UID COPY 1:3 Sent", "OK [COPYUID "),

@@ -6,7 +6,7 @@ package enum BinarySection {
     package enum Refusal: Sendable, Equatable {
         /// The part's transfer encoding is unknown and cannot be decoded.
         case unknownEncoding
-        /// The section is a multipart or a message, which are not encoded as a whole.
+        /// The section is a multipart, which is not encoded as a whole.
         case notLeaf
     }
 
@@ -22,7 +22,9 @@ extension MessageReader {
         // A message as a whole has no transfer encoding.
         guard !path.isEmpty else { return .body(0..<Int(try file().size), .identity) }
         guard let part = try structure().part(at: path.map { Int($0) }) else { return .missing }
-        guard case .single = part.structure else { return .refused(.notLeaf) }
+        // RFC 9051 restricts clients to leaf parts, messages excluded; RFC 3516 does not, and a message's octets are
+        // plain.
+        if case .multipart = part.structure { return .refused(.notLeaf) }
         let encoding = TransferEncoding(named: part.fields.encoding)
         return encoding == .unknown ? .refused(.unknownEncoding) : .body(part.body, encoding)
     }

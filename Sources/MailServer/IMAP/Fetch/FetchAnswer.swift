@@ -11,7 +11,7 @@ struct FetchAnswer: Sendable {
     private(set) var writer: IMAPFetchWriter
     private var reader: MessageReader
     private let keywords: KeywordTable
-    private let entry: MessageEntry
+    let entry: MessageEntry
     /// The message's numbers, flags and date.
     private let row: IMAPFetchRows.Row
     /// The items still to be written.

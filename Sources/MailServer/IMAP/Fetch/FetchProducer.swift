@@ -33,6 +33,11 @@ struct FetchProducer: Sendable {
     private(set) var known: [UInt32: ModSeq] = [:]
     /// Some requested messages no longer exist.
     private(set) var isIncomplete = false
+    /// At least one message was answered for.
+    private(set) var hasAnswered = false
+    private(set) var unreadable = UnreadableMessages()
+    /// The beginning of the current response in the piece; nil once a part of it may have been sent.
+    private var start: Int?
     /// The reason for leaving an item out of a response.
     private(set) var refusal: BinarySection.Refusal?
 
@@ -62,6 +67,7 @@ struct FetchProducer: Sendable {
     /// - Returns: True when all is written.
     /// - Throws: an error that leaves a response incomplete: the byte stream is then broken.
     mutating func produce(into buffer: inout ByteBuffer, limit: Int) throws(StoreError) -> Bool {
+        start = nil
         while buffer.readableBytes < limit, !Turn.isOver {
             if current != nil {
                 try go(on: nil, into: &buffer, limit: limit)
@@ -118,6 +124,7 @@ struct FetchProducer: Sendable {
                 date = found
             }
             rows.write(row(number, entry, date), into: &buffer) { keywords.flags(ofKey: $0) }
+            hasAnswered = true
         }
     }
 
@@ -133,10 +140,22 @@ struct FetchProducer: Sendable {
         do throws(StoreError) {
             return try view.mailbox.internalDate(of: entry)
         } catch {
-            guard error.code == .notFound else { throw error }
-            isIncomplete = true
+            try passOver(entry, error)
             return nil
         }
+    }
+
+    /// Goes on without a message that no longer exists or cannot be read.
+    private mutating func passOver(_ entry: MessageEntry, _ error: StoreError) throws(StoreError) {
+        if error.code == .notFound {
+            isIncomplete = true
+        } else if error.isOfOneMessage {
+            unreadable.note(entry.uid, error)
+        } else {
+            throw error
+        }
+        // Its \Seen is told by the update behind the responses.
+        known[entry.uid.rawValue] = nil
     }
 
     // MARK: Summaries
@@ -184,7 +203,13 @@ struct FetchProducer: Sendable {
         }
         try begin(number, entry, needsFile: true, into: &buffer)
         if let summary { return try go(on: summary, into: &buffer, limit: limit) }
-        guard let made = try current?.makeSummary(with: plan.sections) else { return }
+        let made: [UInt8]?
+        do throws(StoreError) {
+            made = try current?.makeSummary(with: plan.sections)
+        } catch {
+            return try withdraw(entry, error, &buffer)
+        }
+        guard let made else { return }
         summaries.keep(made, of: entry.uid.rawValue)
         try go(on: made, into: &buffer, limit: limit)
     }
@@ -211,12 +236,31 @@ struct FetchProducer: Sendable {
     ) throws(StoreError) {
         guard var answer = current else { return }
         current = nil
-        if try answer.write(into: &buffer, limit: limit, summary: summary, rows: &rows) {
-            answer.writer.end(into: &buffer)
-        } else {
+        let isComplete: Bool
+        do throws(StoreError) {
+            isComplete = try answer.write(into: &buffer, limit: limit, summary: summary, rows: &rows)
+        } catch {
+            return try withdraw(answer.entry, error, &buffer)
+        }
+        guard isComplete else {
             answer.shed(beyond: memory)
             current = answer
+            return
         }
+        answer.writer.end(into: &buffer)
+        hasAnswered = true
+    }
+
+    /// Goes on without a message, whose response is taken out of the piece.
+    ///
+    /// - Throws: the error when a part of the response has been sent.
+    private mutating func withdraw(
+        _ entry: MessageEntry, _ error: StoreError, _ buffer: inout ByteBuffer
+    ) throws(StoreError) {
+        guard let start else { throw error }
+        try passOver(entry, error)
+        buffer.moveWriterIndex(to: start)
+        current = nil
     }
 
     // MARK: One message
@@ -228,9 +272,7 @@ struct FetchProducer: Sendable {
         do throws(StoreError) {
             if needsFile { _ = try reader.file() }
         } catch {
-            guard error.code == .notFound else { throw error }
-            isIncomplete = true
-            return
+            return try passOver(entry, error)
         }
         var date: Int64 = 0
         if plan.needsDate {
@@ -240,7 +282,11 @@ struct FetchProducer: Sendable {
         var steps = plan.steps
         if plan.needsBinary {
             steps = []
-            for step in plan.steps where try isPossible(step.item, &reader) { steps.append(step) }
+            do throws(StoreError) {
+                for step in plan.steps where try isPossible(step.item, &reader) { steps.append(step) }
+            } catch {
+                return try passOver(entry, error)
+            }
             // A response without items is left out, unless it reports \Seen.
             if steps.isEmpty, changed[entry.uid.rawValue] == nil { return }
         }
@@ -249,6 +295,7 @@ struct FetchProducer: Sendable {
             let update: [IMAPFetchItem] = plan.reportsModSeq ? [.uid, .flags, .modSeq] : [.flags]
             for item in update where !steps.contains(where: { $0.item == item }) { steps.append(FetchStep(item)) }
         }
+        start = buffer.writerIndex
         current = FetchAnswer(
             writer: IMAPFetchWriter(sequenceNumber: number, utf8: utf8, into: &buffer), reader: reader,
             keywords: view.snapshot.keywords, entry: now ?? entry, row: row(number, now ?? entry, date),

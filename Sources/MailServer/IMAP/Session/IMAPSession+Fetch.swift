@@ -36,9 +36,15 @@ extension IMAPSession {
                 limits: configuration.parseLimits, memory: configuration.memory),
             then: updateScope(expunges: mayReportExpunges), of: view)
         context?.hasSentUpdates = true
-        if producer.isIncomplete { throw .expungeIssued }
+        if !producer.unreadable.isEmpty {
+            log(producer.unreadable, "FETCH", in: view)
+            throw .unreadable(producer.unreadable)
+        }
         if let refusal = producer.refusal { throw IMAPFailure(refusal) }
-        return Completion("FETCH completed")
+        guard producer.isIncomplete else { return Completion("FETCH completed") }
+        // All others were answered for (RFC 5530 section 3, RFC 2180 section 4.1).
+        guard producer.hasAnswered else { throw .expungeIssued }
+        return Completion("FETCH completed", code: .expungeIssued)
     }
 
     /// A piece of responses, and the mailbox update that follows the last one.

@@ -16,6 +16,7 @@ extension IMAPSession {
         let use = uses.first ?? nil
         // A trailing separator only announces that there will be names below (RFC 9051 section 6.3.4).
         let name = mailbox.utf8.last == UInt8(ascii: "/") ? String(mailbox.dropLast()) : mailbox
+        try checkNewName(name)
         let id = try await blocking { () throws(StoreError) -> String? in
             let name = try MailboxName(name)
             do throws(StoreError) {
@@ -54,9 +55,18 @@ extension IMAPSession {
 
     func rename(_ from: String, to: String) async throws(IMAPFailure) -> Completion {
         let mail = try account().mail
+        try checkNewName(to)
         try await blocking { () throws(StoreError) in try mail.rename(MailboxName(from), to: MailboxName(to)) }
         try await reportSpelling(to, oldName: from)
         return Completion("RENAME completed")
+    }
+
+    /// Refuses characters that change the direction of text: with them one name looks like another. Mailboxes that have
+    /// them already are reached as any other.
+    private func checkNewName(_ name: String) throws(IMAPFailure) {
+        guard !name.unicodeScalars.contains(where: \.properties.isBidiControl) else {
+            throw .no(.cannot, "A new mailbox name may not contain bidirectional formatting characters")
+        }
     }
 
     func subscribe(_ mailbox: String) async throws(IMAPFailure) -> Completion {

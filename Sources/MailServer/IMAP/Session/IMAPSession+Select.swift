@@ -74,7 +74,6 @@ extension IMAPSession {
 
     func close() async throws(IMAPFailure) -> Completion {
         let view = try selected()
-        deselect()
         if !view.isReadOnly {
             do throws(IMAPFailure) {
                 try await expunge(in: view, nil, reportsProgress: false)
@@ -83,6 +82,8 @@ extension IMAPSession {
                 guard error.code == .nonexistent else { throw error }
             }
         }
+        // Not before: a client that is answered NO still has its mailbox.
+        deselect()
         return Completion("CLOSE completed")
     }
 

@@ -14,6 +14,7 @@ extension IMAPSession {
         var piece = StorePiece(command, first: ranges, size: configuration.changePiece)
         var modified: [UID] = []
         var isIncomplete = false
+        var isAnyLeft = false
         var done = 0
         var isSynchronized = true
         repeat {
@@ -31,6 +32,7 @@ extension IMAPSession {
             done += result.changed.count + result.missing.count + result.modified.count
             modified += result.modified
             if !result.missing.isEmpty { isIncomplete = true }
+            if !result.changed.isEmpty { isAnyLeft = true }
             isSynchronized = look != nil
             if let look { try await take(look, after: now) }
         } while !piece.isLast
@@ -43,10 +45,10 @@ extension IMAPSession {
             if isIncomplete { throw .no(code, "Some of the messages no longer exist") }
             return Completion("Conditional STORE failed", code: code)
         }
-        // A silent client expects no response for the missing messages (RFC 2180 section 4.2.1).
-        if isIncomplete, command.silent { return Completion("STORE completed", code: .expungeIssued) }
-        if isIncomplete { throw .expungeIssued }
-        return Completion("STORE completed")
+        guard isIncomplete else { return Completion("STORE completed") }
+        // Done for all messages that still exist; a silent client expects no response for any (RFC 2180 section 4.2).
+        guard isAnyLeft || command.silent else { throw .expungeIssued }
+        return Completion("STORE completed", code: .expungeIssued)
     }
 }
 
