@@ -90,6 +90,23 @@ def parts_of_parts_as_binary(command, ours, theirs):
     return ours, theirs
 
 
+def messages_as_binary(command, ours, theirs):
+    """RFC 3516 section 4.3: BINARY undoes the encoding of a part. Of a message/rfc822 part rmail sends the octets,
+    Dovecot undoes the encodings of the parts within it as well, and changes their headers to say so."""
+    def rewritten(value):
+        return isinstance(value, bytes) and b"Content-Transfer-Encoding: binary" in value
+
+    if "BINARY" not in command.upper():
+        return ours, theirs
+    changed = {(a[1], key) for a in theirs[1] if a[0] == "FETCH" for key, value in a[2]
+               if key.startswith("BINARY[") and rewritten(value)}
+
+    def without(value):
+        return value[0], [("FETCH", a[1], frozen({k: v for k, v in a[2] if (a[1], k) not in changed}))
+                          if a[0] == "FETCH" else a for a in value[1]]
+    return without(ours), without(theirs)
+
+
 def attributes_not_asked(command, ours, theirs):
     """RFC 5258 section 4 and RFC 6154 section 2: a server may send \\HasChildren, \\HasNoChildren and special uses
     without being asked; \\Marked and \\Unmarked are hints."""
@@ -152,6 +169,6 @@ def nothing_enabled(command, ours, theirs):
     return keep(ours, lambda a: a != ("ENABLED",)), theirs
 
 
-ALLOWED = [parts_of_parts_as_binary, code_beyond_the_others, told_at_select, known_keywords, more_of_a_message,
+ALLOWED = [parts_of_parts_as_binary, messages_as_binary, code_beyond_the_others, told_at_select, known_keywords, more_of_a_message,
            nothing_there, sizes_of_base64, spaces_of_a_subject, attributes_not_asked, nothing_enabled,
            spaces_in_a_search, ranges_beyond_the_end, identities, answered_otherwise]

@@ -8,6 +8,7 @@ where it is allowed, EXISTS, UIDs, its own keyword. At the end the mailboxes mus
 answers account for. Exit status 1 if any check fails; prints the seed."""
 
 import argparse
+import collections
 import random
 import re
 import sys
@@ -32,6 +33,7 @@ class Account:
         self.moved = set()  # (mailbox, uid) -> reported by COPYUID
         self.keywords = {}  # (mailbox, uid, keyword) -> set or not, by the one connection that owns the keyword
         self.commands = 0
+        self.refused = collections.Counter()  # (command, code) -> answers of NO
 
     def add(self, mailbox, uid, token):
         with self.lock:
@@ -74,8 +76,12 @@ class Client(Session):
         for answer in answers[:-1]:
             self.follow(answer, expunges)
         status = answers[-1].split(b" ", 2)[1]
-        if status != b"OK" and not (status == b"NO" and may_fail):
-            self.fail(f"{text}: {answers[-1]!r}")
+        if status != b"OK":
+            if status != b"NO" or not may_fail:
+                self.fail(f"{text}: {answers[-1]!r}")
+            code = re.search(rb"\[(\S+?)[ \]]", answers[-1])
+            with self.account.lock:
+                self.account.refused[re.match(r"(UID )?\w+", text).group(), code and code.group(1).decode()] += 1
         return answers[-1], answers[:-1]
 
     def follow(self, answer, expunges):
@@ -164,7 +170,12 @@ class Client(Session):
 
     def store_by_number(self):
         if self.exists:
-            self.do(f"STORE {self.random.randint(1, self.exists)} +FLAGS (\\Seen)", expunges=False, may_fail=True)
+            first = self.random.randint(1, self.exists)
+            last = min(self.exists, first + self.random.choice([0, 0, 3, 20]))
+            # NO only when another connection has expunged all of them.
+            tagged, _ = self.do(f"STORE {first}:{last} +FLAGS (\\Seen)", expunges=False, may_fail=True)
+            if b" NO " in tagged and b"[EXPUNGEISSUED]" not in tagged:
+                self.fail(f"STORE of {last - first + 1}: {tagged!r}")
 
     def fetch(self):
         if not self.exists:
@@ -335,6 +346,8 @@ def main():
             failures += [line for line in server.log if "error" in line.lower()]
         print(f"{account.commands} commands, {len(account.created)} messages made, {len(account.moved)} moved, "
               f"{len(account.expunge_acknowledged)} expunged, {total} left; {len(failures)} faults")
+        for (command, code), count in sorted(account.refused.items()):
+            print(f"NO [{code}] to {command}: {count}")
     for failure in failures[:20]:
         print(failure)
     sys.exit(1 if failures else 0)

@@ -113,12 +113,13 @@ extension Mailbox {
     }
 
     /// Opens a message; also one expunged since, while its file is kept in `.expunged/`.
-    /// - Throws: `notFound`.
+    /// - Throws: `notFound`; `damaged` if something that is no message has its name.
     public func open(_ uid: UID) throws(StoreError) -> MessageFile {
+        var damage: StoreError?
         // A rename between lookup and open is possible each time, so try several times before giving up.
         for attempt in 0..<10 {
             let known = state.withLock { $0.view.list.entry(of: uid)?.flags }
-            if attempt < 2, let known, let file = try open(uid, known) { return file }
+            if attempt < 2, let known, let file = try open(uid, known, &damage) { return file }
             if attempt == 0 {
                 // The log tells renames and expunges without a listing.
                 try? catchUp(to: .max)
@@ -130,11 +131,14 @@ extension Mailbox {
                 continue
             }
             if let file = try openExpungedMessage(uid) { return file }
+            if let damage { throw damage }
         }
         throw StoreError(.notFound, "there is no message \(uid)")
     }
 
-    private func open(_ uid: UID, _ flags: MessageFlags) throws(StoreError) -> MessageFile? {
+    private func open(
+        _ uid: UID, _ flags: MessageFlags, _ damage: inout StoreError?
+    ) throws(StoreError) -> MessageFile? {
         guard let shard = try shard(uid.shard) else { return nil }
         do throws(StoreError) {
             return try MessageFileName.with(uid.rawValue, flags) { (name) throws(StoreError) in
@@ -143,6 +147,7 @@ extension Mailbox {
         } catch {
             // Something that is no message may stand under the canonical name.
             guard error.code == .damaged, error.errno == nil else { throw error }
+            damage = error
             return nil
         }
     }
