@@ -322,6 +322,26 @@ import Testing
         #expect(await dialogue.give(.poll).isEmpty)
     }
 
+    /// The tree tells which mailboxes are subscribed to, though no event of the tree is asked for.
+    @Test func annotationsOfSubscribedMailboxes() async throws {
+        let mail = try IMAPTestMail()
+        let account = try mail.account()
+        try account.create(MailboxName("Project"))
+        try account.subscribe(MailboxName("Project"))
+        let dialogue = await IMAPDialogue.alice(mail, select: nil)
+        await dialogue.ok("NOTIFY SET (subscribed (MailboxMetadataChange))")
+        account.metadataChanged(mailbox: try MailboxName("Project"), entries: ["/private/comment"])
+        #expect(try await dialogue.wake() == ["* METADATA Project /private/comment"])
+        let other = try Store.open(mail.store.root).account(AccountAddress(parsing: "alice@example.com"))
+        try other.annotate(MailboxName("Project"), [(entry: "/private/a", value: [120])])
+        #expect(await dialogue.give(.poll) == ["* METADATA Project /private/a"])
+        // Subscriptions that change later count too.
+        try account.unsubscribe(MailboxName("Project"))
+        _ = await dialogue.give(.wake)
+        account.metadataChanged(mailbox: try MailboxName("Project"), entries: ["/private/comment"])
+        #expect(await dialogue.give(.wake).isEmpty)
+    }
+
     @Test func annotations() async throws {
         let mail = try IMAPTestMail()
         let dialogue = await IMAPDialogue.alice(mail, select: nil)

@@ -100,8 +100,14 @@ struct NotifyPlan: Sendable {
     /// Whether only the selected mailbox is watched.
     var isOnlySelected: Bool { groups.allSatisfy(\.events.isEmpty) }
 
-    /// Whether the mailbox tree must be followed: some group asks for more than annotation changes.
-    var needsTree: Bool { !groups.allSatisfy { $0.events.isSubset(of: [.metadata, .serverMetadata]) } }
+    /// Whether the mailbox tree must be followed: some group asks for more than annotation changes, or for those of the
+    /// subscribed mailboxes, which the tree tells.
+    var needsTree: Bool {
+        groups.contains { group in
+            !group.events.isSubset(of: [.metadata, .serverMetadata])
+                || group.mailboxes == .subscribed && group.events.contains(.metadata)
+        }
+    }
 
     /// Returns the events to report for a mailbox that is not selected: those of all groups that name it.
     func events(for name: String, isSubscribed: Bool) -> Events {
