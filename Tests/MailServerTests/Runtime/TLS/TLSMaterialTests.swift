@@ -1,6 +1,8 @@
 import DurableFiles
 import FoundationEssentials
 import Logging
+import NIOCore
+import NIOPosix
 import NIOSSL
 import SwiftASN1
 import TestSupport
@@ -141,5 +143,42 @@ private func error(_ body: () throws -> Void) -> TLSError? {
         #expect(try certificates.provider() === first)
         await apply()
         #expect(try certificates.provider() !== first)
+    }
+
+    /// Each suite of TLS 1.2 is offered by a client alone: those without forward secrecy or with CBC find no answer.
+    @Test func onlyForwardSecrecyAndAuthenticatedEncryption() async throws {
+        let context = try Fixture().load().makeContext()
+        let server = ConnectionServer(
+            LineProtocol(), settings: LineSettings(),
+            limits: ConnectionLimits(ConnectionLimits.Settings(), now: { 0 }), tls: { context },
+            group: MultiThreadedEventLoopGroup.singleton)
+        let port = try await server.listen(host: "127.0.0.1", port: 0, role: .tls).port ?? 0
+        let output = try await PythonClients(ports: ["PORT": port]).run(
+            """
+            def suite(version, names):
+                context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+                context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+                context.minimum_version = context.maximum_version = version
+                if names: context.set_ciphers(names + ":@SECLEVEL=0")
+                with socket.create_connection((HOST, PORT), timeout=60) as plain:
+                    try:
+                        with context.wrap_socket(plain) as s: return s.cipher()[0]
+                    except (ssl.SSLError, ConnectionResetError):
+                        return "none"
+            v = ssl.TLSVersion
+            for names in ["AES128-SHA", "AES256-SHA", "AES128-GCM-SHA256", "AES256-GCM-SHA384", "ECDHE-RSA-AES128-SHA",
+                          "ECDHE-RSA-AES256-SHA", "ECDHE-RSA-AES128-SHA256", "DES-CBC3-SHA:kRSA:CBC:DHE"]:
+                try: print(suite(v.TLSv1_2, names))
+                except ssl.SSLError as e: assert "NO_CIPHER" in str(e), e
+            for names in ["ECDHE-RSA-AES128-GCM-SHA256", "ECDHE-RSA-CHACHA20-POLY1305", "AES128-SHA:ECDHE"]:
+                print(suite(v.TLSv1_2, names))
+            print(suite(v.TLSv1_3, None) != "none")
+            """)
+        let lines = output.split(separator: "\n")
+        #expect(lines.filter { $0 != "none" }.count == 4 && lines.count >= 10, "\(output)")
+        #expect(
+            lines.suffix(4).first == "ECDHE-RSA-AES128-GCM-SHA256" && lines.last == "True"
+                && lines.suffix(2).first?.contains("GCM") == true, "\(output)")
+        await server.shutdown(grace: .seconds(60))
     }
 }
