@@ -53,8 +53,8 @@ package struct LocalRouter: RecipientRouter {
         }
         let found: UserAccount?
         do throws(AccountError) { found = try accounts.find(account)?.account } catch { throw .accounts(error) }
-        guard let found else { return try role(account.local, of: account.domain) }
-        guard found.enabled else { throw .refused(.disabled) }
+        // A disabled account still gets its mail; only its logins are refused.
+        guard found != nil else { return try role(account.local, of: account.domain) }
         return [.local(account, .inbox, [])]
     }
 }

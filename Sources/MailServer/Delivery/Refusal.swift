@@ -26,7 +26,6 @@ extension Refusal {
 
     // Refusals of a recipient.
     package static let unknownUser = Refusal(550, subject: 1, detail: 1, "No such user here")
-    package static let disabled = Refusal(550, subject: 2, detail: 1, "The mailbox is disabled")
     package static let mailboxFull = Refusal(452, subject: 2, detail: 2, "The mailbox is full")
     package static let relayNotPermitted = Refusal(550, subject: 7, detail: 1, "Relay not permitted")
     package static let tooManyRecipients = Refusal(450, subject: 7, detail: 1, "Too many recipients, try again later")

@@ -130,7 +130,7 @@ struct SMTPDialogue {
         guard address.domain == "example.com" else { return .failure(.relayNotPermitted) }
         switch address.accountName {
         case "alice", "bob": return .success([inbox(address.accountName)])
-        case "carol": return .failure(.disabled)
+        case "carol": return .failure(Refusal(550, subject: 2, detail: 1, "Closed"))
         case "dave": return .failure(.mailboxFull)
         case "later": return .failure(.cannotCheckRecipient)
         case "often": return .failure(.tooManyRecipients)
