@@ -64,7 +64,8 @@ struct UserEnable: ParsableCommand {
 
 struct UserDisable: ParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "disable", abstract: "Refuse an account's logins and new mail; stored mail stays.")
+        commandName: "disable",
+        abstract: "Refuse an account's logins and end its sessions; its mail stays and still arrives.")
 
     @OptionGroup var config: ConfigOption
     @Argument(help: "The address.") var address: String

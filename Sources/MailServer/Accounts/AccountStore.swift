@@ -125,10 +125,16 @@ package struct AccountStore: Sendable {
     /// - Throws: `damaged`, `files`.
     package func find(_ address: AccountAddress) throws(AccountError) -> (account: UserAccount, stamp: FileStamp)? {
         // Stamp first: if the file is replaced in between, the stamp is too old, never too new.
-        let stamp = try inFiles { () throws(FileError) in try files.stamp(userFile(address)) }
+        let stamp = try stamp(address)
         let json = try inFiles { () throws(FileError) in try files.read(userFile(address)) }
         guard let stamp, let json else { return nil }
         return (try UserAccount(address: address, json: json), stamp)
+    }
+
+    /// The state of the account's file, which changes with each change of the account; nil when there is none.
+    /// - Throws: `files`.
+    package func stamp(_ address: AccountAddress) throws(AccountError) -> FileStamp? {
+        try inFiles { () throws(FileError) in try files.stamp(userFile(address)) }
     }
 
     /// - Throws: `notFound`, `damaged`, `files`.

@@ -34,11 +34,13 @@ extension ComponentList {
             : nil
         let limits = add(ConnectionLimits(ConnectionLimits.Settings(configuration), now: Clocks.monotonic))
         let secret = try await pool.runStart { () throws(StartError) in try StoreAccess.loginSecret(configuration) }
+        let decoy = try await pool.runStart { () throws(StartError) in try StoreAccess.loginDecoy(configuration) }
         let logins = add(
             LoginService(
                 accounts: storage.accounts, filePool: pool, passwordPool: passwordPool, limits: limits,
                 logger: log.logger("login"), settings: LoginSettings(configuration), decoySecret: secret,
-                now: Clocks.monotonic))
+                decoyAccount: decoy, now: Clocks.monotonic))
+        add(AccountWatch(accounts: storage.accounts, limits: limits, pool: pool, logger: log.logger("login")))
 
         let delivery = add(
             LocalDelivery(

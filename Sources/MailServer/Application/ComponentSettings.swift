@@ -57,7 +57,8 @@ extension SMTPService.Settings: ComponentSettings {
         self.init(
             hostname: configuration.hostname, smtp: configuration.smtp, maxLineLength: configuration.limits.smtpLine,
             maxPathLength: configuration.limits.smtpPath, maxHeaderSize: configuration.limits.headerBytes,
-            maxLoginFailures: configuration.limits.loginFailuresPerConnection)
+            maxLoginFailures: configuration.limits.loginFailuresPerConnection,
+            loginTimeout: configuration.limits.loginTimeout)
     }
 }
 
@@ -67,6 +68,7 @@ extension IMAPService.Settings: ComponentSettings {
             hostname: configuration.hostname, imap: configuration.imap, maxLineLength: configuration.limits.imapLine,
             maxSearchKeys: configuration.limits.searchKeys,
             maxLoginFailures: configuration.limits.loginFailuresPerConnection,
+            loginTimeout: configuration.limits.loginTimeout,
             parseLimits: configuration.limits.parseLimits, memory: configuration.limits.connectionMemory)
     }
 }

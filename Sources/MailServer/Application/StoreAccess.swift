@@ -87,13 +87,34 @@ package struct StoreAccess: Sendable {
         Array(try kept("login_secret", bytes: 32, configuration, PathFiles()).utf8)
     }
 
+    /// The account that logins read in place of one that is not there: node-local, made at each start.
+    static func loginDecoy(_ configuration: Configuration) throws(StartError) -> DecoyAccount {
+        let files = PathFiles()
+        let state = try statePath(configuration)
+        do throws(FileError) { try files.makeDirectory(state) } catch { throw unwritableState(error) }
+        do throws(AccountError) {
+            return try DecoyAccount(at: "\(state)/login_decoy.json", files: files)
+        } catch {
+            throw unwritableState(error)
+        }
+    }
+
+    private static func statePath(_ configuration: Configuration) throws(StartError) -> String {
+        guard let state = configuration.storage.statePath else {
+            throw StartError("storage.state_path is not set", isConfiguration: true)
+        }
+        return state
+    }
+
+    private static func unwritableState(_ error: any Error) -> StartError {
+        StartError("\(error); set storage.state_path to a directory that this user can write to")
+    }
+
     /// The text of a file in the state directory, created with random bytes in hex if missing.
     private static func kept(
         _ name: String, bytes: Int, _ configuration: Configuration, _ files: PathFiles
     ) throws(StartError) -> String {
-        guard let state = configuration.storage.statePath else {
-            throw StartError("storage.state_path is not set", isConfiguration: true)
-        }
+        let state = try statePath(configuration)
         let path = "\(state)/\(name)"
         do throws(FileError) {
             if let text = try stored(path, files) { return text }
@@ -106,7 +127,7 @@ package struct StoreAccess: Sendable {
             }
             if let text = try stored(path, files) { return text }
         } catch {
-            throw StartError("\(error); set storage.state_path to a directory that this user can write to")
+            throw unwritableState(error)
         }
         throw StartError("\(path) is empty; delete it")
     }

@@ -102,6 +102,12 @@ package struct RateLimitSettings: Sendable, Equatable {
     package var authFailureLockout = 600
     package var maxConcurrentPerIP = 10
     package var maxConcurrentIMAPPerIP = 50
+    /// Connections of one account.
+    package var maxConcurrentPerAccount = 10
+    package var maxConcurrentIMAPPerAccount = 40
+    /// Per cent of all places that are kept for addresses that have logged in within `reservedPeriod`.
+    package var reservedPercent = 20
+    package var reservedPeriod = 86_400
     /// Addresses and networks (such as `10.0.0.0/8`) exempt from all limits.
     package var whitelist = ["127.0.0.1", "::1"]
     package var maxTrackedIPs = 10_000
@@ -146,6 +152,8 @@ package struct LimitSettings: Sendable, Equatable {
     package var mimeParts = 10_000
     package var connectionMemory = 1_048_576
     package var loginFailuresPerConnection = 10
+    /// Seconds within which a client has to have logged in.
+    package var loginTimeout = 180
 }
 
 package struct RelaySettings: Sendable, Equatable {

@@ -76,6 +76,10 @@ extension ConfigurationKey {
             "rate_limit.auth_failure_lockout", \.rateLimit.authFailureLockout, .integer(1...604_800, "seconds")),
         ConfigurationKey("rate_limit.max_concurrent_per_ip", \.rateLimit.maxConcurrentPerIP, .count),
         ConfigurationKey("rate_limit.max_concurrent_imap_per_ip", \.rateLimit.maxConcurrentIMAPPerIP, .count),
+        ConfigurationKey("rate_limit.max_concurrent_per_account", \.rateLimit.maxConcurrentPerAccount, .count),
+        ConfigurationKey("rate_limit.max_concurrent_imap_per_account", \.rateLimit.maxConcurrentIMAPPerAccount, .count),
+        ConfigurationKey("rate_limit.reserved_percent", \.rateLimit.reservedPercent, .integer(0...90, "per cent")),
+        ConfigurationKey("rate_limit.reserved_period", \.rateLimit.reservedPeriod, .integer(1...31_536_000, "seconds")),
         ConfigurationKey(
             "rate_limit.whitelist", \.rateLimit.whitelist,
             .list(
@@ -120,6 +124,7 @@ extension ConfigurationKey {
             "limits.connection_memory", \.limits.connectionMemory, .integer(65_536...1_073_741_824, "bytes")),
         ConfigurationKey(
             "limits.login_failures_per_connection", \.limits.loginFailuresPerConnection, .integer(1...1000)),
+        ConfigurationKey("limits.login_timeout", \.limits.loginTimeout, .integer(10...3600, "seconds")),
     ]
 
     private static let relay = [

@@ -15,6 +15,8 @@ package final class IMAPService: ListeningComponent, UpdatableComponent {
         package var maxSearchKeys: Int
         /// Failed logins after which a connection is closed.
         package var maxLoginFailures: Int
+        /// Seconds within which a client has to have logged in.
+        package var loginTimeout: Int
         /// Limits on parsing a message.
         package var parseLimits: ParseLimits
         /// Bytes that a connection may keep of messages under way.
@@ -22,13 +24,14 @@ package final class IMAPService: ListeningComponent, UpdatableComponent {
 
         package init(
             hostname: String, imap: IMAPSettings, maxLineLength: Int, maxSearchKeys: Int, maxLoginFailures: Int,
-            parseLimits: ParseLimits, memory: Int
+            loginTimeout: Int, parseLimits: ParseLimits, memory: Int
         ) {
             self.hostname = hostname
             self.imap = imap
             self.maxLineLength = maxLineLength
             self.maxSearchKeys = maxSearchKeys
             self.maxLoginFailures = maxLoginFailures
+            self.loginTimeout = loginTimeout
             self.parseLimits = parseLimits
             self.memory = memory
         }
@@ -84,6 +87,7 @@ extension IMAPService.Settings {
         session.parseLimits = parseLimits
         session.memory = memory
         var server = IMAPServerConfiguration(session: session)
+        server.loginTimeout = .seconds(Int64(loginTimeout))
         server.idleTimeout = .seconds(Int64(imap.idleTimeout))
         return server
     }

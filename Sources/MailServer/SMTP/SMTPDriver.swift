@@ -3,6 +3,7 @@ import MailDelivery
 import NIOCore
 import SMTPCodec
 import ServerRuntime
+import ShardFS
 
 /// Runs one session: feeds bytes through the decoder into the session, and performs its actions on the client and the
 /// backend.
@@ -19,6 +20,11 @@ final class SMTPDriver: ConnectionDriver {
     private var transaction: (any SMTPTransaction)?
     private var message: (any SMTPIncomingMessage)?
     let idleTimeout: TimeAmount
+    private let loginTimeout: TimeAmount
+    private let place: ConnectionPlace
+    private let eventLoop: any EventLoop
+    /// The start of the connection or the end of its last transaction.
+    private var quietSince: NIODeadline
 
     init(
         _ configuration: SMTPServerConfiguration, backend: any SMTPBackend, accepted: AcceptedConnection<SMTPRole>
@@ -26,6 +32,13 @@ final class SMTPDriver: ConnectionDriver {
         self.backend = backend
         remoteAddress = accepted.remoteAddress
         idleTimeout = configuration.idleTimeout
+        // A host with mail has five minutes to begin with it (RFC 5321 section 4.5.3.2).
+        loginTimeout =
+            accepted.role.requiresAuthentication
+            ? configuration.loginTimeout : max(configuration.loginTimeout, configuration.idleTimeout)
+        place = accepted.place
+        eventLoop = accepted.channel.eventLoop
+        quietSince = eventLoop.now
         var rules = configuration.session
         rules.offersTLS = accepted.offersTLS
         session = SMTPSession(
@@ -37,6 +50,10 @@ final class SMTPDriver: ConnectionDriver {
         decoder = SMTPFrameDecoder(limits: limits)
     }
 
+    var loginDeadline: NIODeadline? {
+        session.user != nil || session.isInTransaction ? nil : quietSince + loginTimeout
+    }
+
     func take(_ bytes: ByteBuffer) { decoder.append(bytes) }
 
     func note(_ notice: ConnectionNotice, on connection: ConnectionHandler) {
@@ -44,6 +61,7 @@ final class SMTPDriver: ConnectionDriver {
         case .start: actions += session.start()
         case .timeOut: actions += session.timeOut()
         case .stop: actions += session.stop()
+        case .revoked: actions += session.revoke()
         }
     }
 
@@ -52,6 +70,7 @@ final class SMTPDriver: ConnectionDriver {
             if let action = actions.popFirst() {
                 perform(action, on: connection)
             } else if connection.isWritable, let event = decoder.next() {
+                if session.isInTransaction { quietSince = eventLoop.now }
                 actions = session.handle(event)[...]
             } else {
                 break
@@ -106,7 +125,14 @@ final class SMTPDriver: ConnectionDriver {
             connection.startTLS()
         case .authenticate(let attempt):
             let (logins, remoteAddress) = (backend.logins, remoteAddress)
-            work(on: connection) { .authenticated(await logins.decide(attempt, from: remoteAddress)) }
+            let place = place
+            work(on: connection) {
+                let outcome = await logins.decide(attempt, from: remoteAddress)
+                guard case .accepted(let account) = outcome, !place.logIn(account.address.description) else {
+                    return .authenticated(outcome)
+                }
+                return .authenticated(.tooManyConnections)
+            }
         case .findSCRAMCredentials(let user):
             let (logins, remoteAddress) = (backend.logins, remoteAddress)
             work(on: connection) { .scramCredentials(await logins.scramCredentials(of: user, from: remoteAddress)) }

@@ -28,6 +28,9 @@ extension SMTPReply {
         SMTPReply(421, .init(4, 3, 2), "\(hostname) has too many connections, try again later")
     }
     static let contentNotRead = SMTPReply(421, .init(4, 3, 4), "Too much content to read it all, closing connection")
+    static let tooManyConnectionsOfAccount = SMTPReply(
+        421, .init(4, 7, 0), "The account has too many connections, closing this one")
+    static let accountDisabled = SMTPReply(421, .init(4, 7, 0), "The account is disabled, closing connection")
     static let tooManyErrors = SMTPReply(421, .init(4, 7, 0), "Too many errors, closing connection")
     static let tooManyMessages = SMTPReply(421, .init(4, 7, 0), "Too many messages in one connection")
     static let tooManyLoginFailures = SMTPReply(421, .init(4, 7, 0), "Too many failed logins, closing connection")

@@ -16,10 +16,12 @@ package final class SMTPService: ListeningComponent, UpdatableComponent {
         package var maxHeaderSize: Int
         /// The number of failed logins after which a connection is closed.
         package var maxLoginFailures: Int
+        /// Seconds within which a client has to have logged in.
+        package var loginTimeout: Int
 
         package init(
             hostname: String, smtp: SMTPSettings, maxLineLength: Int, maxPathLength: Int, maxHeaderSize: Int,
-            maxLoginFailures: Int
+            maxLoginFailures: Int, loginTimeout: Int
         ) {
             self.hostname = hostname
             self.smtp = smtp
@@ -27,6 +29,7 @@ package final class SMTPService: ListeningComponent, UpdatableComponent {
             self.maxPathLength = maxPathLength
             self.maxHeaderSize = maxHeaderSize
             self.maxLoginFailures = maxLoginFailures
+            self.loginTimeout = loginTimeout
         }
     }
 
@@ -80,6 +83,7 @@ extension SMTPService.Settings {
         var server = SMTPServerConfiguration(session: session)
         server.maxLineLength = maxLineLength
         server.maxPathLength = maxPathLength
+        server.loginTimeout = .seconds(Int64(loginTimeout))
         return server
     }
 }

@@ -58,6 +58,7 @@ extension SMTPSession {
                 return [.reply(.badCredentials)] + end(with: .tooManyLoginFailures)
             }
             return [.reply(.badCredentials), .directive(.readCommands)]
+        case .tooManyConnections: return end(with: .tooManyConnectionsOfAccount)
         case .lockedOut: return end(with: .lockedOut)
         case .unavailable: return authUnavailable
         }

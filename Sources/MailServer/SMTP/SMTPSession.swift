@@ -57,8 +57,15 @@ struct SMTPSession {
     var errorCount = 0
     var refusedRecipientCount = 0
     var loginFailureCount = 0
-    /// The session must end once pending work has been answered.
-    private var isStopping = false
+    /// The end that waits for what is under way.
+    private enum Ending {
+        case none
+        /// As soon as what is under way has been answered.
+        case stopping
+        /// As soon as the driver is done: the account may no longer be used.
+        case revoked
+    }
+    private var ending = Ending.none
 
     init(configuration: SMTPSessionConfiguration, role: SMTPRole, remoteAddress: String, isTLS: Bool) {
         self.configuration = configuration
@@ -118,8 +125,25 @@ struct SMTPSession {
     /// Stops the session: at once if it is idle, otherwise after the current message.
     mutating func stop() -> [SMTPSessionAction] {
         guard !isClosed else { return [] }
-        isStopping = true
+        if case .none = ending { ending = .stopping }
         return finished([])
+    }
+
+    /// The account may no longer be used: the session ends now, and a message under way is given up.
+    mutating func revoke() -> [SMTPSessionAction] {
+        guard !isClosed else { return [] }
+        ending = .revoked
+        return finished([])
+    }
+
+    /// Whether a transaction is under way.
+    var isInTransaction: Bool {
+        switch state {
+        case .envelope, .droppingChunk, .content: true
+        case .waiting(.tls), .waiting(.authentication), .waiting(.scramCredentials): false
+        case .waiting: true
+        case .idle, .authenticating, .closed: false
+        }
     }
 
     // MARK: - Endings
@@ -160,10 +184,11 @@ struct SMTPSession {
 
     /// Appends the end of the session if it is stopping and nothing is pending.
     private mutating func finished(_ actions: [SMTPSessionAction]) -> [SMTPSessionAction] {
-        guard isStopping else { return actions }
-        switch state {
-        case .idle, .authenticating, .envelope: return actions + end(with: .shuttingDown(configuration.hostname))
-        case .droppingChunk, .content, .waiting, .closed: return actions
+        switch (ending, state) {
+        case (.none, _), (_, .waiting), (_, .closed): return actions
+        case (.revoked, _): return actions + end(with: .accountDisabled)
+        case (.stopping, .droppingChunk), (.stopping, .content): return actions
+        case (.stopping, _): return actions + end(with: .shuttingDown(configuration.hostname))
         }
     }
 

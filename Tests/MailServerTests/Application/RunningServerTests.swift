@@ -142,6 +142,48 @@ import Testing
         await f.server.stop()
     }
 
+    /// Sessions of an account end when another process disables it; its mail still arrives.
+    @Test func aDisabledAccount() async throws {
+        let f = try await Fixture()
+        try f.makeAccount("alice@example.com", password: "secret")
+        try await f.python(
+            """
+            import json, os
+            path = "\(f.directory.path)/mail/domains/example.com/users/alice/user.json"
+            def enable(on):
+                with open(path) as file: account = json.load(file)
+                account["enabled"] = on
+                with open(path + ".new", "w") as file: json.dump(account, file)
+                os.rename(path + ".new", path)
+            imap, idle = login("alice@example.com", "secret"), login("alice@example.com", "secret")
+            smtp = smtplib.SMTP(HOST, SMTP)
+            smtp.starttls(context=CONTEXT)
+            smtp.login("alice@example.com", "secret")
+            smtp.docmd("MAIL FROM:<alice@example.com>")
+            stranger = smtplib.SMTP(HOST, SMTP)
+            stranger.ehlo()
+            inbox(idle)
+            idle.send(b"x IDLE\\r\\n")
+            assert idle.readline().startswith(b"+ ")
+            enable(False)
+            for session in imap, idle:
+                line = session.readline()
+                assert line.startswith(b"* BYE The account is disabled"), line
+                assert session.readline() == b""
+            code, text = smtp.getreply()
+            assert code == 421 and b"disabled" in text, (code, text)
+            # Nobody else's session ends.
+            assert stranger.noop()[0] == 250
+            deliver("alice@example.com", "Subject: one\\r\\n\\r\\n")
+            try:
+                login("alice@example.com", "secret"); assert False
+            except imaplib.IMAP4.error as e: assert "CONTACTADMIN" in str(e), e
+            enable(True)
+            assert inbox(login("alice@example.com", "secret")) == 1
+            """)
+        await f.server.stop()
+    }
+
     /// A refusal by one component keeps the settings of all.
     @Test func aReloadIsRefusedWhole() async throws {
         let f = try await Fixture()

@@ -42,7 +42,8 @@ import Testing
             let logins = LoginService(
                 accounts: access.accounts, filePool: IMAPTestMail.pool, passwordPool: passwordPool, limits: limits,
                 logger: logger, settings: LoginSettings(configuration), decoyIterations: 4096,
-                decoySecret: try StoreAccess.loginSecret(configuration), now: { 0 })
+                decoySecret: try StoreAccess.loginSecret(configuration),
+                decoyAccount: try StoreAccess.loginDecoy(configuration), now: { 0 })
             service = IMAPService(
                 IMAPService.Settings(configuration), version: "1.2.3",
                 backend: StoreIMAPBackend(

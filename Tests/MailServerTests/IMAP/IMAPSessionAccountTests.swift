@@ -131,4 +131,19 @@ import Testing
         await dialogue.ok("SELECT INBOX")
         #expect(await dialogue.send("i IDLE\r\n")[line: 0].hasPrefix("+ "))
     }
+
+    @Test func aSessionWhoseAccountIsDisabled() async throws {
+        for command in ["NOOP", "IDLE"] {
+            let dialogue = await IMAPDialogue.alice(try IMAPTestMail())
+            _ = await dialogue.send("x \(command)\r\n")
+            #expect(await dialogue.give(.revoked) == ["* BYE The account is disabled"])
+            #expect(dialogue.isClosed)
+        }
+    }
+
+    @Test func aSessionThatNeverLogsIn() async throws {
+        let dialogue = await IMAPDialogue(try IMAPTestMail())
+        _ = dialogue.take()
+        #expect(await dialogue.give(.timeOut) == ["* BYE Too long without a login"])
+    }
 }

@@ -160,4 +160,24 @@ import Testing
                     + "Message-ID: <id1@mail.example.com>\r\n\r\nbody\r\n"
             ))
     }
+
+    /// A disabled account's session ends, and what it was sending is given up.
+    @Test(arguments: [
+        [], ["MAIL FROM:<alice@example.com>"],
+        ["MAIL FROM:<alice@example.com>", "RCPT TO:<bob@example.com>", "DATA", "From: alice@example.com", "", "x"],
+        ["MAIL FROM:<alice@example.com>", "RCPT TO:<bob@example.com>", "BDAT 9"],
+    ]) func aSessionWhoseAccountIsDisabled(lines: [String]) {
+        var dialogue = SMTPDialogue.loggedIn()
+        _ = dialogue.send(lines.map { $0 + "\r\n" }.joined())
+        #expect(SMTPDialogue.codes(in: dialogue.perform(dialogue.session.revoke())) == ["421 4.7.0"])
+        #expect(dialogue.isClosed && dialogue.openMessage == nil && dialogue.stored.isEmpty)
+        #expect(dialogue.perform(dialogue.session.revoke()) == "")
+    }
+
+    @Test func anAccountWithTooManyConnections() {
+        var dialogue = SMTPDialogue()
+        dialogue.authentication = .tooManyConnections
+        #expect(dialogue.codes("EHLO a", SMTPDialogue.plainLogin) == ["250", "421 4.7.0"])
+        #expect(dialogue.isClosed)
+    }
 }

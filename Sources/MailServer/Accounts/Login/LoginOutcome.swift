@@ -5,6 +5,8 @@ package enum LoginOutcome: Sendable, Equatable {
     case refused
     /// The password is right, but the account is disabled.
     case disabled
+    /// The account has as many connections as it may have.
+    case tooManyConnections
     /// Too many failures from this IP address; the client must wait.
     case lockedOut
     /// The queue of password checks is full, or the account cannot be read at present; the client may try again later.

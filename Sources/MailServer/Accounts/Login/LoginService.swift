@@ -29,6 +29,7 @@ package final class LoginService: LoginChecker, UpdatableComponent {
     /// Verified in place of a missing account, so that an unknown name takes the same time.
     private let decoy: PasswordHash
     private let decoySecret: [UInt8]
+    private let decoyAccount: DecoyAccount
     private let now: @Sendable () -> Int64
 
     /// - Parameters:
@@ -39,11 +40,12 @@ package final class LoginService: LoginChecker, UpdatableComponent {
     ///   - decoyIterations: the iteration count of most accounts in the store.
     ///   - decoySecret: the key for the SCRAM salts of unknown names. It must survive restarts: a salt that changes
     ///     would reveal that the account does not exist.
+    ///   - decoyAccount: read in place of an account that is not there.
     ///   - now: monotonic nanoseconds.
     package init(
         accounts: AccountStore, filePool: BlockingPool, passwordPool: BlockingPool, limits: ConnectionLimits,
         logger: Logger, settings: LoginSettings, decoyIterations: Int = PasswordHash.defaultIterations,
-        decoySecret: [UInt8], now: @escaping @Sendable () -> Int64
+        decoySecret: [UInt8], decoyAccount: DecoyAccount, now: @escaping @Sendable () -> Int64
     ) {
         self.accounts = accounts
         self.filePool = filePool
@@ -52,6 +54,7 @@ package final class LoginService: LoginChecker, UpdatableComponent {
         self.logger = logger
         self.settings = Locked(settings)
         self.decoySecret = decoySecret
+        self.decoyAccount = decoyAccount
         self.now = now
         decoy = PasswordHash(
             hash: SecureRandom.bytes(PasswordHash.defaultLength), salt: SecureRandom.bytes(16),
@@ -63,7 +66,8 @@ package final class LoginService: LoginChecker, UpdatableComponent {
 
     package func decide(_ attempt: LoginAttempt, from remoteAddress: String) async -> LoginOutcome {
         let client = IPAddress(remoteAddress)
-        if isLockedOut(client) { return .lockedOut }
+        // Counted before the password is looked at: checks wait for each other, and so many could pass here at a time.
+        if let client, await !limits.beginLogin(client) { return .lockedOut }
         let outcome: LoginOutcome =
             switch attempt {
             case .password(let user, let password): await check(password, of: qualified(user))
@@ -71,7 +75,11 @@ package final class LoginService: LoginChecker, UpdatableComponent {
             case .proof(_, isRight: false): .refused
             }
         if case .unavailable(let reason) = outcome { logFailure(reason, of: attempt.user, from: remoteAddress) }
-        if outcome == .refused { countFailure(of: client, attempt.user) }
+        if let client, limits.endLogin(client, failed: outcome == .refused) {
+            logger.warning(
+                "locked out after too many failures",
+                metadata: ["client": "\(client)", "account": "\(Self.shown(qualified(attempt.user)))"])
+        }
         return outcome
     }
 
@@ -99,13 +107,6 @@ package final class LoginService: LoginChecker, UpdatableComponent {
     private func isLockedOut(_ client: IPAddress?) -> Bool {
         guard let client else { return false }
         return limits.mayAuthenticate(client) != .allowed
-    }
-
-    private func countFailure(of client: IPAddress?, _ user: String) {
-        guard let client, limits.authenticationFailed(client) else { return }
-        logger.warning(
-            "locked out after too many failures",
-            metadata: ["client": "\(client)", "account": "\(Self.shown(qualified(user)))"])
     }
 
     private func logFailure(_ reason: String, of user: String, from remoteAddress: String) {
@@ -193,7 +194,8 @@ package final class LoginService: LoginChecker, UpdatableComponent {
     private func lookUp(
         _ address: AccountAddress?
     ) async throws(PoolError<AccountError>) -> (account: UserAccount, stamp: FileStamp)? {
-        guard let address else { return nil }
-        return try await filePool.run { [accounts] () throws(AccountError) in try accounts.find(address) }
+        try await filePool.run { [accounts, decoyAccount] () throws(AccountError) in
+            try accounts.find(address, orWorkOn: decoyAccount)
+        }
     }
 }

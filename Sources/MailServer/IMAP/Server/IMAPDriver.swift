@@ -9,6 +9,7 @@ final class IMAPDriver: ConnectionDriver {
     private let answers: ConnectionOutput
     private var decoder: IMAPFrameDecoder
     private let session: IMAPSession
+    private let start: NIODeadline
     private var isLoggedIn = false
     private var isIdling = false
     /// True while changes are passed to the session as they happen: during IDLE, and between commands with NOTIFY.
@@ -26,18 +27,22 @@ final class IMAPDriver: ConnectionDriver {
         accepted: AcceptedConnection<IMAPRole>
     ) {
         self.configuration = configuration
+        start = accepted.channel.eventLoop.now
         answers = ConnectionOutput(accepted.channel, timeout: configuration.sendTimeout)
         var rules = configuration.session
         rules.offersTLS = accepted.offersTLS
         decoder = IMAPFrameDecoder(options: rules.decoderOptions(authenticated: false))
         session = IMAPSession(
             configuration: rules, remoteAddress: accepted.remoteAddress, isTLS: accepted.role.usesImplicitTLS,
-            backend: backend, pool: pool, output: answers, eventLoop: accepted.channel.eventLoop, now: Clocks.wall)
+            backend: backend, pool: pool, place: accepted.place, output: answers,
+            eventLoop: accepted.channel.eventLoop, now: Clocks.wall)
     }
 
     var output: ConnectionOutput? { answers }
 
     var idleTimeout: TimeAmount { isLoggedIn ? configuration.idleTimeout : configuration.loginTimeout }
+
+    var loginDeadline: NIODeadline? { isLoggedIn ? nil : start + configuration.loginTimeout }
 
     func take(_ bytes: ByteBuffer) { decoder.append(bytes) }
 
@@ -51,6 +56,7 @@ final class IMAPDriver: ConnectionDriver {
             urgent = .stop
             // A long command ends; a short one is finished.
             session.owner.stop()
+        case .revoked: urgent = .revoked
         }
     }
 

@@ -4,9 +4,9 @@ package import NIOCore
 package struct IMAPServerConfiguration: Sendable {
     /// The settings of each session; whether TLS is offered is set from the server's certificates.
     package var session: IMAPSessionConfiguration
-    /// Time without a byte from a client before login, after which the connection is closed.
-    package var loginTimeout = TimeAmount.minutes(2)
-    /// The same after login (`imap.idle_timeout`); RFC 9051 section 5.4 requires at least 30 minutes.
+    /// Time that a client has to log in, whatever it says until then (`limits.login_timeout`).
+    package var loginTimeout = TimeAmount.minutes(3)
+    /// Time without a byte from a client after login, after which the connection is closed (`imap.idle_timeout`); RFC 9051 section 5.4 requires at least 30 minutes.
     package var idleTimeout = TimeAmount.minutes(30)
     /// Time that a client may leave responses unread before it is disconnected.
     package var sendTimeout = TimeAmount.minutes(5)

@@ -14,6 +14,7 @@ extension IMAPSession {
 
     private static let privacyRequired = IMAPFailure.no(.privacyRequired, "Use STARTTLS first")
     private static let wrongCredentials = IMAPFailure.no(.authenticationFailed, "Wrong name or password")
+    private static let tooManyConnections = IMAPFailure.no(.limit, "The account has too many connections; close some")
     private static let cannotCheck = IMAPFailure.no(.unavailable, "Logins cannot be checked now; try again later")
 
     func startTLS(_ tag: String) async throws(IMAPFailure) -> IMAPSessionStep {
@@ -120,6 +121,7 @@ extension IMAPSession {
         switch outcome {
         case .accepted(let user):
             guard let account = await backend.open(user) else { throw Self.cannotCheck }
+            guard place?.logIn(user.address.description) ?? true else { throw Self.tooManyConnections }
             state = .authenticated(account)
             owner.account = account.address.description
             return Completion("\(command) completed", code: .capability(capabilities))
@@ -132,6 +134,7 @@ extension IMAPSession {
         case .lockedOut:
             try countLoginFailure()
             throw .no(.unavailable, "Too many failed logins from this address; try again later")
+        case .tooManyConnections: throw Self.tooManyConnections
         case .unavailable: throw Self.cannotCheck
         }
     }

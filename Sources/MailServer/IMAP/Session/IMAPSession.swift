@@ -23,6 +23,8 @@ actor IMAPSession {
     let pool: BlockingPool
     /// In whose name the session has turns on the pool.
     nonisolated let owner: WorkOwner
+    /// The connection's place, which a login makes its account's; nil in tests.
+    let place: ConnectionPlace?
     let output: any IMAPOutput
     /// The current time in seconds since 1970 UTC.
     let now: @Sendable () -> Int64
@@ -54,13 +56,15 @@ actor IMAPSession {
 
     init(
         configuration: IMAPSessionConfiguration, remoteAddress: String, isTLS: Bool, backend: any IMAPBackend,
-        pool: BlockingPool, output: any IMAPOutput, eventLoop: any EventLoop, now: @escaping @Sendable () -> Int64
+        pool: BlockingPool, place: ConnectionPlace? = nil, output: any IMAPOutput, eventLoop: any EventLoop,
+        now: @escaping @Sendable () -> Int64
     ) {
         self.configuration = configuration
         self.remoteAddress = remoteAddress
         self.isTLS = isTLS
         self.backend = backend
         self.pool = pool
+        self.place = place
         self.output = output
         owner = WorkOwner { output.isOpen }
         self.eventLoop = eventLoop
@@ -108,8 +112,11 @@ actor IMAPSession {
             notify?.poll()
             try await pushChanges()
         case .keepAlive: if isIdling { respond(.status(tag: nil, .ok, text: "Still here")) }
-        case .timeOut: throw .bye(nil, "Idle for too long")
+        case .timeOut:
+            if case .notAuthenticated = state { throw .bye(nil, "Too long without a login") }
+            throw .bye(nil, "Idle for too long")
         case .stop: throw .bye(nil, "The server is shutting down")
+        case .revoked: throw .bye(nil, "The account is disabled")
         case .disconnected: throw .disconnected
         }
         return .proceed

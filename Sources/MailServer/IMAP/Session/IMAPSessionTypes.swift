@@ -11,10 +11,12 @@ enum IMAPSessionInput: Sendable {
     case poll
     /// Time for a keep-alive response; only during IDLE.
     case keepAlive
-    /// The client has sent nothing for too long.
+    /// The client has sent nothing for too long, or did not log in in time.
     case timeOut
     /// The server is shutting down.
     case stop
+    /// The account may no longer be used.
+    case revoked
     /// The client is gone.
     case disconnected
 }

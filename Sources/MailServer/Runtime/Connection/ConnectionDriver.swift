@@ -11,6 +11,10 @@ package protocol ConnectionDriver: AnyObject {
     /// The time the peer may stay silent in the current state.
     var idleTimeout: TimeAmount { get }
 
+    /// The moment at which the session times out, however much is said, because its client has not logged in by then;
+    /// nil when it has, or need not.
+    var loginDeadline: NIODeadline? { get }
+
     /// Buffers bytes from the peer; ``advance(on:)`` follows.
     func take(_ bytes: ByteBuffer)
 
@@ -40,6 +44,8 @@ extension ConnectionDriver {
 
     package var output: ConnectionOutput? { nil }
 
+    package var loginDeadline: NIODeadline? { nil }
+
     package func tlsEstablished(on connection: ConnectionHandler) {}
 
     package func connectionFailed(_ error: any Error) {}
@@ -49,8 +55,10 @@ extension ConnectionDriver {
 package enum ConnectionNotice {
     /// The connection is established. Sent first, and once.
     case start
-    /// The peer was silent for too long; the session must end.
+    /// The peer sent nothing for too long, or did not log in in time; the session is to end.
     case timeOut
     /// The server is stopping; work in progress is finished first.
     case stop
+    /// The account that the session is logged in to may no longer be used; the session is to end at once.
+    case revoked
 }

@@ -5,6 +5,9 @@ import NIOTLS
 /// Asks a connection's handler to end once work in progress is finished.
 package struct ConnectionStopEvent: Sendable {}
 
+/// Tells a connection's handler that the account its client is logged in to may no longer be used.
+package struct ConnectionRevocation: Sendable {}
+
 /// The channel handler of one connection: reading, timeouts, TLS and closing. The protocol itself is up to its driver.
 ///
 /// Operations run one at a time. While one is in progress, or the client does not read its answers, the driver is not
@@ -41,11 +44,16 @@ package final class ConnectionHandler: ChannelInboundHandler {
     /// The client has closed its side.
     package private(set) var isInputClosed = false
     private var preparedTLS: NIOSSLHandler?
-    private var lastActivity = NIODeadline.now()
+    private var lastActivity: NIODeadline
     private var idleTimer: Scheduled<Void>?
     /// The idle timeout when the timer was armed; a login may shorten it.
     private var armedTimeout = TimeAmount.zero
     private var closeTimer: Scheduled<Void>?
+
+    /// Time that a session whose account may no longer be used has to come to its end by itself.
+    private static let revocationGrace = TimeAmount.seconds(1)
+    /// Time between two looks at a login that is late and under way.
+    private static let lateLogin = TimeAmount.seconds(1)
 
     /// - Parameters:
     ///   - tls: makes the handler for ``startTLS()``; nil without TLS.
@@ -56,6 +64,7 @@ package final class ConnectionHandler: ChannelInboundHandler {
         onFinish: @escaping @Sendable () -> Void
     ) {
         self.eventLoop = eventLoop
+        lastActivity = eventLoop.now
         self.driver = driver
         self.tls = tls
         self.closeTimeout = closeTimeout
@@ -76,7 +85,7 @@ package final class ConnectionHandler: ChannelInboundHandler {
 
     package func channelRead(context: ChannelHandlerContext, data: NIOAny) {
         guard life == .open else { return }
-        lastActivity = .now()
+        lastActivity = eventLoop.now
         driver.take(unwrapInboundIn(data))
     }
 
@@ -86,7 +95,7 @@ package final class ConnectionHandler: ChannelInboundHandler {
     }
 
     package func channelWritabilityChanged(context: ChannelHandlerContext) {
-        lastActivity = .now()
+        lastActivity = eventLoop.now
         driver.output?.writabilityChanged()
         advance()
         context.fireChannelWritabilityChanged()
@@ -96,8 +105,10 @@ package final class ConnectionHandler: ChannelInboundHandler {
         switch event {
         case is ConnectionStopEvent:
             note(.stop)
+        case is ConnectionRevocation:
+            revoke()
         case TLSUserEvent.handshakeCompleted:
-            lastActivity = .now()
+            lastActivity = eventLoop.now
             driver.tlsEstablished(on: self)
             advance()
         case ChannelEvent.inputClosed:
@@ -149,7 +160,7 @@ package final class ConnectionHandler: ChannelInboundHandler {
     /// - Parameter isActivity: true if the work counts as client activity and restarts the idle time.
     package func endWork(isActivity: Bool = true) {
         isBusy = false
-        if isActivity { lastActivity = .now() }
+        if isActivity { lastActivity = eventLoop.now }
     }
 
     /// Lets the driver proceed, then reads more if it is ready for more.
@@ -169,7 +180,7 @@ package final class ConnectionHandler: ChannelInboundHandler {
     private func start() {
         guard !isStarted else { return }
         isStarted = true
-        lastActivity = .now()
+        lastActivity = eventLoop.now
         armIdleTimer(for: driver.idleTimeout)
         note(.start)
     }
@@ -178,6 +189,16 @@ package final class ConnectionHandler: ChannelInboundHandler {
         guard life == .open else { return }
         driver.note(notice, on: self)
         advance()
+    }
+
+    private func revoke() {
+        guard life == .open else { return }
+        let bound = NIOLoopBound(self, eventLoop: eventLoop)
+        // What is under way may take long, above all when the client does not read.
+        eventLoop.scheduleTask(in: Self.revocationGrace) {
+            if bound.value.life == .open { bound.value.drop() }
+        }
+        note(.revoked)
     }
 
     private func readMore() {
@@ -255,7 +276,11 @@ package final class ConnectionHandler: ChannelInboundHandler {
         let bound = NIOLoopBound(self, eventLoop: eventLoop)
         armedTimeout = driver.idleTimeout
         // A client that stops reading must be noticed soon, whatever its idle timeout.
-        let delay = min(delay, driver.output?.timeout ?? delay)
+        var delay = min(delay, driver.output?.timeout ?? delay)
+        if let deadline = driver.loginDeadline {
+            let left = deadline - eventLoop.now
+            delay = min(delay, left > .zero ? left : Self.lateLogin)
+        }
         idleTimer = eventLoop.scheduleTask(in: delay) { bound.value.checkIdleTime() }
     }
 
@@ -263,10 +288,12 @@ package final class ConnectionHandler: ChannelInboundHandler {
         guard life == .open else { return }
         let stuckFor = driver.output.flatMap { $0.isWaiting ? $0.timeout : nil }
         let timeout = stuckFor ?? driver.idleTimeout
-        let idleTime = NIODeadline.now() - lastActivity
+        let now = eventLoop.now
+        let idleTime = now - lastActivity
+        let isLate = driver.loginDeadline.map { $0 <= now } ?? false
         if idleTime >= timeout, stuckFor != nil {
             drop()
-        } else if idleTime >= timeout, !isBusy {
+        } else if idleTime >= timeout || isLate, !isBusy {
             note(.timeOut)
         } else {
             armIdleTimer(for: isBusy ? timeout : max(timeout - idleTime, .milliseconds(1)))

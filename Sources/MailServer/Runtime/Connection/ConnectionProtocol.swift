@@ -35,4 +35,21 @@ package struct AcceptedConnection<Role: ListenerRole> {
     package let role: Role
     /// True if the server has TLS, so that STARTTLS can be offered.
     package let offersTLS: Bool
+    /// The connection's place among all, which a login makes its account's.
+    package let place: ConnectionPlace
+}
+
+/// A connection's place, as its driver sees it.
+package struct ConnectionPlace: Sendable {
+    private let ticket: ConnectionLimits.Ticket
+    private let onRevoke: @Sendable () -> Void
+
+    /// - Parameter onRevoke: tells the connection that its account may no longer be used.
+    package init(_ ticket: ConnectionLimits.Ticket, onRevoke: @escaping @Sendable () -> Void) {
+        self.ticket = ticket
+        self.onRevoke = onRevoke
+    }
+
+    /// Makes the connection the account's; false when the account has as many as it may have.
+    package func logIn(_ account: String) -> Bool { ticket.logIn(account, onRevoke: onRevoke) }
 }

@@ -112,8 +112,8 @@ package final class ConnectionServer<Served: ConnectionProtocol>: Sendable {
     private func accept(_ channel: any Channel, _ role: Served.Role) throws {
         try ConnectionOptions.set(on: channel)
         let remoteAddress = Self.address(of: channel)
-        let (settings, isIn) = admit(channel, remoteAddress)
-        guard isIn else {
+        let (settings, ticket) = admit(channel, remoteAddress)
+        guard let ticket else {
             // Before a TLS handshake, a client would not understand a refusal.
             if role.usesImplicitTLS { throw ConnectionServerError.tooManyConnections }
             let refusal = ConnectionRefusalHandler(served.refusal(settings))
@@ -125,8 +125,11 @@ package final class ConnectionServer<Served: ConnectionProtocol>: Sendable {
             if role.usesImplicitTLS, let handler = try tls?() {
                 try channel.pipeline.syncOperations.addHandler(handler)
             }
+            let place = ConnectionPlace(ticket) {
+                channel.pipeline.fireUserInboundEventTriggered(ConnectionRevocation())
+            }
             let accepted = AcceptedConnection(
-                channel: channel, remoteAddress: remoteAddress, role: role, offersTLS: tls != nil)
+                channel: channel, remoteAddress: remoteAddress, role: role, offersTLS: tls != nil, place: place)
             try channel.pipeline.syncOperations.addHandler(
                 ConnectionHandler(
                     eventLoop: channel.eventLoop, driver: served.makeDriver(for: accepted, settings), tls: tls,
@@ -138,13 +141,15 @@ package final class ConnectionServer<Served: ConnectionProtocol>: Sendable {
     }
 
     /// Registers the connection if it gets a ticket.
-    private func admit(_ channel: any Channel, _ remoteAddress: String) -> (Served.Settings, isIn: Bool) {
+    private func admit(
+        _ channel: any Channel, _ remoteAddress: String
+    ) -> (Served.Settings, ConnectionLimits.Ticket?) {
         let admission = limits.admit(IPAddress(remoteAddress), to: Served.service)
         return state.withLock { state in
-            guard case .admitted(let ticket) = admission, !state.isStopping else { return (state.settings, false) }
+            guard case .admitted(let ticket) = admission, !state.isStopping else { return (state.settings, nil) }
             state.connections[ObjectIdentifier(channel)] = Connection(
                 channel: channel, finished: channel.eventLoop.makePromise(), ticket: ticket)
-            return (state.settings, true)
+            return (state.settings, ticket)
         }
     }
 

@@ -18,14 +18,16 @@ private final class Fixture: Sendable {
     let store: AccountStore
     let filePool = BlockingPool(threads: 1, maximumWaiting: 100)
     let passwordPool = BlockingPool(threads: 1, maximumWaiting: 100)
+    let limits: ConnectionLimits
     let time = Locked<Int64>(0)
     let lines = Locked<[String]>([])
     let service: LoginService
 
-    init(failures: Int = 100) throws {
+    init(failures: Int = 100, hook: (any SystemHook)? = nil) throws {
+        let system = SystemCalls(hook: hook)
         directory = TemporaryDirectory()
         store = AccountStore(
-            mailRoot: directory.path, files: PathFiles(), mailboxes: RecordingProvisioning(), now: { 0 })
+            mailRoot: directory.path, files: PathFiles(system: system), mailboxes: RecordingProvisioning(), now: { 0 })
         var configuration = Configuration()
         configuration.rateLimit.authFailureLimit = failures
         configuration.rateLimit.authFailureLockout = 900
@@ -33,10 +35,13 @@ private final class Fixture: Sendable {
         let log = LogOutput(LogOutput.Settings(configuration)) { [lines] line in
             lines.withLock { $0.append(line) }
         }
+        limits = ConnectionLimits(ConnectionLimits.Settings(configuration), now: now)
         service = LoginService(
             accounts: store, filePool: filePool, passwordPool: passwordPool,
-            limits: ConnectionLimits(ConnectionLimits.Settings(configuration), now: now), logger: log.logger("login"),
-            settings: LoginSettings(defaultDomain: nil), decoyIterations: 1, decoySecret: [1], now: now)
+            limits: limits, logger: log.logger("login"),
+            settings: LoginSettings(defaultDomain: nil), decoyIterations: 1, decoySecret: [1],
+            decoyAccount: try DecoyAccount(at: directory.path + "/decoy.json", files: PathFiles(system: system)),
+            now: now)
         try store.createDomain("example.com")
         try store.create(alice, password: Array("secret".utf8), iterations: 1)
     }
@@ -209,6 +214,50 @@ private final class Fixture: Sendable {
         await f.shutdown()
     }
 
+    /// However many guesses come at a time, no more are judged than may fail.
+    @Test func guessesThatComeTogetherCountTogether() async throws {
+        let f = try Fixture(failures: 5)
+        let outcomes = await withTaskGroup { group in
+            for n in 0..<90 { group.addTask { await f.login("alice@example.com", "guess \(n)") } }
+            return await group.reduce(into: [LoginOutcome]()) { $0.append($1) }
+        }
+        #expect(outcomes.count { $0 == .refused } == 5)
+        #expect(outcomes.count { $0 == .lockedOut } == 85)
+        #expect(f.lines.withLock { $0 }.count == 1)
+        await f.shutdown()
+    }
+
+    /// A mail program that opens many connections at a time is not taken for a guesser.
+    @Test func rightPasswordsThatComeTogetherAreAllAccepted() async throws {
+        let f = try Fixture(failures: 5)
+        let accepted = LoginOutcome.accepted(try f.store.load(alice))
+        let outcomes = await withTaskGroup { group in
+            for _ in 0..<60 { group.addTask { await f.login("alice@example.com", "secret") } }
+            return await group.reduce(into: [LoginOutcome]()) { $0.append($1) }
+        }
+        #expect(outcomes.allSatisfy { $0 == accepted } && outcomes.count == 60)
+        #expect(await f.login("alice@example.com", "wrong") == .refused)
+        await f.shutdown()
+    }
+
+    /// The first step of SCRAM and a wrong password do the same for every name.
+    @Test func everyNameCostsTheSameWork() async throws {
+        let counter = CallCounter()
+        let f = try Fixture(hook: counter)
+        var work: [String: [String: Int]] = [:]
+        for name in ["alice@example.com", "bob@example.com", "bob@elsewhere.example", "no name", "a@b@c"] {
+            counter.take()
+            _ = await f.credentials(name)
+            let first = counter.take()
+            #expect(await f.login(name, "wrong") == .refused)
+            #expect(counter.take() == first, "\(name)")
+            work[name] = first
+        }
+        #expect(Set(work.values).count == 1, "\(work)")
+        #expect(work["alice@example.com"]?["read"] ?? 0 > 0, "\(work)")
+        await f.shutdown()
+    }
+
     /// A check that could not be made and a disabled account never lock anyone out.
     @Test func onlyFailuresCount() async throws {
         let f = try Fixture(failures: 1)
@@ -272,5 +321,24 @@ private final class Fixture: Sendable {
         #expect(cache.contains(try AccountAddress(login: "u9@example.com"), [1], stamp, now: 9))
         #expect(!cache.contains(try AccountAddress(login: "u9@example.com"), [2], stamp, now: 9))
         #expect(!cache.contains(try AccountAddress(login: "u9@example.com"), [1], stamp, now: 10))
+    }
+}
+
+/// Counts system calls by kind.
+private final class CallCounter: SystemHook {
+    private let counts = Locked<[String: Int]>([:])
+
+    func before(_ call: SystemCall) -> Errno? {
+        let kind = String("\(call)".prefix { $0 != "(" })
+        counts.withLock { $0[kind, default: 0] += 1 }
+        return nil
+    }
+
+    @discardableResult
+    func take() -> [String: Int] {
+        counts.withLock { counts in
+            defer { counts = [:] }
+            return counts
+        }
     }
 }

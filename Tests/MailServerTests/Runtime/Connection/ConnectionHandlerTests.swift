@@ -13,6 +13,7 @@ import Testing
         var ends = 0
         var onAdvance: (ConnectionHandler) -> Void = { _ in }
         let idleTimeout = TimeAmount.hours(1)
+        var loginDeadline: NIODeadline?
 
         func take(_ bytes: ByteBuffer) { received += String(buffer: bytes) }
         func note(_ notice: ConnectionNotice, on connection: ConnectionHandler) { notices.append(notice) }
@@ -62,6 +63,7 @@ import Testing
     private let handler: ConnectionHandler
 
     init() throws {
+        driver.loginDeadline = channel.embeddedEventLoop.now + .seconds(180)
         handler = ConnectionHandler(
             eventLoop: channel.embeddedEventLoop, driver: driver, tls: nil, closeTimeout: .seconds(2), onFinish: {})
         try channel.pipeline.syncOperations.addHandlers([reads, handler])
@@ -148,6 +150,65 @@ import Testing
         handler.close(draining: isInputClosed, last: ByteBuffer(string: "bye"))
         #expect(try written() == "bye")
         #expect(!channel.isActive && driver.ends == 1)
+    }
+
+    /// A client that keeps talking has no more time to log in than one that is silent.
+    @Test func talkingDoesNotPutOffTheDeadlineOfALogin() throws {
+        let loop = channel.embeddedEventLoop
+        for _ in 1...179 {
+            loop.advanceTime(by: .seconds(1))
+            try receive("noop")
+        }
+        #expect(driver.notices == [.start])
+        loop.advanceTime(by: .seconds(1))
+        #expect(driver.notices == [.start, .timeOut])
+        _ = try channel.finish()
+    }
+
+    @Test func aLoginInTimeEndsTheDeadline() throws {
+        let loop = channel.embeddedEventLoop
+        loop.advanceTime(by: .seconds(170))
+        driver.loginDeadline = nil
+        try receive("login")
+        loop.advanceTime(by: .minutes(59))
+        #expect(driver.notices == [.start])
+        _ = try channel.finish()
+    }
+
+    /// A password that is being checked at the deadline is checked to the end.
+    @Test func whatIsUnderWayAtTheDeadlineEndsFirst() throws {
+        let loop = channel.embeddedEventLoop
+        loop.advanceTime(by: .seconds(179))
+        handler.beginWork()
+        loop.advanceTime(by: .seconds(5))
+        #expect(driver.notices == [.start])
+        handler.endWork()
+        handler.advance()
+        loop.advanceTime(by: .seconds(1))
+        #expect(driver.notices == [.start, .timeOut])
+        _ = try channel.finish()
+    }
+
+    @Test func anAccountThatMayNoLongerBeUsedIsReported() throws {
+        channel.pipeline.fireUserInboundEventTriggered(ConnectionRevocation())
+        #expect(driver.notices == [.start, .revoked])
+        handler.close(draining: true, last: ByteBuffer(string: "bye"))
+        channel.embeddedEventLoop.advanceTime(by: .seconds(1))
+        // It has its time to take the last response.
+        #expect(channel.isActive)
+        _ = try channel.finish()
+    }
+
+    /// A session that is busy, for example with a client that does not read, is cut off.
+    @Test func aBusySessionWhoseAccountIsGoneIsCutOff() throws {
+        handler.beginWork()
+        channel.pipeline.fireUserInboundEventTriggered(ConnectionRevocation())
+        #expect(channel.isActive)
+        channel.embeddedEventLoop.advanceTime(by: .seconds(1))
+        #expect(!channel.isActive)
+        handler.endWork()
+        handler.advance()
+        #expect(driver.ends == 1)
     }
 
     @Test func stopIsReported() throws {

@@ -48,7 +48,7 @@ private final class LineServer: ConnectionDriver {
     func note(_ notice: ConnectionNotice, on connection: ConnectionHandler) {
         switch notice {
         case .start: connection.write(ByteBuffer(string: "hello\n"))
-        case .timeOut, .stop: connection.close(draining: false)
+        case .timeOut, .stop, .revoked: connection.close(draining: false)
         }
     }
 
@@ -95,7 +95,7 @@ final class LineClient: ConnectionDriver {
         case .timeOut:
             record(.timeOut)
             connection.close(draining: false)
-        case .stop:
+        case .stop, .revoked:
             record(.stop)
             connection.close(draining: false)
         }

@@ -14,13 +14,21 @@ private func limiter(_ change: (inout RateLimitSettings) -> Void = { _ in }) -> 
     return RateLimiter(settings)
 }
 
+extension RateLimiter {
+    /// One attempt that fails.
+    fileprivate mutating func authenticationFailed(_ address: IPAddress, now: Int64) -> Bool {
+        _ = loginBegan(address, now: now)
+        return loginEnded(address, failed: true, now: now)
+    }
+}
+
 @Suite struct RateLimiterTests {
     @Test func connectionsSlideThroughTheWindow() {
         var limiter = limiter { $0.connectionRate = 3 }
         let client = address("192.0.2.1")
         for time in [0, 10, 20] as [Int64] {
             #expect(limiter.connectionOpened(client, to: .smtp, now: time * second) == .allowed)
-            limiter.connectionClosed(client, to: .smtp, now: time * second)
+            limiter.connectionClosed(client, to: .smtp)
         }
         #expect(
             limiter.connectionOpened(client, to: .smtp, now: 30 * second)
@@ -38,9 +46,9 @@ private func limiter(_ change: (inout RateLimitSettings) -> Void = { _ in }) -> 
         #expect(limiter.connectionOpened(client, to: .smtp, now: 0) == .allowed)
         #expect(limiter.connectionOpened(client, to: .smtp, now: 0) == .allowed)
         #expect(limiter.connectionOpened(client, to: .smtp, now: 0) == .refused(.concurrentConnections, retryAfter: 0))
-        limiter.connectionClosed(client, to: .smtp, now: 1)
+        limiter.connectionClosed(client, to: .smtp)
         #expect(limiter.connectionOpened(client, to: .smtp, now: 1) == .allowed)
-        for _ in 0..<5 { limiter.connectionClosed(client, to: .smtp, now: 2) }
+        for _ in 0..<5 { limiter.connectionClosed(client, to: .smtp) }
         #expect(limiter.connectionOpened(client, to: .smtp, now: 2) == .allowed)
     }
 
@@ -118,15 +126,55 @@ private func limiter(_ change: (inout RateLimitSettings) -> Void = { _ in }) -> 
             #expect(limiter.tracked <= 32)
         }
         #expect(limiter.mayAuthenticate(locked, now: 1000) != .allowed)
-        limiter.connectionClosed(connected, to: .smtp, now: 1000)
+        limiter.connectionClosed(connected, to: .smtp)
         limiter.cleanUp(now: 1000 * second)
         #expect(limiter.tracked == 0)
     }
 
-    @Test func aTableFullOfConnectedClientsRefusesMore() {
-        var limiter = limiter { $0.maxTrackedIPs = 16 }
-        for i in 0..<16 { #expect(limiter.connectionOpened(address("10.0.0.\(i)"), to: .smtp, now: 0) == .allowed) }
-        #expect(limiter.connectionOpened(address("10.0.1.1"), to: .smtp, now: 0) == .refused(.tableFull, retryAfter: 0))
+    /// However many addresses are connected, locked out or both, a newcomer finds room and is counted like any other.
+    @Test func newcomersAreNeverRefusedForWantOfRoom() {
+        var limiter = limiter {
+            $0.maxTrackedIPs = 16
+            $0.authFailureLimit = 1
+            $0.connectionRate = 1
+        }
+        for i in 0..<100 {
+            let client = address("10.0.0.\(i)")
+            #expect(limiter.connectionOpened(client, to: .smtp, now: Int64(i)) == .allowed)
+            #expect(limiter.authenticationFailed(client, now: Int64(i)) == true)
+            #expect(limiter.tracked <= 16)
+        }
+        let newcomer = address("10.0.1.1")
+        #expect(limiter.connectionOpened(newcomer, to: .smtp, now: 100) == .allowed)
+        #expect(limiter.connectionOpened(newcomer, to: .smtp, now: 100) != .allowed)
+        // The oldest went, the latest stayed; open connections count whether their address is remembered or not.
+        #expect(limiter.mayAuthenticate(address("10.0.0.0"), now: 100) == .allowed)
+        #expect(limiter.mayAuthenticate(address("10.0.0.99"), now: 100) != .allowed)
+        limiter.settings.maxConcurrentPerIP = 1
+        #expect(
+            limiter.connectionOpened(address("10.0.0.0"), to: .smtp, now: 100)
+                == .refused(.concurrentConnections, retryAfter: 0))
+    }
+
+    /// No more attempts are judged at a time than may fail; the others wait for their outcome.
+    @Test func attemptsCountFromTheirBeginning() {
+        var limiter = limiter { $0.authFailureLimit = 3 }
+        let client = address("2001:db8:0:1::1")
+        let neighbour = address("2001:db8:0:1::2")
+        for _ in 0..<3 { #expect(limiter.loginBegan(client, now: 0) == .begun) }
+        #expect(limiter.loginBegan(neighbour, now: 0) == .wait)
+        #expect(limiter.loginBegan(address("2001:db8:0:2::1"), now: 0) == .begun)
+        // A success gives its place back, a failure does not.
+        #expect(limiter.loginEnded(client, failed: false, now: 1) == false)
+        #expect(limiter.loginBegan(neighbour, now: 1) == .begun)
+        #expect(limiter.loginEnded(client, failed: true, now: 2) == false)
+        #expect(limiter.loginBegan(neighbour, now: 2) == .wait)
+        #expect(limiter.loginEnded(client, failed: true, now: 3) == false)
+        #expect(limiter.loginEnded(neighbour, failed: true, now: 4) == true)
+        #expect(limiter.loginBegan(client, now: 5) == .lockedOut)
+        #expect(!limiter.hasAttempts(client))
+        // The lockout ends, and with it what led to it.
+        #expect(limiter.loginBegan(client, now: 601 * second) == .begun)
     }
 
     @Test func idleRecordsGoByThemselves() {
