@@ -129,7 +129,7 @@ let package = Package(
             "MailServer", "Application",
             [
                 "MailIMAP", "MailSMTP", "MailDelivery", "MailAccess", "MailAccounts", "ServerRuntime",
-                "ServerConfiguration", "MIME", "ShardFS", "ShardIndex", nio("NIOPosix"),
+                "ServerConfiguration", "MIME", "ShardFS", "ShardIndex", "CPosix", nio("NIOPosix"),
                 server("Logging", "swift-log"),
             ]),
         .executableTarget(

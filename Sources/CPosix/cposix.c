@@ -3,9 +3,11 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <grp.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/prctl.h>
 #include <sys/random.h>
 #include <sys/statfs.h>
 #include <sys/syscall.h>
@@ -52,6 +54,11 @@ int cposix_random(void *buffer, size_t size) {
         size -= (size_t)n;
     }
     return 0;
+}
+
+int cposix_become(const char *user, uint32_t uid, uint32_t gid) {
+    if (initgroups(user, gid) != 0 || setresgid(gid, gid, gid) != 0 || setresuid(uid, uid, uid) != 0) return -1;
+    return prctl(PR_SET_DUMPABLE, 1, 0, 0, 0);
 }
 
 void cposix_pause(uint64_t nanoseconds) {

@@ -34,6 +34,7 @@ struct ConfigOption: ParsableArguments {
         for warning in warnings { Terminal.complain(warning) }
         let access: StoreAccess
         do throws(StartError) {
+            try Privileges.drop(configuration)
             access = try StoreAccess.open(configuration, now: { Int64(time(nil)) }).access
         } catch {
             throw CommandFailure(error)

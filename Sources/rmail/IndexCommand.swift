@@ -30,6 +30,7 @@ struct IndexTarget: ParsableArguments {
         }
         let access: StoreAccess
         do throws(StartError) {
+            try Privileges.drop(configuration)
             access = try StoreAccess.open(configuration, now: { 0 }, indexLog: { Terminal.complain($0) }).access
         } catch {
             throw CommandFailure(error)

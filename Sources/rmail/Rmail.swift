@@ -16,14 +16,38 @@ struct Rmail: AsyncParsableCommand {
         ],
         defaultSubcommand: Serve.self)
 
-    static func main() async {
-        do {
+    static func main() {
+        run { () throws in
             var command = try parseAsRoot()
-            if var asynchronous = command as? any AsyncParsableCommand {
-                try await asynchronous.run()
-            } else {
-                try command.run()
+            guard let server = command as? any AsyncParsableCommand else { return try command.run() }
+            runBesideTheMainThread(server)
+        }
+    }
+
+    /// Runs the server while the main thread waits. An asynchronous `main` would end that thread in a way that keeps its
+    /// user and privileges for good, whatever the process becomes.
+    private static func runBesideTheMainThread(_ command: sending any AsyncParsableCommand) -> Never {
+        // A signal that the main thread could take never reaches the server's own sources.
+        var signals = sigset_t()
+        sigemptyset(&signals)
+        for number in [SIGINT, SIGTERM, SIGHUP] { sigaddset(&signals, number) }
+        pthread_sigmask(SIG_BLOCK, &signals, nil)
+        Task.detached {
+            var command = command
+            do {
+                try await command.run()
+                Glibc.exit(EXIT_SUCCESS)
+            } catch {
+                run { () throws in throw error }
             }
+        }
+        while true { pause() }
+    }
+
+    /// Runs `body`, whose failure becomes one sentence and the process's exit status.
+    private static func run(_ body: () throws -> Void) {
+        do {
+            try body()
         } catch let failure as CommandFailure {
             Terminal.complain(failure.description)
             Glibc.exit(failure.status)

@@ -38,6 +38,11 @@ uint32_t cposix_crc32c(uint32_t crc, const void *bytes, size_t size);
 /// of the first record in `[from, count)` with a wrong checksum, else `count`.
 size_t cposix_check_records(const void *records, size_t from, size_t count, uint32_t seed);
 
+/// Becomes `user` with its groups, `gid` as the first, in all threads and for good; -1 and errno on failure, after which
+/// the process is neither the one nor the other. The process stays readable to itself in /proc, which the kernel would
+/// else end with the change of the user.
+int cposix_become(const char *user, uint32_t uid, uint32_t gid);
+
 /// Puts the calling thread to sleep for `nanoseconds`; a signal may end the sleep early.
 void cposix_pause(uint64_t nanoseconds);
 

@@ -1,3 +1,6 @@
+import Glibc
+import MailIMAP
+import MailSMTP
 package import ServerConfiguration
 package import ServerRuntime
 
@@ -13,9 +16,18 @@ package enum MailServerApplication {
         version: String, _ source: ConfigurationSource, _ configuration: Configuration, warnings: [String]
     ) async throws(StartError) {
         OpenFiles.raiseLimit()
+        var warnings = warnings
+        let sockets = try Privileges.prepareServer(
+            configuration, configurationFile: source.path,
+            SMTPService.endpoints(configuration.smtp, offersTLS: configuration.tls.enabled)
+                + IMAPService.endpoints(configuration.imap, offersTLS: configuration.tls.enabled))
+        if geteuid() == 0 {
+            warnings.append("serving as root; set service.user to a user that has no other business")
+        }
         let signals = SignalEvents()
         defer { signals.cancel() }
-        let server = try await RunningServer.start(version: version, source, configuration, warnings: warnings)
+        let server = try await RunningServer.start(
+            version: version, source, configuration, warnings: warnings, sockets: sockets)
         var events = signals.events.makeAsyncIterator()
         while let event = await events.next(), event != .stop { await server.reload() }
         // Who cannot wait for the sessions asks again: what was acknowledged is durable, so nothing is lost.

@@ -15,7 +15,7 @@ extension ComponentList {
     /// Creates the components of a mail server in dependency order, without opening any listener.
     /// - Returns: The pool for blocking file work.
     mutating func assemble(
-        version: String, _ configuration: Configuration, _ log: LogOutput
+        version: String, _ configuration: Configuration, _ log: LogOutput, sockets: BoundSockets
     ) async throws(StartError) -> BlockingPool {
         let cores = NIOCore.System.coreCount
         add(log)
@@ -51,13 +51,13 @@ extension ComponentList {
         add(
             SMTPService(
                 SMTPService.Settings(configuration), backend: LocalSMTPBackend(logins: logins, delivery: delivery),
-                limits: limits, tls: tls, group: eventLoops))
+                limits: limits, tls: tls, group: eventLoops, sockets: sockets))
         add(
             IMAPService(
                 IMAPService.Settings(configuration), version: version,
                 backend: StoreIMAPBackend(
                     logins: logins, store: storage.store, index: storage.index, pool: pool, logger: log.logger("imap")),
-                limits: limits, tls: tls, pool: pool, group: eventLoops))
+                limits: limits, tls: tls, pool: pool, group: eventLoops, sockets: sockets))
         add(Maintenance(store: storage.store, pool: pool, logger: log.logger("maintenance")))
         return pool
     }

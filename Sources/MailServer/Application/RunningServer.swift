@@ -33,13 +33,15 @@ final class RunningServer: Sendable {
 
     /// Starts every component; returns when clients are being served.
     /// - Parameters:
-    ///   - version: the program's version, for clients that ask.
-    ///   - configuration: the resolved configuration read from `source`.
-    ///   - warnings: the warnings from reading it, to be logged.
-    ///   - writeLog: receives the log lines; nil writes them to standard error.
-    /// - Throws: one sentence on why the server could not start; all components are shut down again.
+    ///   - version: of the program, for clients that ask.
+    ///   - configuration: read from `source`, resolved.
+    ///   - warnings: oddities of the configuration.
+    ///   - sockets: opened for the listeners already.
+    ///   - writeLog: takes the lines of the log; standard error by default.
+    /// - Throws: one sentence on what kept the server from starting; nothing of it is left then.
     static func start(
         version: String, _ source: ConfigurationSource, _ configuration: Configuration, warnings: [String] = [],
+        sockets: BoundSockets = BoundSockets(),
         writeLog: (@Sendable (String) -> Void)? = nil
     ) async throws(StartError) -> RunningServer {
         let log = LogOutput(LogOutput.Settings(configuration), write: writeLog)
@@ -47,7 +49,7 @@ final class RunningServer: Sendable {
         for warning in warnings { logger.warning("\(warning)") }
         var components = ComponentList()
         do throws(StartError) {
-            let pool = try await components.assemble(version: version, configuration, log)
+            let pool = try await components.assemble(version: version, configuration, log, sockets: sockets)
             try await components.start(logger)
             logger.info("ready")
             return RunningServer(source, configuration, components, pool, logger)

@@ -11,6 +11,7 @@ package struct Configuration: Sendable, Equatable {
     package var domains = ["example.com"]
     package var logLevel = LogLevel.info
     package var logFormat = LogFormat.text
+    package var service = ServiceSettings()
     package var smtp = SMTPSettings()
     package var imap = IMAPSettings()
     package var exchangeAPI = ExchangeAPISettings()
@@ -40,6 +41,13 @@ package enum LogFormat: String, Sendable, CaseIterable {
     case text
     /// One JSON object per line.
     case json
+}
+
+package struct ServiceSettings: Sendable, Equatable {
+    /// The user that the server works as when root has started it; nil refuses to serve others than this machine as root.
+    package var user: String?
+    /// nil is the user's own group.
+    package var group: String?
 }
 
 /// A listener's port. Where it is optional, nil turns the listener off; 0 picks a free port.

@@ -3,7 +3,8 @@ import Primitives
 extension ConfigurationKey {
     /// All keys, in the order of a new config.json.
     package static let all: [ConfigurationKey] =
-        general + smtp + imap + exchangeAPI + delivery + tls + rateLimit + storage + index + limits + relay + others
+        general + service + smtp + imap + exchangeAPI + delivery + tls + rateLimit + storage + index + limits + relay
+        + others
 
     private static let general = [
         ConfigurationKey("hostname", \.hostname, .hostName),
@@ -12,6 +13,11 @@ extension ConfigurationKey {
             "domains", \.domains, .list(of: .domain, "a list of domain names such as [\"example.com\"]")),
         ConfigurationKey("log_level", \.logLevel, .choice(ignoringCase: true)),
         ConfigurationKey("log_format", \.logFormat, .choice()),
+    ]
+
+    private static let service = [
+        ConfigurationKey("service.user", \.service.user, .orNull(.systemName, "the user who starts it"), restart: true),
+        ConfigurationKey("service.group", \.service.group, .orNull(.systemName, "the user's own"), restart: true),
     ]
 
     private static let smtp = [

@@ -75,14 +75,15 @@ extension Configuration {
         result.mailRoot = absolute(mailRoot)
         result.tls.certFile = tls.certFile.map(absolute)
         result.tls.keyFile = tls.keyFile.map(absolute)
-        let state = storage.statePath.map(absolute) ?? Self.defaultStatePath(surroundings)
+        let state = storage.statePath.map(absolute) ?? defaultStatePath(surroundings)
         result.storage.statePath = state
         result.index.path = index.path.map(absolute) ?? state + "/cache"
         return result
     }
 
-    private static func defaultStatePath(_ surroundings: ConfigurationSource.Surroundings) -> String {
-        if surroundings.isRoot { return "/var/lib/rmail" }
+    private func defaultStatePath(_ surroundings: ConfigurationSource.Surroundings) -> String {
+        // A service's state stands where root's does, whoever looks at it.
+        if surroundings.isRoot || service.user != nil { return "/var/lib/rmail" }
         if let state = surroundings.environment["XDG_STATE_HOME"], state.hasPrefix("/") {
             return PathText.normalized(state + "/rmail")
         }

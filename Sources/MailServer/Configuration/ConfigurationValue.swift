@@ -106,6 +106,10 @@ extension ConfigurationValue where Value == String {
     package static let domain = text("a mail domain such as example.com") { try? MailDomain.stored($0) }
     package static let secret = text("text of at least 16 characters") { $0.utf8.count >= 16 ? $0 : nil }
     package static let nonEmpty = text("nonempty text") { $0.isEmpty ? nil : $0 }
+    package static let systemName = text("the name of a user or group of this machine") { name in
+        let fits = !name.isEmpty && name.utf8.count <= 256 && !name.utf8.contains(0)
+        return fits && !name.utf8.contains(UInt8(ascii: ":")) ? name : nil
+    }
     package static let capability = text("the name of an IMAP capability") { name in
         !name.isEmpty && name.utf8.allSatisfy { $0.isASCIILetterOrDigit || "=-+._".utf8.contains($0) } ? name : nil
     }

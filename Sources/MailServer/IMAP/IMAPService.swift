@@ -40,6 +40,7 @@ package final class IMAPService: ListeningComponent, UpdatableComponent {
     private let server: IMAPServer
     private let version: String
     private let offersTLS: Bool
+    private let sockets: BoundSockets
     package let endpoints: [ListenerEndpoint]
 
     /// - Parameters:
@@ -48,26 +49,33 @@ package final class IMAPService: ListeningComponent, UpdatableComponent {
     ///   - pool: runs the engine's blocking calls.
     package init(
         _ settings: Settings, version: String, backend: any IMAPBackend, limits: ConnectionLimits,
-        tls: TLSCertificates?, pool: BlockingPool, group: any EventLoopGroup
+        tls: TLSCertificates?, pool: BlockingPool, group: any EventLoopGroup,
+        sockets: BoundSockets = BoundSockets()
     ) {
         self.version = version
         offersTLS = tls != nil
         server = IMAPServer(
             IMAPProtocol(backend: backend, pool: pool), settings: settings.server(version, offersTLS: tls != nil),
             limits: limits, tls: tls?.provider, group: group)
-        let imap = settings.imap
+        self.sockets = sockets
+        endpoints = Self.endpoints(settings.imap, offersTLS: tls != nil)
+    }
+
+    /// The listeners that settings ask for.
+    package static func endpoints(_ imap: IMAPSettings, offersTLS: Bool) -> [ListenerEndpoint] {
         func endpoint(_ name: String, _ port: Port?, _ key: String) -> ListenerEndpoint? {
             ListenerEndpoint(name, host: imap.host, hostKey: "imap.host", port: port, portKey: key)
         }
-        endpoints = [
+        return [
             endpoint("imap", imap.port, "imap.port"),
-            tls == nil ? nil : endpoint("imaps", imap.imapsPort, "imap.imaps_port"),
+            !offersTLS ? nil : endpoint("imaps", imap.imapsPort, "imap.imaps_port"),
         ].compactMap { $0 }
     }
 
     package func listen(_ endpoint: ListenerEndpoint) async throws -> SocketAddress {
         let role: IMAPRole = endpoint.name == "imaps" ? .imaps : .imap
-        return try await server.listen(host: endpoint.host, port: Int(endpoint.port), role: role)
+        return try await server.listen(
+            host: endpoint.host, port: Int(endpoint.port), role: role, socket: sockets.take(endpoint))
     }
 
     package func update(_ settings: Settings) { server.update(settings.server(version, offersTLS: offersTLS)) }

@@ -35,25 +35,32 @@ package final class SMTPService: ListeningComponent, UpdatableComponent {
 
     private let server: SMTPServer
     private let offersTLS: Bool
+    private let sockets: BoundSockets
     package let endpoints: [ListenerEndpoint]
 
     /// - Parameter tls: nil if TLS is off; SMTPS is then not offered.
     package init(
         _ settings: Settings, backend: any SMTPBackend, limits: ConnectionLimits, tls: TLSCertificates?,
-        group: any EventLoopGroup
+        group: any EventLoopGroup,
+        sockets: BoundSockets = BoundSockets()
     ) {
         offersTLS = tls != nil
         server = SMTPServer(
             SMTPProtocol(backend: backend), settings: settings.server(offersTLS: tls != nil), limits: limits,
             tls: tls?.provider, group: group)
-        let smtp = settings.smtp
+        self.sockets = sockets
+        endpoints = Self.endpoints(settings.smtp, offersTLS: tls != nil)
+    }
+
+    /// The listeners that settings ask for.
+    package static func endpoints(_ smtp: SMTPSettings, offersTLS: Bool) -> [ListenerEndpoint] {
         func endpoint(_ name: String, _ port: Port?, _ key: String) -> ListenerEndpoint? {
             ListenerEndpoint(name, host: smtp.host, hostKey: "smtp.host", port: port, portKey: key)
         }
-        endpoints = [
+        return [
             endpoint("smtp", smtp.port, "smtp.port"),
             endpoint("submission", smtp.submissionPort, "smtp.submission_port"),
-            tls == nil ? nil : endpoint("smtps", smtp.smtpsPort, "smtp.smtps_port"),
+            !offersTLS ? nil : endpoint("smtps", smtp.smtpsPort, "smtp.smtps_port"),
         ].compactMap { $0 }
     }
 
@@ -64,7 +71,8 @@ package final class SMTPService: ListeningComponent, UpdatableComponent {
             case "smtps": .smtps
             default: .mx
             }
-        return try await server.listen(host: endpoint.host, port: Int(endpoint.port), role: role)
+        return try await server.listen(
+            host: endpoint.host, port: Int(endpoint.port), role: role, socket: sockets.take(endpoint))
     }
 
     package func update(_ settings: Settings) { server.update(settings.server(offersTLS: offersTLS)) }

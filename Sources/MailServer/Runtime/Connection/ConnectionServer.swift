@@ -63,20 +63,29 @@ package final class ConnectionServer<Served: ConnectionProtocol>: Sendable {
     package func update(_ settings: Served.Settings) { state.withLock { $0.settings = settings } }
 
     /// Opens a listener.
-    /// - Parameter port: 0 picks a free port.
-    /// - Returns: The address of the listener.
-    /// - Throws: The error of a failed bind, or a ``ConnectionServerError`` if the role needs TLS and there is none, or
-    ///   if the server has been shut down.
+    /// - Parameters:
+    ///   - port: 0 takes a free one.
+    ///   - socket: bound to that address already; the server's from now on.
+    /// - Returns: the address that is listened on.
+    /// - Throws: what binding fails with, and a ``ConnectionServerError`` when the role asks for TLS where there is none
+    ///   or the server has been shut down.
     @discardableResult
-    package func listen(host: String, port: Int, role: Served.Role) async throws -> SocketAddress {
+    package func listen(
+        host: String, port: Int, role: Served.Role, socket: CInt? = nil
+    ) async throws -> SocketAddress {
         if role.usesImplicitTLS && tls == nil { throw ConnectionServerError.noTLS }
-        let channel = try await ServerBootstrap(group: group)
+        let bootstrap = ServerBootstrap(group: group)
             .serverChannelOption(.backlog, value: 256)
             .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
             .childChannelInitializer { channel in
                 channel.eventLoop.makeCompletedFuture { try self.accept(channel, role) }
             }
-            .bind(host: host, port: port).get()
+        let channel =
+            if let socket {
+                try await bootstrap.withBoundSocket(socket).get()
+            } else {
+                try await bootstrap.bind(host: host, port: port).get()
+            }
         let isStopping = state.withLock { state in
             if !state.isStopping { state.listeners.append(channel) }
             return state.isStopping
