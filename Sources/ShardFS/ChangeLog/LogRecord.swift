@@ -17,6 +17,8 @@ struct LogRecord: Equatable, Sendable {
         case void = 7
         /// The mailbox was cleanly closed; its done record is the last of the log.
         case clean = 8
+        /// The letters in `flags` are no message's any more, and nobody's: whoever reads it forgets their names.
+        case letters = 9
     }
 
     static let size = 64
@@ -81,7 +83,7 @@ struct LogRecord: Equatable, Sendable {
         case .set:
             let end = UInt64(uid) + UInt64(messageSize)
             if uid == 0 || messageSize == 0 || end > MailboxStatus.uidEnd { return nil }
-        case .recent, .void, .clean: break
+        case .recent, .void, .clean, .letters: break
         }
     }
 

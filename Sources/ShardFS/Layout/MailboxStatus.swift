@@ -69,7 +69,7 @@ struct MailboxStatus: Sendable, Equatable {
         o["mailbox_id"] = .string(mailboxID)
         if let specialUse { o["special_use"] = .string(specialUse) } else { o["special_use"] = nil }
         // Preserves letters that a later program may use.
-        var letters = document["keywords"]?.object ?? [:]
+        var letters = (document["keywords"]?.object ?? [:]).filter { !KeywordTable.isLetter($0.key) }
         letters.merge(keywords.json.object ?? [:]) { _, mine in mine }
         o["keywords"] = .object(letters)
         if let epoch { o["epoch"] = .string(Hex.encode(epoch)) }
@@ -131,28 +131,53 @@ public struct KeywordTable: Hashable, Sendable {
     /// The bit of a name, ignoring ASCII case; nil if it has none.
     public func flag(_ name: String) -> MessageFlags? {
         let wanted = name.lowercased()
-        for (letter, known) in names where known.lowercased() == wanted { return MessageFlags(letter: letter) }
-        return nil
+        // The first of its letters, should two files have given it two.
+        return names.lazy.filter { $0.value.lowercased() == wanted }.map(\.key).min().map { MessageFlags(letter: $0) }
+    }
+
+    /// The letters that have a name.
+    public var letters: MessageFlags { names.keys.reduce([]) { $0.union(MessageFlags(letter: $1)) } }
+
+    /// The letters that `other` names otherwise, or not at all.
+    public func reassigned(in other: KeywordTable) -> MessageFlags {
+        names.reduce([]) { other.names[$1.key] == $1.value ? $0 : $0.union(MessageFlags(letter: $1.key)) }
     }
 
     /// The names of the keywords in `flags`, in the order of their letters. A letter whose name was lost in both places
     /// that hold it is shown as `keyword-b`.
     public func names(in flags: MessageFlags) -> [String] {
-        flags.intersection(.keywordMask).letters.utf8.map { names[$0] ?? "keyword-\(Character(UnicodeScalar($0)))" }
+        flags.intersection(.keywordMask).letters.utf8.map { names[$0] ?? Self.substitute(for: $0) }
     }
+
+    /// The name of a letter whose own is lost.
+    static func substitute(for letter: UInt8) -> String { "keyword-\(Character(UnicodeScalar(letter)))" }
 
     public var isFull: Bool { names.count >= Self.maximum }
 
-    /// Returns the letter of a name, assigning the next free one if it has none; nil if all 31 are taken.
-    mutating func add(_ name: String) -> MessageFlags? {
+    /// Returns the letter of a name, assigning the next free one if it has none; nil if none is free. `taken` are letters
+    /// that messages have without a name.
+    mutating func add(_ name: String, sparing taken: MessageFlags = []) -> MessageFlags? {
         if let known = flag(name) { return known }
-        guard let letter = MessageFlags.keywordLetters.first(where: { names[$0] == nil }) else { return nil }
+        guard
+            let letter = MessageFlags.keywordLetters.first(where: {
+                names[$0] == nil && taken.isDisjoint(with: MessageFlags(letter: $0))
+            })
+        else { return nil }
         names[letter] = name
         return MessageFlags(letter: letter)
     }
 
     /// Adds the letters of `other` that this table lacks.
     mutating func merge(_ other: KeywordTable) { names.merge(other.names) { mine, _ in mine } }
+
+    mutating func remove(_ letters: MessageFlags) {
+        for letter in letters.intersection(.keywordMask).letters.utf8 { names[letter] = nil }
+    }
+
+    /// Whether a key of `keywords` in status.json is a keyword letter of this version.
+    static func isLetter(_ key: String) -> Bool {
+        key.utf8.count == 1 && MessageFlags.keywordLetters.contains(key.utf8.first!)
+    }
 
     /// Adds a pair from a file; an invalid one is skipped.
     mutating func set(_ letter: UInt8, _ name: String) {

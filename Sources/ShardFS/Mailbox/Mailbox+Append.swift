@@ -16,36 +16,59 @@ extension Mailbox {
     /// the message is not in the mailbox. UIDs become visible in ascending order.
     /// - Throws: `overQuota`, `noSpace`, `busy`, `gone`, `exhausted`, `needsReopen`, `system`.
     public func append(_ message: FinishedMessage, flags: MessageFlags = []) throws(StoreError) -> AppendResult {
-        let result = try append(size: message.size, digest: message.digest, flags: flags) {
+        // Without a generation there is always a result.
+        try append(message, flags: flags, generation: nil)!
+    }
+
+    /// As ``append(_:flags:)``. A keyword for which the mailbox has no room is left out: no message is refused for one.
+    public func append(_ message: FinishedMessage, flags: NamedFlags) throws(StoreError) -> AppendResult {
+        while true {
+            let letters = try letters(of: flags.keywords, create: true)
+            let bits = letters.flags(of: flags)
+            if let result = try append(message, flags: bits, generation: letters.generation) { return result }
+        }
+    }
+
+    /// Nil when letters were freed since they were looked up.
+    private func append(
+        _ message: FinishedMessage, flags: MessageFlags, generation: UInt64?
+    ) throws(StoreError) -> AppendResult? {
+        let result = try append(size: message.size, digest: message.digest, flags: flags, generation: generation) {
             (shard, name) throws(Errno) in try message.staged.link(shard.descriptor, name)
         }
+        guard let result else { return nil }
         noteDates([(result.uid, message.date)])
         return result
     }
 
-    /// Appends one message whose bytes are durable already: `link` names them.
+    /// Appends one message whose bytes are durable already: `link` names them. Returns nil if letters were freed since
+    /// those in `flags` were looked up, under `generation`.
     func append(
-        size: UInt32, digest: ContentDigest, flags: MessageFlags,
+        size: UInt32, digest: ContentDigest, flags: MessageFlags, generation: UInt64?,
         _ link: (ShardDirectory, UnsafePointer<CChar>) throws(Errno) -> Void
-    ) throws(StoreError) -> AppendResult {
+    ) throws(StoreError) -> AppendResult? {
         try checkFlags(flags)
         while true {
-            var recount = false
-            let appended = try locked(exclusive: true, uids: 1, records: 2) { () throws(StoreError) in
-                try appendLocked(size: size, digest: digest, flags: flags, recount: &recount, link)
+            let outcome = try locked(exclusive: true, uids: 1, records: 2) { () throws(StoreError) in
+                guard isCurrent(generation) else { return AppendOutcome.lettersFreed }
+                return try appendLocked(size: size, digest: digest, flags: flags, link)
             }
-            if recount {
-                try context.recountQuota()
-                continue
+            switch outcome {
+            case .lettersFreed: return nil
+            case .needsRecount: try context.recountQuota()
+            case .overQuota: throw StoreError(.overQuota, "the quota of \(context.name) is used up")
+            case .done(let result, let shard):
+                try makeDurable([shard], appended: [result.uid])
+                raiseCeilingsAhead()
+                compactIfNeeded()
+                return result
             }
-            guard let (result, shard) = appended else {
-                throw StoreError(.overQuota, "the quota of \(context.name) is used up")
-            }
-            try makeDurable([shard], appended: [result.uid])
-            raiseCeilingsAhead()
-            compactIfNeeded()
-            return result
         }
+    }
+
+    private enum AppendOutcome {
+        case done(AppendResult, ShardDirectory)
+        case overQuota, needsRecount, lettersFreed
     }
 
     /// Rejects flags that a file name cannot carry.
@@ -53,11 +76,11 @@ extension Mailbox {
         if flags.rawValue >> 62 != 0 { throw StoreError(.invalidArgument, "no such flag") }
     }
 
-    /// Appends under the exclusive lock. Returns nil if over quota, or if `recount` is set.
+    /// Appends under the exclusive lock.
     private func appendLocked(
-        size: UInt32, digest: ContentDigest, flags: MessageFlags, recount: inout Bool,
+        size: UInt32, digest: ContentDigest, flags: MessageFlags,
         _ link: (ShardDirectory, UnsafePointer<CChar>) throws(Errno) -> Void
-    ) throws(StoreError) -> (AppendResult, ShardDirectory)? {
+    ) throws(StoreError) -> AppendOutcome {
         let uid = state.withLock { UInt32($0.view.nextUID) }
         var record = LogRecord(
             .append, done: false, uid: uid, flags: flags, token: context.tokens.take(), time: context.now, size: size,
@@ -68,11 +91,10 @@ extension Mailbox {
             case .granted: break
             case .overQuota:
                 try write(LogRecord(.void, done: true, uid: uid, token: record.token))
-                return nil
+                return .overQuota
             case .needsRecount:
-                recount = true
                 try write(LogRecord(.void, done: true, uid: uid, token: record.token))
-                return nil
+                return .needsRecount
             }
         } catch {
             try? write(LogRecord(.void, done: true, uid: uid, token: record.token))
@@ -110,7 +132,7 @@ extension Mailbox {
         let (validity, modSeq) = state.withLock { s in
             (s.status.uidValidity, s.view.list.entry(of: UID(uid))?.modSeq ?? s.view.highestModSeq)
         }
-        return (AppendResult(uidValidity: validity, uid: UID(uid), modSeq: modSeq), shard)
+        return .done(AppendResult(uidValidity: validity, uid: UID(uid), modSeq: modSeq), shard)
     }
 
     /// Links a message under its final name, creating the shard directory if it is missing.

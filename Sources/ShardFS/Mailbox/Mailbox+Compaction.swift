@@ -115,7 +115,7 @@ extension Mailbox {
                 // kept: the view, which has checked the names, decides.
                 if let entry = view.list.entry(of: UID(record.uid)) { kept.flags = entry.flags }
                 tail.append(kept)
-            case .set, .recent, .void, .clean: break
+            case .set, .recent, .void, .clean, .letters: break
             }
         }
         // Appends of a rolled-back set are in the log without the set's done record. They are not in the view and must

@@ -14,8 +14,8 @@ extension Mailbox {
     /// Copies messages to another mailbox of the store as hard links: no data is copied, INTERNALDATE is kept. All or
     /// none.
     ///
-    /// Missing UIDs are skipped, as RFC 9051 requires for UID COPY.
-    /// - Throws: the errors of `append`; `limit` if the target has no letter left for a keyword.
+    /// Missing UIDs are skipped, as RFC 9051 requires for UID COPY. A keyword without room in the target is omitted.
+    /// - Throws: the errors of `append`.
     public func copy(_ uids: [UID], to target: Mailbox) throws(StoreError) -> CopyResult {
         var used = try usedFlags(uids)
         // A name missing under the shared lock was removed by a dead writer's expunge or by another program: try once
@@ -32,7 +32,7 @@ extension Mailbox {
                 ) { () throws(StoreError) -> SetWriter.Outcome in
                     let members = try copyMembers(uids, to: target, letters, verify, &sources, &used)
                     // A keyword added since the flags were read needs a letter in the target first.
-                    isCovered = letters.covers(used)
+                    isCovered = letters.covers(used, from: self, to: target)
                     guard isCovered, !members.isEmpty else { return .done([], [], nil) }
                     return try SetWriter(mailbox: target).run(members)
                 }
@@ -177,8 +177,10 @@ extension Mailbox {
 struct KeywordMap {
     private var pairs: [(from: MessageFlags, to: MessageFlags)] = []
     private var same = false
+    private var sourceGeneration: UInt64?
+    private var targetGeneration: UInt64?
 
-    /// Assigns letters in the target, durably, to names that it lacks.
+    /// Assigns letters in the target, durably and as long as it has room, to names that it lacks.
     init(from source: Mailbox, to target: Mailbox, used: MessageFlags) throws(StoreError) {
         if source.id == target.id {
             same = true
@@ -187,16 +189,20 @@ struct KeywordMap {
         let letters = used.intersection(.keywordMask).letters.utf8
         guard !letters.isEmpty else { return }
         source.nameKeywords(in: used)
-        let table = source.state.withLock { $0.status.keywords }
-        for letter in letters {
-            let name = table.names[letter] ?? "keyword-\(Character(UnicodeScalar(letter)))"
-            pairs.append((MessageFlags(letter: letter), try target.keywords([name], create: true)))
+        let (table, generation) = source.state.withLock { ($0.status.keywords, $0.letterGeneration) }
+        let names = letters.map { table.names[$0] ?? KeywordTable.substitute(for: $0) }
+        let there = try target.letters(of: names, create: true)
+        (sourceGeneration, targetGeneration) = (generation, there.generation)
+        for (letter, name) in zip(letters, names) {
+            pairs.append((MessageFlags(letter: letter), there.flags(of: [name])))
         }
     }
 
-    /// Whether every keyword in `flags` has a letter in the target.
-    func covers(_ flags: MessageFlags) -> Bool {
-        same || flags.intersection(.keywordMask).subtracting(pairs.reduce([]) { $0.union($1.from) }).isEmpty
+    /// Whether every keyword in `flags` has been looked up, and no letter was freed since. Under both locks.
+    func covers(_ flags: MessageFlags, from source: Mailbox, to target: Mailbox) -> Bool {
+        if same { return true }
+        guard source.isCurrent(sourceGeneration), target.isCurrent(targetGeneration) else { return false }
+        return flags.intersection(.keywordMask).subtracting(pairs.reduce([]) { $0.union($1.from) }).isEmpty
     }
 
     func map(_ flags: MessageFlags) -> MessageFlags {

@@ -236,6 +236,8 @@ extension Mailbox {
     }
 
     private func undeleteLocked(_ message: ExpungedMessage) throws(StoreError) -> AppendResult {
+        // Before the file is opened: as long as it stands there its letters are not freed.
+        let generation = state.withLock { $0.letterGeneration }
         let name = ExpungedName.string(message.uidValidity, message.uid, message.flags)
         let source = "\(ExpungedName.directory)/\(message.hour)/\(name)"
         let file = try MessageFile.open(system, directory, source, uid: message.uid)
@@ -244,9 +246,11 @@ extension Mailbox {
         }
         let digest = try file.digest()
         let copy = context.can(.hardLinks) ? nil : try stage(copyOf: file)
-        let result: AppendResult
+        let result: AppendResult?
         do {
-            result = try append(size: file.size, digest: digest, flags: message.flags.subtracting(.deleted)) {
+            result = try append(
+                size: file.size, digest: digest, flags: message.flags.subtracting(.deleted), generation: generation
+            ) {
                 (shard, target) throws(Errno) in
                 if let copy { return try copy.staged.link(shard.descriptor, target) }
                 try system.link(directory, source, shard.descriptor, target)
@@ -254,6 +258,10 @@ extension Mailbox {
         } catch {
             guard error.errno == .notFound else { throw error }
             throw StoreError(.notFound, "message \(message.uid) has been restored or purged", errno: .notFound)
+        }
+        guard let result else {
+            // Letters were freed since, including this message's if it was purged: look the name up again.
+            return try undeleteLocked(message)
         }
         // The message is restored, whatever happens to its old name: that one is removed with its hour.
         try? remove(source, in: directory)

@@ -28,23 +28,54 @@ extension Mailbox {
     public func changeFlags(
         _ uids: [UID], _ change: FlagChange, unchangedSince: ModSeq? = nil
     ) throws(StoreError) -> FlagResult {
-        try checkFlags(change.add)
         var result = FlagResult()
+        var at = 0
+        _ = try changeFlags(uids, from: &at, change, unchangedSince: unchangedSince, generation: nil, &result)
+        return result
+    }
+
+    /// As ``changeFlags(_:_:unchangedSince:)``, with keywords by name. Which letters they had is in the change returned.
+    /// - Throws: `limit` when there is no room for a keyword that is to be added; nothing was changed then.
+    public func changeFlags(
+        _ uids: [UID], _ operation: FlagOperation, _ flags: NamedFlags, unchangedSince: ModSeq? = nil
+    ) throws(StoreError) -> (result: FlagResult, change: FlagChange) {
+        var result = FlagResult()
+        var at = 0
+        while true {
+            let letters = try letters(of: flags.keywords, create: operation != .remove)
+            if operation != .remove { try letters.checkRoom() }
+            let change = FlagChange(operation, letters.flags(of: flags))
+            let isDone = try changeFlags(
+                uids, from: &at, change, unchangedSince: unchangedSince, generation: letters.generation, &result)
+            if isDone { return (result, change) }
+        }
+    }
+
+    /// Changes the messages from index `at` on. False when letters were freed since they were looked up: `at` is then
+    /// the first that was not changed.
+    private func changeFlags(
+        _ uids: [UID], from at: inout Int, _ change: FlagChange, unchangedSince: ModSeq?, generation: UInt64?,
+        _ result: inout FlagResult
+    ) throws(StoreError) -> Bool {
+        try checkFlags(change.add)
         result.changed.reserveCapacity(uids.count)
         var touched: [ShardDirectory] = []
-        var at = 0
+        var isCurrent = true
         while at < uids.count {
             let round = uids[at..<min(at + Self.flagRound, uids.count)]
-            at = round.endIndex
             // Names alone are subject to ABA, so a conditional change reads the log to its end under the exclusive
             // lock.
             try locked(exclusive: unchangedSince != nil, uids: 0, records: 2 * round.count) { () throws(StoreError) in
+                isCurrent = self.isCurrent(generation)
+                guard isCurrent else { return }
                 if round.count == 1, unchangedSince == nil {
                     try changeOne(round.first!, change, &result, &touched)
                 } else {
                     try changeRound(round, change, unchangedSince, &result, &touched)
                 }
             }
+            guard isCurrent else { break }
+            at = round.endIndex
         }
         if options.durability == .full {
             do {
@@ -59,7 +90,7 @@ extension Mailbox {
             raiseCeilingsAhead()
             compactIfNeeded()
         }
-        return result
+        return isCurrent
     }
 
     /// The common case of one message, without arrays.

@@ -116,7 +116,7 @@ extension Mailbox {
         }
     }
 
-    /// `newKeyword`: a keyword added since the flags were read needs a letter in the target first; nothing was done.
+    /// `newKeyword`: a keyword was added since the flags were read, or letters were freed; nothing was done.
     private enum MoveOutcome { case done, newKeyword, recount, overQuota, crossDevice }
 
     private func moveRound(
@@ -140,7 +140,7 @@ extension Mailbox {
         }
         guard !here.isEmpty else { return .done }
         used = away.reduce(used) { $0.union($1.flags) }
-        guard letters.covers(used) else { return .newKeyword }
+        guard letters.covers(used, from: self, to: target) else { return .newKeyword }
         let tokens = context.tokens.take(2 * here.count)
         for i in here.indices {
             here[i].token = tokens &+ UInt64(i)

@@ -98,9 +98,16 @@ extension Mailbox {
         return currentSnapshot()
     }
 
-    /// Returns the state last seen by this process, normally without a system call.
+    /// Returns the state last seen by this process, without a system call unless a keyword's name is unknown.
     public func currentSnapshot() -> MailboxSnapshot {
-        nameKeywords(in: state.withLock { $0.view.usedFlags })
+        // Again when a letter without a name came in between; names that nobody has are not looked for twice.
+        for _ in 0..<4 {
+            nameKeywords(in: state.withLock { $0.view.usedFlags })
+            let isNamed = state.withLock { s in
+                s.view.usedFlags.intersection(.keywordMask).isSubset(of: s.status.keywords.letters.union(s.unnamed))
+            }
+            if isNamed { break }
+        }
         return state.withLock { s in
             s.view.locateShards()
             return MailboxSnapshot(

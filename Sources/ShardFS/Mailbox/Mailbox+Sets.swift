@@ -27,6 +27,26 @@ extension Mailbox {
         -> [AppendResult]
     {
         if messages.count == 1 { return [try append(messages[0].message, flags: messages[0].flags)] }
+        // Without a generation there is always a result.
+        return try append(messages, generation: nil)!
+    }
+
+    /// As ``append(_:)-([(FinishedMessage,MessageFlags)])``. A keyword for which the mailbox has no room is left out.
+    public func append(_ messages: [(message: FinishedMessage, flags: NamedFlags)]) throws(StoreError)
+        -> [AppendResult]
+    {
+        if messages.count == 1 { return [try append(messages[0].message, flags: messages[0].flags)] }
+        while true {
+            let letters = try letters(of: Array(Set(messages.flatMap(\.flags.keywords))), create: true)
+            let members = messages.map { (message: $0.message, flags: letters.flags(of: $0.flags)) }
+            if let results = try append(members, generation: letters.generation) { return results }
+        }
+    }
+
+    /// Nil when letters were freed since they were looked up.
+    private func append(
+        _ messages: [(message: FinishedMessage, flags: MessageFlags)], generation: UInt64?
+    ) throws(StoreError) -> [AppendResult]? {
         var members: [SetMember] = []
         let now = context.now
         for (message, flags) in messages {
@@ -36,8 +56,11 @@ extension Mailbox {
         guard !members.isEmpty else { return [] }
         while true {
             let outcome = try locked(exclusive: true, uids: members.count, records: members.count + 2) {
-                () throws(StoreError) in try SetWriter(mailbox: self).run(members)
+                () throws(StoreError) -> SetWriter.Outcome? in
+                guard isCurrent(generation) else { return nil }
+                return try SetWriter(mailbox: self).run(members)
             }
+            guard let outcome else { return nil }
             guard let results = try finishSet(outcome) else { continue }
             noteDates(zip(results, messages).map { ($0.uid, $1.message.date) })
             return results

@@ -46,6 +46,7 @@ extension Mailbox {
             s.soleRecords = start + count
             for i in 0..<count where s.view.applied == start + i { s.view.apply(record(i), at: start + i) }
             if s.view.applied == start + count { s.lastChecksum = checksum }
+            s.forgetFreedLetters()
             s.notePending()
             return s.view.highestModSeq != before
         }
@@ -60,7 +61,7 @@ extension Mailbox {
         var recount = false
         for intent in pending.values.sorted(by: { $0.record.uid < $1.record.uid }) {
             let record = intent.record
-            if record.kind != .flags { recount = true }
+            if record.kind != .flags, record.kind != .letters { recount = true }
             switch record.kind {
             case .set where intent.held.count == Int(record.messageSize):
                 // Every append is in the log, so every name was durable before: only the set's done record is missing.
@@ -73,6 +74,9 @@ extension Mailbox {
                 done.append(LogRecord(.void, done: true, uid: record.uid, token: record.token))
             case .append, .flags, .expunge:
                 done.append(try settled(record))
+            case .letters:
+                // Freed or not: a name that status.json still has is read there again.
+                done.append(LogRecord(.letters, done: true, flags: record.flags, token: record.token))
             case .recent, .kept, .void, .clean:
                 done.append(LogRecord(.void, done: true, token: record.token))
             }

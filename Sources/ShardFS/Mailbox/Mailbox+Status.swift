@@ -1,4 +1,4 @@
-// status.json with its ceilings and keywords, and their copy in the log's header.
+// status.json with its ceilings, and its copy in the log's header.
 import DurableFiles
 import Primitives
 
@@ -29,7 +29,10 @@ extension Mailbox {
                     status.serialized(), as: MailboxStatus.fileName, in: directory)
             }
             state.withLock { s in
+                // The file may be ahead of what this process has read of the log, and name letters that were freed.
+                let known = s.status.keywords
                 s.status = status
+                s.status.keywords = known
                 s.headerStale = true
             }
             return status
@@ -92,50 +95,6 @@ extension Mailbox {
         }
     }
 
-    // MARK: keywords
-
-    /// Returns the flag bits of keyword names, ignoring case. With `create`, unknown names are assigned letters,
-    /// durably.
-    /// - Throws: `invalidArgument` for an invalid keyword, `limit` if all 31 letters are taken.
-    public func keywords(_ names: [String], create: Bool) throws(StoreError) -> MessageFlags {
-        guard !names.isEmpty else { return [] }
-        for name in names where !KeywordTable.isValid(name) {
-            throw StoreError(.invalidArgument, "\(name.debugDescription) is not a valid keyword")
-        }
-        var table = state.withLock { $0.status.keywords }
-        if names.contains(where: { table.flag($0) == nil }) {
-            table = try readStatus().keywords
-            if create, names.contains(where: { table.flag($0) == nil }) {
-                try checkWritable()
-                table = try updateStatus { (status) throws(StoreError) in
-                    for name in names where status.keywords.add(name) == nil {
-                        throw StoreError(
-                            .limit, "the mailbox already has \(KeywordTable.maximum) keywords; no room for \(name)")
-                    }
-                }.keywords
-            } else {
-                let known = table
-                state.withLock { $0.status.keywords.merge(known) }
-            }
-        }
-        var flags: MessageFlags = []
-        for name in names { flags.formUnion(table.flag(name) ?? []) }
-        return flags
-    }
-
-    /// Loads the names of letters assigned by other processes.
-    func nameKeywords(in flags: MessageFlags) {
-        let wanted = flags.intersection(.keywordMask)
-        let missing = state.withLock { s in
-            wanted.letters.utf8.contains { s.status.keywords.names[$0] == nil } && !s.unnamed.contains(wanted)
-        }
-        guard missing, let status = try? readStatus() else { return }
-        state.withLock { s in
-            s.status.keywords.merge(status.keywords)
-            s.unnamed.formUnion(wanted)
-        }
-    }
-
     // MARK: header
 
     /// Copies the ceilings and keywords into the log's header if they changed. Exclusive lock.
@@ -161,6 +120,21 @@ extension Mailbox {
         try log.syncData()
     }
 
+    /// Syncs every directory that holds messages, live or expunged. New names before the old ones go.
+    func syncAllNames() throws(StoreError) {
+        for hour in try system.files.names(directory, ExpungedName.directory)
+        where ExpungedName.isHour(hour) {
+            try syncBelow("\(ExpungedName.directory)/\(hour)")
+        }
+        // All of them: another process may have renamed in a shard that this one never opened.
+        for name in try system.files.names(directory, ".") where ShardName.parse(name) != nil {
+            do throws(StoreError) { try syncBelow(name) } catch {
+                // Not a directory, so it holds no messages.
+                guard error.code == .damaged else { throw error }
+            }
+        }
+    }
+
     /// Marks the mailbox as cleanly closed: everything is durable and the log's last record says so.
     public func close() throws(StoreError) {
         guard !options.readOnly, !isBroken else { return }
@@ -173,18 +147,7 @@ extension Mailbox {
                     // The messages themselves were never synced.
                     try doing("sync the file system") { () throws(Errno) in try system.syncFileSystem(directory) }
                 }
-                // New names before the old ones go.
-                for hour in try system.files.names(directory, ExpungedName.directory)
-                where ExpungedName.isHour(hour) {
-                    try syncBelow("\(ExpungedName.directory)/\(hour)")
-                }
-                // All of them: another process may have renamed in a shard that this one never opened.
-                for name in try system.files.names(directory, ".") where ShardName.parse(name) != nil {
-                    do throws(StoreError) { try syncBelow(name) } catch {
-                        // Not a directory, so it holds no messages.
-                        guard error.code == .damaged else { throw error }
-                    }
-                }
+                try syncAllNames()
                 try write([LogRecord(.clean, done: true)])
                 try log.syncData()
                 guard let mark = state.withLock({ $0.view.cleanMark }) else { return }

@@ -26,6 +26,8 @@ public final class Mailbox: Sendable {
         var headerStale = false
         /// Keyword letters in use that status.json, read again, does not name.
         var unnamed: MessageFlags = []
+        /// The number of logs replaced since the mailbox was opened.
+        var replacedLogs: UInt64 = 0
         /// The time at which an open intent was first seen, monotonic nanoseconds.
         var pendingSince: Int64?
         var broken: StoreError?
@@ -37,6 +39,17 @@ public final class Mailbox: Sendable {
         var soleRecords: Int?
         /// The checksum of the last record in the view; nil when it is not known.
         var lastChecksum: UInt32?
+
+        /// Changes whenever a letter looked up before may have been freed: by a record, or in a log replaced since.
+        var letterGeneration: UInt64 { replacedLogs << 32 &+ view.freeings }
+
+        /// Forgets the names of letters freed by the records just applied.
+        mutating func forgetFreedLetters() {
+            let freed = view.takeFreed()
+            if freed.isEmpty { return }
+            status.keywords.remove(freed)
+            unnamed.subtract(freed)
+        }
 
         /// Starts or stops the clock after which an open intent is attributed to a dead writer.
         mutating func notePending() {
@@ -167,6 +180,7 @@ public final class Mailbox: Sendable {
             if !exclusive { return false }
             try removeCleanMark()
         }
+        if !exclusive, state.withLock({ $0.view.isFreeingLetters }) { return false }
         if exclusive {
             try settle()
             try refreshHeader()
@@ -196,7 +210,7 @@ public final class Mailbox: Sendable {
         guard let log = try LogFile.open(system, in: directory, readOnly: options.readOnly), log.identity == identity,
             log.openedHeader.mailboxID == id
         else { throw StoreError(.gone, "the mailbox was replaced by another of the same name") }
-        let status = try readStatus()
+        var status = try readStatus()
         // Complete before anyone sees it: a half-built view would look like an expunge.
         var view = MailboxView(log.openedHeader, uidFloor: status.uidFloor)
         let records = LogFile.records(in: try log.size())
@@ -205,12 +219,16 @@ public final class Mailbox: Sendable {
             if let record { view.apply(record, at: place) } else { view.skip(to: place + 1) }
             last = checksum
         }
-        let (made, checksum) = (view, last)
+        // Names read before may be of letters that the log has freed since; they are read again when needed.
+        status.keywords.remove(view.takeFreed())
+        let (made, known, checksum) = (view, status, last)
         state.withLock { s in
             s.log = log
-            s.status = status
+            s.status = known
             s.view = made
             s.lastChecksum = made.applied > 0 ? checksum : nil
+            s.unnamed = []
+            s.replacedLogs += 1
             s.logNameSynced = false
             s.shards = [:]
             s.parts = ViewParts()
@@ -226,6 +244,7 @@ public final class Mailbox: Sendable {
             do throws(StoreError) {
                 let before = s.view.highestModSeq
                 let end = try read(&s, to: records)
+                s.forgetFreedLetters()
                 s.notePending()
                 if !s.view.unconfirmed.isEmpty { try confirm(&s) }
                 return .success((end, s.view.highestModSeq != before))

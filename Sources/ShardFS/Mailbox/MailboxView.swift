@@ -27,6 +27,9 @@ struct MailboxView: Sendable {
     var unconfirmed: Set<UInt32> = []
     /// All flags that any message has had: shows when a keyword's name must be looked up.
     private(set) var usedFlags: MessageFlags = []
+    /// How often letters were freed, and which of them nobody has been told of yet.
+    private(set) var freeings: UInt64 = 0
+    private var freed: MessageFlags = []
 
     init(_ header: LogHeader, uidFloor: UInt64) {
         base = header.base
@@ -94,6 +97,13 @@ struct MailboxView: Sendable {
         case .clean:
             cleanMark = modSeq
             return
+        case .letters:
+            // No message changes with it, so that no mod-sequence that a client can have does.
+            finish(record)
+            freeings += 1
+            freed.formUnion(record.flags)
+            usedFlags.subtract(record.flags)
+            return
         }
         highestModSeq = max(highestModSeq, modSeq)
     }
@@ -132,6 +142,15 @@ struct MailboxView: Sendable {
             intent.record.kind == .set && intent.held.count < Int(intent.record.messageSize)
                 && (torn || !intent.held.isEmpty)
         }
+    }
+
+    /// Letters were being freed by a writer that died: only an exclusive holder can say that they are.
+    var isFreeingLetters: Bool { !pending.isEmpty && pending.values.contains { $0.record.kind == .letters } }
+
+    /// The letters freed since the last call.
+    mutating func takeFreed() -> MessageFlags {
+        defer { freed = [] }
+        return freed
     }
 
     mutating func raiseNextUID(_ floor: UInt64) { nextUID = max(nextUID, floor) }

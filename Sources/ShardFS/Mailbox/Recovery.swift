@@ -150,6 +150,11 @@ struct Recovery {
         }
         status.uidCeiling = max(status.uidCeiling, plan.ceiling)
         if status.mailboxID.isEmpty { status.mailboxID = MailboxStatus.randomID() }
+        for letter in try usedLetters(contents).subtracting(status.keywords.letters).letters.utf8 {
+            // Its name was lost with both files: the substitute is stored, so that the letter is assigned to no other.
+            let name = KeywordTable.substitute(for: letter)
+            if status.keywords.flag(name) == nil { status.keywords.set(letter, name) }
+        }
         // The ceilings are above everything ever assigned.
         status.uidFloor = min(max(status.uidCeiling, contents.nextUID, 1), MailboxStatus.uidEnd)
         status.modSeqFloor = min(max(status.modSeqCeiling, contents.highestModSeq + 1, 1), MailboxStatus.modSeqEnd)
@@ -172,6 +177,17 @@ struct Recovery {
                 recentUID: contents.recentUID),
             contents.messages, floor: status.modSeqFloor)
         return true
+    }
+
+    /// Returns the keyword letters of messages, live or recoverable.
+    private func usedLetters(_ contents: RecoveredContents) throws(StoreError) -> MessageFlags {
+        var used = contents.messages.reduce(MessageFlags()) { $0.union($1.flags) }
+        for hour in try system.files.names(directory, ExpungedName.directory) where ExpungedName.isHour(hour) {
+            try system.files.forEach(directory, "\(ExpungedName.directory)/\(hour)") { name, _ in
+                used.formUnion(ExpungedName(String(decoding: name, as: UTF8.self))?.flags ?? [])
+            }
+        }
+        return used.intersection(.keywordMask)
     }
 
     /// Replaces status.json under its lock, merging what others have added since it was read. Ceilings never decrease.

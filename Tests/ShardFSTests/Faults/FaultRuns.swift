@@ -10,7 +10,8 @@ import Testing
 enum FaultRun: String, CaseIterable, Sendable, CustomTestStringConvertible {
     case append, set, flagOne, flagMany, flagFull, conditional, expunge, remove, copyOne, copyMany, copyWithin
     case copyAcrossAccounts, move, moveAcrossAccounts, moveWithin, create, createDeep, createAccount, undelete, purge
-    case compact, keyword, ceilings, recount, close, takeRecent, appendRaising, deliver, delete, deleteWithChild, rename
+    case compact, keyword, letters, ceilings, recount, close, takeRecent, appendRaising, deliver, delete,
+        deleteWithChild, rename
     case renameInbox
     case open, openStore, openAfterRestart, openAfterCleanRestart, openAfterDamage, openAdopted, openWithoutLog
     case openWithoutStatus
@@ -78,6 +79,13 @@ enum FaultRun: String, CaseIterable, Sendable, CustomTestStringConvertible {
         let alice = try store.account(AccountAddress(parsing: Place.inbox.address))
         let directory = "\(path)/\(Store.path(alice.address))/mailboxes/INBOX"
         switch self {
+        case .letters:
+            // A full table, of which message 1003 had a letter that is to be message 1004's.
+            _ = try inbox.keywords(["Old"] + (0..<29).map { "word\($0)" }, create: true)
+            try inbox.append("[may be Old] first")
+            try inbox.append("[may be New] second")
+            _ = try inbox.changeFlags([UID(1003)], .add, NamedFlags(keywords: ["Old"]))
+            _ = try inbox.changeFlags([UID(1003)], .remove, NamedFlags(keywords: ["Old"]))
         case .openAfterCleanRestart, .openStore: try store.close()
         case .openAfterDamage: try Self.damage(directory, inbox)
         case .openAdopted:
@@ -147,6 +155,7 @@ enum FaultRun: String, CaseIterable, Sendable, CustomTestStringConvertible {
         case .undelete: _ = try mailbox().undelete(mailbox().recoverableMessages()[0])
         case .purge: _ = try mailbox().purgeExpunged(before: "9999999999")
         case .compact: try mailbox().compact()
+        case .letters: _ = try mailbox().changeFlags([UID(1004)], .add, NamedFlags(keywords: ["New"]))
         case .keyword: _ = try mailbox().keywords(["Later", "Work"], create: true)
         case .ceilings: try mailbox().raiseCeilings(uids: 600, records: 0, always: true)
         case .recount: _ = try store.account(alice).quota()

@@ -97,7 +97,7 @@ struct ShownMarks {
             case .append, .kept, .flags, .expunge:
                 highestUID = max(highestUID, record.uid)
                 highestModSeq = max(highestModSeq, record.modSeq != 0 ? record.modSeq : header.base + index)
-            case .set, .recent, .void, .clean: break
+            case .set, .recent, .void, .clean, .letters: break
             }
         }
         return header.mailboxID

@@ -10,7 +10,7 @@ enum CutRun: String, CaseIterable, Sendable, CustomTestStringConvertible {
     case firstAppend, append, set, flags, flagsFull, expunge, copy, move, moveAcrossAccounts, createMailbox, compaction
     case recovery, undelete, ceilings, cleanClose, withoutUnnamedFiles, rename, delete, deleteWithChild, deliver
     case groundAppend, groundSet, groundCopy, groundMove, groundDeliver, groundCreate, groundRename, groundDelete
-    case groundExpunge
+    case groundExpunge, letters
     case setBesideCompaction, renameInbox, moveIntoDeadShard, deliverFromStore, deliverFromStoreWithoutUnnamedFiles
 
     var testDescription: String { rawValue }
@@ -109,6 +109,7 @@ enum CutRun: String, CaseIterable, Sendable, CustomTestStringConvertible {
             try s.step("undelete") { _ = try $0.mailbox().undelete($0.mailbox().recoverableMessages()[0]) }
             return s
         case .ceilings: return try Self.ceilings()
+        case .letters: return try Self.letters()
         case .rename, .delete, .deleteWithChild: return try Self.tree(self)
         case .deliver:
             let s = try CutScenario([.inbox, .sent, .bob]) { try Self.store($0, $1, next: 999) }
@@ -306,6 +307,24 @@ enum CutRun: String, CaseIterable, Sendable, CustomTestStringConvertible {
         try log.append(LogRecord(.set, done: false, uid: 6, token: 77, size: 3))
         let half = try inbox.finished("half a set").staged
         try half.link(SystemCalls().openDirectory(AT_FDCWD, "\(directory)/0000"), "00000007_.eml")
+    }
+
+    /// Frees a keyword's letter and assigns it to another keyword.
+    private static func letters() throws -> CutScenario {
+        let s = try CutScenario {
+            try store($0, $1)
+            let inbox = try Place.inbox.open(Store.open($0, options: $1))
+            _ = try inbox.keywords(["Old"] + (0..<30).map { "word\($0)" }, create: true)
+            try inbox.append("[may be Old] one", inbox.keywords(["Old"], create: true))
+            try inbox.append("[may be New] two")
+        }
+        try s.step("take the old one off") {
+            _ = try $0.mailbox().changeFlags([UID(1)], .remove, NamedFlags(keywords: ["Old"]))
+        }
+        try s.step("give its letter away") {
+            _ = try $0.mailbox().changeFlags([UID(2)], .add, NamedFlags(keywords: ["New"]))
+        }
+        return s
     }
 
     /// Uses UIDs beyond the mailbox's initial ceiling.

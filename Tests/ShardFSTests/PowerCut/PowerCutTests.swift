@@ -83,6 +83,7 @@ import Testing
         Mutation(.deliverFromStoreWithoutUnnamedFiles, "the fsync of the shards") { node, names, _ in
             names.isShard(node)
         },
+        Mutation(.letters, "the fsync of the shard") { node, names, _ in names.isShard(node) },
         Mutation(.ceilings, "the fsync of status.json") { node, names, _ in names.isStatus(node) },
         Mutation(.ceilings, "the fsync after status.json's rename") { _, _, previous in
             if case .rename(_, _, _, MailboxStatus.fileName, _, _)? = previous { true } else { false }

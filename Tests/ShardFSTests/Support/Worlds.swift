@@ -26,11 +26,20 @@ struct MailboxWorld: Equatable {
         for i in 0..<snapshot.messages.count {
             let entry = snapshot.messages[i]
             let file = try mailbox.open(entry.uid)
-            let text = String(decoding: try file.read(), as: UTF8.self)
+            let text = Self.checked(
+                String(decoding: try file.read(), as: UTF8.self), snapshot.keywords.names(in: entry.flags))
             messages[entry.uid.rawValue] = Message(
                 text: file.size == entry.size ? text : "SIZE \(entry.size) IN THE VIEW, \(file.size) ON DISK",
                 flags: entry.flags, date: file.internalDate)
         }
+    }
+
+    /// A message says by "[may be A B]" which keywords it may ever show.
+    private static func checked(_ text: String, _ keywords: [String]) -> String {
+        guard text.hasPrefix("[may be "), let end = text.firstIndex(of: "]") else { return text }
+        let allowed = text[..<end].dropFirst("[may be ".count).split(separator: " ").map(String.init)
+        let wrong = keywords.filter { !allowed.contains($0) }
+        return wrong.isEmpty ? text : "SHOWN AS \(wrong) THOUGH \(text)"
     }
 
     var listing: String {

@@ -37,21 +37,17 @@ extension IMAPFlag {
     }
 }
 
-extension Mailbox {
-    /// The bits of a client's flag list; new keywords get a letter if `create` is set.
-    ///
-    /// Flags that cannot be stored are ignored.
-    package func bits(of flags: [IMAPFlag], create: Bool) throws(StoreError) -> MessageFlags {
-        var bits: MessageFlags = []
-        var names: [String] = []
+extension NamedFlags {
+    /// The flags of a client's list; those that cannot be stored are ignored.
+    package init(_ flags: [IMAPFlag]) {
+        self.init()
         for flag in flags {
             if let bit = MessageFlags(system: flag) {
-                bits.formUnion(bit)
+                self.flags.formUnion(bit)
             } else if case .keyword(let name) = flag {
-                names.append(name)
+                keywords.append(name)
             }
         }
-        return bits.union(try keywords(names, create: create))
     }
 }
 

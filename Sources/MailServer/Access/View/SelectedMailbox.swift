@@ -243,7 +243,12 @@ package struct SelectedMailbox: Sendable {
             guard keepGone(from: old.messages, to: new.messages) == went else { return nil }
         }
         if pendingExpunges.isEmpty { reportedModSeq = new.highestModSeq }
-        if new.keywords != old.keywords { update.keywords = new.keywords }
+        if new.keywords != old.keywords {
+            update.keywords = new.keywords
+            // What is gone keeps no letter that is another name's now.
+            let reassigned = old.keywords.reassigned(in: new.keywords)
+            for i in pendingExpunges.indices { pendingExpunges[i].flags.subtract(reassigned) }
+        }
         snapshot = new
         if new.highestModSeq > old.highestModSeq {
             update.changedSince = old.highestModSeq

@@ -118,10 +118,10 @@ extension IMAPSession {
         let mailbox = command.mailbox
         let messages = try await withoutBinary(command.messages, for: mailbox)
         let results = try await blocking(missing: .tryCreate) { () throws(StoreError) in
-            var ready: [(message: FinishedMessage, flags: MessageFlags)] = []
+            var ready: [(message: FinishedMessage, flags: NamedFlags)] = []
             for message in messages {
-                let flags = try mailbox.bits(of: message.flags, create: true)
-                ready.append((try message.content.staged.finish(internalDate: message.date), flags))
+                let finished = try message.content.staged.finish(internalDate: message.date)
+                ready.append((finished, NamedFlags(message.flags)))
             }
             let results = try mailbox.append(ready)
             for (message, result) in zip(messages, results) {

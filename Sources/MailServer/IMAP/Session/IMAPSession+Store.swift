@@ -74,23 +74,27 @@ private struct StorePiece: Sendable {
     mutating func change(
         _ view: SelectedMailbox, _ asked: IMAPSession.UpdateScope, reportsModSeq: Bool
     ) throws(StoreError) -> (FlagResult, IMAPSession.MailboxUpdate?) {
-        let bits = try view.mailbox.bits(of: command.flags, create: command.operation != .remove)
-        let change: FlagChange =
+        let operation: FlagOperation =
             switch command.operation {
-            case .replace: .replace(with: bits)
-            case .add: .add(bits)
-            case .remove: .remove(bits)
+            case .replace: .replace
+            case .add: .add
+            case .remove: .remove
             }
         let found = view.page(of: ranges, from: next, limit: size + 1)
         let uids = found.prefix(size).map(\.entry.uid)
         if next == 1 { goal = found.count > size ? view.count(in: ranges) : found.count }
-        let result = try view.mailbox.changeFlags(uids, change, unchangedSince: command.unchangedSince)
+        let (result, change) = try view.mailbox.changeFlags(
+            uids, operation, NamedFlags(command.flags), unchangedSince: command.unchangedSince)
         if found.count > size, let last = found.last { next = last.entry.uid.rawValue } else { isLast = true }
+        // Letters that are other names' than the client has heard of.
+        let reassigned = view.snapshot.keywords.reassigned(in: view.mailbox.keywords)
         var own: [UpdateWriter.Own] = []
         for entry in result.changed {
             // A silent client works the flags out by itself; only others' changes need to be reported.
             let before = view.entry(of: entry.uid.rawValue)?.flags ?? []
-            let isKnown = command.silent && before.subtracting(change.remove).union(change.add) == entry.flags
+            let isKnown =
+                command.silent && before.isDisjoint(with: reassigned)
+                && before.subtracting(change.remove).union(change.add) == entry.flags
             if !isKnown || reportsModSeq { own.append(.init(entry: entry, isKnown: isKnown)) }
         }
         let known = Dictionary(result.changed.map { ($0.uid.rawValue, $0.modSeq) }) { $1 }
