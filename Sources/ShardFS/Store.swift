@@ -42,6 +42,9 @@ public struct StoreOptions: Sendable {
     public var withoutCapabilities: Set<Capability> = []
     /// Seconds since 1970 UTC; nil uses the machine's clock.
     public var clock: (@Sendable () -> Int64)?
+    /// Called with a sentence for the operator: a mailbox that cannot be opened, a store that takes no writes. On any
+    /// thread, also with locks held: it must not use the store.
+    public var notice: (@Sendable (String) -> Void)?
 
     public init() {}
 }
@@ -69,7 +72,8 @@ public final class Store: Sendable {
 
     let system: SystemCalls
     let options: StoreOptions
-    let directory: Int32
+    let rootDirectory: RootDirectory
+    var directory: Int32 { rootDirectory.descriptor }
     private let bootID: String
     private let tokens = TokenSource()
 
@@ -92,15 +96,13 @@ public final class Store: Sendable {
             try system.open(SystemCalls.currentDirectory, root, O_RDONLY | O_DIRECTORY)
         }
         do throws(StoreError) {
-            let capabilities =
-                options.readOnly
-                ? [.locks] : try Capability.probe(system, directory, without: options.withoutCapabilities)
+            let capabilities = try capabilities(root, system, directory, &options)
             if !capabilities.contains(.locks) { options.readOnly = true }
             let id = try format(system, directory, readOnly: options.readOnly)
             if options.shared == true { options.viewCache = nil }
             return Store(
                 root: root, id: id, capabilities: capabilities, system: system, options: options, directory: directory,
-                bootID: options.bootID ?? kernelBootID(system))
+                bootID: options.bootID ?? BootID.now(system, directory))
         } catch {
             system.close(directory)
             throw error
@@ -116,14 +118,35 @@ public final class Store: Sendable {
         self.capabilities = capabilities
         self.system = system
         self.options = options
-        self.directory = directory
+        rootDirectory = RootDirectory(system, directory)
         self.bootID = bootID
     }
 
-    deinit { system.close(directory) }
+    /// The capabilities of the store's file system. One that takes no writes is opened read-only; a full one is opened
+    /// all the same, so that it can be read and emptied.
+    private static func capabilities(
+        _ root: String, _ system: SystemCalls, _ directory: Int32, _ options: inout StoreOptions
+    ) throws(StoreError) -> Set<Capability> {
+        if options.readOnly { return [.locks] }
+        do throws(StoreError) {
+            return try Capability.probe(system, directory, without: options.withoutCapabilities)
+        } catch {
+            switch error.code {
+            case .readOnly:
+                options.notice?("the store \(root) is on a read-only file system: it can only be read")
+                options.readOnly = true
+                return [.locks]
+            case .noSpace:
+                options.notice?("the file system of the store \(root) is full: \(error.message)")
+                return try Capability.assumed(system, directory).subtracting(options.withoutCapabilities)
+            default: throw error
+            }
+        }
+    }
 
     private static func makeRoot(_ root: String, _ system: SystemCalls) throws(StoreError) {
-        do { try system.makeDirectory(SystemCalls.currentDirectory, root) } catch .exists {} catch .readOnly {} catch {
+        do { try system.makeDirectory(SystemCalls.currentDirectory, root) } catch .exists {} catch .readOnly {
+        } catch .noSpace {} catch .quota {} catch {
             throw StoreError.system(error, "create the store \(root)")
         }
     }
@@ -158,18 +181,6 @@ public final class Store: Sendable {
         return id
     }
 
-    private static func kernelBootID(_ system: SystemCalls) -> String {
-        guard let fd = try? system.open(SystemCalls.currentDirectory, "/proc/sys/kernel/random/boot_id", O_RDONLY)
-        else {
-            // Without a boot id every opening looks like a reboot: slower, never wrong.
-            return Hex.encode(SystemCalls.random(UInt64.self))
-        }
-        defer { system.close(fd) }
-        var bytes = [UInt8](repeating: 0, count: 36)
-        let count = bytes.withUnsafeMutableBytes { (try? system.read(fd, $0, at: 0)) ?? 0 }
-        return String(decoding: bytes[0..<count], as: UTF8.self)
-    }
-
     // MARK: accounts
 
     static func path(_ address: AccountAddress) -> String {
@@ -179,7 +190,12 @@ public final class Store: Sendable {
     /// Returns the account of an address.
     /// - Throws: `notFound` if it has no directory.
     public func account(_ address: AccountAddress) throws(StoreError) -> Account {
-        if let known = open.withLock({ $0.known[address]?.account }) { return known }
+        if let known = open.withLock({ $0.known[address]?.account }) {
+            if options.readOnly { return known }
+            if try known.context.isInPlace { return known }
+            // Its directory was removed or replaced: nothing may be stored there.
+            forget(address)
+        }
         let fd: Int32
         do {
             fd = try system.openDirectory(directory, Self.path(address))
@@ -189,8 +205,9 @@ public final class Store: Sendable {
             throw StoreError.system(error, "open the account \(address)")
         }
         let context = AccountContext(
-            system: system, options: options, capabilities: capabilities, directory: fd, name: address.description,
-            storeID: id, bootID: bootID, tokens: tokens)
+            system: system, options: options, capabilities: capabilities, root: rootDirectory,
+            path: Self.path(address), directory: fd, name: address.description, storeID: id, bootID: bootID,
+            tokens: tokens)
         let account = Account(address: address, context: context)
         return open.withLock { open in
             if let other = open.known[address]?.account { return other }

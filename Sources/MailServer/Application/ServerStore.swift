@@ -27,9 +27,12 @@ final class ServerStore: ServerComponent {
     init(_ configuration: Configuration, pool: BlockingPool, log: LogOutput) async throws(StartError) {
         self.pool = pool
         logger = log.logger("rmail")
+        let storeLogger = log.logger("store")
         let indexLogger = log.logger("index")
         let (access, made) = try await pool.runStart { () throws(StartError) in
-            try StoreAccess.open(configuration, now: Clocks.wall) { indexLogger.warning("\($0)") }
+            try StoreAccess.open(
+                configuration, now: Clocks.wall, notice: { storeLogger.warning("\($0)") },
+                indexLog: { indexLogger.warning("\($0)") })
         }
         self.access = access
         for domain in made { logger.info("created the domain \(domain)") }

@@ -17,11 +17,12 @@ package struct StoreAccess: Sendable {
     /// - Parameters:
     ///   - configuration: the resolved configuration.
     ///   - now: the time in seconds since 1970 UTC.
+    ///   - notice: receives the store's messages for the operator.
     ///   - indexLog: receives the read cache's messages for the operator; nil leaves the cache closed.
     /// - Returns: The access, and the domains created.
     package static func open(
         _ configuration: Configuration, now: @escaping @Sendable () -> Int64,
-        indexLog: (@Sendable (String) -> Void)? = nil
+        notice: (@Sendable (String) -> Void)? = nil, indexLog: (@Sendable (String) -> Void)? = nil
     ) throws(StartError) -> (access: StoreAccess, madeDomains: [String]) {
         let files = PathFiles()
         do throws(FileError) {
@@ -36,6 +37,7 @@ package struct StoreAccess: Sendable {
         options.expungeRetentionHours = configuration.storage.expungeRetentionHours
         options.shared = configuration.storage.shared
         options.node = try node(configuration, files)
+        options.notice = notice
         let index = indexLog.flatMap { makeIndex(configuration, log: $0) }
         // Cached views rely on directory timestamps, which prove nothing if other machines write too.
         if ShardIndex.networkFileSystem(of: configuration.mailRoot) == nil { options.viewCache = index }

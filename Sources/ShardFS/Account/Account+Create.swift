@@ -31,7 +31,10 @@ extension Account {
 extension AccountContext {
     /// Runs `body` under the account's lock, which guards the shape of the mailbox tree.
     func shapeLocked<R>(_ body: () throws(StoreError) -> R) throws(StoreError) -> R {
-        try system.files.hold(UIDValidityCounter.lockName, in: directory, until: deadline, body)
+        try system.files.hold(UIDValidityCounter.lockName, in: directory, until: deadline) { () throws(StoreError) in
+            try checkInPlace()
+            return try body()
+        }
     }
 
     /// Whether a mailbox of that name can hold messages; false for a level without messages.

@@ -19,8 +19,15 @@ extension Account {
     public func list() throws(StoreError) -> [MailboxListing] {
         if context.options.readOnly { return try context.listTree() }
         // Without the lock, a tree renamed during the listing could be missing from it.
-        return try context.shapeLocked { () throws(StoreError) in
-            try context.finishDeletions()
+        do throws(StoreError) {
+            return try context.shapeLocked { () throws(StoreError) in
+                try context.finishDeletions()
+                return try context.listTree()
+            }
+        } catch {
+            // Nothing can be locked on a file system that has turned read-only, and nothing is renamed there either.
+            // On a full one an interrupted deletion waits; what is there is listed.
+            guard error.code == .readOnly || error.code == .noSpace else { throw error }
             return try context.listTree()
         }
     }

@@ -172,6 +172,8 @@ extension AccountContext {
         let epoch = SystemCalls.random(UInt64.self)
         status.epoch = epoch
         status.boots[options.node] = bootID
+        status.place = MailboxPlace(
+            inode: try doing("stat a new mailbox") { () throws(Errno) in try system.status(fd).inode }, account: name)
         status.uidFloor = 1
         status.uidCeiling = 1 + MailboxStatus.uidStep
         status.modSeqFloor = 1

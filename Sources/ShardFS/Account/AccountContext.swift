@@ -8,7 +8,10 @@ final class AccountContext: Sendable {
     let files: StoreFiles
     let options: StoreOptions
     let capabilities: Set<Capability>
-    /// The descriptor of `domains/{domain}/users/{user}`.
+    let root: RootDirectory
+    /// `domains/{domain}/users/{user}`, below the root.
+    let path: String
+    /// The directory that was there when the account was opened.
     let directory: Int32
     /// The account's name in error messages.
     let name: String
@@ -26,9 +29,11 @@ final class AccountContext: Sendable {
     private let ancestorsSynced = Locked(false)
 
     init(
-        system: SystemCalls, options: StoreOptions, capabilities: Set<Capability>, directory: Int32, name: String,
-        storeID: String, bootID: String, tokens: TokenSource
+        system: SystemCalls, options: StoreOptions, capabilities: Set<Capability>, root: RootDirectory, path: String,
+        directory: Int32, name: String, storeID: String, bootID: String, tokens: TokenSource
     ) {
+        self.root = root
+        self.path = path
         self.system = system
         files = system.files
         self.options = options
@@ -39,7 +44,8 @@ final class AccountContext: Sendable {
         self.bootID = bootID
         self.tokens = tokens
         ledger = QuotaLedger(
-            system: system, directory: directory, bootID: bootID, lockWait: Int64(max(0, options.lockWait) * 1e9),
+            system: system, directory: directory, bootID: BootID.boot(bootID),
+            lockWait: Int64(max(0, options.lockWait) * 1e9),
             readOnly: options.readOnly)
         quotaLimit = QuotaLimit(system: system, directory: directory)
     }
@@ -62,6 +68,30 @@ final class AccountContext: Sendable {
     var now: Int64 { options.clock?() ?? Clocks.wall() }
     var deadline: Int64 { Clocks.monotonic() + Int64(max(0, min(options.lockWait, 3600)) * 1e9) }
     func can(_ capability: Capability) -> Bool { capabilities.contains(capability) }
+
+    /// Returns the path of a mailbox's log below the root. It includes the account's path, which may lead to another
+    /// directory by now.
+    func logPath(_ path: String) -> String { "\(self.path)/\(path)/\(LogFile.fileName)" }
+
+    /// Whether the account's path leads to the directory that is open.
+    var isInPlace: Bool {
+        get throws(StoreError) {
+            let now: FileStatus
+            do { now = try system.status(root.descriptor, path) } catch .notFound { return false } catch .notDirectory {
+                return false
+            } catch {
+                throw StoreError.system(error, "stat the account \(name)")
+            }
+            return try doing("stat the account \(name)") { () throws(Errno) in
+                try system.status(directory).identity == now.identity
+            }
+        }
+    }
+
+    /// - Throws: `gone` if the account's directory was removed, renamed or replaced.
+    func checkInPlace() throws(StoreError) {
+        if try !isInPlace { throw StoreError(.gone, "the directory of \(name) was removed or replaced") }
+    }
 
     /// Makes the account's own path durable, once: account, `users`, domain, `domains`, root.
     func syncAncestors() throws(StoreError) {
@@ -106,4 +136,17 @@ final class TokenSource: Sendable {
         let first = take(records.count)
         for i in records.indices { records[i].token = first &+ UInt64(i) }
     }
+}
+
+/// The open root directory of a store, shared by everything below it.
+final class RootDirectory: Sendable {
+    let descriptor: Int32
+    private let system: SystemCalls
+
+    init(_ system: SystemCalls, _ descriptor: Int32) {
+        self.system = system
+        self.descriptor = descriptor
+    }
+
+    deinit { system.close(descriptor) }
 }

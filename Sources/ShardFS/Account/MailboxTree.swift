@@ -91,7 +91,7 @@ extension AccountContext {
     func leads(_ path: String, to mailbox: Mailbox) -> Bool {
         if options.readOnly { return true }
         let log = mailbox.state.withLock { $0.log }
-        guard let now = try? system.status(directory, "\(path)/\(LogFile.fileName)") else { return false }
+        guard let now = try? system.status(root.descriptor, logPath(path)) else { return false }
         if now.identity == log.identity { return true }
         // Compacted or recovered by another process, or a different mailbox.
         return (try? LogFile.open(system, in: mailbox.directory, readOnly: true))?.openedHeader.mailboxID == mailbox.id
@@ -107,6 +107,10 @@ extension AccountContext {
         return (try? MailboxStatus(parsing: bytes))?.mailboxID ?? ""
     }
 
+    private func place(at path: String) -> FileIdentity {
+        (try? system.status(directory, path))?.identity ?? FileIdentity(device: 0, inode: 0)
+    }
+
     /// Runs `body` with the mailboxes at `paths` locked exclusively, in the order of their ids. The account's lock is
     /// held, so each path leads to the same directory throughout.
     ///
@@ -120,7 +124,8 @@ extension AccountContext {
             }
         }
         let until = deadline
-        for (_, path) in paths.map({ (mailboxID(at: $0), $0) }).sorted(by: <) {
+        let order = paths.map { (MailboxOrder(id: mailboxID(at: $0), place: place(at: $0)), $0) }
+        for (_, path) in order.sorted(by: { $0.0 < $1.0 }) {
             let gate = try lockFile("\(path)/\(MailboxLocks.gateName)", until: until)
             defer {
                 system.unlock(gate)

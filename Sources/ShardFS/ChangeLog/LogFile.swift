@@ -20,8 +20,18 @@ final class LogFile: Sendable {
     /// Opens the log; nil if there is none, or neither slot of its header is valid.
     static func open(_ system: SystemCalls, in directory: Int32, readOnly: Bool = false) throws(StoreError) -> LogFile?
     {
-        let flags = (readOnly ? O_RDONLY : O_RDWR | O_APPEND) | O_NOFOLLOW
-        guard let (fd, status) = try system.files.openRegular(directory, fileName, flags, fileName) else { return nil }
+        func file(_ flags: Int32) throws(StoreError) -> (descriptor: Int32, status: FileStatus)? {
+            try system.files.openRegular(directory, fileName, flags | O_NOFOLLOW, fileName)
+        }
+        let found: (descriptor: Int32, status: FileStatus)?
+        do throws(StoreError) {
+            found = try file(readOnly ? O_RDONLY : O_RDWR | O_APPEND)
+        } catch {
+            // To be read all the same.
+            guard error.code == .readOnly else { throw error }
+            found = try file(O_RDONLY)
+        }
+        guard let (fd, status) = found else { return nil }
         do throws(StoreError) {
             guard let header = try readHeader(system, fd) else {
                 system.close(fd)

@@ -225,7 +225,8 @@ struct MailboxCheck {
             }
             return nil
         }
-        if let boot = check.bootID, let last = status.boots[check.node], last != boot, status.clean == nil {
+        if let boot = check.bootID, let last = status.boots[check.node], !BootID.isSame(last, boot), status.clean == nil
+        {
             report.add(.needsRecovery, path, "the machine was restarted since the mailbox was last open")
             return nil
         }

@@ -49,20 +49,33 @@ extension Capability {
         } catch .invalid {} catch .notSupported {} catch .noSystemCall {} catch {
             throw StoreError.system(error, "rename a file in the store")
         }
-        if try locksExclude(system, directory, found.contains(.renameNoReplace) ? other : name) {
+        if try locksExclude(system, directory, found.contains(.renameNoReplace) ? other : name, O_RDWR) {
             found.insert(.locks)
         }
         return found.subtracting(without)
     }
 
+    /// The capabilities of a file system on which no file can be created now: what can be told without one, and else
+    /// what is never wrong. A link that fails is replaced by a copy.
+    static func assumed(_ system: SystemCalls, _ directory: Int32) throws(StoreError) -> Set<Capability> {
+        var found: Set<Capability> = [.hardLinks]
+        do {
+            system.close(try system.openUnnamed(directory))
+            found.insert(.unnamedFiles)
+        } catch .noSpace { found.insert(.unnamedFiles) } catch .quota { found.insert(.unnamedFiles) } catch {}
+        // Directories can be locked as well.
+        if try locksExclude(system, directory, ".", O_RDONLY | O_DIRECTORY) { found.insert(.locks) }
+        return found
+    }
+
     /// Whether two open file descriptions exclude each other.
-    private static func locksExclude(_ system: SystemCalls, _ directory: Int32, _ name: String) throws(StoreError)
-        -> Bool
-    {
+    private static func locksExclude(
+        _ system: SystemCalls, _ directory: Int32, _ name: String, _ flags: Int32
+    ) throws(StoreError) -> Bool {
         do throws(Errno) {
-            let a = try system.open(directory, name, O_RDWR)
+            let a = try system.open(directory, name, flags)
             defer { system.close(a) }
-            let b = try system.open(directory, name, O_RDWR)
+            let b = try system.open(directory, name, flags)
             defer { system.close(b) }
             guard try system.tryLock(a, exclusive: true) else { return false }
             return try !system.tryLock(b, exclusive: true)

@@ -13,6 +13,8 @@ struct MailboxStatus: Sendable, Equatable {
     var epoch: UInt64?
     /// Node id to the boot id under which that node last opened the mailbox.
     var boots: [String: String] = [:]
+    /// The directory and the account in which the file was written; nil if it is not known.
+    var place: MailboxPlace?
     /// No UID below this is assigned.
     var uidFloor: UInt64 = 1
     /// No UID at or above this is assigned before the ceiling is raised, durably.
@@ -54,6 +56,7 @@ struct MailboxStatus: Sendable, Equatable {
         keywords = KeywordTable(json["keywords"])
         epoch = (json["epoch"]?.string).flatMap { UInt64($0, radix: 16) }
         boots = (json["boots"]?.object ?? [:]).compactMapValues(\.string)
+        place = MailboxPlace(json["place"])
         uidFloor = max(1, try number("uid_floor") ?? next)
         uidCeiling = min(max(try number("uid_ceiling") ?? next, next, uidFloor), Self.uidEnd)
         modSeqFloor = try number("modseq_floor") ?? 0
@@ -74,6 +77,7 @@ struct MailboxStatus: Sendable, Equatable {
         o["keywords"] = .object(letters)
         if let epoch { o["epoch"] = .string(Hex.encode(epoch)) }
         o["boots"] = .object(boots.mapValues { .string($0) })
+        if let place { o["place"] = place.json }
         o["uid_floor"] = .uint(uidFloor)
         o["uid_ceiling"] = .uint(uidCeiling)
         o["modseq_floor"] = .uint(modSeqFloor)

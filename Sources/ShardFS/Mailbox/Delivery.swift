@@ -25,9 +25,9 @@ public enum Delivery {
         // A message staged in the store has not prepared any account's quota yet.
         for target in targets { try target.mailbox.context.prepareQuota() }
         if targets.count == 1 { return [try targets[0].mailbox.append(message, flags: targets[0].flags)] }
-        var byID: [String: Target] = [:]
-        for target in targets where byID[target.mailbox.id] == nil { byID[target.mailbox.id] = target }
-        return try deliver(message, byID.values.sorted { $0.mailbox.id < $1.mailbox.id }, as: targets)
+        var byPlace: [FileIdentity: Target] = [:]
+        for target in targets where byPlace[target.mailbox.place] == nil { byPlace[target.mailbox.place] = target }
+        return try deliver(message, byPlace.values.sorted { $0.mailbox.order < $1.mailbox.order }, as: targets)
     }
 
     /// Like `deliver(_:to:)`, with the same flags in every mailbox.
@@ -56,7 +56,7 @@ public enum Delivery {
             switch outcome {
             case .done(let results, let logs):
                 try settle(targets, results, logs)
-                return asked.map { results[$0.mailbox.id]! }
+                return asked.map { results[$0.mailbox.place]! }
             case .raise(let mailbox): try mailbox.raiseCeilings(uids: 1, records: 4, always: true)
             case .recount(let mailbox): try mailbox.context.recountQuota()
             case .overQuota(let mailbox):
@@ -66,8 +66,8 @@ public enum Delivery {
     }
 
     private enum Attempt {
-        /// The results and the logs with the done records, both by mailbox id.
-        case done([String: AppendResult], [String: LogFile])
+        /// The results and the logs with the done records, both by the mailbox's directory.
+        case done([FileIdentity: AppendResult], [FileIdentity: LogFile])
         case raise(Mailbox)
         case recount(Mailbox)
         case overQuota(Mailbox)
@@ -80,7 +80,7 @@ public enum Delivery {
         return try AccountContext.lockedAll(targets[...]) { () throws(StoreError) -> Attempt in
             for mailbox in targets where !mailbox.hasRoom(uids: 1, records: 4) { return .raise(mailbox) }
             var writers: [SetWriter] = []
-            var results: [String: AppendResult] = [:]
+            var results: [FileIdentity: AppendResult] = [:]
             do throws(StoreError) {
                 // All reservations first: an unnamed file that was linked and unlinked cannot be linked again.
                 for delivery in deliveries {
@@ -95,13 +95,13 @@ public enum Delivery {
                     writers.append(writer)
                 }
                 for i in writers.indices { try writers[i].link() }
-                for i in writers.indices { results[targets[i].id] = try writers[i].commit().first }
-                let logs = writers.compactMap { writer in writer.log.map { (writer.mailbox.id, $0) } }
+                for i in writers.indices { results[targets[i].place] = try writers[i].commit().first }
+                let logs = writers.compactMap { writer in writer.log.map { (writer.mailbox.place, $0) } }
                 return .done(results, Dictionary(uniqueKeysWithValues: logs))
             } catch {
                 // Mailboxes with a done record are undone by an expunge, once the locks are released.
-                for (mailbox, writer) in zip(targets, writers) where results[mailbox.id] == nil { writer.rollBack() }
-                undo = targets.compactMap { mailbox in results[mailbox.id].map { (mailbox, $0.uid) } }
+                for (mailbox, writer) in zip(targets, writers) where results[mailbox.place] == nil { writer.rollBack() }
+                undo = targets.compactMap { mailbox in results[mailbox.place].map { (mailbox, $0.uid) } }
                 throw error
             }
         }
@@ -109,17 +109,17 @@ public enum Delivery {
 
     /// After the locks are released, makes the done records and the directories above the shards durable.
     private static func settle(
-        _ targets: [Mailbox], _ results: [String: AppendResult], _ logs: [String: LogFile]
+        _ targets: [Mailbox], _ results: [FileIdentity: AppendResult], _ logs: [FileIdentity: LogFile]
     ) throws(StoreError) {
         for mailbox in targets {
-            guard let result = results[mailbox.id] else { continue }
+            guard let result = results[mailbox.place] else { continue }
             if mailbox.options.durability != .none {
                 do throws(StoreError) {
-                    try logs[mailbox.id]?.syncData()
+                    try logs[mailbox.place]?.syncData()
                     if let shard = try mailbox.shard(result.uid.shard) { try mailbox.syncNames(above: shard) }
                 } catch {
                     for other in targets {
-                        if let uid = results[other.id]?.uid {
+                        if let uid = results[other.place]?.uid {
                             _ = try? other.expunge([uid], onlyDeleted: false, durable: false)
                         }
                     }

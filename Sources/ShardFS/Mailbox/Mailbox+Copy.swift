@@ -28,7 +28,7 @@ extension Mailbox {
             var isCovered = true
             do throws(StoreError) {
                 outcome = try Mailbox.lockedBoth(
-                    self, exclusive: verify || id == target.id, target, uids: uids.count, records: uids.count + 3
+                    self, exclusive: verify || isSame(as: target), target, uids: uids.count, records: uids.count + 3
                 ) { () throws(StoreError) -> SetWriter.Outcome in
                     let members = try copyMembers(uids, to: target, letters, verify, &sources, &used)
                     // A keyword added since the flags were read needs a letter in the target first.
@@ -155,9 +155,9 @@ extension Mailbox {
                 return try body()
             }
             let result: R?
-            if source.id == target.id {
+            if source.isSame(as: target) {
                 result = try target.locked(exclusive: true, run)
-            } else if source.id < target.id {
+            } else if source.order < target.order {
                 result = try source.locked(exclusive: exclusive) { () throws(StoreError) in
                     try target.locked(exclusive: true, run)
                 }
@@ -182,7 +182,7 @@ struct KeywordMap {
 
     /// Assigns letters in the target, durably and as long as it has room, to names that it lacks.
     init(from source: Mailbox, to target: Mailbox, used: MessageFlags) throws(StoreError) {
-        if source.id == target.id {
+        if source.isSame(as: target) {
             same = true
             return
         }

@@ -17,7 +17,7 @@ extension Mailbox {
     /// Like ``move(_:to:)``, but `result` receives the messages moved so far even when it throws.
     public func move(_ uids: [UID], to target: Mailbox, into result: inout CopyResult) throws(StoreError) {
         // Within one mailbox, use a single view.
-        let target = id == target.id ? self : target
+        let target = isSame(as: target) ? self : target
         result.uidValidity = target.state.withLock { $0.status.uidValidity }
         var sourceShards: Set<UInt32> = []
         var targetShards: [ShardDirectory] = []

@@ -57,7 +57,7 @@ extension Mailbox {
     /// Called when the log was written or replaced, usually by this process, which has applied the record already.
     private func readLogIfChanged() {
         let (log, applied, path) = state.withLock { ($0.log, $0.view.applied, $0.logPath) }
-        guard let status = try? system.status(context.directory, path), status.identity == log.identity else {
+        guard let status = try? system.status(context.root.descriptor, path), status.identity == log.identity else {
             // Deleted, renamed, compacted or recovered: left to observers, which can wait for a lock without holding up
             // others.
             return notify()

@@ -27,13 +27,14 @@ extension Mailbox {
         case .success((let mailbox, let wasCut)):
             // From here on the mailbox owns the descriptor.
             if wasCut { try mailbox.locked(exclusive: true) { () throws(StoreError) in try mailbox.beginAnew() } }
-            guard try mailbox.list() else {
+            guard try mailbox.listOrRead() else {
                 // Its files are judged anew, and it may become another mailbox by that.
                 let epoch = mailbox.state.withLock { $0.log.epoch }
                 try Recovery(context: context, directory: directory, path: path).run(mailbox.locks, doubted: epoch)
                 // The descriptor is the mailbox's.
                 return try withExtendedLifetime(mailbox) { () throws(StoreError) in try open(context, path: path) }
             }
+            mailbox.notePlace()
             return mailbox
         case .failure(let error):
             context.system.close(directory)
@@ -48,37 +49,76 @@ extension Mailbox {
             system: context.system, directory: directory, wait: context.options.lockWait,
             waiters: context.options.lockWaiters)
         let recovery = Recovery(context: context, directory: directory, path: path)
+        if !context.options.readOnly {
+            do throws(StoreError) { try recovery.separateCopy(locks) } catch {
+                guard error.code == .noSpace || error.code == .readOnly else { throw error }
+            }
+        }
         var found = try recovery.inspect()
+        var obstacle: StoreError?
         if case .needed = found {
             if context.options.readOnly {
                 throw StoreError(
                     .readOnly, "the mailbox at \(path) must be recovered first; open the store for writing once")
             }
-            try recovery.run(locks)
-            found = try recovery.inspect()
+            do throws(StoreError) {
+                try recovery.run(locks)
+                found = try recovery.inspect()
+            } catch {
+                // To be read all the same; the next opening tries again.
+                guard error.code == .noSpace || error.code == .readOnly, let (status, log) = try recovery.unrecovered()
+                else { throw error }
+                context.options.notice?("the mailbox at \(path) of \(context.name) is not recovered: \(error.message)")
+                found = .current(status, log)
+                obstacle = StoreError(
+                    .readOnly, "the mailbox must be recovered first (\(error.message))", errno: error.errno)
+            }
         }
         guard case .current(let status, let log) = found else {
             throw StoreError(.damaged, "the mailbox at \(path) could not be recovered")
         }
+        let place = try doing("stat the mailbox at \(path)") { () throws(Errno) in
+            try context.system.status(directory).identity
+        }
         var state = State(
             log: log, view: MailboxView(log.openedHeader, uidFloor: status.uidFloor), status: status, path: path,
-            logPath: path + "/" + LogFile.fileName)
+            logPath: context.logPath(path))
         var wasCut = false
-        switch try cachedView(context, log, status) {
-        case .none: break
-        case .usable(let view, let parts, let lastChecksum):
-            state.view = view
-            state.parts = parts
-            state.lastChecksum = lastChecksum
-        case .logWasCut: wasCut = !context.options.readOnly
+        if let obstacle {
+            state.broken = obstacle
+            state.isUnrecovered = true
+            state.view.raiseNextUID(max(status.uidCeiling, log.openedHeader.uidCeiling))
+        } else {
+            switch try cachedView(context, log, status) {
+            case .none: break
+            case .usable(let view, let parts, let lastChecksum):
+                state.view = view
+                state.parts = parts
+                state.lastChecksum = lastChecksum
+            case .logWasCut: wasCut = !context.options.readOnly
+            }
         }
-        return (Mailbox(context: context, directory: directory, locks: locks, state: state), wasCut)
+        return (Mailbox(context: context, directory: directory, place: place, locks: locks, state: state), wasCut)
+    }
+
+    /// Lists the shards; a mailbox that cannot be locked is read all the same.
+    private func listOrRead() throws(StoreError) -> Bool {
+        do throws(StoreError) {
+            return try list()
+        } catch {
+            guard error.code == .readOnly, !options.readOnly else { throw error }
+            state.withLock { s in
+                s.broken = error
+                s.isUnrecovered = true
+            }
+            return try list()
+        }
     }
 
     /// Compares every shard with the log, newest first, a few each time the lock is held.
     /// - Returns: false, with nothing listed, if the log is older than the names.
     private func list() throws(StoreError) -> Bool {
-        if options.readOnly {
+        if options.readOnly || state.withLock({ $0.isUnrecovered }) {
             try listReadOnly()
             return true
         }

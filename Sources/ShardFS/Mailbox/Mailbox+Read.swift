@@ -203,6 +203,7 @@ extension Mailbox {
     /// Takes the \Recent messages for a session: UIDs from the returned one up to, not including, `uidNext` are recent
     /// in that session only. Writes a log record, not synced, only if the value changes (RFC 3501, 2.3.2).
     public func takeRecent() throws(StoreError) -> UID {
+        if state.withLock({ $0.isUnrecovered }) { try checkWritable() }
         try refresh()
         func standing() -> (recent: UID, next: UID) {
             state.withLock { (UID($0.view.recentUID), UID(UInt32(clamping: $0.view.nextUID))) }

@@ -13,7 +13,7 @@ public final class Mailbox: Sendable {
         var view: MailboxView
         var status: MailboxStatus
         var shards: [UInt32: ShardDirectory] = [:]
-        /// The paths of the mailbox and of its log, below the account's directory.
+        /// The path of the mailbox below the account's directory, and that of its log below the root.
         var path: String
         var logPath: String
         /// The log's name is durable (synced by this process since the log was opened).
@@ -33,6 +33,8 @@ public final class Mailbox: Sendable {
         var broken: StoreError?
         /// INTERNALDATEs before 1970 and beyond 2106, by UID, as far as they were looked up.
         var rareDates: [UInt32: Int64] = [:]
+        /// It must be recovered, for which there is no room now: it is shown as its names and its log are.
+        var isUnrecovered = false
         /// The cached parts of the view, and the shards that need no listing.
         var parts = ViewParts()
         /// The number of records in the log, while this process holds the lock exclusively and so is the only writer.
@@ -70,6 +72,8 @@ public final class Mailbox: Sendable {
 
     /// RFC 8474's MAILBOXID.
     public let id: String
+    /// The mailbox's directory. A copy made by hand has its original's id until it is opened.
+    let place: FileIdentity
 
     var system: SystemCalls { context.system }
     var options: StoreOptions { context.options }
@@ -79,15 +83,22 @@ public final class Mailbox: Sendable {
     /// The age in nanoseconds at which an open intent is attributed to a dead writer, if the lock can be taken.
     private static let deadIntent: Int64 = 1_000_000_000
 
-    init(context: AccountContext, directory: Int32, locks: MailboxLocks, state: State) {
+    init(context: AccountContext, directory: Int32, place: FileIdentity, locks: MailboxLocks, state: State) {
         self.context = context
         self.directory = directory
+        self.place = place
         self.locks = locks
         self.state = Locked(state)
         id = state.status.mailboxID
     }
 
     deinit { system.close(directory) }
+
+    /// Whether both are open on the same directory.
+    func isSame(as other: Mailbox) -> Bool { place == other.place }
+
+    /// The mailbox's place in the order of locks.
+    var order: MailboxOrder { MailboxOrder(id: id, place: place) }
 
     /// The path below the account's directory.
     package var path: String { state.withLock { $0.path } }
@@ -96,7 +107,7 @@ public final class Mailbox: Sendable {
     func moved(to path: String) {
         state.withLock { s in
             s.path = path
-            s.logPath = path + "/" + LogFile.fileName
+            s.logPath = context.logPath(path)
             // The parent directories changed and are not yet synced.
             s.ancestorsSynced = false
         }
@@ -149,7 +160,7 @@ public final class Mailbox: Sendable {
         let (log, logPath, applied) = state.withLock { ($0.log, $0.logPath, $0.view.applied) }
         let status: FileStatus
         do {
-            status = try system.status(context.directory, logPath)
+            status = try system.status(context.root.descriptor, logPath)
         } catch .notFound {
             throw StoreError(.gone, "the mailbox was deleted or renamed")
         } catch {
@@ -287,18 +298,21 @@ public final class Mailbox: Sendable {
 
     /// Reads records written by others, without the lock. Settles a dead writer's intents once they are old enough.
     public func refresh() throws(StoreError) {
-        let (log, applied, logPath) = state.withLock { ($0.log, $0.view.applied, $0.logPath) }
+        let (log, applied, logPath, isUnrecovered) = state.withLock {
+            ($0.log, $0.view.applied, $0.logPath, $0.isUnrecovered)
+        }
+        let isReadOnly = options.readOnly || isUnrecovered
         let status: FileStatus
         do {
-            status = try system.status(context.directory, logPath)
+            status = try system.status(context.root.descriptor, logPath)
         } catch .notFound {
-            if options.readOnly { throw StoreError(.gone, "the mailbox was deleted or renamed") }
+            if isReadOnly { throw StoreError(.gone, "the mailbox was deleted or renamed") }
             // A rename by this process may be in progress: the lock waits for it, and the path is then the new one.
             return try locked(exclusive: false) { () throws(StoreError) in }
         } catch {
             throw StoreError.system(error, "stat \(logPath)")
         }
-        if options.readOnly {
+        if isReadOnly {
             let records = LogFile.records(in: status.size)
             if status.identity != log.identity || records < applied { try reopenLog(expecting: status.identity) }
             if try catchUp(to: records) == .cut { try reopenLog(expecting: status.identity) }
@@ -401,4 +415,14 @@ public final class Mailbox: Sendable {
 
     /// Whether the mailbox refuses writes until it is reopened.
     var isBroken: Bool { state.withLock { $0.broken != nil } }
+}
+
+/// The order in which the locks of several mailboxes are taken: by id, and by directory where two have one id.
+struct MailboxOrder: Comparable {
+    var id: String
+    var place: FileIdentity
+
+    static func < (a: MailboxOrder, b: MailboxOrder) -> Bool {
+        (a.id, a.place.device, a.place.inode) < (b.id, b.place.device, b.place.inode)
+    }
 }

@@ -51,7 +51,7 @@ struct Recovery {
         }
         if context.options.readOnly { return .current(status, log) }
         if try isOlder(status, than: log) { return .needed(.mismatch) }
-        if status.boots[context.options.node] == context.bootID { return .current(status, log) }
+        if BootID.isSame(status.boots[context.options.node], context.bootID) { return .current(status, log) }
         return .needed(.restart)
     }
 
