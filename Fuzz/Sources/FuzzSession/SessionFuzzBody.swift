@@ -102,8 +102,6 @@ struct FuzzBackend: IMAPBackend, LoginChecker {
 
     func open(_ user: UserAccount) async -> IMAPAccount? { account }
 
-    func log(_ fault: String) {}
-
     func decide(_ attempt: LoginAttempt, from remoteAddress: String) async -> LoginOutcome {
         switch attempt {
         case .password("nobody", _), .proof(_, isRight: false): return .refused

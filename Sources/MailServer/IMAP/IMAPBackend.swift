@@ -9,9 +9,6 @@ package protocol IMAPBackend: Sendable {
     /// Opens the mail of a logged-in account; nil when it cannot be opened now.
     func open(_ account: UserAccount) async -> IMAPAccount?
 
-    /// Logs a fault of the store, in one line.
-    func log(_ fault: String)
-
     /// Called with every store error that a command encounters.
     func storeFailed(_ error: StoreError, for account: AccountAddress?, client: String)
 }

@@ -95,15 +95,13 @@ final class IMAPTestMail: Sendable {
         let logins: any LoginChecker = TestLogins(password: IMAPTestMail.password)
         /// `account client code` of the store's errors that commands met.
         let failures = Locked<[String]>([])
+        /// The messages of these errors.
+        let faults = Locked<[String]>([])
 
         func storeFailed(_ error: StoreError, for account: AccountAddress?, client: String) {
             failures.withLock { $0.append("\(account?.description ?? "-") \(client) \(error.code)") }
+            faults.withLock { $0.append(error.message) }
         }
-
-        /// What was logged.
-        let faults = Locked<[String]>([])
-
-        func log(_ fault: String) { faults.withLock { $0.append(fault) } }
 
         func open(_ user: UserAccount) async -> IMAPAccount? {
             guard let mail = try? store.account(user.address) else { return nil }

@@ -53,5 +53,4 @@ package final class StoreIMAPBackend: IMAPBackend {
         }
     }
 
-    package func log(_ fault: String) { logger.error("\(fault)") }
 }

@@ -37,7 +37,7 @@ extension IMAPSession {
             then: updateScope(expunges: mayReportExpunges), of: view)
         context?.hasSentUpdates = true
         if !producer.unreadable.isEmpty {
-            log(producer.unreadable, "FETCH", in: view)
+            report(producer.unreadable, "FETCH", in: view)
             throw .unreadable(producer.unreadable)
         }
         if let refusal = producer.refusal { throw IMAPFailure(refusal) }

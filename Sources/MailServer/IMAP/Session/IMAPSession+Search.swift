@@ -68,7 +68,7 @@ extension IMAPSession {
         }
         let (found, unreadable) = box.withLock { ($0.collector, $0.unreadable) }
         if !unreadable.isEmpty {
-            log(unreadable, "SEARCH", in: view)
+            report(unreadable, "SEARCH", in: view)
             // A warning: the search itself has succeeded (RFC 9051 section 7.1.2).
             let failure = IMAPFailure.unreadable(unreadable)
             respond(.status(tag: nil, .no, code: failure.code, text: failure.text))

@@ -238,10 +238,9 @@ actor IMAPSession {
         backend.storeFailed(error, for: account?.address, client: remoteAddress)
     }
 
-    /// Tells the operator of messages that a command could not read.
-    func log(_ unreadable: UnreadableMessages, _ command: String, in view: SelectedMailbox) {
-        guard let address = try? account().address else { return }
-        backend.log("\(command), \(address), mailbox \(view.mailbox.path): \(unreadable.description)")
+    /// Reports messages that a command could not read.
+    func report(_ unreadable: UnreadableMessages, _ command: String, in view: SelectedMailbox) {
+        report(StoreError(.damaged, "\(command), mailbox \(view.mailbox.path): \(unreadable.description)"))
     }
 
     // MARK: Limits

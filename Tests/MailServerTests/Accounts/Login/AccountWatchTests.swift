@@ -50,7 +50,7 @@ import Testing
     @Test func anAccountThatAnotherProcessDisables() async throws {
         let f = try Fixture()
         #expect(await f.check() == [])
-        try f.store.update(alice) { $0.quotaMB = 1 }
+        try f.store.update(alice) { $0.admin = true }
         #expect(await f.check() == [])
         try f.store.setEnabled(alice, false)
         #expect(await f.check() == ["alice@example.com"])
