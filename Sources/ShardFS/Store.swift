@@ -133,6 +133,10 @@ public final class Store: Sendable {
         } catch {
             switch error.code {
             case .readOnly:
+                // Asked twice: one call that fails must not make a whole store read-only.
+                if let found = try? Capability.probe(system, directory, without: options.withoutCapabilities) {
+                    return found
+                }
                 options.notice?("the store \(root) is on a read-only file system: it can only be read")
                 options.readOnly = true
                 return [.locks]

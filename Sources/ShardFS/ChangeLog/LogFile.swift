@@ -13,6 +13,9 @@ final class LogFile: Sendable {
     /// The header at the time of opening; `epoch` and `base` never change in one file.
     let openedHeader: LogHeader
 
+    /// Why it can only be read, though it was to be written.
+    let obstacle: StoreError?
+
     var epoch: UInt64 { openedHeader.epoch }
     var seed: UInt32 { openedHeader.seed }
     var base: UInt64 { openedHeader.base }
@@ -24,11 +27,13 @@ final class LogFile: Sendable {
             try system.files.openRegular(directory, fileName, flags | O_NOFOLLOW, fileName)
         }
         let found: (descriptor: Int32, status: FileStatus)?
+        var obstacle: StoreError?
         do throws(StoreError) {
             found = try file(readOnly ? O_RDONLY : O_RDWR | O_APPEND)
         } catch {
             // To be read all the same.
             guard error.code == .readOnly else { throw error }
+            obstacle = error
             found = try file(O_RDONLY)
         }
         guard let (fd, status) = found else { return nil }
@@ -37,14 +42,18 @@ final class LogFile: Sendable {
                 system.close(fd)
                 return nil
             }
-            return LogFile(system, fd, status.identity, header)
+            return LogFile(system, fd, status.identity, header, obstacle)
         } catch {
             system.close(fd)
             throw error
         }
     }
 
-    private init(_ system: SystemCalls, _ descriptor: Int32, _ identity: FileIdentity, _ header: LogHeader) {
+    private init(
+        _ system: SystemCalls, _ descriptor: Int32, _ identity: FileIdentity, _ header: LogHeader,
+        _ obstacle: StoreError?
+    ) {
+        self.obstacle = obstacle
         self.system = system
         self.descriptor = descriptor
         self.identity = identity

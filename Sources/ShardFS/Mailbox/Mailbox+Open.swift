@@ -84,7 +84,7 @@ extension Mailbox {
             log: log, view: MailboxView(log.openedHeader, uidFloor: status.uidFloor), status: status, path: path,
             logPath: context.logPath(path))
         var wasCut = false
-        if let obstacle {
+        if let obstacle = obstacle ?? log.obstacle {
             state.broken = obstacle
             state.isUnrecovered = true
             state.view.raiseNextUID(max(status.uidCeiling, log.openedHeader.uidCeiling))

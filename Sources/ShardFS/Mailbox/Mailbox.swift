@@ -221,6 +221,7 @@ public final class Mailbox: Sendable {
         guard let log = try LogFile.open(system, in: directory, readOnly: options.readOnly), log.identity == identity,
             log.openedHeader.mailboxID == id
         else { throw StoreError(.gone, "the mailbox was replaced by another of the same name") }
+        if let obstacle = log.obstacle, !options.readOnly, !state.withLock({ $0.isUnrecovered }) { throw obstacle }
         var status = try readStatus()
         // Complete before anyone sees it: a half-built view would look like an expunge.
         var view = MailboxView(log.openedHeader, uidFloor: status.uidFloor)
