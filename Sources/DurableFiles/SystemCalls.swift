@@ -202,6 +202,16 @@ package struct SystemCalls: Sendable {
 
     // MARK: locks, listings, the rest
 
+    /// The room of the file system that holds `fd`.
+    package func space(_ fd: Int32) throws(Errno) -> DiskSpace {
+        var status = statvfs()
+        if fstatvfs(fd, &status) != 0 { throw Errno.last }
+        let unit = UInt64(status.f_frsize)
+        return DiskSpace(
+            freeBytes: UInt64(status.f_bavail) &* unit, totalBytes: UInt64(status.f_blocks) &* unit,
+            freeFiles: UInt64(status.f_favail), totalFiles: UInt64(status.f_files))
+    }
+
     /// flock(2) without waiting: false if another open file description holds the lock.
     package func tryLock(_ fd: Int32, exclusive: Bool) throws(Errno) -> Bool {
         let operation = (exclusive ? LOCK_EX : LOCK_SH) | LOCK_NB

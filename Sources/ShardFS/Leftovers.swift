@@ -29,6 +29,8 @@ extension Store {
     /// root and its staging directory.
     public func maintain() throws(StoreError) {
         try checkWritable()
+        if room.isBelowFloor { purgeForRoom() }
+        room.keepReserve()
         let now = options.clock?() ?? Clocks.wall()
         _ = try Leftovers.sweep(system, directory, ".", now: now) { StoreCheck.isTemporary($0) }
         _ = try Leftovers.sweep(system, directory, StagingArea.directoryName, now: now) { _ in true }

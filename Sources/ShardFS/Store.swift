@@ -42,6 +42,13 @@ public struct StoreOptions: Sendable {
     public var withoutCapabilities: Set<Capability> = []
     /// Seconds since 1970 UTC; nil uses the machine's clock.
     public var clock: (@Sendable () -> Int64)?
+    /// Below this room on the store's file system (or a fiftieth of it, if that is less) no new mail is taken, and what
+    /// is kept for restoring is purged early; 0 for no floor.
+    public var minimumFreeBytes: UInt64 = 0
+    /// The same for files (inodes).
+    public var minimumFreeFiles: UInt64 = 0
+    /// The room on the file system, for tests; nil asks it.
+    public var space: (@Sendable () -> DiskSpace)?
     /// Called with a sentence for the operator: a mailbox that cannot be opened, a store that takes no writes. On any
     /// thread, also with locks held: it must not use the store.
     public var notice: (@Sendable (String) -> Void)?
@@ -73,6 +80,7 @@ public final class Store: Sendable {
     let system: SystemCalls
     let options: StoreOptions
     let rootDirectory: RootDirectory
+    let room: DiskRoom
     var directory: Int32 { rootDirectory.descriptor }
     private let bootID: String
     private let tokens = TokenSource()
@@ -119,7 +127,9 @@ public final class Store: Sendable {
         self.system = system
         self.options = options
         rootDirectory = RootDirectory(system, directory)
+        room = DiskRoom(system: system, root: rootDirectory, options: options)
         self.bootID = bootID
+        room.onLowRoom { [weak self] in self?.purgeForRoom() }
     }
 
     /// The capabilities of the store's file system. One that takes no writes is opened read-only; a full one is opened
@@ -210,7 +220,7 @@ public final class Store: Sendable {
         }
         let context = AccountContext(
             system: system, options: options, capabilities: capabilities, root: rootDirectory,
-            path: Self.path(address), directory: fd, name: address.description, storeID: id, bootID: bootID,
+            room: room, path: Self.path(address), directory: fd, name: address.description, storeID: id, bootID: bootID,
             tokens: tokens)
         let account = Account(address: address, context: context)
         return open.withLock { open in

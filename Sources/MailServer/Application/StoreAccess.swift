@@ -37,6 +37,8 @@ package struct StoreAccess: Sendable {
         options.expungeRetentionHours = configuration.storage.expungeRetentionHours
         options.shared = configuration.storage.shared
         options.node = try node(configuration, files)
+        options.minimumFreeBytes = UInt64(configuration.storage.minimumFreeMB) << 20
+        options.minimumFreeFiles = UInt64(configuration.storage.minimumFreeFiles)
         options.notice = notice
         let index = indexLog.flatMap { makeIndex(configuration, log: $0) }
         // Cached views rely on directory timestamps, which prove nothing if other machines write too.

@@ -131,6 +131,9 @@ package struct StorageSettings: Sendable, Equatable {
 
     package var durability = Durability.messages
     package var expungeRetentionHours = 24
+    /// The floor of free room below which no new mail is taken, in MiB and in files.
+    package var minimumFreeMB = 100
+    package var minimumFreeFiles = 1_000
     /// Threads for blocking file work; nil means twice the number of cores, and at least four.
     package var threads: Int?
     /// The directory for node-local state; nil only until the configuration is resolved.

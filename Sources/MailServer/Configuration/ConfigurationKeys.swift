@@ -101,6 +101,10 @@ extension ConfigurationKey {
             "storage.expunge_retention_hours", \.storage.expungeRetentionHours, .integer(0...87_600, "hours"),
             restart: true),
         ConfigurationKey(
+            "storage.minimum_free_mb", \.storage.minimumFreeMB, .integer(0...1_000_000_000, "MiB"), restart: true),
+        ConfigurationKey(
+            "storage.minimum_free_files", \.storage.minimumFreeFiles, .integer(0...1_000_000_000), restart: true),
+        ConfigurationKey(
             "storage.threads", \.storage.threads, .orNull(.integer(1...1024), "twice the core count"), restart: true),
         ConfigurationKey("storage.state_path", \.storage.statePath, .orNull(.path, "the default path"), restart: true),
         ConfigurationKey("storage.node", \.storage.node, .orNull(.nodeName, "a random one"), restart: true),

@@ -25,6 +25,8 @@ extension Account {
         try context.checkWritable()
         if name.isInbox { throw StoreError(.notAllowed, "INBOX cannot be deleted") }
         let path = name.relativePath
+        // Its directory in `.deleted/` needs room.
+        if context.room.isBelowFloor { context.room.giveUpReserve() }
         // Opened before the account's lock is taken, since recovery may need that lock for a UIDVALIDITY.
         let mailbox = try openForDelete(path)
         let gone = try context.shapeLocked { () throws(StoreError) -> Mailbox? in

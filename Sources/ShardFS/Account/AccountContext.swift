@@ -9,6 +9,7 @@ final class AccountContext: Sendable {
     let options: StoreOptions
     let capabilities: Set<Capability>
     let root: RootDirectory
+    let room: DiskRoom
     /// `domains/{domain}/users/{user}`, below the root.
     let path: String
     /// The directory that was there when the account was opened.
@@ -29,10 +30,12 @@ final class AccountContext: Sendable {
     private let ancestorsSynced = Locked(false)
 
     init(
-        system: SystemCalls, options: StoreOptions, capabilities: Set<Capability>, root: RootDirectory, path: String,
+        system: SystemCalls, options: StoreOptions, capabilities: Set<Capability>, root: RootDirectory, room: DiskRoom,
+        path: String,
         directory: Int32, name: String, storeID: String, bootID: String, tokens: TokenSource
     ) {
         self.root = root
+        self.room = room
         self.path = path
         self.system = system
         files = system.files
@@ -65,7 +68,8 @@ final class AccountContext: Sendable {
 
     /// Reserves quota for bytes and messages if there is room.
     func reserve(bytes: UInt64, messages: Int) throws(StoreError) -> QuotaLedger.Outcome {
-        try ledger.reserve(bytes: bytes, messages: messages, limits: quotaLimit.current)
+        try room.check()
+        return try ledger.reserve(bytes: bytes, messages: messages, limits: quotaLimit.current)
     }
 
     deinit { system.close(directory) }

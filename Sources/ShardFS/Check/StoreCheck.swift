@@ -34,6 +34,7 @@ public struct StoreCheck: Sendable {
         checkFormat(directory, &report)
         let known: Set = [
             "domains", "tls", "queue", "snapshots", Store.formatName, "token_secret", StagingArea.directoryName,
+            DiskRoom.reserveName,
         ]
         try checkNames(directory, ".", known, &report)
         try checkStaging(directory, ".", &report)

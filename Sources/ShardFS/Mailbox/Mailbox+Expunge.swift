@@ -38,10 +38,16 @@ extension Mailbox {
         let hour = ExpungedName.hour(context.now)
         while at < uids.count {
             let round = uids[at..<min(at + Self.expungeRound, uids.count)]
-            at = round.endIndex
-            try locked(exclusive: true, uids: 0, records: 2 * round.count) { () throws(StoreError) in
-                try expungeRound(round, onlyDeleted, hour, durable, &gone, &touched)
+            do throws(StoreError) {
+                try locked(exclusive: true, uids: 0, records: 2 * round.count) { () throws(StoreError) in
+                    try expungeRound(round, onlyDeleted, hour, durable, &gone, &touched)
+                }
+            } catch {
+                // What has gone is not in the round any more.
+                if context.room.canRetry(error) { continue }
+                throw error
             }
+            at = round.endIndex
         }
         guard !gone.isEmpty else { return gone }
         if durable, options.durability != .none {

@@ -65,14 +65,25 @@ extension Mailbox {
             let round = uids[at..<min(at + Self.flagRound, uids.count)]
             // Names alone are subject to ABA, so a conditional change reads the log to its end under the exclusive
             // lock.
-            try locked(exclusive: unchangedSince != nil, uids: 0, records: 2 * round.count) { () throws(StoreError) in
-                isCurrent = self.isCurrent(generation)
-                guard isCurrent else { return }
-                if round.count == 1, unchangedSince == nil {
-                    try changeOne(round.first!, change, &result, &touched)
-                } else {
-                    try changeRound(round, change, unchangedSince, &result, &touched)
+            let before = result
+            do throws(StoreError) {
+                try locked(exclusive: unchangedSince != nil, uids: 0, records: 2 * round.count) {
+                    () throws(StoreError) in
+                    isCurrent = self.isCurrent(generation)
+                    guard isCurrent else { return }
+                    if round.count == 1, unchangedSince == nil {
+                        try changeOne(round.first!, change, &result, &touched)
+                    } else {
+                        try changeRound(round, change, unchangedSince, &result, &touched)
+                    }
                 }
+            } catch {
+                // A conditional change would find its own.
+                guard change.add.contains(.deleted), unchangedSince == nil, context.room.canRetry(error) else {
+                    throw error
+                }
+                result = before
+                continue
             }
             guard isCurrent else { break }
             at = round.endIndex

@@ -49,11 +49,18 @@ extension Mailbox {
         while at < uids.count {
             let round = uids[at..<min(at + Self.expungeRound, uids.count)]
             let letters = try KeywordMap(from: self, to: target, used: used)
-            let moved = try Mailbox.lockedBoth(
-                self, exclusive: true, target, uids: round.count, records: 2 * round.count,
-                sourceRecords: 2 * round.count
-            ) { () throws(StoreError) in
-                try moveRound(round, target, letters, &used, &result, &sourceShards, &targetShards)
+            let moved: MoveOutcome
+            do throws(StoreError) {
+                moved = try Mailbox.lockedBoth(
+                    self, exclusive: true, target, uids: round.count, records: 2 * round.count,
+                    sourceRecords: 2 * round.count
+                ) { () throws(StoreError) in
+                    try moveRound(round, target, letters, &used, &result, &sourceShards, &targetShards)
+                }
+            } catch {
+                // What has moved is not in the round any more.
+                if context.room.canRetry(error) { continue }
+                throw error
             }
             switch moved {
             case .done: at = round.endIndex

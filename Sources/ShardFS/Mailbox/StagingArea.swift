@@ -46,6 +46,7 @@ extension Mailbox {
     /// store, also to several.
     public func stage() throws(StoreError) -> StagedMessage {
         try checkWritable()
+        try context.room.makeRoom()
         try context.prepareQuota()
         return try stagingFile()
     }
@@ -63,6 +64,7 @@ extension Store {
     /// several.
     public func stage() throws(StoreError) -> StagedMessage {
         try checkWritable()
+        try room.makeRoom()
         return try StagingArea(
             system: system, directory: directory, capabilities: capabilities, durability: options.durability
         ).makeMessage()

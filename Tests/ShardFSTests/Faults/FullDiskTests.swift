@@ -125,3 +125,121 @@ import Testing
         t.check()
     }
 }
+
+/// Removal on a full disk, and what keeps it from filling.
+@Suite struct DiskRoomTests {
+    /// Calls that take room fail as long as the reserve is there.
+    private final class FullUntilReserveGoes: SystemHook {
+        let isFull = Locked(false)
+
+        func before(_ call: SystemCall) -> Errno? {
+            guard isFull.withLock({ $0 }) else { return nil }
+            switch call {
+            case .unlink(_, let path, _):
+                if path.hasPrefix(DiskRoom.reserveName) { isFull.withLock { $0 = false } }
+                return nil
+            case .write, .makeDirectory, .openUnnamed: return .noSpace
+            case .open(_, _, let flags): return flags & O_EXCL != 0 ? .noSpace : nil
+            default: return nil
+            }
+        }
+    }
+
+    private static func filled(_ hook: any SystemHook) throws -> TestStore {
+        var options = StoreOptions()
+        options.hook = hook
+        let t = try TestStore(options)
+        let inbox = try t.mailbox()
+        for text in ["one", "two", "three"] { try inbox.append(text) }
+        _ = try t.mailbox("Trash")
+        try t.store.maintain()
+        return t
+    }
+
+    @Test(arguments: ["deleted", "expunge", "remove", "move"]) func removalUsesTheReserve(_ way: String) throws {
+        let hook = FullUntilReserveGoes()
+        let t = try Self.filled(hook)
+        let (inbox, trash) = (try t.mailbox(), try t.mailbox("Trash"))
+        #expect(access("\(t.path)/\(DiskRoom.reserveName)/data", F_OK) == 0)
+        if way == "expunge" { _ = try inbox.changeFlags([UID(1), UID(2)], .add(.deleted)) }
+        hook.isFull.withLock { $0 = true }
+        // Nothing else may have it.
+        #expect(throws: StoreError(.noSpace, "")) { try inbox.changeFlags([UID(3)], .add(.flagged)) }
+        #expect(hook.isFull.withLock { $0 })
+        switch way {
+        case "deleted": #expect(try inbox.changeFlags([UID(1), UID(2)], .add(.deleted)).changed.count == 2)
+        case "expunge": #expect(try inbox.expunge() == [UID(1), UID(2)])
+        case "remove": #expect(try inbox.remove([UID(1), UID(2)]) == [UID(1), UID(2)])
+        default: #expect(try inbox.move([UID(1), UID(2)], to: trash).copied.count == 2)
+        }
+        #expect(!hook.isFull.withLock { $0 })
+        #expect(try inbox.snapshot().messages.count == (way == "deleted" ? 3 : 1))
+        // It is made again when there is room.
+        try t.store.maintain()
+        #expect(access("\(t.path)/\(DiskRoom.reserveName)/63", F_OK) == 0)
+        t.check()
+    }
+
+    @Test func belowTheFloorNothingComesAndTheOldestGoes() throws {
+        let free = Locked<UInt64>(1 << 30)
+        let hour = Locked<Int64>(1_700_000_000)
+        let notices = Locked<[String]>([])
+        var options = StoreOptions()
+        options.minimumFreeBytes = 100 << 20
+        options.clock = { hour.withLock { $0 } }
+        options.notice = { text in notices.withLock { $0.append(text) } }
+        let t = try TestStore(options)
+        let inbox = try t.mailbox()
+        for text in ["one", "two", "three"] { try inbox.append(text) }
+        _ = try inbox.remove([UID(1)])
+        hour.withLock { $0 += 3600 }
+        _ = try inbox.remove([UID(2)])
+        let (older, newer) = (try inbox.recoverableMessages()[0], try inbox.recoverableMessages()[1])
+        // Room comes with the first hour that is purged.
+        let directory = try t.directory() + "/.expunged/\(older.hour)"
+        try t.reopen {
+            $0.space = {
+                let bytes = access(directory, F_OK) == 0 ? free.withLock { $0 } : 1 << 30
+                return DiskSpace(freeBytes: bytes, totalBytes: 1 << 40, freeFiles: 1 << 20, totalFiles: 1 << 20)
+            }
+        }
+        let again = try t.mailbox()
+        free.withLock { $0 = 10 << 20 }
+        try again.append("purged for it")
+        #expect(try again.recoverableMessages() == [newer])
+        #expect(notices.withLock { $0.contains { $0.contains(older.hour) } })
+        t.check()
+    }
+
+    @Test func belowTheFloorMailIsRefusedAndRemovalGoesOn() throws {
+        let files = Locked<UInt64>(5)
+        var options = StoreOptions()
+        options.minimumFreeFiles = 1000
+        let t = try TestStore(options)
+        try t.mailbox().append("one")
+        try t.mailbox("Sent").append("two")
+        try t.reopen {
+            $0.space = { DiskSpace(freeBytes: 1, totalBytes: 1, freeFiles: files.withLock { $0 }, totalFiles: 1 << 20) }
+        }
+        let (inbox, sent) = (try t.mailbox(), try t.mailbox("Sent"))
+        let full = StoreError(.noSpace, "")
+        #expect(throws: full) { try inbox.append("three") }
+        #expect(throws: full) { try inbox.copy([UID(1)], to: sent) }
+        #expect(throws: full) { try t.store.stage() }
+        _ = try inbox.changeFlags([UID(1)], .add(.deleted))
+        #expect(try inbox.move([UID(1)], to: sent).copied.count == 1)
+        #expect(try sent.expunge().count == 1)
+        try t.account().delete(MailboxName("Sent"))
+        // A small file system has a small floor.
+        #expect(
+            !DiskRoom(
+                system: SystemCalls(), root: t.store.rootDirectory,
+                options: {
+                    var small = options
+                    small.space = { DiskSpace(freeBytes: 1, totalBytes: 1, freeFiles: 30, totalFiles: 1000) }
+                    return small
+                }()
+            ).isLow)
+        t.check()
+    }
+}

@@ -57,7 +57,7 @@ extension IMAPFailure {
             case .gone: .no(missing, "The mailbox has been deleted or replaced")
             case .needsReopen: .no(.unavailable, "The mailbox accepts no changes until it is reopened")
             case .readOnly: .no(.readOnly, "The store is read-only")
-            case .noSpace: .no(.unavailable, "The server is out of disk space")
+            case .noSpace: .no(.limit, "The server is out of disk space")
             case .exhausted: .no(.limit, "The mailbox has no UIDs or mod-sequences left")
             case .notAllowed: .no(.cannot, "Not allowed: \(error.message)")
             case .damaged: .no(.serverBug, "The mailbox is damaged; contact the server's administrator")
