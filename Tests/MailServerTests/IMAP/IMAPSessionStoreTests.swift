@@ -42,6 +42,27 @@ import Testing
         #expect(await dialogue.ok("SELECT INBOX").contains { $0.contains("PERMANENTFLAGS") && !$0.contains("\\*") })
     }
 
+    /// A keyword that no message has makes room, and no session takes the new one for the old one.
+    @Test func keywordMakesRoom() async throws {
+        let mail = try IMAPTestMail()
+        try mail.fill(2)
+        let dialogue = await IMAPDialogue.alice(mail)
+        let other = await IMAPDialogue.alice(mail)
+        let names = (0...30).map { "k\($0)" }.joined(separator: " ")
+        await dialogue.ok("STORE 1 +FLAGS.SILENT (\(names))")
+        #expect(await other.ok("NOOP").last == "* 1 FETCH (FLAGS (\(names)))")
+        #expect(await dialogue.fails("STORE 2 +FLAGS (new)").hasPrefix("NO [LIMIT]"))
+        await dialogue.ok("STORE 1 -FLAGS.SILENT (k0)")
+        let lines = await dialogue.ok("STORE 2 +FLAGS (new)")
+        #expect(lines.last == #"* 2 FETCH (FLAGS (\Recent new))"#)
+        let seen = await other.ok("NOOP")
+        #expect(seen.contains { $0.hasPrefix("* FLAGS (") && $0.contains(" new") && !$0.contains(" k0 ") })
+        #expect(seen.last == "* 2 FETCH (FLAGS (new))")
+        #expect(await other.ok("SEARCH KEYWORD k0") == ["* SEARCH"])
+        await dialogue.ok("STORE 1 FLAGS.SILENT ()")
+        #expect(await other.ok("SELECT INBOX").contains { $0.contains("PERMANENTFLAGS") && $0.contains("\\*") })
+    }
+
     @Test func expunge() async throws {
         let mail = try IMAPTestMail()
         try mail.fill(5)
