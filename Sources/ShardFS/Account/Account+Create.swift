@@ -23,6 +23,7 @@ extension Account {
             }
             if let parent = name.parent { try context.makeMissing(parent) }
             try context.makeMailbox(name, specialUse: use?.description)
+            if context.options.durability != .none { try context.syncAncestors() }
         }
         treeChanged()
     }

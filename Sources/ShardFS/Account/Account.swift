@@ -164,7 +164,7 @@ extension AccountContext {
             LogHeader(
                 epoch: epoch, base: 1, nextUID: 1, oldestAnswerable: 1, uidValidity: uidValidity,
                 mailboxID: status.mailboxID, keywords: status.keywords, uidCeiling: status.uidCeiling,
-                modSeqCeiling: status.modSeqCeiling, recentUID: 1), [], floor: 1)
+                modSeqCeiling: status.modSeqCeiling, recentUID: 1), [], floor: 1, durable: false)
         return status.mailboxID
     }
 }

@@ -16,21 +16,24 @@ struct LogWriter {
         temporaryName = ".\(LogFile.fileName).\(SystemCalls.random(UInt64.self)).tmp"
     }
 
-    /// Writes the header and the kept records, all with mod-sequence `floor`; fsync, rename, fsync of the directory.
-    /// Exclusive lock.
-    func publish(_ header: LogHeader, _ records: [LogRecord], floor: ModSeq) throws(StoreError) {
+    /// Writes a header and records, all with mod-sequence `floor`, and renames them into place. Exclusive lock.
+    ///
+    /// The name need not be durable: until it is, the log before it, of another epoch or none, tells as much.
+    /// - Parameter durable: whether the bytes are; they need not be where they tell nothing that status.json does not.
+    func publish(_ header: LogHeader, _ records: [LogRecord], floor: ModSeq, durable: Bool = true) throws(StoreError) {
         let fd = try begin(header)
         defer { system.close(fd) }
         do {
-            try fill(fd, header, records, floor)
+            try fill(fd, header, records, floor, durable)
         } catch {
             discard()
             throw error
         }
-        try doing("sync the mailbox directory") { () throws(Errno) in try system.sync(directory) }
     }
 
-    private func fill(_ fd: Int32, _ header: LogHeader, _ records: [LogRecord], _ floor: ModSeq) throws(StoreError) {
+    private func fill(
+        _ fd: Int32, _ header: LogHeader, _ records: [LogRecord], _ floor: ModSeq, _ durable: Bool
+    ) throws(StoreError) {
         var at = 0
         while at < records.count {
             let part = records[at..<min(at + Self.piece, records.count)].map { record in
@@ -41,7 +44,7 @@ struct LogWriter {
             try append(part, to: fd, seed: header.seed)
             at += part.count
         }
-        try doing("sync the new log") { () throws(Errno) in try system.sync(fd) }
+        if durable { try doing("sync the new log") { () throws(Errno) in try system.sync(fd) } }
         try replace()
     }
 

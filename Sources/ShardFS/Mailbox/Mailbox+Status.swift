@@ -151,7 +151,7 @@ extension Mailbox {
                 try write([LogRecord(.clean, done: true)])
                 try log.syncData()
                 guard let mark = state.withLock({ $0.view.cleanMark }) else { return }
-                try doing("sync the mailbox directory") { () throws(Errno) in try system.sync(directory) }
+                // Makes the log's name durable too, in the same directory; the mark alone counts for nothing.
                 try updateStatus { (status) throws(StoreError) in status.clean = mark }
             }
             storeView()

@@ -75,8 +75,9 @@ struct RecoveredContents {
         }
         highestModSeq = highest
         nextUID = next
+        // A UID is one message's under its UIDVALIDITY, in whatever epoch.
+        if log.openedHeader.uidValidity == uidValidity { self.known = known }
         guard plan.isLogCurrent else { return }
-        self.known = known
         recentUID = recent
         // Whatever follows its intent was written with all its names durable: such a set may have been acknowledged.
         guard plan.status != nil else { return }

@@ -1,4 +1,5 @@
 import Glibc
+import Primitives
 import TestSupport
 
 @testable import ShardFS
@@ -21,6 +22,9 @@ struct CutCheck {
     var exhaustive = 5
     /// The number of violations after which the check stops.
     var enough = 5
+    /// Looks only at the moments right after an acknowledgement, with nothing kept that was not synced, or one entry:
+    /// most of what a missing fsync costs shows there.
+    var isQuick = false
     var random: SeededGenerator
     private let scratch = FastScratch()
 
@@ -34,10 +38,12 @@ struct CutCheck {
         let all = scenario.recorder.events
         let names = RecordedNames(scenario.image, all)
         // What the dead made, they did not sync.
-        let ground = all.prefix(scenario.ground).filter { event in
-            guard case .sync(let node, _) = event else { return true }
+        let ground = all.prefix(scenario.ground).indices.filter { i in
+            guard case .sync(let node, _) = all[i] else { return true }
+            // The counter is durable before anything is made with its value.
+            if i > 0, case .rename(_, _, _, UIDValidityCounter.fileName, _, _) = all[i - 1] { return true }
             return !CutScenario.unsynced.contains(names.syncClass(node))
-        }
+        }.map { all[$0] }
         self.ground = ground.count
         events =
             ground
@@ -60,18 +66,21 @@ struct CutCheck {
                     seen = []
                 }
             }
-            // A state is judged at the last moment that can leave it: syncs only rule states out.
-            if index < ground || (index < events.count && !changesStates(events[index])) { continue }
-            for choice in disk.choices(samples, exhaustive: exhaustive, &random) {
+            guard index >= ground, isMoment(index) else { continue }
+            let choices = isQuick ? disk.few() : disk.choices(samples, exhaustive: exhaustive, &random)
+            for choice in choices {
+                let tears = isQuick ? 0 : tears
                 let losses = [.all, .none, .last] + [CutDisk.DataLoss](repeating: .random, count: tears)
                 for loss in disk.changes.isEmpty ? [.none] : losses {
                     let image = disk.image(choice, loss, &random)
                     var hasher = Hasher()
                     hasher.combine(image.signature)
                     for marks in live.shown.values { hasher.combine(marks.highestModSeq) }
+                    hasher.combine(live.highestUIDValidity)
                     guard seen.insert(hasher.finalize()).inserted else { continue }
                     outcome.states += 1
-                    let wrong = check(image, acknowledged, live.shown)
+                    var wrong = check(image, acknowledged, live)
+                    if isClosed(index, acknowledged), wrong.isEmpty { wrong = reopening(image, acknowledged) }
                     for violation in wrong {
                         let step = acknowledged < scenario.steps.count ? scenario.steps[acknowledged].name : "the end"
                         outcome.violations.append(
@@ -85,6 +94,14 @@ struct CutCheck {
         return outcome
     }
 
+    /// Whether the states that a cut before event `index` can leave are looked at.
+    private func isMoment(_ index: Int) -> Bool {
+        if isQuick, index > 0, case .mark = events[index - 1] { return true }
+        if isQuick { return false }
+        // A state is judged at the last moment that can leave it: syncs only rule states out.
+        return index == events.count || changesStates(events[index])
+    }
+
     private func changesStates(_ event: DiskEvent) -> Bool {
         switch event {
         case .sync, .syncAll, .mark: true
@@ -95,26 +112,58 @@ struct CutCheck {
 
     // MARK: one state
 
-    private func check(_ image: DiskImage, _ acknowledged: Int, _ shown: [String: ShownMarks]) -> [String] {
+    /// Whether nothing has happened since an acknowledged close.
+    private func isClosed(_ index: Int, _ acknowledged: Int) -> Bool {
+        guard index > 0, case .mark = events[index - 1] else { return false }
+        return scenario.steps[acknowledged - 1].name.hasPrefix("close")
+    }
+
+    /// A mailbox that was closed in good order goes on with its mod-sequences.
+    private func reopening(_ image: DiskImage, _ acknowledged: Int) -> [String] {
+        let path = scratch.path + "/closed"
+        image.materialise(in: path)
+        defer { removeTree(path) }
+        var options = scenario.options
+        options.bootID = "boot-cut-1"
+        let before = scenario.steps[acknowledged - 1].after
+        guard let now = try? Store.open(path, options: options).world(scenario.places) else { return ["no world"] }
+        return before.filter { now[$0.key]?.highestModSeq != $0.value.highestModSeq }.keys.sorted().map {
+            "\($0): closed in good order, and its mod-sequences are new"
+        }
+    }
+
+    private func check(_ image: DiskImage, _ acknowledged: Int, _ live: LiveDisk) -> [String] {
         let path = scratch.path + "/state"
         image.materialise(in: path)
         defer { removeTree(path) }
         do {
-            return try check(path, acknowledged, shown)
+            return try check(path, acknowledged, live)
         } catch {
             return ["an error: \(error)\n" + image.listing().joined(separator: "\n")]
         }
     }
 
-    private func check(_ path: String, _ acknowledged: Int, _ shown: [String: ShownMarks]) throws -> [String] {
+    private func check(_ path: String, _ acknowledged: Int, _ live: LiveDisk) throws -> [String] {
+        let shown = live.shown
         var options = scenario.options
         options.bootID = "boot-cut-1"
         let rules = rules(acknowledged)
         var wrong: [String] = []
         var store = try Store.open(path, options: options)
         let found = try store.world(scenario.places)
-        wrong += rules.violations(found)
+        wrong += rules.violations(found.mapValues(scenario.withStrayInPlace))
         wrong += vanished(path, acknowledged)
+        for place in scenario.places where found[place.key] != nil {
+            let mailbox = try place.open(store)
+            let names = try mailbox.snapshot().keywords.names
+            for letter in mailbox.state.withLock({ $0.view.usedFlags }).intersection(.keywordMask).letters.utf8
+            where names[letter] == nil { wrong.append("\(place.key): the name of keyword \(letter) is lost") }
+        }
+        for (id, saved) in try store.saveDates(scenario.places) {
+            for (uid, date) in scenario.saved[id] ?? [:] where date != nil {
+                if let now = saved[uid], now != date { wrong.append("UID \(uid) of \(id): its SAVEDATE is lost") }
+            }
+        }
         for (key, mailbox) in found {
             if let old = rules.before[key] ?? rules.after[key], old.id == mailbox.id {
                 if old.uidValidity != mailbox.uidValidity { wrong.append("\(key): another UIDVALIDITY") }
@@ -142,6 +191,7 @@ struct CutCheck {
         for address in Set(scenario.places.map(\.address)) {
             wrong += try quotaViolations(store, address, later)
         }
+        wrong += try accountViolations(store, acknowledged, live)
         // Another restart, with everything on the disk.
         options.bootID = "boot-cut-2"
         store = try Store.open(path, options: options)
@@ -161,17 +211,36 @@ struct CutCheck {
         return wrong
     }
 
-    /// A message that was acknowledged has a name somewhere, in a shard, in `.expunged/` or in `.deleted/`: nothing is
-    /// purged here.
+    /// A message that was acknowledged has a name somewhere, in a shard, in `.expunged/` or in `.deleted/`,
+    /// unless messages are purged.
     private func vanished(_ path: String, _ acknowledged: Int) -> [String] {
         let disk = DiskImage(of: path)
         let names = disk.directories.values.flatMap { entries in entries.filter { $0.key.hasSuffix(".eml") }.values }
         let texts = Set(names.compactMap { disk.files[$0]?.bytes })
-        let shown = [scenario.start] + scenario.steps.prefix(acknowledged).map(\.after)
+        let worlds = [scenario.start] + scenario.steps.prefix(acknowledged).map(\.after)
+        let shown = scenario.purges ? [worlds[acknowledged]] : worlds
         let acknowledged = Set(shown.flatMap { $0.values.flatMap { $0.messages.values.map(\.text) } })
         return acknowledged.filter { !texts.contains(Array($0.utf8)) }.sorted().map {
             "'\($0.prefix(20))', acknowledged, has no name anywhere"
         }
+    }
+
+    /// What a deletion left, and that a new mailbox has a UIDVALIDITY that nobody ever saw.
+    private func accountViolations(_ store: Store, _ acknowledged: Int, _ live: LiveDisk) throws -> [String] {
+        let address = try AccountAddress(parsing: Place.inbox.address)
+        guard try store.accounts().contains(address) else { return [] }
+        let account = try store.account(address)
+        var wrong: [String] = []
+        let names = try account.deletedMailboxes().map { $0.name?.description }
+        for (step, name) in scenario.deletions where step < acknowledged && !names.contains(name) {
+            wrong.append("the deleted mailbox \(name) has lost its name")
+        }
+        try account.create(MailboxName("Probe"))
+        let validity = try account.mailbox(MailboxName("Probe")).snapshot().uidValidity
+        if validity <= live.highestUIDValidity {
+            wrong.append("UIDVALIDITY \(validity) again, \(live.highestUIDValidity) was seen")
+        }
+        return wrong
     }
 
     private func quotaViolations(_ store: Store, _ address: String, _ world: World) throws -> [String] {
@@ -210,12 +279,39 @@ struct CutCheck {
 struct LiveDisk {
     private var image: DiskImage
     private(set) var shown: [String: ShownMarks] = [:]
+    /// The highest UIDVALIDITY of a mailbox of the first account that anybody may have seen.
+    private(set) var highestUIDValidity: UInt32 = 0
 
     init(_ image: DiskImage) {
         self.image = image
-        for entries in image.directories.values {
+        for (directory, entries) in image.directories {
             if let log = entries[LogFile.fileName] { look(log) }
+            lookAtUIDValidity(directory)
         }
+    }
+
+    private mutating func lookAtUIDValidity(_ directory: DiskImage.Node) {
+        guard let log = image.directories[directory]?[LogFile.fileName], let bytes = image.files[log]?.bytes,
+            let header = bytes.withUnsafeBytes({ LogHeader($0) }), isOfFirstAccount(directory)
+        else { return }
+        highestUIDValidity = max(highestUIDValidity, header.uidValidity)
+    }
+
+    private func isOfFirstAccount(_ directory: DiskImage.Node) -> Bool {
+        var node = directory
+        while let (parent, name) = parent(of: node) {
+            if name.hasPrefix(AccountContext.newPrefix) { return false }
+            if name == Place.inbox.address.prefix(while: { $0 != "@" }) { return true }
+            node = parent
+        }
+        return false
+    }
+
+    private func parent(of node: DiskImage.Node) -> (DiskImage.Node, String)? {
+        for (directory, entries) in image.directories {
+            if let name = entries.first(where: { $0.value == node })?.key { return (directory, name) }
+        }
+        return nil
     }
 
     mutating func apply(_ event: DiskEvent) {
@@ -239,6 +335,7 @@ struct LiveDisk {
             image.directories[from]?[name] = nil
             image.directories[to, default: [:]][newName] = node
             if newName == LogFile.fileName { look(node) }
+            lookAtUIDValidity(newName == LogFile.fileName ? to : node)
         case .setTime, .sync, .syncAll, .mark: break
         }
     }

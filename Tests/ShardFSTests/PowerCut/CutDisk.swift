@@ -215,6 +215,9 @@ struct CutDisk {
         }
     }
 
+    /// No pending entry, and each of the last ones alone.
+    func few() -> [Set<Int>] { [[]] + atoms.suffix(8).map { closed([$0.id]) } }
+
     /// Sets of pending entries: all sets if there are few entries, otherwise every prefix, every single one missing,
     /// every single one alone and some at random.
     func choices(_ samples: Int, exhaustive: Int = 5, _ random: inout SeededGenerator) -> [Set<Int>] {

@@ -19,6 +19,26 @@ final class CutScenario {
     private(set) var image: DiskImage
     private(set) var start: World
     private(set) var steps: [Step] = []
+    /// The SAVEDATEs that were durable before the recording, by mailbox id and UID.
+    private(set) var saved: [String: [UInt32: Int64?]] = [:]
+    /// The mailboxes deleted, each with its step.
+    private(set) var deletions: [(step: Int, name: String)] = []
+    /// A message that recovery gives a new UID: another one each time that it is cut off.
+    var stray: (uid: UInt32, text: String)?
+
+    /// A mailbox as if the stray had got the UID that it is expected under.
+    func withStrayInPlace(_ mailbox: MailboxWorld) -> MailboxWorld {
+        guard let stray,
+            let found = mailbox.messages.first(where: { $0.value.text == stray.text && $0.key > stray.uid })
+        else { return mailbox }
+        var mailbox = mailbox
+        mailbox.messages[found.key] = nil
+        mailbox.messages[stray.uid] = found.value
+        return mailbox
+    }
+
+    /// Whether messages are removed for good.
+    var purges = false
     /// How many events are those of processes that died before the first step, their directories unsynced.
     private(set) var ground = 0
     static let unsynced: Set<SyncClass> = [.level, .account, .above, .root, .deleted, .expunged]
@@ -49,6 +69,7 @@ final class CutScenario {
         } else {
             store = try Store.open(path, options: recorded)
             start = try store.world(places)
+            saved = try store.saveDates(places)
             image = recorder.start(path)
         }
     }
@@ -66,13 +87,24 @@ final class CutScenario {
     /// Runs one acknowledged step.
     func step(_ name: String, _ kind: StepKind = .single, _ body: (CutScenario) throws -> Void) throws {
         try body(self)
+        // A look at a closed mailbox opens it again.
+        if name.hasPrefix("close") { recorder.mark(steps.count + 1) }
         let after = try store.world(places)
         steps.append(Step(name: name, kind: kind, after: after))
-        recorder.mark(steps.count)
+        if !name.hasPrefix("close") { recorder.mark(steps.count) }
     }
 
     /// Sets the state before the recording, for scenarios that record the opening.
-    func began(with world: World) { start = world }
+    func began(with world: World, _ saved: [String: [UInt32: Int64?]]) {
+        start = world
+        self.saved = saved
+    }
+
+    /// Notes that what was deleted is removed for good in the next step.
+    func purged() { deletions = [] }
+
+    /// Notes that the next step deletes a mailbox.
+    func willDelete(_ name: String) { deletions.append((steps.count, name)) }
 
     func mailbox(_ place: Place = .inbox) throws -> Mailbox { try place.open(store) }
 }
@@ -101,5 +133,20 @@ struct ShownMarks {
             }
         }
         return header.mailboxID
+    }
+}
+
+extension Store {
+    /// The SAVEDATEs that the logs tell, by mailbox id and UID.
+    func saveDates(_ places: [Place]) throws -> [String: [UInt32: Int64?]] {
+        var dates: [String: [UInt32: Int64?]] = [:]
+        for place in places {
+            guard let mailbox = try place.find(self) else { continue }
+            let messages = try mailbox.snapshot().messages
+            for i in 0..<messages.count {
+                dates[mailbox.id, default: [:]][messages[i].uid.rawValue] = try mailbox.details(messages[i]).saved
+            }
+        }
+        return dates
     }
 }

@@ -10,7 +10,7 @@ enum CutRun: String, CaseIterable, Sendable, CustomTestStringConvertible {
     case firstAppend, append, set, flags, flagsFull, expunge, copy, move, moveAcrossAccounts, createMailbox, compaction
     case recovery, undelete, ceilings, cleanClose, withoutUnnamedFiles, rename, delete, deleteWithChild, deliver
     case groundAppend, groundSet, groundCopy, groundMove, groundDeliver, groundCreate, groundRename, groundDelete
-    case groundExpunge, letters
+    case groundExpunge, recoveryOfTwins, createAfterPurge, expungeAndPurge, letters
     case setBesideCompaction, renameInbox, moveIntoDeadShard, deliverFromStore, deliverFromStoreWithoutUnnamedFiles
 
     var testDescription: String { rawValue }
@@ -30,7 +30,7 @@ enum CutRun: String, CaseIterable, Sendable, CustomTestStringConvertible {
         try account.create(MailboxName("Sent"))
         let bob = try store.createAccount(AccountAddress(parsing: Place.bob.address))
         try bob.create(.inbox)
-        if let next { try setNextUID(next, ceiling: UInt64(next) + 500, account.context, MailboxName.inbox) }
+        if let next { try setNextUID(next, ceiling: UInt64(next) + 900, account.context, MailboxName.inbox) }
         try messages(count, in: account.mailbox(.inbox))
     }
 
@@ -94,18 +94,31 @@ enum CutRun: String, CaseIterable, Sendable, CustomTestStringConvertible {
         case .move: return try Self.move(to: .sent)
         case .moveAcrossAccounts: return try Self.move(to: .bob)
         case .renameInbox: return try Self.renameInbox()
-        case .groundAppend, .groundSet, .groundCopy, .groundMove, .groundDeliver:
+        case .groundAppend, .groundSet, .groundCopy, .groundMove, .groundDeliver, .groundCreate:
             return try Self.onUnsyncedGround(self)
-        case .groundCreate, .groundRename, .groundDelete: return try Self.treeOnUnsyncedGround(self)
+        case .groundRename, .groundDelete: return try Self.treeOnUnsyncedGround(self)
+        case .recoveryOfTwins: return try Self.recoveryOfTwins()
+        case .expungeAndPurge:
+            let s = try CutScenario { try Self.store($0, $1, messages: 3) }
+            s.purges = true
+            try s.step("expunge") { _ = try $0.mailbox().remove([UID(2)]) }
+            try s.step("purge") { _ = try $0.mailbox().purgeExpunged(before: "9999999999") }
+            return s
+        case .createAfterPurge: return try Self.createAfterPurge()
         case .groundExpunge: return try Self.expungeOnUnsyncedGround()
         case .moveIntoDeadShard: return try Self.move(to: .sent, shardOfTheDead: true)
         case .createMailbox: return try Self.createMailbox()
         case .compaction: return try Self.compaction()
         case .recovery: return try Self.recovery()
         case .undelete:
-            let s = try CutScenario { try Self.store($0, $1, messages: 3) }
-            try s.step("mark") { _ = try $0.mailbox().changeFlags([UID(2)], .add([.deleted, .flagged])) }
-            try s.step("expunge") { _ = try $0.mailbox().expunge() }
+            let s = try CutScenario {
+                // What comes back gets the first UID of a shard that does not exist.
+                try Self.store($0, $1, next: 998)
+                let inbox = try Place.inbox.open(Store.open($0, options: $1))
+                try Self.messages(2, in: inbox)
+                _ = try inbox.changeFlags([UID(998)], .add([.deleted, .flagged]))
+                _ = try inbox.expunge()
+            }
             try s.step("undelete") { _ = try $0.mailbox().undelete($0.mailbox().recoverableMessages()[0]) }
             return s
         case .ceilings: return try Self.ceilings()
@@ -138,6 +151,8 @@ enum CutRun: String, CaseIterable, Sendable, CustomTestStringConvertible {
         case .cleanClose:
             let s = try CutScenario([.inbox, .sent]) { try Self.store($0, $1, messages: 2) }
             try s.step("append") { try $0.mailbox().append(Self.text(3)) }
+            try s.step("compact") { try $0.mailbox().compact() }
+            try s.step("flags") { _ = try $0.mailbox().changeFlags([UID(1)], .add(.seen)) }
             try s.step("close") { try $0.store.close() }
             try s.step("append after") { try $0.mailbox().append(Self.text(4)) }
             try s.step("close again") { try $0.store.close() }
@@ -170,7 +185,6 @@ enum CutRun: String, CaseIterable, Sendable, CustomTestStringConvertible {
             let now = try $0.mailbox().snapshot().highestModSeq
             _ = try $0.mailbox().changeFlags([UID(1)], .add(.answered), unchangedSince: now)
         }
-        try s.step("append") { try $0.mailbox().append(text(4)) }
         return s
     }
 
@@ -258,6 +272,7 @@ enum CutRun: String, CaseIterable, Sendable, CustomTestStringConvertible {
             try s.step("rename") { _ in try alice.rename(MailboxName("A"), to: MailboxName("New/Level")) }
             try s.step("append there") { try $0.mailbox(Place(mailbox: "New/Level/B")).append(text(3)) }
         } else {
+            s.willDelete("A")
             try s.step("delete") { _ in try alice.delete(MailboxName("A")) }
         }
         try s.step("append") { try $0.mailbox().append(text(4)) }
@@ -286,7 +301,8 @@ enum CutRun: String, CaseIterable, Sendable, CustomTestStringConvertible {
         }
         var options = s.options
         options.bootID = "boot-other"
-        try s.began(with: Store.open(path, options: options).world(s.places))
+        let before = try Store.open(path, options: options)
+        try s.began(with: before.world(s.places), before.saveDates(s.places))
         try s.step("recovery") { _ = try $0.mailbox() }
         try s.step("append") { try $0.mailbox().append(text(6)) }
         try s.step("remove") { _ = try $0.mailbox().remove([try $0.mailbox().snapshot().messages.last?.uid ?? UID(1)]) }

@@ -39,17 +39,28 @@ package struct SortTable: SearchCollector {
         guard rows.count < maximumMessages else {
             throw StoreError(.limit, "at most \(maximumMessages) messages can be sorted")
         }
+        let (valueCount, textCount) = (values.count, texts.count)
         rows.append((number, entry.uid.rawValue))
-        for criterion in criteria {
-            let value: SortValue
-            do throws(StoreError) {
-                value = try criterion.key.value(of: entry, &reader)
-            } catch {
-                // Permanently gone: it sorts as a message without that field.
-                guard error.code == .notFound else { throw error }
-                value = criterion.key.isText ? .text([]) : .number(0)
-            }
-            try append(value)
+        do throws(StoreError) {
+            for criterion in criteria { try append(try Self.value(of: criterion.key, entry, &reader)) }
+        } catch {
+            // A message that cannot be read is left out whole; the search goes on with the others.
+            rows.removeLast()
+            values.removeLast(values.count - valueCount)
+            texts.removeLast(texts.count - textCount)
+            throw error
+        }
+    }
+
+    private static func value(
+        of key: IMAPSortCriterion.Key, _ entry: MessageEntry, _ reader: inout MessageReader
+    ) throws(StoreError) -> SortValue {
+        do throws(StoreError) {
+            return try key.value(of: entry, &reader)
+        } catch {
+            // Permanently gone: it sorts as a message without that field.
+            guard error.code == .notFound else { throw error }
+            return key.isText ? .text([]) : .number(0)
         }
     }
 
