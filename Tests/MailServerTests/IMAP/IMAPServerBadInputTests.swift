@@ -40,14 +40,14 @@ import Testing
         try await harness.python(
             Self.prelude + """
                 s, f = begin(login=False)
-                # Lines: 16,384 octets for strangers, at their end and without one.
-                refused(s, f, b"a LOGIN x " + b"y" * 16400 + b"\\r\\n", b"a BAD [LIMIT]")
-                refused(s, f, b"a LOGIN x " + b"y" * 20000, b"a BAD [LIMIT]", b"y" * 20000 + b"\\r\\n")
-                # Literals: 8,192; refused before they are sent, and what comes unasked is read over.
-                refused(s, f, b"a LOGIN {8193}\\r\\n", b"a BAD [TOOBIG]")
-                refused(s, f, b"a LOGIN {8193+}\\r\\n", b"a BAD [TOOBIG]", b"x" * 8193 + b" y\\r\\n")
-                refused(s, f, b"a LOGIN {8193+}\\r\\n", b"a BAD [TOOBIG]", b"x" * 8193 + b" {5+}\\r\\nb LOG\\r\\n")
-                refused(s, f, b"a LOGIN {5+}\\r\\nalice {9000+}\\r\\n", b"a BAD [TOOBIG]", b"x" * 9000 + b"\\r\\n")
+                # Lines: 65,536 octets, at their end and without one.
+                refused(s, f, b"a LOGIN x " + b"y" * 65600 + b"\\r\\n", b"a BAD [LIMIT]")
+                refused(s, f, b"a LOGIN x " + b"y" * 70000, b"a BAD [LIMIT]", b"y" * 20000 + b"\\r\\n")
+                # Literals: 32,768; refused before they are sent, and what comes unasked is read over.
+                refused(s, f, b"a LOGIN {32769}\\r\\n", b"a BAD [TOOBIG]")
+                refused(s, f, b"a LOGIN {32769+}\\r\\n", b"a BAD [TOOBIG]", b"x" * 32769 + b" y\\r\\n")
+                refused(s, f, b"a LOGIN {32769+}\\r\\n", b"a BAD [TOOBIG]", b"x" * 32769 + b" {5+}\\r\\nb LOG\\r\\n")
+                refused(s, f, b"a LOGIN {5+}\\r\\nalice {33000+}\\r\\n", b"a BAD [TOOBIG]", b"x" * 33000 + b"\\r\\n")
                 refused(s, f, b"a APPEND INBOX {10}\\r\\n", b"a NO [TOOBIG]")
                 refused(s, f, b"a APPEND INBOX {10+}\\r\\n", b"a NO [TOOBIG]", b"0123456789\\r\\n")
                 for data in [b"a NONSENSE\\r\\n", b"a\\r\\n", b"\\r\\n", b"DONE\\r\\n", b"a SELECT INBOX\\r\\n", b"a IDLE\\r\\n",
