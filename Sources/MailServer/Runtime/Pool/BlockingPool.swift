@@ -2,7 +2,7 @@ package import NIOCore
 import Primitives
 
 /// The reason why a pool returned no result.
-package enum PoolError<WorkError: Error>: Error, CustomStringConvertible {
+public enum PoolError<WorkError: Error>: Error, CustomStringConvertible {
     /// The queue is full and nothing was done, or too much long work is under way.
     case overloaded
     /// The task was cancelled before its work began, or its client went away meanwhile.
@@ -12,7 +12,7 @@ package enum PoolError<WorkError: Error>: Error, CustomStringConvertible {
     /// The work's own error.
     case work(WorkError)
 
-    package var description: String {
+    public var description: String {
         switch self {
         case .overloaded: "the server is overloaded; try again later"
         case .cancelled: "cancelled"
@@ -31,7 +31,9 @@ package enum PoolError<WorkError: Error>: Error, CustomStringConvertible {
 /// Work runs to its end, whatever happens to the task that asked for it, unless it counts itself with
 /// ``Turn/spend(_:)``: then it lets others have turns in between, and ends when its owner does not want it any more.
 /// While it waits for its next turn it keeps its thread, of which there are as many more as may wait so.
-package final class BlockingPool: Sendable {
+///
+/// Public rather than `package`, so that ``run(for:isolation:_:)`` is specialized by the modules that call it.
+public final class BlockingPool: Sendable {
     private struct Job: Sendable {
         let id: UInt64
         let owner: WorkOwner?
@@ -39,7 +41,7 @@ package final class BlockingPool: Sendable {
         let abandon: @Sendable (Abandonment) -> Void
     }
 
-    private enum Abandonment: Sendable { case overloaded, cancelled, closed }
+    @usableFromInline enum Abandonment: Sendable { case overloaded, cancelled, closed }
 
     /// What waits for a turn.
     private enum Waiter: Sendable {
@@ -110,41 +112,50 @@ package final class BlockingPool: Sendable {
     /// Runs `body` on a pool thread when its turn comes.
     /// - Parameter owner: the connection that it is for; work without one is of an owner of its own.
     /// - Throws: `overloaded`, `closed`, `cancelled`, or `work` with the body's error.
-    package func run<Value: Sendable, WorkError: Error>(
+    @inlinable
+    public func run<Value: Sendable, WorkError: Error>(
         for owner: WorkOwner? = nil, isolation: isolated (any Actor)? = #isolation,
         _ body: @escaping @Sendable () throws(WorkError) -> Value
     ) async throws(PoolError<WorkError>) -> Value {
-        let id = state.withLock { $0.takeID() }
+        let id = takeID()
         let result: Result<Value, PoolError<WorkError>> = await withTaskCancellationHandler {
             // Stays on the caller's executor, saving two thread switches.
             _ = isolation
             return await withCheckedContinuation { continuation in
-                enqueue(
-                    Job(
-                        id: id, owner: owner,
-                        run: { turn in
-                            let result = Turn.$current.withValue(turn) { Result(catching: body) }
-                            switch (result, turn.ending) {
-                            case (.success(let value), _): continuation.resume(returning: .success(value))
-                            case (.failure(let error), nil): continuation.resume(returning: .failure(.work(error)))
-                            case (.failure, .abandoned): continuation.resume(returning: .failure(.cancelled))
-                            case (.failure, .stopping): continuation.resume(returning: .failure(.closed))
-                            case (.failure, .crowded): continuation.resume(returning: .failure(.overloaded))
-                            }
-                        },
-                        abandon: { reason in
-                            switch reason {
-                            case .overloaded: continuation.resume(returning: .failure(.overloaded))
-                            case .cancelled: continuation.resume(returning: .failure(.cancelled))
-                            case .closed: continuation.resume(returning: .failure(.closed))
-                            }
-                        }))
+                enqueue(id, for: owner) { turn in
+                    let result = Result(catching: body)
+                    switch (result, turn.ending) {
+                    case (.success(let value), _): continuation.resume(returning: .success(value))
+                    case (.failure(let error), nil): continuation.resume(returning: .failure(.work(error)))
+                    case (.failure, .abandoned): continuation.resume(returning: .failure(.cancelled))
+                    case (.failure, .stopping): continuation.resume(returning: .failure(.closed))
+                    case (.failure, .crowded): continuation.resume(returning: .failure(.overloaded))
+                    }
+                } abandon: { reason in
+                    switch reason {
+                    case .overloaded: continuation.resume(returning: .failure(.overloaded))
+                    case .cancelled: continuation.resume(returning: .failure(.cancelled))
+                    case .closed: continuation.resume(returning: .failure(.closed))
+                    }
+                }
             }
         } onCancel: {
             cancel(id)
         }
-        state.withLock { _ = $0.cancelledEarly.remove(id) }
+        forget(id)
         return try result.get()
+    }
+
+    @usableFromInline func takeID() -> UInt64 { state.withLock { $0.takeID() } }
+
+    /// Forgets a cancellation that came when the job had ended.
+    @usableFromInline func forget(_ id: UInt64) { state.withLock { _ = $0.cancelledEarly.remove(id) } }
+
+    @usableFromInline func enqueue(
+        _ id: UInt64, for owner: WorkOwner?, run: @escaping @Sendable (Turn) -> Void,
+        abandon: @escaping @Sendable (Abandonment) -> Void
+    ) {
+        enqueue(Job(id: id, owner: owner, run: run, abandon: abandon))
     }
 
     /// The number of callers waiting for a turn, and of jobs waiting for their next one.
@@ -238,7 +249,7 @@ package final class BlockingPool: Sendable {
         state.runningOf[account] = left > 0 ? left : nil
     }
 
-    private func cancel(_ id: UInt64) {
+    @usableFromInline func cancel(_ id: UInt64) {
         let waiter: Waiter? = state.withLock { state in
             if let waiter = state.queue.remove(id) { return waiter }
             state.cancelledEarly.insert(id)
@@ -343,7 +354,7 @@ package final class BlockingPool: Sendable {
             defer { id.withLock { $0 = now } }
             try rest(&now, job, of: account)
         }
-        job.run(turn)
+        Turn.$current.withValue(turn) { job.run(turn) }
         let work = turn.work
         let last = id.withLock { $0 }
         let (starts, drained): (Int, [CheckedContinuation<Void, Never>]) = state.withLock { state in

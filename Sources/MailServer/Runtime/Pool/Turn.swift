@@ -6,6 +6,7 @@ import Primitives
 /// that comes in steps ends its step when the turn ``isOver``, and asks the pool for another. Whatever cannot end in the
 /// middle calls ``spend(_:)`` often: at twice the budget it waits there while others have their turns. So it must hold
 /// nothing that others wait for: no lock but its own session's, and no transaction.
+@usableFromInline
 package final class Turn: Sendable {
     private struct State {
         /// Since the work began or was let on last.
@@ -43,7 +44,7 @@ package final class Turn: Sendable {
     var work: (total: Int, largest: Int) { state.withLock { ($0.total, $0.largest) } }
 
     /// Why it was told to end.
-    var ending: TurnEnded? { state.withLock { $0.ending } }
+    @usableFromInline var ending: TurnEnded? { state.withLock { $0.ending } }
 
     func spend(_ units: Int) throws(TurnEnded) {
         owner?.add(units)

@@ -2,7 +2,7 @@ import Primitives
 
 /// The connection that work is done for: turns are shared by account, then by connection, and work that nobody wants
 /// any more ends.
-package final class WorkOwner: Sendable {
+public final class WorkOwner: Sendable {
     private struct State {
         var account: String?
         /// Work of the command under way, in the units of ``Turn``.
@@ -51,6 +51,7 @@ package final class WorkOwner: Sendable {
 }
 
 /// Why work on the pool is to end before it is done.
+@usableFromInline
 package enum TurnEnded: Error, Sendable {
     /// The client is gone.
     case abandoned
