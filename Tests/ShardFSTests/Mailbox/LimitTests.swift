@@ -72,7 +72,8 @@ import Testing
     @Test func datesAndFlagsThatCannotBe() throws {
         let t = try TestStore()
         let inbox = try t.mailbox()
-        for date in [Int64(-1), Int64(UInt32.max) + 1, .max, .min] {
+        // Beyond what a file can have as its date.
+        for date in [Int64.max, .min] {
             let message = try inbox.stage()
             #expect(throws: StoreError(.invalidArgument, "")) { try message.finish(internalDate: date) }
         }
