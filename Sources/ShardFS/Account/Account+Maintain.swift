@@ -35,9 +35,7 @@ extension Account {
                 count += try context.mailbox(path: path).purgeExpunged(before: end)
             } catch {
                 // Renamed or deleted meanwhile: left to the next run.
-                if error.code == .notFound || error.code == .gone { continue }
-                // One mailbox that cannot be opened does not keep the others' room.
-                context.options.notice?("\(path) of \(context.name) is not purged: \(error.message)")
+                guard error.code == .notFound || error.code == .gone else { throw error }
             }
         }
         return count

@@ -112,6 +112,31 @@ extension AccountContext {
         try mailboxes(among: levels())
     }
 
+    /// Recounts the account's quota usage. None of its locks may be held.
+    func recountQuota() throws(StoreError) {
+        // Opened, and kept open, before the account's lock is taken, since recovery may need that lock for a
+        // UIDVALIDITY.
+        var ready: [Mailbox] = []
+        for path in try mailboxPaths() { ready.append(try mailbox(path: path)) }
+        defer { withExtendedLifetime(ready) {} }
+        try system.files.hold(UIDValidityCounter.lockName, in: directory, until: deadline) {
+            () throws(StoreError) in
+            var mailboxes: [Mailbox] = []
+            for path in try mailboxPaths() { mailboxes.append(try mailbox(path: path)) }
+            mailboxes.sort { $0.id < $1.id }
+            try AccountContext.lockedAll(mailboxes[...]) { () throws(StoreError) in
+                var bytes: UInt64 = 0
+                var messages = 0
+                for mailbox in mailboxes {
+                    let list = mailbox.state.withLock { $0.view.list }
+                    bytes += list.totals.octets
+                    messages += list.count
+                }
+                try ledger.set(bytes: bytes, messages: messages)
+            }
+        }
+    }
+
     /// Runs `body` with all of `mailboxes`, sorted by id, locked exclusively.
     static func lockedAll<R>(
         _ mailboxes: ArraySlice<Mailbox>, _ body: () throws(StoreError) -> R

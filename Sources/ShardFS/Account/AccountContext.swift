@@ -57,12 +57,7 @@ final class AccountContext: Sendable {
     /// of the account may be held.
     func prepareQuota() throws(StoreError) {
         if quotaPrepared.withLock({ $0 }) { return }
-        if try quotaLimit.current != .none, try !ledger.usage().isExact {
-            do throws(StoreError) { try recountQuota() } catch {
-                // Never a reason to refuse mail: only an account that seems to be full is counted again.
-                options.notice?("the messages of \(name) were not counted: \(error.message)")
-            }
-        }
+        if try quotaLimit.current != .none, try !ledger.usage().isExact { try recountQuota() }
         quotaPrepared.withLock { $0 = true }
     }
 

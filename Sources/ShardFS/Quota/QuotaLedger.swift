@@ -114,19 +114,6 @@ final class QuotaLedger: Sendable {
         try change { $0 = QuotaLine(bytes: min(bytes, .max - 1), messages: count, state: .open) }
     }
 
-    /// As ``set(bytes:messages:)``, if `isCurrent` still holds while nobody can reserve. With `isExact` false the ledger
-    /// still needs a recount.
-    func set(
-        bytes: UInt64, messages: Int, isExact: Bool, if isCurrent: () throws(StoreError) -> Bool
-    ) throws(StoreError) -> Bool {
-        let count = try Self.count(messages)
-        return try change { line throws(StoreError) in
-            guard try isCurrent() else { return false }
-            line = QuotaLine(bytes: min(bytes, .max - 1), messages: count, state: isExact ? .open : .recount)
-            return true
-        }
-    }
-
     /// Reads the current usage.
     func usage() throws(StoreError) -> Usage {
         let line = try readOnly ? readWithoutLock() : change { $0 }
