@@ -55,8 +55,11 @@ import Testing
         let source = "the source's account has made `domains` durable"
         let before = "durable since the message was acknowledged here; a process that has just begun cannot know"
         let inbox = "durable since INBOX's messages were acknowledged"
+        let kept = "kept, though no recording misses it"
         return [
-            .copy: [.root: source], .move: [.root: source],
+            .append: [.account: kept], .set: [.account: kept], .deliver: [.account: kept],
+            .copy: [.root: source, .account: kept], .move: [.root: source, .account: kept],
+            .flags: [.mailbox: kept, .status: kept],
             .undelete: [.level: before, .account: before, .above: before, .root: before],
             .renameInbox: [.above: inbox, .root: inbox],
         ]
