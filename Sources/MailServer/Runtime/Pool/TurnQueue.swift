@@ -55,6 +55,8 @@ struct TurnQueue<Element> {
         }
     }
 
+    private enum Length { case short, long }
+
     private var short = Level()
     private var long = Level()
     /// What waits, by id; those removed are still in the levels.
@@ -98,7 +100,7 @@ struct TurnQueue<Element> {
     ) -> Next? {
         let longFirst = mayBeLong && passed >= Self.mostPassed
         if longFirst, let next = popLong(isAllowed) { return next }
-        if let next = pop(from: \.short, isAllowed) {
+        if let next = pop(from: .short, isAllowed) {
             passed = long.order.isEmpty ? 0 : passed + 1
             return next
         }
@@ -106,22 +108,38 @@ struct TurnQueue<Element> {
     }
 
     private mutating func popLong(_ isAllowed: (_ account: Account, _ othersWait: Bool) -> Bool) -> Next? {
-        guard var next = pop(from: \.long, isAllowed) else { return nil }
+        guard var next = pop(from: .long, isAllowed) else { return nil }
         next.isLong = true
         passed = 0
         return next
     }
 
+    // No key path: one in a generic type is looked up by name each time, 80,000 instructions a command.
+    private subscript(_ length: Length) -> Level {
+        get {
+            switch length {
+            case .short: short
+            case .long: long
+            }
+        }
+        _modify {
+            switch length {
+            case .short: yield &short
+            case .long: yield &long
+            }
+        }
+    }
+
     private mutating func pop(
-        from level: WritableKeyPath<TurnQueue, Level>, _ isAllowed: (_ account: Account, _ othersWait: Bool) -> Bool
+        from level: Length, _ isAllowed: (_ account: Account, _ othersWait: Bool) -> Bool
     ) -> Next? {
-        for _ in 0..<self[keyPath: level].order.count {
-            guard let account = self[keyPath: level].order.popFirst() else { return nil }
+        for _ in 0..<self[level].order.count {
+            guard let account = self[level].order.popFirst() else { return nil }
             guard isAllowed(account, hasOthers(than: account)) else {
-                self[keyPath: level].order.append(account)
+                self[level].order.append(account)
                 continue
             }
-            var lines = self[keyPath: level].lines.removeValue(forKey: account) ?? Lines()
+            var lines = self[level].lines.removeValue(forKey: account) ?? Lines()
             var next: Next?
             while next == nil, let id = lines.popFirst() {
                 ids -= 1
@@ -129,8 +147,8 @@ struct TurnQueue<Element> {
                 next = Next(id: id, element: found.element, account: account)
             }
             if !lines.order.isEmpty {
-                self[keyPath: level].lines[account] = lines
-                self[keyPath: level].order.append(account)
+                self[level].lines[account] = lines
+                self[level].order.append(account)
             }
             guard let next else { continue }
             leave(account)
