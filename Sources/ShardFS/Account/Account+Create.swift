@@ -113,15 +113,5 @@ extension AccountContext {
     }
 
     /// Removes a directory that no mailbox name leads to, as far as possible.
-    func removeTree(_ path: String) {
-        for name in (try? system.files.names(directory, path)) ?? [] {
-            let child = "\(path)/\(name)"
-            if (try? system.status(directory, child))?.isDirectory == true {
-                removeTree(child)
-            } else {
-                try? system.unlink(directory, child)
-            }
-        }
-        try? system.removeDirectory(directory, path)
-    }
+    func removeTree(_ path: String) { files.removeTree(directory, path) }
 }

@@ -139,7 +139,7 @@ extension Store {
         }
         for (hour, paths) in hours.sorted(by: { $0.key < $1.key }) {
             guard room.isBelowFloor else { return }
-            for path in paths { removeTree(path) }
+            for path in paths { system.files.removeTree(directory, path) }
             options.notice?(
                 "the file system is nearly full: what was expunged or deleted in the hour \(hour) is purged early")
         }
@@ -155,18 +155,5 @@ extension Store {
             }
         }
         return found
-    }
-
-    /// As far as it can be removed; levels of mailboxes are not deeper than names can be.
-    private func removeTree(_ path: String) {
-        for name in (try? system.files.names(directory, path)) ?? [] {
-            let child = "\(path)/\(name)"
-            if (try? system.status(directory, child))?.isDirectory == true {
-                removeTree(child)
-            } else {
-                try? system.unlink(directory, child)
-            }
-        }
-        try? system.removeDirectory(directory, path)
     }
 }

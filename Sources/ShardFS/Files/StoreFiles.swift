@@ -37,6 +37,20 @@ struct StoreFiles: Sendable {
         } catch { throw StoreError(error) }
     }
 
+    /// Removes a directory with all that is in it, as far as possible; levels of mailboxes are not deeper than names can
+    /// be.
+    func removeTree(_ directory: Int32, _ path: String) {
+        for name in (try? names(directory, path)) ?? [] {
+            let child = "\(path)/\(name)"
+            if (try? system.status(directory, child))?.isDirectory == true {
+                removeTree(directory, child)
+            } else {
+                try? system.unlink(directory, child)
+            }
+        }
+        try? system.removeDirectory(directory, path)
+    }
+
     /// Calls `body` with the name of each entry of a directory; the bytes are valid only during the call.
     @inline(__always)
     func forEach(
