@@ -49,7 +49,7 @@ test:
 	@scripts/install-packages $(TEST_PACKAGES)
 	$(SWIFT) build --build-tests
 	$(SWIFT) test --skip-build --skip ShardFSTests
-	RMAIL_TEST_INDEX=off $(SWIFT) test --skip-build --filter 'IMAPSession|IMAPServer'
+	RMAIL_TEST_INDEX=off RMAIL_TEST_INLINE=off $(SWIFT) test --skip-build --filter 'IMAPSession|IMAPServer'
 	$(SWIFT) test --skip-build --filter ShardFSTests --skip ExampleTests
 	$(SWIFT) test --skip-build --filter ExampleTests
 	python3 Tests/Interop/bare_debian.py --list "$$($(SWIFT) build --show-bin-path)/rmail" $(RUNTIME_PACKAGES)
@@ -58,9 +58,9 @@ test:
 	.build/interop-python/bin/python3 Tests/Interop/clients.py "$$($(SWIFT) build --show-bin-path)/rmail"
 	$(AS_ROOT) python3 Tests/Interop/privileges.py "$$($(SWIFT) build --show-bin-path)/rmail"
 	$(AS_ROOT) python3 Tests/Interop/differential.py "$$($(SWIFT) build --show-bin-path)/rmail"
-	$(AS_ROOT) python3 Tests/Interop/differential.py "$$($(SWIFT) build --show-bin-path)/rmail" --no-index --seed 2
+	$(AS_ROOT) env RMAIL_STORAGE_INLINE=false python3 Tests/Interop/differential.py "$$($(SWIFT) build --show-bin-path)/rmail" --no-index --seed 2
 	python3 Tests/Interop/imap_stress.py "$$($(SWIFT) build --show-bin-path)/rmail" --seconds 20
-	python3 Tests/Interop/imap_stress.py "$$($(SWIFT) build --show-bin-path)/rmail" --seconds 20 --no-index
+	RMAIL_STORAGE_INLINE=false python3 Tests/Interop/imap_stress.py "$$($(SWIFT) build --show-bin-path)/rmail" --seconds 20 --no-index
 	"$$($(SWIFT) build --show-bin-path)/shardfs-stress" --mode self-test
 	"$$($(SWIFT) build --show-bin-path)/shardfs-stress" --seconds 10
 

@@ -89,7 +89,7 @@ let package = Package(
         room(
             "ServerRuntime", "Runtime",
             [
-                "ServerConfiguration", "CZlib", nio("NIOPosix"), nio("NIOTLS"),
+                "ServerConfiguration", "CPosix", "CZlib", nio("NIOPosix"), nio("NIOTLS"),
                 server("NIOSSL", "swift-nio-ssl"),
                 server("Crypto", "swift-crypto"),
                 server("CryptoExtras", "swift-crypto"),
@@ -160,7 +160,7 @@ let package = Package(
             dependencies: ["ShardIndex", "ShardFS", "Primitives", "TestSupport", "shardindex-writer"],
             swiftSettings: settings),
         .testTarget(
-            name: "DurableFilesTests", dependencies: ["DurableFiles", "Primitives", "TestSupport"],
+            name: "DurableFilesTests", dependencies: ["DurableFiles", "Primitives", "CPosix", "TestSupport"],
             swiftSettings: settings),
         .testTarget(name: "PrimitivesTests", dependencies: ["Primitives", "TestSupport"], swiftSettings: settings),
         .testTarget(name: "MIMETests", dependencies: ["MIME", "TestSupport"], swiftSettings: settings),

@@ -12,10 +12,12 @@ package struct SystemCalls: Sendable {
     package static let currentDirectory = AT_FDCWD
 
     /// Runs `body`, again after EINTR; throws the errno when it returns -1.
+    /// - Parameter waits: whether the call may wait for a disk, which a thread must not do within ``Waiting``.
     @inline(__always)
     private func call(
-        _ what: @autoclosure () -> SystemCall, retry: Bool = true, _ body: () -> Int
+        _ what: @autoclosure () -> SystemCall, retry: Bool = true, waits: Bool = true, _ body: () -> Int
     ) throws(Errno) -> Int {
+        if waits { try Waiting.check() }
         if let hook {
             if let refused = hook.before(what()) { throw refused }
             let n = try plain(retry, body)
@@ -23,6 +25,14 @@ package struct SystemCalls: Sendable {
             return n
         }
         return try plain(retry, body)
+    }
+
+    /// As the above, for a body that asks for what is in memory alone.
+    private func cached(_ what: @autoclosure () -> SystemCall, _ body: () -> Int) throws(Errno) -> Int {
+        do { return try call(what(), waits: false, body) } catch {
+            if error == .wouldBlock { Waiting.refuse() }
+            throw error
+        }
     }
 
     @inline(__always)
@@ -42,7 +52,13 @@ package struct SystemCalls: Sendable {
         throws(Errno)
         -> Int32
     {
-        Int32(
+        if Waiting.isForbidden, flags & (O_ACCMODE | O_CREAT | O_TRUNC) == O_RDONLY {
+            return Int32(
+                try cached(.open(directory: directory, path: String(cString: path), flags: flags)) {
+                    Int(cposix_open_cached(directory, path, flags | O_CLOEXEC))
+                })
+        }
+        return Int32(
             try call(.open(directory: directory, path: String(cString: path), flags: flags)) {
                 Int(Glibc.openat(directory, path, flags | O_CLOEXEC, mode))
             })
@@ -59,17 +75,34 @@ package struct SystemCalls: Sendable {
 
     package func close(_ fd: Int32) {
         // The descriptor is gone whatever close(2) returns; durability comes from fsync alone.
-        _ = try? call(.close(fd), retry: false) { Int(Glibc.close(fd)) }
+        _ = try? call(.close(fd), retry: false, waits: false) { Int(Glibc.close(fd)) }
     }
 
     // MARK: bytes
 
     /// Reads at most `buffer.count` bytes at `offset`; fewer only at the end of the file.
     package func read(_ fd: Int32, _ buffer: UnsafeMutableRawBufferPointer, at offset: Int64) throws(Errno) -> Int {
+        if Waiting.isForbidden { return try readCached(fd, buffer, at: offset) }
         var done = 0
         while done < buffer.count {
             let n = try call(.read(fd, count: buffer.count - done, offset: offset + Int64(done))) {
                 Glibc.pread(fd, buffer.baseAddress! + done, buffer.count - done, off_t(offset + Int64(done)))
+            }
+            if n == 0 { break }
+            done += n
+        }
+        return done
+    }
+
+    private func readCached(
+        _ fd: Int32, _ buffer: UnsafeMutableRawBufferPointer, at offset: Int64
+    ) throws(Errno) -> Int {
+        if buffer.count > Waiting.longestRead { try Waiting.check() }
+        var done = 0
+        while done < buffer.count {
+            let n = try cached(.read(fd, count: buffer.count - done, offset: offset + Int64(done))) {
+                Int(
+                    cposix_read_cached(fd, buffer.baseAddress! + done, buffer.count - done, offset + Int64(done)))
             }
             if n == 0 { break }
             done += n
@@ -121,7 +154,7 @@ package struct SystemCalls: Sendable {
 
     package func status(_ fd: Int32) throws(Errno) -> FileStatus {
         var s = stat()
-        _ = try call(.status(fd)) { Int(Glibc.fstat(fd, &s)) }
+        _ = try call(.status(fd), waits: false) { Int(Glibc.fstat(fd, &s)) }
         return FileStatus(s)
     }
 
@@ -130,9 +163,21 @@ package struct SystemCalls: Sendable {
     package func status(
         _ directory: Int32, _ path: UnsafePointer<CChar>, followsLinks: Bool = false
     ) throws(Errno) -> FileStatus {
+        if Waiting.isForbidden, !followsLinks { return try statusCached(directory, path) }
         var s = stat()
         _ = try call(.statusAt(directory: directory, path: String(cString: path))) {
             Int(Glibc.fstatat(directory, path, &s, followsLinks ? 0 : AT_SYMLINK_NOFOLLOW))
+        }
+        return FileStatus(s)
+    }
+
+    private func statusCached(_ directory: Int32, _ path: UnsafePointer<CChar>) throws(Errno) -> FileStatus {
+        var s = stat()
+        _ = try cached(.statusAt(directory: directory, path: String(cString: path))) {
+            let fd = cposix_find_cached(directory, path)
+            guard fd >= 0 else { return Int(fd) }
+            defer { _ = Glibc.close(fd) }
+            return Int(Glibc.fstat(fd, &s))
         }
         return FileStatus(s)
     }
@@ -216,7 +261,7 @@ package struct SystemCalls: Sendable {
     package func tryLock(_ fd: Int32, exclusive: Bool) throws(Errno) -> Bool {
         let operation = (exclusive ? LOCK_EX : LOCK_SH) | LOCK_NB
         do {
-            _ = try call(.lock(fd, operation: operation)) { Int(cposix_flock(fd, operation)) }
+            _ = try call(.lock(fd, operation: operation), waits: false) { Int(cposix_flock(fd, operation)) }
             return true
         } catch {
             if error == .wouldBlock { return false }
@@ -224,7 +269,7 @@ package struct SystemCalls: Sendable {
         }
     }
 
-    package func unlock(_ fd: Int32) { _ = try? call(.lock(fd, operation: LOCK_UN)) { Int(cposix_flock(fd, LOCK_UN)) } }
+    package func unlock(_ fd: Int32) { _ = try? call(.lock(fd, operation: LOCK_UN), waits: false) { Int(cposix_flock(fd, LOCK_UN)) } }
 
     /// Reads directory entries in the format of getdents64(2); returns the number of bytes, 0 at the end.
     package func list(_ fd: Int32, _ buffer: UnsafeMutableRawBufferPointer) throws(Errno) -> Int {

@@ -31,4 +31,12 @@ public final class Locked<Value>: @unchecked Sendable {
         defer { pthread_mutex_unlock(mutex) }
         return try body(&value)
     }
+
+    /// Whether no other thread holds the lock just now.
+    @inlinable
+    public var isFree: Bool {
+        guard pthread_mutex_trylock(mutex) == 0 else { return false }
+        pthread_mutex_unlock(mutex)
+        return true
+    }
 }

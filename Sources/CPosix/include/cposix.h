@@ -15,6 +15,25 @@ int cposix_open_tmpfile(int dir);
 /// Links the open file `fd`, unnamed or not, as `name`; fails with EEXIST and never replaces.
 int cposix_link_fd(int fd, int dir, const char *name);
 
+/// openat(2) of what the kernel has in memory, without waiting for a disk (RESOLVE_CACHED); -1 and EAGAIN where it would
+/// have to wait, or cannot say.
+int cposix_open_cached(int dir, const char *path, int flags);
+
+/// A descriptor for fstat(2) alone (O_PATH), not of what a symbolic link leads to; otherwise as cposix_open_cached.
+int cposix_find_cached(int dir, const char *path);
+
+/// pread(2) of what is in memory, without waiting for a disk (RWF_NOWAIT): the number of bytes, which may be fewer than
+/// the file has; -1 and EAGAIN where it would have to wait, or cannot say.
+int64_t cposix_read_cached(int fd, void *buffer, size_t size, int64_t offset);
+
+/// A number that each thread has for itself, 0 at first: whether it may wait.
+int32_t cposix_waiting(void);
+void cposix_set_waiting(int32_t state);
+
+/// A pointer that each thread has for itself, null at first: the turn that it works in.
+void *cposix_work(void);
+void cposix_set_work(void *work);
+
 /// getdents64(2): the number of bytes read, 0 at the end, -1 and errno on failure.
 int64_t cposix_getdents64(int fd, void *buffer, size_t size);
 

@@ -20,8 +20,11 @@ extension ComponentList {
         let cores = NIOCore.System.coreCount
         add(log)
         let eventLoops = add(EventLoops(threads: cores)).group
+        add(EventLoopDelay(eventLoops, logger: log.logger("rmail")))
         let pool = add(
-            BlockingPool(threads: configuration.storage.threads ?? max(4, 2 * cores), maximumWaiting: 100_000))
+            BlockingPool(
+                threads: configuration.storage.threads ?? max(4, 2 * cores), maximumWaiting: 100_000,
+                inline: configuration.storage.inline ? InlineWork() : nil))
         let passwordPool = add(BlockingPool(threads: max(1, cores - 1), maximumWaiting: Self.waitingPasswords))
 
         let storage = add(try await ServerStore(configuration, pool: pool, log: log))

@@ -136,6 +136,8 @@ package struct StorageSettings: Sendable, Equatable {
     package var minimumFreeFiles = 1_000
     /// Threads for blocking file work; nil means twice the number of cores, and at least four.
     package var threads: Int?
+    /// Whether short work that needs no disk is done without the threads.
+    package var inline = true
     /// The directory for node-local state; nil only until the configuration is resolved.
     package var statePath: String?
     /// This node's name among the machines sharing the store; nil uses the random id kept in `statePath`.

@@ -106,6 +106,7 @@ extension ConfigurationKey {
             "storage.minimum_free_files", \.storage.minimumFreeFiles, .integer(0...1_000_000_000), restart: true),
         ConfigurationKey(
             "storage.threads", \.storage.threads, .orNull(.integer(1...1024), "twice the core count"), restart: true),
+        ConfigurationKey("storage.inline", \.storage.inline, .flag, restart: true),
         ConfigurationKey("storage.state_path", \.storage.statePath, .orNull(.path, "the default path"), restart: true),
         ConfigurationKey("storage.node", \.storage.node, .orNull(.nodeName, "a random one"), restart: true),
         ConfigurationKey(

@@ -31,6 +31,11 @@ public final class Account: Sendable {
         let limit = max(1, context.options.idleMailboxes)
         let evicted = recent.withLock { list -> [Mailbox] in
             if list.last === mailbox { return [] }
+            if Waiting.isForbidden, list.count >= limit {
+                // The view of one that is evicted is stored, which waits.
+                Waiting.refuse()
+                return []
+            }
             list.removeAll { $0 === mailbox }
             list.append(mailbox)
             guard list.count > limit else { return [] }
@@ -98,6 +103,7 @@ extension AccountContext {
             }
             return known
         }
+        try mayWait()
         let opened = try Mailbox.open(self, path: path)
         return open.withLock { table in
             if let other = table[status.identity]?.mailbox, !other.isBroken, other.id == opened.id { return other }

@@ -77,6 +77,11 @@ final class AccountContext: Sendable {
     /// directory by now.
     func logPath(_ path: String) -> String { "\(self.path)/\(path)/\(LogFile.fileName)" }
 
+    /// - Throws: an error where the thread must not wait, as what comes next may.
+    func mayWait() throws(StoreError) {
+        do throws(Errno) { try Waiting.check() } catch { throw StoreError.system(error, "go on without waiting") }
+    }
+
     /// Whether the account's path leads to the directory that is open.
     var isInPlace: Bool {
         get throws(StoreError) {

@@ -53,7 +53,14 @@ final class MailboxLocks: Sendable {
     /// Takes the lock.
     /// - Throws: `busy` after the configured wait, or immediately if too many are waiting already.
     func acquire(exclusive: Bool) throws(StoreError) -> Hold {
-        let deadline = Clocks.monotonic() &+ Int64(max(0, min(wait, 3600)) * 1e9)
+        let deadline = Waiting.isForbidden ? 0 : Clocks.monotonic() &+ Int64(max(0, min(wait, 3600)) * 1e9)
+        do throws(StoreError) { return try acquire(exclusive: exclusive, until: deadline) } catch {
+            Waiting.refuse()
+            throw error
+        }
+    }
+
+    private func acquire(exclusive: Bool, until deadline: Int64) throws(StoreError) -> Hold {
         switch queue.acquire(exclusive: exclusive, until: deadline) {
         case .granted: break
         case .timedOut: throw StoreError(.busy, "the mailbox is in use: another writer held it for \(wait) s")

@@ -15,9 +15,19 @@ extension Mailbox {
     ///
     /// That operation has succeeded and is reported so; a mailbox that broke refuses the next change.
     func compactIfNeeded() {
+        if hasOutgrownLog(by: 0) { try? compact() }
+    }
+
+    /// Whether the log is to be compacted, with so many records more.
+    private func hasOutgrownLog(by more: Int) -> Bool {
         let (records, messages) = state.withLock { ($0.view.applied, $0.view.list.count) }
-        guard records > 2 * messages + Self.compactionSlack else { return }
-        try? compact()
+        return records + more > 2 * messages + Self.compactionSlack
+    }
+
+    /// Whether a small change would be followed by a compaction, or by new ceilings.
+    var isUpkeepDue: Bool {
+        hasOutgrownLog(by: 64)
+            || !hasRoom(uids: Int(MailboxStatus.uidStep / 2), records: Int(MailboxStatus.modSeqStep / 2) + 64)
     }
 
     /// Rewrites the log.

@@ -18,6 +18,7 @@ extension Mailbox {
         }
         if let known = now?.knownInternalDate ?? rare { return known }
         if now != nil, let shard, shard.lacksManyDates {
+            try context.mayWait()
             let dates = try lookUpDates(number, shard)
             state.withLock { s in
                 s.view.setDates(ofShard: number, dates.compactMapValues(Self.packed))

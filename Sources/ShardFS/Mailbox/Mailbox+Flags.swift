@@ -104,6 +104,14 @@ extension Mailbox {
         return isCurrent
     }
 
+    /// The point of no return. On a thread that must not wait, a change begins only if nothing has to be synced or
+    /// tidied up after it.
+    private func beginChange() throws(StoreError) {
+        guard Waiting.isForbidden else { return }
+        if options.durability == .full || isUpkeepDue { try context.mayWait() }
+        do throws(Errno) { try Waiting.commit() } catch { throw StoreError.system(error, "go on without waiting") }
+    }
+
     /// The common case of one message, without arrays.
     private func changeOne(
         _ uid: UID, _ change: FlagChange, _ result: inout FlagResult, _ touched: inout [ShardDirectory]
@@ -121,6 +129,7 @@ extension Mailbox {
             result.missing.append(uid)
             return
         }
+        try beginChange()
         var record = LogRecord(.flags, done: false, uid: uid.rawValue, token: context.tokens.take(), time: context.now)
         try log.append(record)
         let flags: MessageFlags?
@@ -166,6 +175,7 @@ extension Mailbox {
         }
         var failure: StoreError?
         if !records.isEmpty {
+            try beginChange()
             context.tokens.number(&records)
             // An exclusive holder counts the log's records by its own writes.
             if unchangedSince != nil { try write(records) } else { try log.append(records) }

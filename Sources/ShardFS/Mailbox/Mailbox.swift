@@ -119,6 +119,7 @@ public final class Mailbox: Sendable {
     /// intent settled.
     func locked<R>(exclusive: Bool, _ body: () throws(StoreError) -> R) throws(StoreError) -> R {
         try checkWritable()
+        try checkAtHand()
         while true {
             let hold = try locks.acquire(exclusive: exclusive)
             do {
@@ -142,6 +143,12 @@ public final class Mailbox: Sendable {
                 throw error
             }
         }
+    }
+
+    /// On a thread that must not wait: refuses what the kernel cannot tell of, a store that other machines share and the
+    /// state while another thread reads the log under its lock.
+    private func checkAtHand() throws(StoreError) {
+        if Waiting.isForbidden, options.shared == true || !state.isFree { try context.mayWait() }
     }
 
     private func release(_ hold: MailboxLocks.Hold) {
@@ -299,6 +306,7 @@ public final class Mailbox: Sendable {
 
     /// Reads records written by others, without the lock. Settles a dead writer's intents once they are old enough.
     public func refresh() throws(StoreError) {
+        try checkAtHand()
         let (log, applied, logPath, isUnrecovered) = state.withLock {
             ($0.log, $0.view.applied, $0.logPath, $0.isUnrecovered)
         }

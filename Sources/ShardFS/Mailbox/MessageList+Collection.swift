@@ -66,6 +66,27 @@ extension MessageList {
         }
     }
 
+    /// Calls `body` with the index and UID of each message with a UID in `range` that has all of one set of flags and
+    /// none of another, in UID order.
+    public func forEach(
+        in range: ClosedRange<UID>, having wanted: MessageFlags, lacking unwanted: MessageFlags,
+        _ body: (_ index: Int, UID) -> Void
+    ) {
+        let (mask, value) = (wanted.rawValue | unwanted.rawValue, wanted.rawValue)
+        var before = index(ofShard: range.lowerBound.shard)
+        for shard in shards[insertionIndex(range.lowerBound.shard)...] {
+            if shard.number > range.upperBound.shard { return }
+            let columns = shard.columns
+            columns.flags.withUnsafeBufferPointer { flags in
+                for i in flags.indices where flags[i] & mask == value {
+                    let uid = UID(columns.uid(i))
+                    if range.contains(uid) { body(before + i, uid) }
+                }
+            }
+            before += shard.count
+        }
+    }
+
     /// Calls `body` with the index and entry of each message with a UID in `range` and a mod-sequence above `modSeq`,
     /// in UID order; reads only shards with such messages.
     public func forEachChanged<E: Error>(

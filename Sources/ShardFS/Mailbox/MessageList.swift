@@ -99,6 +99,9 @@ public struct MessageList: Sendable {
         return low
     }
 
+    /// The number of messages in shards before one.
+    func index(ofShard number: UInt32) -> Int { start(ofShardAt: insertionIndex(number)) }
+
     /// The index of the first message of the shard at a place, which may be the end.
     private func start(ofShardAt place: Int) -> Int {
         if place < located { return shards[place].start }

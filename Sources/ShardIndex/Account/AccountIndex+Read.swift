@@ -1,3 +1,4 @@
+import DurableFiles
 import Glibc
 import Primitives
 
@@ -137,6 +138,8 @@ extension AccountIndex {
 
     /// Runs `body` with a cursor, and a key made of `prefix` and room for a number.
     private func read(_ prefix: [UInt8], _ body: (ReadCursor, inout [UInt8]) -> LMDBEnvironment.Outcome) {
+        // The pages of the database may have to be read from the disk.
+        if Waiting.isForbidden { return Waiting.refuse() }
         var key = prefix + [0, 0, 0, 0]
         _ = use(create: false) { environment in ((), environment.read { cursor in body(cursor, &key) }) }
     }

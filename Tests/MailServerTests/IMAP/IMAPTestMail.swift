@@ -15,7 +15,10 @@ import Testing
 final class IMAPTestMail: Sendable {
     static let password = "secret"
     /// Shared by all tests; lives as long as they do.
-    static let pool = BlockingPool(threads: 4, maximumWaiting: 10_000)
+    /// Does short work on event loops, unless RMAIL_TEST_INLINE is off: the tests run with it and without it.
+    static let pool = BlockingPool(
+        threads: 4, maximumWaiting: 10_000,
+        inline: getenv("RMAIL_TEST_INLINE").map { String(cString: $0) } == "off" ? nil : InlineWork())
 
     /// In memory where possible: these tests are about the session, not about the disk.
     private let directory: TemporaryDirectory

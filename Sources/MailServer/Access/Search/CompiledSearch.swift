@@ -39,6 +39,8 @@ package struct CompiledSearch: Sendable {
     package let isAnsweredByExtracts: Bool
     /// Whether no file is read of a message that has a summary.
     package let isAnsweredByFields: Bool
+    /// Flags that a message must have, and must not have, if these are all tests; else nil.
+    package let flags: (wanted: MessageFlags, unwanted: MessageFlags)?
     /// The number of tests.
     package var weight: Int { steps.count }
     /// The only test that the list alone does not answer, if extracts have its field.
@@ -107,6 +109,7 @@ extension CompiledSearch {
         readsHeader = steps.contains { $0.criterion.readsHeader }
         isAnsweredByExtracts = steps.allSatisfy { $0.criterion.isAnsweredByExtracts }
         isAnsweredByFields = steps.allSatisfy { $0.criterion.isAnsweredByFields }
+        flags = Self.flags(steps, from: first)
         var reading = steps.indices.filter { steps[$0].criterion.cost > 0 }[...]
         if let index = reading.popFirst(), reading.isEmpty, case .header(let criterion) = steps[index].criterion,
             criterion.extractNumber != nil
@@ -115,5 +118,26 @@ extension CompiledSearch {
         } else {
             lone = nil
         }
+    }
+
+    private static func flags(
+        _ steps: [Step], from start: Position
+    ) -> (wanted: MessageFlags, unwanted: MessageFlags)? {
+        var found: (wanted: MessageFlags, unwanted: MessageFlags) = ([], [])
+        var position = start
+        while position.index >= 0 {
+            let step = steps[Int(position.index)]
+            guard case .flags(let flags) = step.criterion else { return nil }
+            if step.ifFalse == .rejected {
+                found.wanted.formUnion(flags)
+                position = step.ifTrue
+            } else if step.ifTrue == .rejected, flags.rawValue.nonzeroBitCount == 1 {
+                found.unwanted.formUnion(flags)
+                position = step.ifFalse
+            } else {
+                return nil
+            }
+        }
+        return position == .found && found.wanted.isDisjoint(with: found.unwanted) ? found : nil
     }
 }

@@ -1,3 +1,4 @@
+import DurableFiles
 import IMAPCodec
 import MIME
 import MailAccess
@@ -62,6 +63,20 @@ struct FetchProducer: Sendable {
         rows = IMAPFetchRows(plan.rows ?? [])
     }
 
+    /// Whether few messages are answered for, from the list or from small files.
+    var isShort: Bool {
+        let count = view.count(in: ranges)
+        if plan.rows != nil { return count <= Self.shortRows }
+        guard plan.sections.isEmpty, !plan.needsBinary, count <= Self.shortMessages else { return false }
+        let size = view.page(of: ranges, from: 1, limit: Self.shortMessages).reduce(0) { $0 + Int($1.entry.size) }
+        return size <= Self.shortSize
+    }
+
+    /// Rows, messages and octets of them that a short answer may have.
+    private static let shortRows = 1_000
+    private static let shortMessages = 8
+    private static let shortSize = 131_072
+
     /// Writes about `limit` octets, fewer when that takes more than a turn on the pool.
     ///
     /// - Returns: True when all is written.
@@ -102,6 +117,8 @@ struct FetchProducer: Sendable {
         changed = [:]
         let unseen = page.filter { !$0.entry.flags.contains(.seen) }.map(\.entry.uid)
         guard !unseen.isEmpty else { return }
+        // Its files may have to be read afterwards.
+        Waiting.refuse()
         // A store without room for a flag still serves its mail.
         guard let result = try? view.mailbox.changeFlags(unseen, .add(.seen)) else { return }
         for entry in result.changed {

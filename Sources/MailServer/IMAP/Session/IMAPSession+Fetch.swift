@@ -1,6 +1,7 @@
 import IMAPCodec
 import MailAccess
 import NIOCore
+import ServerRuntime
 import ShardFS
 
 // FETCH and UID FETCH. RFC 9051 section 6.4.5.
@@ -64,9 +65,10 @@ extension IMAPSession {
     ) async throws(IMAPFailure) -> FetchProducer {
         var piece = Piece(producer: producer)
         let limit = configuration.outputPiece
+        var kind: InlineWork.Kind? = producer.isShort ? .reading : nil
         while true {
             let before = piece.producer
-            let step: Result<Piece, StoreError> = try await blocking { () throws(StoreError) in
+            let step: Result<Piece, StoreError> = try await blocking(inline: kind) { () throws(StoreError) in
                 var piece = Piece(producer: before)
                 do throws(StoreError) {
                     piece.isLast = try piece.producer.produce(into: &piece.bytes, limit: limit)
@@ -87,6 +89,7 @@ extension IMAPSession {
                 throw .bye(.unavailable, "A message could not be read")
             }
             piece = next
+            kind = nil
             buffer.writeImmutableBuffer(piece.bytes)
             if piece.isLast { break }
             try await flush()

@@ -2,6 +2,7 @@ import IMAPCodec
 import MIME
 import MailAccess
 import Primitives
+import ServerRuntime
 import ShardFS
 
 // SEARCH and UID SEARCH. RFC 9051 section 6.4.4, RFC 4731, RFC 5182, RFC 9394.
@@ -25,6 +26,9 @@ extension IMAPSession {
         return Completion("SEARCH completed")
     }
 
+    /// Terms of a program that is prepared without a turn on the pool.
+    private static let shortProgram = 16
+
     /// The search criteria of a command.
     struct SearchCriteria {
         var program: IMAPSearchProgram
@@ -47,13 +51,15 @@ extension IMAPSession {
         let compiler = SearchCompiler(view: view, charset: charset, savedResult: before, now: now())
         // Boxed, so that the results so far are not copied in every turn.
         let (key, limits) = (criteria.program, configuration.parseLimits)
-        let box = try await blocking { () throws(StoreError) in
+        let kind: InlineWork.Kind? = key.terms.count <= Self.shortProgram ? .reading : nil
+        let box = try await blocking(inline: kind) { () throws(StoreError) in
             Locked(SearchRun(compiler.compile(key), in: view, limits: limits, into: collector))
         }
-        beginProgress(goal: box.withLock { $0.goal })
+        let (goal, isShort) = box.withLock { ($0.goal, $0.isShort) }
+        beginProgress(goal: goal)
         let asked = updateScope(expunges: mayReportExpunges)
         while true {
-            let (isDone, update) = try await blocking { () throws(StoreError) -> (Bool, MailboxUpdate?) in
+            let (isDone, update) = try await blocking(inline: isShort ? .reading : nil) { () throws(StoreError) -> (Bool, MailboxUpdate?) in
                 let result: Result<Bool, StoreError> = box.withLock { run in
                     do throws(StoreError) { return .success(try run.step()) } catch { return .failure(error) }
                 }
@@ -66,7 +72,7 @@ extension IMAPSession {
             }
             try await goOn(done: box.withLock { $0.done })
         }
-        let (found, unreadable) = box.withLock { ($0.collector, $0.unreadable) }
+        let (found, unreadable) = box.withLock { ($0.collector as? Collector ?? collector, $0.unreadable) }
         if !unreadable.isEmpty {
             report(unreadable, "SEARCH", in: view)
             // A warning: the search itself has succeeded (RFC 9051 section 7.1.2).

@@ -1,5 +1,6 @@
 import IMAPCodec
 import MailAccess
+import ServerRuntime
 import ShardFS
 
 // SELECT, EXAMINE, CLOSE and EXPUNGE. RFC 9051 sections 6.3.2, 6.4.1 and 6.4.3, RFC 4315.
@@ -17,7 +18,7 @@ extension IMAPSession {
         }
         if parameters.condstore { enableModSeq() }
         let (knowsRecent, index, limits) = (!isRev2, try account().index, configuration.parseLimits)
-        let view = try await blocking { () throws(StoreError) in
+        let view = try await blocking(inline: .reading) { () throws(StoreError) in
             let mailbox = try mail.mailbox(MailboxName(mailbox))
             if !readOnly { mailbox.makeRoomForKeywords() }
             var snapshot = try mailbox.snapshot()

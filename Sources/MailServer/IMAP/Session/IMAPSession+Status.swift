@@ -1,4 +1,5 @@
 import IMAPCodec
+import ServerRuntime
 import ShardFS
 
 // STATUS, and the quota of RFC 9208.
@@ -8,7 +9,7 @@ extension IMAPSession {
         let mail = try account().mail
         try prepareStatus(items)
         let limit = UInt64(configuration.maxLiteralSize)
-        let values = try await blocking { () throws(StoreError) in
+        let values = try await blocking(inline: .reading) { () throws(StoreError) in
             try mail.mailbox(MailboxName(mailbox)).statusValues(items, appendLimit: limit)
         }
         respond(.mailboxStatus(mailbox: mailbox, values))

@@ -1,5 +1,6 @@
 import IMAPCodec
 import MailAccess
+import ServerRuntime
 import ShardFS
 
 // STORE and UID STORE. RFC 9051 section 6.4.6, RFC 7162 section 3.1.3.
@@ -11,7 +12,8 @@ extension IMAPSession {
         try command.flags.checkStorable()
         if command.unchangedSince != nil { enableModSeq() }
         beginProgress(goal: 0)
-        var piece = StorePiece(command, first: ranges, size: configuration.changePiece)
+        var piece = StorePiece(
+            command, first: ranges, size: configuration.changePiece, isShort: view.count(in: ranges) <= StorePiece.short)
         var modified: [UID] = []
         var isIncomplete = false
         var isAnyLeft = false
@@ -22,7 +24,8 @@ extension IMAPSession {
             let (now, before) = (try selected(), piece)
             let asked = updateScope(expunges: mayReportExpunges)
             let reportsModSeq = usesModSeq
-            let (next, result, look) = try await blocking { () throws(StoreError) in
+            let kind: InlineWork.Kind? = piece.isShort ? .change : nil
+            let (next, result, look) = try await blocking(inline: kind) { () throws(StoreError) in
                 var piece = before
                 let (result, look) = try piece.change(now, asked, reportsModSeq: reportsModSeq)
                 return (piece, result, look)
@@ -63,7 +66,14 @@ private struct StorePiece: Sendable {
     /// Number of messages in all pieces.
     private(set) var goal = 0
 
-    init(_ command: IMAPStoreCommand, first ranges: [ClosedRange<UInt32>], size: Int) {
+    /// Few messages are changed altogether.
+    let isShort: Bool
+
+    /// Messages changed by a short one at the most.
+    static let short = 4
+
+    init(_ command: IMAPStoreCommand, first ranges: [ClosedRange<UInt32>], size: Int, isShort: Bool) {
+        self.isShort = isShort
         self.command = command
         self.ranges = ranges
         self.size = size

@@ -1,6 +1,7 @@
 import IMAPCodec
 import MailAccess
 import NIOCore
+import ServerRuntime
 import ShardFS
 
 // The reporting of mailbox changes to the client. RFC 3501 section 5.2, RFC 7162 section 3.2.
@@ -13,7 +14,7 @@ extension IMAPSession {
         guard case .selected(_, let view) = state else { return }
         let asked = updateScope(expunges: expunges)
         try await take(
-            blocking { () throws(StoreError) in try asked.look(at: view, known: known) }, after: view)
+            blocking(inline: .reading) { () throws(StoreError) in try asked.look(at: view, known: known) }, after: view)
     }
 
     /// The updates that a client may receive, and their form.

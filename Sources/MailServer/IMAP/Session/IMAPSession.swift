@@ -217,11 +217,13 @@ actor IMAPSession {
     }
 
     /// Runs a blocking body on the pool.
+    /// - Parameter inline: short work, which is done here if it turns out not to wait; see ``InlineWork``.
     func blocking<Value: Sendable>(
-        missing: IMAPResponseCode = .nonexistent, _ body: @escaping @Sendable () throws(StoreError) -> Value
+        missing: IMAPResponseCode = .nonexistent, inline: InlineWork.Kind? = nil,
+        _ body: @escaping @Sendable () throws(StoreError) -> Value
     ) async throws(IMAPFailure) -> Value {
         do {
-            return try await pool.run(for: owner, body)
+            return try await pool.run(for: owner, inline: inline, body)
         } catch {
             if case .work(let failure) = error { report(failure) }
             throw IMAPFailure(error, missing: missing)

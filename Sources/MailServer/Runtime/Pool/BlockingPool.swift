@@ -91,6 +91,8 @@ public final class BlockingPool: Sendable {
         }
     }
 
+    /// What is attempted on the caller's thread first; nil when everything has its turn here.
+    @usableFromInline package let inline: InlineWork?
     private let size: Int
     private let maximumWaiting: Int
     private let maximumResting: Int
@@ -103,20 +105,28 @@ public final class BlockingPool: Sendable {
     ///   - maximumWaiting: callers that may wait beside them; one more is refused.
     ///   - maximumResting: pieces of work that may wait for their next turn, each on a thread; an account has half of
     ///     them at the most, and work beyond ends.
-    package init(threads: Int, maximumWaiting: Int, maximumResting: Int = 256) {
+    ///   - inline: attempts work on the caller's thread first.
+    package init(threads: Int, maximumWaiting: Int, maximumResting: Int = 256, inline: InlineWork? = nil) {
+        self.inline = inline
         size = max(1, threads)
         self.maximumWaiting = max(0, maximumWaiting)
         self.maximumResting = max(0, maximumResting)
     }
 
-    /// Runs `body` on a pool thread when its turn comes.
-    /// - Parameter owner: the connection that it is for; work without one is of an owner of its own.
+    /// Runs `body` on a pool thread when its turn comes, or at once on the caller's thread if it need not wait there.
+    /// - Parameters:
+    ///   - owner: the connection that it is for; work without one is of an owner of its own.
+    ///   - kind: short work that may be attempted on the caller's thread; see ``InlineWork``.
     /// - Throws: `overloaded`, `closed`, `cancelled`, or `work` with the body's error.
     @inlinable
     public func run<Value: Sendable, WorkError: Error>(
-        for owner: WorkOwner? = nil, isolation: isolated (any Actor)? = #isolation,
+        for owner: WorkOwner? = nil, inline kind: InlineWork.Kind? = nil,
+        isolation: isolated (any Actor)? = #isolation,
         _ body: @escaping @Sendable () throws(WorkError) -> Value
     ) async throws(PoolError<WorkError>) -> Value {
+        if let kind, let result = inline?.attempt(kind, body) {
+            do { return try result.get() } catch { throw .work(error) }
+        }
         let id = takeID()
         let result: Result<Value, PoolError<WorkError>> = await withTaskCancellationHandler {
             // Stays on the caller's executor, saving two thread switches.
@@ -205,6 +215,13 @@ public final class BlockingPool: Sendable {
         let (refusal, starts): (Abandonment?, Int) = state.withLock { state in
             if state.cancelledEarly.remove(job.id) != nil { return (.cancelled, 0) }
             if state.isClosed { return (.closed, 0) }
+            if !place.isLong, state.queue.count == 0, state.running < size,
+                state.runningOf[account, default: 0] < max(1, size - 1)
+            {
+                // Nobody waits.
+                begin(job, of: account, &state)
+                return (nil, startsNeeded(&state))
+            }
             state.queue.append(.job(job), id: job.id, at: place)
             let starts = giveTurns(&state)
             guard state.queue.count > maximumWaiting, state.queue.remove(job.id) != nil else { return (nil, starts) }
@@ -225,18 +242,31 @@ public final class BlockingPool: Sendable {
                 running[account, default: 0] < max(1, hasOthers ? size / 2 : size - 1)
             }
             guard let next else { break }
-            state.running += 1
-            state.runningOf[next.account, default: 0] += 1
             if next.isLong { state.long.insert(next.id) }
             switch next.element {
-            case .job(let job):
-                state.ready.append((job, next.account))
-                jobIsReady.wakeOne()
+            case .job(let job): begin(job, of: next.account, &state)
             case .resting(let resting):
+                takeTurn(of: next.account, &state)
                 state.called.insert(resting.id)
                 resting.called.wakeOne()
             }
         }
+        return startsNeeded(&state, spare: spare)
+    }
+
+    private func takeTurn(of account: Account, _ state: inout State) {
+        state.running += 1
+        state.runningOf[account, default: 0] += 1
+    }
+
+    private func begin(_ job: Job, of account: Account, _ state: inout State) {
+        takeTurn(of: account, &state)
+        state.ready.append((job, account))
+        jobIsReady.wakeOne()
+    }
+
+    /// The threads to be started for what is ready, which are counted as there from now on.
+    private func startsNeeded(_ state: inout State, spare: Int = 0) -> Int {
         let starts = max(0, state.ready.count - state.idleThreads - spare)
         state.threads += starts
         return starts
@@ -347,16 +377,11 @@ public final class BlockingPool: Sendable {
     }
 
     private func run(_ job: Job, of account: Account) {
-        let id = Locked(job.id)
-        let turn = Turn(owner: job.owner) { [self] () throws(TurnEnded) in
-            // The turn is this thread's alone.
-            var now = id.withLock { $0 }
-            defer { id.withLock { $0 = now } }
-            try rest(&now, job, of: account)
-        }
-        Turn.$current.withValue(turn) { job.run(turn) }
+        // The turn is this thread's alone.
+        var last = job.id
+        let turn = Turn(owner: job.owner) { [self] () throws(TurnEnded) in try rest(&last, job, of: account) }
+        turn.run(job.run)
         let work = turn.work
-        let last = id.withLock { $0 }
         let (starts, drained): (Int, [CheckedContinuation<Void, Never>]) = state.withLock { state in
             endTurn(&state, last, account)
             state.work = (state.work.total.addingSaturated(work.total), max(state.work.largest, work.largest))
