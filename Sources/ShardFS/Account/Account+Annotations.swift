@@ -46,7 +46,10 @@ extension Account {
             let deleted = try context.entries(in: AccountContext.deletedDirectory).map {
                 "\(AccountContext.deletedDirectory)/\($0)"
             }
-            for path in try context.mailboxPaths() + deleted {
+            var isComplete = true
+            let paths = try context.mailboxPaths { _, _ in isComplete = false }
+            guard isComplete else { return }
+            for path in paths + deleted {
                 let name = "\(path)/\(MailboxStatus.fileName)"
                 // A mailbox with an unreadable id may have annotations, so all are kept.
                 guard let bytes = try? context.files.read(name, in: context.directory),

@@ -6,7 +6,7 @@ extension Account {
     @discardableResult
     func sweepLeftovers() throws(StoreError) -> Int {
         var count = try sweep(".") { $0.hasPrefix(".") && $0.hasSuffix(".tmp") }
-        for path in try context.mailboxPaths() {
+        try context.forEachMailbox("remove leftovers") { (path) throws(StoreError) in
             count += try sweep(path) { $0.hasPrefix(".") && $0.hasSuffix(".tmp") && $0 != StagingArea.directoryName }
             count += try sweep("\(path)/\(StagingArea.directoryName)") { _ in true }
         }
@@ -24,7 +24,7 @@ extension Account {
         let limit = try context.quotaLimit.current.bytes
         guard limit > 0 else { return 0 }
         var hours: [(hour: String, path: String, bytes: UInt64)] = []
-        for path in try context.mailboxPaths() {
+        try context.forEachMailbox("list expunged messages") { (path) throws(StoreError) in
             let bin = "\(path)/\(ExpungedName.directory)"
             for hour in try context.files.names(context.directory, bin)
             where ExpungedName.isHour(hour) {
@@ -44,7 +44,7 @@ extension Account {
                 // A name that sorts right after this hour.
                 count += try context.mailbox(path: oldest.path).purgeExpunged(before: oldest.hour + "0")
             } catch {
-                guard error.code == .notFound || error.code == .gone else { throw error }
+                context.reportUpkeep("purge expunged messages", oldest.path, error)
             }
             waiting -= min(waiting, oldest.bytes)
         }

@@ -53,7 +53,7 @@ public final class Account: Sendable {
     /// Returns the quota usage and limits. Recounts first if the ledger is not exact, unless the store is read-only.
     public func quota() throws(StoreError) -> (bytes: UInt64, messages: UInt64, limits: QuotaLimits) {
         var usage = try context.ledger.usage()
-        if !usage.isExact, !context.options.readOnly {
+        if !usage.isExact, !context.isEstimated, !context.options.readOnly {
             try context.recountQuota()
             usage = try context.ledger.usage()
         }
@@ -110,36 +110,6 @@ extension AccountContext {
             table = table.filter { $0.value.mailbox != nil }
             table[status.identity] = WeakMailbox(mailbox: opened)
             return opened
-        }
-    }
-
-    /// The paths, below the account's directory, of all mailboxes that can hold messages.
-    func mailboxPaths() throws(StoreError) -> [String] {
-        try mailboxes(among: levels())
-    }
-
-    /// Recounts the account's quota usage. None of its locks may be held.
-    func recountQuota() throws(StoreError) {
-        // Opened, and kept open, before the account's lock is taken, since recovery may need that lock for a
-        // UIDVALIDITY.
-        var ready: [Mailbox] = []
-        for path in try mailboxPaths() { ready.append(try mailbox(path: path)) }
-        defer { withExtendedLifetime(ready) {} }
-        try system.files.hold(UIDValidityCounter.lockName, in: directory, until: deadline) {
-            () throws(StoreError) in
-            var mailboxes: [Mailbox] = []
-            for path in try mailboxPaths() { mailboxes.append(try mailbox(path: path)) }
-            mailboxes.sort { $0.id < $1.id }
-            try AccountContext.lockedAll(mailboxes[...]) { () throws(StoreError) in
-                var bytes: UInt64 = 0
-                var messages = 0
-                for mailbox in mailboxes {
-                    let list = mailbox.state.withLock { $0.view.list }
-                    bytes += list.totals.octets
-                    messages += list.count
-                }
-                try ledger.set(bytes: bytes, messages: messages)
-            }
         }
     }
 

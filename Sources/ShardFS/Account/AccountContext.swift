@@ -26,6 +26,10 @@ final class AccountContext: Sendable {
     /// The ids and UIDVALIDITYs of all mailboxes when they were last looked at, monotonic nanoseconds.
     let allIdentities = Locked<(at: Int64, mailboxes: [FileIdentity: MailboxIdentities])?>(nil)
     private let quotaPrepared = Locked(false)
+    /// Held by the thread that recounts the quota usage.
+    let recounts = LockQueue(maximumWaiters: .max)
+    /// When a recount could not be exact; monotonic nanoseconds.
+    let estimatedAt = Locked<Int64?>(nil)
     /// Whether this process has synced the directories from the account's up to the store's root.
     private let ancestorsSynced = Locked(false)
 
@@ -61,10 +65,12 @@ final class AccountContext: Sendable {
         quotaPrepared.withLock { $0 = true }
     }
 
-    /// Reserves quota for bytes and messages if there is room.
+    /// Reserves quota for bytes and messages if there is room. An estimate decides where a recount has just failed to be
+    /// exact.
     func reserve(bytes: UInt64, messages: Int) throws(StoreError) -> QuotaLedger.Outcome {
         try room.check()
-        return try ledger.reserve(bytes: bytes, messages: messages, limits: quotaLimit.current)
+        let outcome = try ledger.reserve(bytes: bytes, messages: messages, limits: quotaLimit.current)
+        return outcome == .needsRecount && isEstimated ? .overQuota : outcome
     }
 
     deinit { system.close(directory) }

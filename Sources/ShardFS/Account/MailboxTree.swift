@@ -24,20 +24,42 @@ extension AccountContext {
         return try system.files.names(directory, path).contains { ShardName.parse($0) != nil }
     }
 
-    func mailboxes(among paths: [String]) throws(StoreError) -> [String] {
+    /// The paths, below the account's directory, of all mailboxes that can hold messages.
+    /// - Parameter unreadable: called with each path that cannot be read, which is left out; nil to throw its error.
+    func mailboxPaths(_ unreadable: ((String, StoreError) -> Void)? = nil) throws(StoreError) -> [String] {
+        try mailboxes(among: levels(unreadable: unreadable), unreadable: unreadable)
+    }
+
+    func mailboxes(
+        among paths: [String], unreadable: ((String, StoreError) -> Void)? = nil
+    ) throws(StoreError) -> [String] {
         var found: [String] = []
-        for path in paths where try holdsMailbox(path) { found.append(path) }
+        for path in paths {
+            do throws(StoreError) {
+                if try holdsMailbox(path) { found.append(path) }
+            } catch {
+                guard let unreadable else { throw error }
+                unreadable(path, error)
+            }
+        }
         return found
     }
 
     /// All levels, parents first, as paths below the account's directory.
-    func levels(below path: String? = nil) throws(StoreError) -> [String] {
+    func levels(
+        below path: String? = nil, unreadable: ((String, StoreError) -> Void)? = nil
+    ) throws(StoreError) -> [String] {
         var found: [String] = []
         var open = [path.map { "\($0)/\(Self.below)" } ?? Self.below]
         while let parent = open.popLast() {
-            for path in try directories(in: parent) {
-                found.append(path)
-                open.append("\(path)/\(Self.below)")
+            do throws(StoreError) {
+                for path in try directories(in: parent) {
+                    found.append(path)
+                    open.append("\(path)/\(Self.below)")
+                }
+            } catch {
+                guard let unreadable else { throw error }
+                unreadable(parent, error)
             }
         }
         return found

@@ -19,12 +19,20 @@ struct LogWriter {
     /// Writes a header and records, all with mod-sequence `floor`, and renames them into place. Exclusive lock.
     ///
     /// The name need not be durable: until it is, the log before it, of another epoch or none, tells as much.
-    /// - Parameter durable: whether the bytes are; they need not be where they tell nothing that status.json does not.
-    func publish(_ header: LogHeader, _ records: [LogRecord], floor: ModSeq, durable: Bool = true) throws(StoreError) {
+    /// - Parameters:
+    ///   - durable: whether the bytes are; they need not be where they tell nothing that status.json does not.
+    ///   - atEnd: runs the rename.
+    func publish(
+        _ header: LogHeader, _ records: [LogRecord], floor: ModSeq, durable: Bool = true,
+        atEnd: (() throws(StoreError) -> Void) throws(StoreError) -> Void = { (replace) throws(StoreError) in
+            try replace()
+        }
+    ) throws(StoreError) {
         let fd = try begin(header)
         defer { system.close(fd) }
-        do {
+        do throws(StoreError) {
             try fill(fd, header, records, floor, durable)
+            try atEnd(replace)
         } catch {
             discard()
             throw error
@@ -45,7 +53,6 @@ struct LogWriter {
             at += part.count
         }
         if durable { try doing("sync the new log") { () throws(Errno) in try system.sync(fd) } }
-        try replace()
     }
 
     /// Removes the temporary file.

@@ -274,8 +274,11 @@ extension Mailbox {
             records[i].token = context.tokens.take()
             records[i].time = time
         }
-        if records.contains(where: { $0.kind == .expunge }) { try context.ledger.markRecount() }
-        try write(records)
+        if records.contains(where: { $0.kind == .expunge }) {
+            try context.ledger.markRecount { () throws(StoreError) in try write(records) }
+        } else {
+            try write(records)
+        }
         guard hasRoom(uids: strays.count, records: 2 * strays.count) else {
             return false
         }
@@ -302,7 +305,6 @@ extension Mailbox {
                 try remove(stray.name, in: shard.descriptor)
                 continue
             }
-            try context.ledger.markRecount()
             guard try adopt(stray, UInt32(status.size), in: shard) else { return false }
         }
         return true
@@ -320,7 +322,8 @@ extension Mailbox {
         var record = LogRecord(
             .append, done: false, uid: uid, flags: stray.flags, token: context.tokens.take(), time: context.now,
             size: size)
-        try write(record)
+        let intent = record
+        try context.ledger.markRecount { () throws(StoreError) in try write(intent) }
         record.isDone = true
         if stray.name != MessageFileName.string(UID(uid), stray.flags) {
             do {

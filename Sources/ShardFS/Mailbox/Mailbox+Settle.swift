@@ -82,8 +82,8 @@ extension Mailbox {
             }
         }
         // Before the done records: a kill in between only causes a needless recount.
-        if recount { try context.ledger.markRecount() }
-        try write(done)
+        guard recount else { return try write(done) }
+        try context.ledger.markRecount { () throws(StoreError) in try write(done) }
     }
 
     /// The done record for an abandoned intent: append or flags if the message exists, expunge if it is gone, void if

@@ -165,7 +165,8 @@ struct Recovery {
         status.epoch = epoch
         status.boots[context.options.node] = context.bootID
         status.clean = nil
-        // First of all: a kill after it causes a needless recount; without it, a kill could leave a wrong count.
+        // First of all: a kill after it causes a needless recount; without it, a kill could leave a wrong count. Again
+        // with the new log, because a recount may end in between.
         try context.ledger.markRecount()
         // The status first: from here on the old log is ignored.
         status = try publish(status)
@@ -175,7 +176,8 @@ struct Recovery {
                 uidValidity: status.uidValidity, mailboxID: status.mailboxID, keywords: status.keywords,
                 uidCeiling: status.uidCeiling, modSeqCeiling: status.modSeqCeiling,
                 recentUID: contents.recentUID),
-            contents.messages, floor: status.modSeqFloor)
+            contents.messages, floor: status.modSeqFloor
+        ) { (replace) throws(StoreError) in try context.ledger.markRecount(with: replace) }
         return true
     }
 

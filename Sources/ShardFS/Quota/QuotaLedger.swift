@@ -7,7 +7,8 @@ import Primitives
 /// The file is updated in place under a lock on itself and never replaced. The order of operations keeps it correct:
 /// reserve, then make the message visible; remove the message, then release. So a dead writer leaves a count that is
 /// too high, never too low; whoever settles its work calls `markRecount`. A reboot without `close` makes the ledger
-/// unknown until a recount.
+/// unknown until a recount. A recount compares the logs under the lock: a mark therefore comes under it too, together
+/// with the records that it is about, unless these follow an intent.
 ///
 /// The lock is a leaf: nothing else is locked while it is held; callers may hold other locks.
 final class QuotaLedger: Sendable {
@@ -105,13 +106,31 @@ final class QuotaLedger: Sendable {
         }
     }
 
-    /// Records that the count may be too high, because a writer died between its change and the ledger's.
-    func markRecount() throws(StoreError) { try change { $0.state = .recount } }
+    /// Records that the count may be too high, because a writer died between its change and the ledger's, and runs
+    /// `body` before a recount can end: it writes the records that show to a recount what it has missed.
+    func markRecount(with body: () throws(StoreError) -> Void = { () throws(StoreError) in }) throws(StoreError) {
+        if readOnly { throw StoreError(.readOnly, "the store was opened read-only") }
+        try locked { fd, raw throws(StoreError) in
+            let before = try self.read(fd, raw)
+            var line = before
+            line.state = .recount
+            try self.replace(before, line, fd, raw)
+            try body()
+        }
+    }
 
-    /// Ends a recount. The caller has locked all mailboxes of the account, so nobody reserves meanwhile.
-    func set(bytes: UInt64, messages: Int) throws(StoreError) {
+    /// Ends a recount if `isCurrent` holds while nobody can reserve or release.
+    /// - Parameter isExact: false for an estimate, which still needs a recount.
+    @discardableResult
+    func set(
+        bytes: UInt64, messages: Int, isExact: Bool = true, if isCurrent: () -> Bool = { true }
+    ) throws(StoreError) -> Bool {
         let count = try Self.count(messages)
-        try change { $0 = QuotaLine(bytes: min(bytes, .max - 1), messages: count, state: .open) }
+        return try change { line in
+            guard isCurrent() else { return false }
+            line = QuotaLine(bytes: min(bytes, .max - 1), messages: count, state: isExact ? .open : .recount)
+            return true
+        }
     }
 
     /// Reads the current usage.
@@ -156,12 +175,19 @@ final class QuotaLedger: Sendable {
             let before = try self.read(fd, raw)
             var line = before
             let result = try body(&line)
-            if line == before { return result }
-            if before.state == .clean { try self.open(before, fd, raw) }
-            try self.write(line, fd, raw)
-            if self.syncsEachChange { try self.sync(fd) }
+            try self.replace(before, line, fd, raw)
             return result
         }
+    }
+
+    @inline(__always)
+    private func replace(
+        _ before: QuotaLine, _ line: QuotaLine, _ fd: Int32, _ raw: UnsafeMutableRawBufferPointer
+    ) throws(StoreError) {
+        if line == before { return }
+        if before.state == .clean { try open(before, fd, raw) }
+        try write(line, fd, raw)
+        if syncsEachChange { try sync(fd) }
     }
 
     /// Removes the `clean` mark, durably, before any change.
