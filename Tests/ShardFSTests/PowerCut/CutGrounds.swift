@@ -21,6 +21,40 @@ extension CutRun {
         return s
     }
 
+    /// An account with one mailbox: `mailboxes` was made after the only fsync of the account's directory, that of its
+    /// UIDVALIDITY.
+    private static let (dave, erin) = (
+        Place(address: "dave@other.org", mailbox: "A"), Place(address: "erin@other.org", mailbox: "A")
+    )
+
+    static func inFirstMailbox(_ run: CutRun) throws -> CutScenario {
+        let isAlone = run != .firstCopy && run != .firstMove
+        let s = try CutScenario(isAlone ? [dave, erin] : [.inbox, dave]) {
+            if !isAlone { try store($0, $1, messages: 3) }
+        }
+        try s.dead {
+            for place in s.places where place != .inbox {
+                try $0.createAccount(AccountAddress(parsing: place.address)).create(MailboxName(place.mailbox))
+            }
+        }
+        switch run {
+        case .firstSet:
+            try s.step("set", .set) { _ = try $0.mailbox(dave).append(stage([4, 5], in: $0.mailbox(dave))) }
+        case .firstDeliver:
+            try s.step("deliver", .set) {
+                let message = try stage([4], in: $0.mailbox(dave))[0].message
+                _ = try Delivery.deliver(message, to: [$0.mailbox(dave), $0.mailbox(erin)])
+            }
+        case .firstCopy:
+            try s.step("copy", .set) { _ = try $0.mailbox().copy([UID(1), UID(2)], to: $0.mailbox(dave)) }
+        case .firstMove:
+            try s.step("move", .move) { _ = try $0.mailbox().move([UID(1), UID(2)], to: $0.mailbox(dave)) }
+        default:
+            try s.step("append") { try $0.mailbox(dave).append(text(4)) }
+        }
+        return s
+    }
+
     static func onUnsyncedGround(_ run: CutRun) throws -> CutScenario {
         switch run {
         case .groundSet:

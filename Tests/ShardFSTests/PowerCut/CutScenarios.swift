@@ -7,9 +7,11 @@ import Testing
 
 /// The runs to cut. Each is small: every order of calls matters, not many messages.
 enum CutRun: String, CaseIterable, Sendable, CustomTestStringConvertible {
-    case firstAppend, append, set, flags, flagsFull, expunge, copy, move, moveAcrossAccounts, createMailbox, compaction
+    case firstAppend, append, set, flags, flagsFull, flagsKeyword
+    case expunge, copy, move, moveAcrossAccounts, createMailbox, compaction
     case recovery, undelete, ceilings, cleanClose, withoutUnnamedFiles, rename, delete, deleteWithChild, deliver
     case groundAppend, groundSet, groundCopy, groundMove, groundDeliver, groundCreate, groundRename, groundDelete
+    case firstMailboxAppend, firstSet, firstCopy, firstMove, firstDeliver
     case groundExpunge, recoveryOfTwins, createAfterPurge, expungeAndPurge, letters
     case setBesideCompaction, renameInbox, moveIntoDeadShard, deliverFromStore, deliverFromStoreWithoutUnnamedFiles
 
@@ -89,6 +91,7 @@ enum CutRun: String, CaseIterable, Sendable, CustomTestStringConvertible {
             try s.step("second set", .set) { _ = try $0.mailbox().append(Self.stage([4, 5], in: $0.mailbox())) }
             return s
         case .flags, .flagsFull: return try Self.flags(self == .flags ? .messages : .full)
+        case .flagsKeyword: return try Self.flagsKeyword()
         case .expunge: return try Self.expunge()
         case .copy: return try Self.copy()
         case .move: return try Self.move(to: .sent)
@@ -96,6 +99,8 @@ enum CutRun: String, CaseIterable, Sendable, CustomTestStringConvertible {
         case .renameInbox: return try Self.renameInbox()
         case .groundAppend, .groundSet, .groundCopy, .groundMove, .groundDeliver, .groundCreate:
             return try Self.onUnsyncedGround(self)
+        case .firstMailboxAppend, .firstSet, .firstCopy, .firstMove, .firstDeliver:
+            return try Self.inFirstMailbox(self)
         case .groundRename, .groundDelete: return try Self.treeOnUnsyncedGround(self)
         case .recoveryOfTwins: return try Self.recoveryOfTwins()
         case .expungeAndPurge:
@@ -184,6 +189,18 @@ enum CutRun: String, CaseIterable, Sendable, CustomTestStringConvertible {
         try s.step("conditional") {
             let now = try $0.mailbox().snapshot().highestModSeq
             _ = try $0.mailbox().changeFlags([UID(1)], .add(.answered), unchangedSince: now)
+        }
+        return s
+    }
+
+    /// A keyword that the mailbox had no letter for: no message may show it under another name.
+    private static func flagsKeyword() throws -> CutScenario {
+        let s = try CutScenario(durability: .full) {
+            try store($0, $1)
+            try Place.inbox.open(Store.open($0, options: $1)).append("[may be Work] a message")
+        }
+        try s.step("keyword") {
+            _ = try $0.mailbox().changeFlags([UID(1)], .add($0.mailbox().keywords(["Work"], create: true)))
         }
         return s
     }

@@ -9,7 +9,10 @@ import Testing
         let scenario = try run.record()
         var check = CutCheck(scenario)
         // Of these the acknowledgements count; every cut of the same calls is in another run.
-        check.isQuick = [.groundAppend, .groundSet, .groundCopy, .groundDeliver, .groundCreate].contains(run)
+        check.isQuick = [
+            .groundAppend, .groundSet, .groundCopy, .groundDeliver, .groundCreate, .firstMailboxAppend, .firstSet,
+            .firstCopy, .firstDeliver,
+        ].contains(run)
         if [.move, .moveAcrossAccounts, .moveIntoDeadShard, .renameInbox].contains(run) { check.exhaustive = 9 }
         let outcome = check.run()
         #expect(outcome.states > (check.isQuick ? 0 : 4), "too few states to mean anything")
