@@ -37,16 +37,21 @@ extension AccountContext {
 
     /// Recounts the account's quota usage, unless it is exact by now. None of its locks may be held.
     ///
-    /// A mailbox that cannot be counted is named in the log and refuses no mail to the others: the ledger has an
-    /// estimate then and still needs a recount, which is tried again after a minute.
+    /// A mailbox that cannot be counted is named in the log and refuses no mail to the others: the ledger keeps its upper
+    /// bounds, or has an estimate if it knew none, and still needs a recount, which is tried again after a minute.
     func recountQuota() throws(StoreError) {
         // One thread counts for all that wait.
         let isGranted = recounts.acquire(exclusive: true, until: .max) == .granted
         defer { if isGranted { recounts.release(exclusive: true) } }
         if isEstimated { return }
         if try !ledger.needsRecount { return }
-        var recount = Recount(self)
-        let isExact = try recount.run()
+        // Twice: a failure may be a passing one.
+        var problems = try Recount.run(self)
+        if !problems.isEmpty { problems = try Recount.run(self) }
+        for (path, problem) in problems.sorted(by: { $0.key < $1.key }) {
+            options.notice?("the quota usage of \(name) is not exact: \(path): \(problem)")
+        }
+        let isExact = problems.isEmpty
         estimatedAt.withLock { $0 = isExact ? nil : Clocks.monotonic() }
     }
 
@@ -80,16 +85,22 @@ private struct Recount {
     /// Why a path is not counted.
     private var unreadable: [String: String] = [:]
 
-    init(_ context: AccountContext) { self.context = context }
+    private init(_ context: AccountContext) { self.context = context }
 
-    /// Whether the ledger is exact now.
-    mutating func run() throws(StoreError) -> Bool {
+    /// Returns why paths are not counted exactly; nothing if the ledger is exact now.
+    static func run(_ context: AccountContext) throws(StoreError) -> [String: String] {
+        var recount = Recount(context)
+        try recount.run()
+        return recount.problems
+    }
+
+    private mutating func run() throws(StoreError) {
         var changed = try paths()
         for round in 1...Self.rounds {
             for path in changed { count(path, isContended: round > 1) }
             do throws(StoreError) {
                 let outcome = try context.shapeLocked { () throws(StoreError) in try finish() }
-                guard case .changed(let next) = outcome else { return report() }
+                guard case .changed(let next) = outcome else { return }
                 changed = next
             } catch {
                 if error.code == .busy { break }
@@ -101,19 +112,10 @@ private struct Recount {
         }
         unreadable[context.path] = "its mailboxes are in use"
         _ = try set { true }
-        return report()
     }
 
     private var problems: [String: String] {
         unreadable.merging(counts.compactMapValues(\.problem)) { problem, _ in problem }
-    }
-
-    /// Names in the log what is not counted exactly.
-    private func report() -> Bool {
-        for (path, problem) in problems.sorted(by: { $0.key < $1.key }) {
-            context.options.notice?("the quota usage of \(context.name) is an estimate: \(path): \(problem)")
-        }
-        return problems.isEmpty
     }
 
     private mutating func paths() throws(StoreError) -> [String] {

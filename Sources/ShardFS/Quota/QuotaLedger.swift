@@ -120,7 +120,7 @@ final class QuotaLedger: Sendable {
     }
 
     /// Ends a recount if `isCurrent` holds while nobody can reserve or release.
-    /// - Parameter isExact: false for an estimate, which still needs a recount.
+    /// - Parameter isExact: false for an estimate, which still needs a recount; it stands in only for an unknown count.
     @discardableResult
     func set(
         bytes: UInt64, messages: Int, isExact: Bool = true, if isCurrent: () -> Bool = { true }
@@ -128,7 +128,11 @@ final class QuotaLedger: Sendable {
         let count = try Self.count(messages)
         return try change { line in
             guard isCurrent() else { return false }
-            line = QuotaLine(bytes: min(bytes, .max - 1), messages: count, state: isExact ? .open : .recount)
+            line.state = isExact ? .open : .recount
+            if isExact || line.isUnknown {
+                line.bytes = min(bytes, .max - 1)
+                line.messages = count
+            }
             return true
         }
     }

@@ -79,7 +79,7 @@ import Testing
         try inbox.append("new")
         let account = try t.account()
         #expect(try !Self.ledger(account).isExact)
-        #expect(notices.withLock { $0.contains { $0.contains("estimate") && $0.contains("Bad") } })
+        #expect(notices.withLock { $0.contains { $0.contains("not exact") && $0.contains("Bad") } })
         // The estimate is the limit's measure, and is taken once.
         try inbox.append("another")
         let before = notices.withLock { $0.count }
