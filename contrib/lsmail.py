@@ -241,11 +241,31 @@ def regular_files(path):
             yield entry.name, status
 
 
-def described(uid, letters, status, keywords):
+def read_extra(path):
+    """keywords.json: by UIDVALIDITY and name, a list of ranges of UIDs."""
+    try:
+        tables = json.loads(read(path + "/keywords.json"))["keywords"]
+        found = {}
+        for validity, table in tables.items():
+            for name, uids in table.items():
+                ranges = [[int(n) for n in part.split(":")] for part in uids.split(",")]
+                if KEYWORD.fullmatch(name):
+                    found.setdefault(int(validity), {})[name] = [(r[0], r[-1]) for r in ranges]
+        return found
+    except (ValueError, KeyError, TypeError, AttributeError):
+        return {}
+
+
+def described(uid, letters, status, keywords, extra):
+    names = {keywords.get(c, "keyword-" + c) for c in letters if c in LETTERS}
+    known = {name.lower() for name in names}
+    for name, ranges in (extra or {}).items():
+        if name.lower() not in known and any(first <= uid <= last for first, last in ranges):
+            names.add(name)
     return {
         "uid": uid,
         "flags": sorted(SYSTEM[c] for c in letters if c in SYSTEM),
-        "keywords": sorted(keywords.get(c, "keyword-" + c) for c in letters if c in LETTERS),
+        "keywords": sorted(names),
         "size": status.st_size,
         "internal_date": status.st_mtime_ns // 10**9,
     }
@@ -261,6 +281,11 @@ def read_mailbox(path):
     known = dict(header["keywords"] if header else {}, **((status or {}).get("keywords") or {}))
     keywords = {c: name for c, name in known.items() if c in LETTERS and KEYWORD.fullmatch(str(name))}
 
+    validity = (status or header or {}).get("uid_validity")
+    extra = read_extra(path)
+    if validity is None:
+        validity = max(extra, default=None)
+
     names = {}
     for shard in filter(lambda name: shard_number(name) is not None, os.listdir(path)):
         for name, file in regular_files(f"{path}/{shard}"):
@@ -273,7 +298,7 @@ def read_mailbox(path):
             names[uid] = chosen(names[uid], found, log, is_current) if uid in names else found
     messages = []
     for uid, (_, letters, file) in sorted(names.items()):
-        message = described(uid, letters, file, keywords)
+        message = described(uid, letters, file, keywords, extra.get(validity))
         message["modseq"] = log.mod_sequence(uid, letters) if log else None
         message["digest"] = log.digest(uid, file.st_size) if log else None
         messages.append(message)
@@ -284,7 +309,7 @@ def read_mailbox(path):
             match = EXPUNGED.fullmatch(name)
             uid, letters = match and message_name(match[2]) or (0, frozenset())
             if uid and int(match[1]) <= UID_END:
-                message = described(uid, letters, file, keywords)
+                message = described(uid, letters, file, keywords, extra.get(int(match[1])))
                 expunged.append(dict(message, uid_validity=int(match[1]), hour=hour))
     expunged.sort(key=lambda m: (m["hour"], m["uid_validity"], m["uid"]))
 

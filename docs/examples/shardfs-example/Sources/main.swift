@@ -21,7 +21,8 @@ func example(in root: String) throws {
     let two = try mailbox.append(incoming.finish())
     print("added two as", two.uid)
 
-    // Flags are letters in the file name; each keyword has its own letter.
+    // Flags are letters in the file name, and so are the first 31 keywords; `NamedFlags` takes any number of them, and
+    // `snapshot.extraKeywords` has the others.
     let newsletter = try mailbox.keywords(["$Newsletter"], create: true)
     if let last = try mailbox.snapshot().messages.last {
         _ = try mailbox.changeFlags([last.uid], .add([.seen, newsletter]))
