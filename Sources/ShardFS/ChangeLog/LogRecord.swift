@@ -40,13 +40,21 @@ struct LogRecord: Equatable, Sendable {
     var messageSize: UInt32 = 0
     /// The first 16 bytes of the content's SHA-256; zero if not known.
     var digest = ContentDigest.unknown
+    /// Bit 0: see `changesKeywords`. The others are a later version's, and kept.
+    private var marks: UInt16 = 0
+
+    /// Whether keywords.json tells the keywords of the message anew.
+    var changesKeywords: Bool {
+        get { marks & 1 != 0 }
+        set { marks = newValue ? marks | 1 : marks & ~1 }
+    }
 
     /// Writes the 64 bytes; the checksum is seeded with the log's epoch.
     @inline(__always)
     func write(_ out: UnsafeMutableRawPointer, seed: UInt32) {
         out.storeBytes(of: isDone ? kind.rawValue | Self.doneBit : kind.rawValue, toByteOffset: 4, as: UInt8.self)
         out.storeBytes(of: Self.version, toByteOffset: 5, as: UInt8.self)
-        out.storeBytes(of: 0, toByteOffset: 6, as: UInt16.self)
+        out.storeBytes(of: marks.littleEndian, toByteOffset: 6, as: UInt16.self)
         out.storeBytes(of: uid.littleEndian, toByteOffset: 8, as: UInt32.self)
         // Fields from here on are not all aligned to their size: 12, 20, 28, 36 for eight bytes.
         out.storeUnaligned(flags.rawValue, 12)
@@ -70,6 +78,7 @@ struct LogRecord: Equatable, Sendable {
         else { return nil }
         self.kind = kind
         isDone = byte & Self.doneBit != 0
+        marks = UInt16(littleEndian: p.load(fromByteOffset: 6, as: UInt16.self))
         uid = UInt32(littleEndian: p.loadUnaligned(fromByteOffset: 8, as: UInt32.self))
         flags = MessageFlags(rawValue: p.unaligned(12))
         token = p.unaligned(20)
@@ -89,7 +98,7 @@ struct LogRecord: Equatable, Sendable {
 
     init(
         _ kind: Kind, done: Bool, uid: UInt32 = 0, flags: MessageFlags = [], token: UInt64 = 0, modSeq: ModSeq = 0,
-        time: Int64 = 0, size: UInt32 = 0, digest: ContentDigest = .unknown
+        time: Int64 = 0, size: UInt32 = 0, digest: ContentDigest = .unknown, changesKeywords: Bool = false
     ) {
         self.kind = kind
         isDone = done
@@ -100,6 +109,7 @@ struct LogRecord: Equatable, Sendable {
         self.time = time
         messageSize = size
         self.digest = digest
+        self.changesKeywords = changesKeywords
     }
 
     /// The checksum's seed for a log of `epoch`.

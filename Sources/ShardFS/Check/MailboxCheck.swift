@@ -35,7 +35,7 @@ struct MailboxCheck {
     private var usedFlags: MessageFlags = []
 
     private static let files: Set<String> = [
-        MailboxStatus.fileName, LogFile.fileName, MailboxLocks.gateName, MailboxLocks.lockName,
+        MailboxStatus.fileName, KeywordFile.fileName, LogFile.fileName, MailboxLocks.gateName, MailboxLocks.lockName,
         Mailbox.statusLockName, StagingArea.directoryName, ExpungedName.directory, "mailboxes",
     ]
 
@@ -70,6 +70,7 @@ struct MailboxCheck {
             }
         }
         checkStatus(status, &report)
+        checkKeywords(status, &report)
         guard let log = openLog(status, &report) else {
             summary.isUnsettled = true
             return summary
@@ -201,6 +202,25 @@ struct MailboxCheck {
         }
         let foreign = usedFlags.subtracting(MessageFlags.system.union(.keywordMask))
         if !foreign.isEmpty { report.add(.unknownFlag, path, "names contain the unknown flags \(foreign.letters)") }
+    }
+
+    private func checkKeywords(_ status: MailboxStatus, _ report: inout CheckReport) {
+        let at = "\(path)/\(KeywordFile.fileName)"
+        do throws(StoreError) {
+            guard let file = try system.files.keywordFile(in: directory) else { return }
+            if !file.isWhole {
+                report.add(.documentBad, at, "it has names that are no keywords, or UIDs in another form than `1:5,9`")
+            }
+            if !file.fits(status.uidValidity) {
+                report.add(.documentBad, at, "it has more keywords than a mailbox can have")
+            }
+            let highest = file.keywords[status.uidValidity]?.highestUID ?? 0
+            if UInt64(highest) >= status.uidCeiling {
+                report.add(.uidAboveCeiling, at, "message \(highest) is not below the ceiling, \(status.uidCeiling)")
+            }
+        } catch {
+            report.add(error.errno == nil ? .documentBad : .unreadable, at, error.message)
+        }
     }
 
     private static func isHexadecimal(_ byte: UInt8) -> Bool { (48...57).contains(byte) || (97...102).contains(byte) }

@@ -20,38 +20,41 @@ extension Mailbox {
         try append(message, flags: flags, generation: nil)!
     }
 
-    /// As ``append(_:flags:)``. A keyword for which the mailbox has no room is left out: no message is refused for one.
+    /// As ``append(_:flags:)``. A keyword that goes beyond the limits of the mailbox is left out: no message is refused
+    /// for one.
     public func append(_ message: FinishedMessage, flags: NamedFlags) throws(StoreError) -> AppendResult {
         while true {
             let letters = try letters(of: flags.keywords, create: true)
             let bits = letters.flags(of: flags)
-            if let result = try append(message, flags: bits, generation: letters.generation) { return result }
+            let result = try append(
+                message, flags: bits, extra: letters.extra(of: flags.keywords), generation: letters.generation)
+            if let result { return result }
         }
     }
 
     /// Nil when letters were freed since they were looked up.
     private func append(
-        _ message: FinishedMessage, flags: MessageFlags, generation: UInt64?
+        _ message: FinishedMessage, flags: MessageFlags, extra: [String] = [], generation: UInt64?
     ) throws(StoreError) -> AppendResult? {
-        let result = try append(size: message.size, digest: message.digest, flags: flags, generation: generation) {
-            (shard, name) throws(Errno) in try message.staged.link(shard.descriptor, name)
-        }
+        let result = try append(
+            size: message.size, digest: message.digest, flags: flags, extra: extra, generation: generation
+        ) { (shard, name) throws(Errno) in try message.staged.link(shard.descriptor, name) }
         guard let result else { return nil }
         noteDates([(result.uid, message.date)])
         return result
     }
 
     /// Appends one message whose bytes are durable already: `link` names them. Returns nil if letters were freed since
-    /// those in `flags` were looked up, under `generation`.
+    /// those in `flags` were looked up, under `generation`. `extra` are keywords without a letter.
     func append(
-        size: UInt32, digest: ContentDigest, flags: MessageFlags, generation: UInt64?,
+        size: UInt32, digest: ContentDigest, flags: MessageFlags, extra: [String], generation: UInt64?,
         _ link: (ShardDirectory, UnsafePointer<CChar>) throws(Errno) -> Void
     ) throws(StoreError) -> AppendResult? {
         try checkFlags(flags)
         while true {
             let outcome = try locked(exclusive: true, uids: 1, records: 2) { () throws(StoreError) in
                 guard isCurrent(generation) else { return AppendOutcome.lettersFreed }
-                return try appendLocked(size: size, digest: digest, flags: flags, link)
+                return try appendLocked(size: size, digest: digest, flags: flags, extra: extra, link)
             }
             switch outcome {
             case .lettersFreed: return nil
@@ -78,13 +81,13 @@ extension Mailbox {
 
     /// Appends under the exclusive lock.
     private func appendLocked(
-        size: UInt32, digest: ContentDigest, flags: MessageFlags,
+        size: UInt32, digest: ContentDigest, flags: MessageFlags, extra: [String],
         _ link: (ShardDirectory, UnsafePointer<CChar>) throws(Errno) -> Void
     ) throws(StoreError) -> AppendOutcome {
         let uid = state.withLock { UInt32($0.view.nextUID) }
         var record = LogRecord(
             .append, done: false, uid: uid, flags: flags, token: context.tokens.take(), time: context.now, size: size,
-            digest: digest)
+            digest: digest, changesKeywords: !extra.isEmpty)
         try write(record)
         do {
             switch try context.reserve(bytes: UInt64(size), messages: 1) {
@@ -102,6 +105,7 @@ extension Mailbox {
         }
         let shard: ShardDirectory
         do {
+            try publishKeywords(of: [(uid, extra)])
             shard = try publish(uid, flags, link)
         } catch {
             // After an ambiguous error (EIO, a timeout) the name may exist.

@@ -14,10 +14,11 @@ extension Mailbox {
     /// Copies messages to another mailbox of the store as hard links: no data is copied, INTERNALDATE is kept. All or
     /// none.
     ///
-    /// Missing UIDs are skipped, as RFC 9051 requires for UID COPY. A keyword without room in the target is omitted.
+    /// Missing UIDs are skipped, as RFC 9051 requires for UID COPY. A keyword that goes beyond the target's limits is
+    /// omitted.
     /// - Throws: the errors of `append`.
     public func copy(_ uids: [UID], to target: Mailbox) throws(StoreError) -> CopyResult {
-        var used = try usedFlags(uids)
+        var used = try usedKeywords(uids)
         // A name missing under the shared lock was removed by a dead writer's expunge or by another program: try once
         // more with the source settled and every name checked.
         var verify = false
@@ -49,17 +50,19 @@ extension Mailbox {
         }
     }
 
-    func usedFlags(_ uids: [UID]) throws(StoreError) -> MessageFlags {
+    func usedKeywords(_ uids: [UID]) throws(StoreError) -> UsedKeywords {
         try refresh()
-        let list = state.withLock { $0.view.list }
-        return uids.reduce([]) { $0.union(list.entry(of: $1)?.flags ?? []) }
+        let (list, extra) = state.withLock { ($0.view.list, $0.extraKeywords) }
+        var used = UsedKeywords()
+        for entry in uids.lazy.compactMap({ list.entry(of: $0) }) { used.add(entry, extra) }
+        return used
     }
 
     private func copyMembers(
         _ uids: [UID], to mailbox: Mailbox, _ letters: KeywordMap, _ verify: Bool, _ sources: inout [UID],
-        _ used: inout MessageFlags
+        _ used: inout UsedKeywords
     ) throws(StoreError) -> [SetMember] {
-        let (list, log) = state.withLock { ($0.view.list, $0.log) }
+        let (list, log, extra) = state.withLock { ($0.view.list, $0.log, $0.extraKeywords) }
         var members: [SetMember] = []
         members.reserveCapacity(uids.count)
         sources = []
@@ -71,13 +74,14 @@ extension Mailbox {
             if verify, try shard.lookUp(entry.uid.rawValue, lastKnown: entry.flags) == nil { continue }
             // Under the shared lock a flag change may run concurrently: the copy has the flags from before it, and the
             // name is looked up again on ENOENT.
+            let mapped = letters.map(entry.flags, extra.names(of: entry.uid))
             members.append(
-                SetMember(size: entry.size, digest: digest, flags: letters.map(entry.flags), time: time) {
+                SetMember(size: entry.size, digest: digest, flags: mapped.flags, extra: mapped.extra, time: time) {
                     (target, newName) throws(Errno) in
                     try self.linkOrCopy(entry.uid.rawValue, entry.flags, in: shard, to: target, newName, of: mailbox)
                 })
             sources.append(entry.uid)
-            used.formUnion(entry.flags)
+            used.add(entry, extra)
         }
         return members
     }
@@ -173,42 +177,66 @@ extension Mailbox {
     }
 }
 
-/// Maps the keyword letters of one mailbox to those of another; a letter without a name is carried over as `keyword-b`.
+/// The keywords of messages to be copied or moved.
+struct UsedKeywords {
+    private(set) var flags: MessageFlags = []
+    /// Those without a letter, by name.
+    private(set) var extra: Set<String> = []
+
+    mutating func add(_ entry: MessageEntry, _ keywords: ExtraKeywords) {
+        flags.formUnion(entry.flags)
+        if !keywords.isEmpty { extra.formUnion(keywords.names(of: entry.uid)) }
+    }
+}
+
+/// Maps the keywords of one mailbox to those of another; a letter without a name is carried over as `keyword-b`.
 struct KeywordMap {
-    private var pairs: [(from: MessageFlags, to: MessageFlags)] = []
+    private var pairs: [(from: MessageFlags, to: MessageFlags, name: String)] = []
+    /// The letters of names that have none in the source.
+    private var extra: [String: MessageFlags] = [:]
     private var same = false
     private var sourceGeneration: UInt64?
     private var targetGeneration: UInt64?
 
     /// Assigns letters in the target, durably and as long as it has room, to names that it lacks.
-    init(from source: Mailbox, to target: Mailbox, used: MessageFlags) throws(StoreError) {
+    init(from source: Mailbox, to target: Mailbox, used: UsedKeywords) throws(StoreError) {
         if source.isSame(as: target) {
             same = true
             return
         }
-        let letters = used.intersection(.keywordMask).letters.utf8
-        guard !letters.isEmpty else { return }
-        source.nameKeywords(in: used)
+        let letters = used.flags.intersection(.keywordMask).letters.utf8
+        guard !letters.isEmpty || !used.extra.isEmpty else { return }
+        source.nameKeywords(in: used.flags)
         let (table, generation) = source.state.withLock { ($0.status.keywords, $0.letterGeneration) }
         let names = letters.map { table.names[$0] ?? KeywordTable.substitute(for: $0) }
-        let there = try target.letters(of: names, create: true)
+        let there = try target.letters(of: names + used.extra.sorted(), create: true)
         (sourceGeneration, targetGeneration) = (generation, there.generation)
         for (letter, name) in zip(letters, names) {
-            pairs.append((MessageFlags(letter: letter), there.flags(of: [name])))
+            pairs.append((MessageFlags(letter: letter), there.flags(of: [name]), name))
         }
+        for name in used.extra { extra[name] = there.flags(of: [name]) }
     }
 
-    /// Whether every keyword in `flags` has been looked up, and no letter was freed since. Under both locks.
-    func covers(_ flags: MessageFlags, from source: Mailbox, to target: Mailbox) -> Bool {
+    /// Whether every keyword in `used` has been looked up, and no letter was freed since. Under both locks.
+    func covers(_ used: UsedKeywords, from source: Mailbox, to target: Mailbox) -> Bool {
         if same { return true }
         guard source.isCurrent(sourceGeneration), target.isCurrent(targetGeneration) else { return false }
-        return flags.intersection(.keywordMask).subtracting(pairs.reduce([]) { $0.union($1.from) }).isEmpty
+        return used.flags.intersection(.keywordMask).subtracting(pairs.reduce([]) { $0.union($1.from) }).isEmpty
+            && used.extra.allSatisfy { extra[$0] != nil }
     }
 
-    func map(_ flags: MessageFlags) -> MessageFlags {
-        if same { return flags }
+    /// A message's flags in the target, and its keywords that have no letter there.
+    func map(_ flags: MessageFlags, _ names: [String]) -> (flags: MessageFlags, extra: [String]) {
+        if same { return (flags, names) }
         var mapped = flags.subtracting(.keywordMask)
-        for (from, to) in pairs where flags.contains(from) { mapped.formUnion(to) }
-        return mapped
+        var left: [String] = []
+        for (from, to, name) in pairs where flags.contains(from) {
+            mapped.formUnion(to)
+            if to.isEmpty { left.append(name) }
+        }
+        for name in names {
+            if let to = extra[name], !to.isEmpty { mapped.formUnion(to) } else { left.append(name) }
+        }
+        return (mapped, left)
     }
 }

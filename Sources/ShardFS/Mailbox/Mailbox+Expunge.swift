@@ -243,7 +243,11 @@ extension Mailbox {
 
     private func undeleteLocked(_ message: ExpungedMessage) throws(StoreError) -> AppendResult {
         // Before the file is opened: as long as it stands there its letters are not freed.
-        let generation = state.withLock { $0.letterGeneration }
+        try refresh()
+        let (generation, keywords) = state.withLock {
+            ($0.letterGeneration, $0.keywordFile.keywords[message.uidValidity])
+        }
+        let extra = keywords?.names(of: message.uid) ?? []
         let name = ExpungedName.string(message.uidValidity, message.uid, message.flags)
         let source = "\(ExpungedName.directory)/\(message.hour)/\(name)"
         let file = try MessageFile.open(system, directory, source, uid: message.uid)
@@ -255,7 +259,8 @@ extension Mailbox {
         let result: AppendResult?
         do {
             result = try append(
-                size: file.size, digest: digest, flags: message.flags.subtracting(.deleted), generation: generation
+                size: file.size, digest: digest, flags: message.flags.subtracting(.deleted), extra: extra,
+                generation: generation
             ) {
                 (shard, target) throws(Errno) in
                 if let copy { return try copy.staged.link(shard.descriptor, target) }

@@ -30,12 +30,13 @@ extension Mailbox {
     ) throws(StoreError) -> FlagResult {
         var result = FlagResult()
         var at = 0
-        _ = try changeFlags(uids, from: &at, change, unchangedSince: unchangedSince, generation: nil, &result)
+        _ = try changeFlags(uids, from: &at, change, nil, unchangedSince: unchangedSince, generation: nil, &result)
         return result
     }
 
-    /// As ``changeFlags(_:_:unchangedSince:)``, with keywords by name. Which letters they had is in the change returned.
-    /// - Throws: `limit` when there is no room for a keyword that is to be added; nothing was changed then.
+    /// As ``changeFlags(_:_:unchangedSince:)``, with keywords by name; those without a letter are kept in keywords.json.
+    /// Which letters they had is in the change returned.
+    /// - Throws: `limit` when the mailbox has no room for more keywords; the change ends there.
     public func changeFlags(
         _ uids: [UID], _ operation: FlagOperation, _ flags: NamedFlags, unchangedSince: ModSeq? = nil
     ) throws(StoreError) -> (result: FlagResult, change: FlagChange) {
@@ -43,10 +44,10 @@ extension Mailbox {
         var at = 0
         while true {
             let letters = try letters(of: flags.keywords, create: operation != .remove)
-            if operation != .remove { try letters.checkRoom() }
+            let extra = ExtraChange(operation, flags.keywords, withoutRoom: letters.extra(of: flags.keywords))
             let change = FlagChange(operation, letters.flags(of: flags))
             let isDone = try changeFlags(
-                uids, from: &at, change, unchangedSince: unchangedSince, generation: letters.generation, &result)
+                uids, from: &at, change, extra, unchangedSince: unchangedSince, generation: letters.generation, &result)
             if isDone { return (result, change) }
         }
     }
@@ -54,27 +55,32 @@ extension Mailbox {
     /// Changes the messages from index `at` on. False when letters were freed since they were looked up: `at` is then
     /// the first that was not changed.
     private func changeFlags(
-        _ uids: [UID], from at: inout Int, _ change: FlagChange, unchangedSince: ModSeq?, generation: UInt64?,
-        _ result: inout FlagResult
+        _ uids: [UID], from at: inout Int, _ change: FlagChange, _ extra: ExtraChange?, unchangedSince: ModSeq?,
+        generation: UInt64?, _ result: inout FlagResult
     ) throws(StoreError) -> Bool {
         try checkFlags(change.add)
         result.changed.reserveCapacity(uids.count)
         var touched: [ShardDirectory] = []
         var isCurrent = true
+        // Names alone are subject to ABA, so a conditional change reads the log to its end under the exclusive lock; and
+        // keywords.json is written under it.
+        var isExclusive = unchangedSince != nil
         while at < uids.count {
             let round = uids[at..<min(at + Self.flagRound, uids.count)]
-            // Names alone are subject to ABA, so a conditional change reads the log to its end under the exclusive
-            // lock.
             let before = result
+            var isDone = true
             do throws(StoreError) {
-                try locked(exclusive: unchangedSince != nil, uids: 0, records: 2 * round.count) {
-                    () throws(StoreError) in
+                try locked(exclusive: isExclusive, uids: 0, records: 2 * round.count) { () throws(StoreError) in
                     isCurrent = self.isCurrent(generation)
                     guard isCurrent else { return }
-                    if round.count == 1, unchangedSince == nil {
+                    let extra = extra.flatMap { e in e.concerns(state.withLock { $0.extraKeywords }, round) ? e : nil }
+                    if extra != nil, !isExclusive {
+                        (isDone, isExclusive) = (false, true)
+                    } else if round.count == 1, !isExclusive {
                         try changeOne(round.first!, change, &result, &touched)
                     } else {
-                        try changeRound(round, change, unchangedSince, &result, &touched)
+                        try changeRound(
+                            round, change, extra, unchangedSince, isExclusive: isExclusive, &result, &touched)
                     }
                 }
             } catch {
@@ -86,7 +92,7 @@ extension Mailbox {
                 continue
             }
             guard isCurrent else { break }
-            at = round.endIndex
+            if isDone { at = round.endIndex }
         }
         if options.durability == .full {
             do {
@@ -153,11 +159,14 @@ extension Mailbox {
     }
 
     private func changeRound(
-        _ uids: ArraySlice<UID>, _ change: FlagChange, _ unchangedSince: ModSeq?, _ result: inout FlagResult,
-        _ touched: inout [ShardDirectory]
+        _ uids: ArraySlice<UID>, _ change: FlagChange, _ extra: ExtraChange?, _ unchangedSince: ModSeq?,
+        isExclusive: Bool, _ result: inout FlagResult, _ touched: inout [ShardDirectory]
     ) throws(StoreError) {
         let (log, list) = state.withLock { ($0.log, $0.view.list) }
         let time = context.now
+        // keywords.json is synced.
+        if extra != nil { try context.mayWait() }
+        var keywords = try extra.map { (extra) throws(StoreError) in try KeywordChange(extra, in: self) }
         var records: [LogRecord] = []
         var known: [MessageFlags] = []
         for uid in uids {
@@ -169,20 +178,24 @@ extension Mailbox {
                 result.modified.append(uid)
                 continue
             }
-            if change.applied(to: entry.flags) == entry.flags { continue }
-            records.append(LogRecord(.flags, done: false, uid: uid.rawValue, time: time))
+            let changesKeywords = keywords?.apply(to: uid.rawValue) ?? false
+            if !changesKeywords, change.applied(to: entry.flags) == entry.flags { continue }
+            records.append(
+                LogRecord(.flags, done: false, uid: uid.rawValue, time: time, changesKeywords: changesKeywords))
             known.append(entry.flags)
         }
         var failure: StoreError?
         if !records.isEmpty {
             try beginChange()
             context.tokens.number(&records)
+            let file = try keywords?.file(token: records[0].token)
             // An exclusive holder counts the log's records by its own writes.
-            if unchangedSince != nil { try write(records) } else { try log.append(records) }
+            if isExclusive { try write(records) } else { try log.append(records) }
+            do throws(StoreError) { if let file { try publish(file) } } catch { failure = error }
             for i in records.indices {
                 records[i].isDone = true
                 guard failure == nil else {
-                    records[i].kind = .void
+                    records[i].endUnchanged(known[i])
                     continue
                 }
                 do {
@@ -194,7 +207,7 @@ extension Mailbox {
                         records[i].kind = .void
                     }
                 } catch {
-                    records[i].kind = .void
+                    records[i].endUnchanged(known[i])
                     failure = error
                 }
             }
@@ -210,6 +223,38 @@ extension Mailbox {
             } else {
                 result.missing.append(uid)
             }
+        }
+    }
+
+    /// The keywords of a round of messages, being changed. Exclusive lock.
+    private struct KeywordChange {
+        let change: ExtraChange
+        let mailbox: Mailbox
+        private var table: ExtraKeywords
+        private var undo = KeywordFile.Change(token: 0)
+
+        init(_ change: ExtraChange, in mailbox: Mailbox) throws(StoreError) {
+            self.change = change
+            self.mailbox = mailbox
+            table = try mailbox.extraKeywordsToChange()
+        }
+
+        /// Changes a message's; false if it has them already.
+        mutating func apply(to uid: UInt32) -> Bool {
+            let before = table.names(of: UID(uid))
+            guard change.apply(to: &table, uid) else { return false }
+            undo.uids.insert(uid)
+            for name in before { undo.before.insert(name, uid) }
+            return true
+        }
+
+        /// The file to be published; nil if no message's keywords change.
+        /// - Throws: `limit` if they are too many.
+        func file(token: UInt64) throws(StoreError) -> KeywordFile? {
+            if undo.uids.isEmpty { return nil }
+            var undo = undo
+            undo.token = token
+            return try mailbox.keywordFile(with: table, undo)
         }
     }
 
@@ -297,5 +342,12 @@ extension AccountContext {
             return
         }
         throw .exists
+    }
+}
+
+extension LogRecord {
+    /// Ends an intent whose change failed. What keywords.json tells stands, whatever became of its publication.
+    fileprivate mutating func endUnchanged(_ known: MessageFlags) {
+        if changesKeywords { flags = known } else { kind = .void }
     }
 }

@@ -21,6 +21,13 @@ struct KeywordLetters {
     }
 
     func flags(of named: NamedFlags) -> MessageFlags { named.flags.union(flags(of: named.keywords)) }
+
+    /// The names without a letter, each once.
+    func extra(of names: [String]) -> [String] {
+        if withoutRoom.isEmpty { return [] }
+        var seen: Set<String> = []
+        return names.filter { known[$0.lowercased()] == nil && seen.insert($0.lowercased()).inserted }
+    }
 }
 
 extension Mailbox {
@@ -113,14 +120,6 @@ extension Mailbox {
     }
 
     // MARK: freeing
-
-    /// Frees letters when all are taken, so that clients hear that there is room for keywords.
-    ///
-    /// Best effort: without it the next keyword that finds no room does the same.
-    public func makeRoomForKeywords() {
-        guard !options.readOnly, state.withLock({ $0.status.keywords.isFull }) else { return }
-        _ = try? freeLetters()
-    }
 
     /// Frees the letters that no message has, live or recoverable. False when there are none.
     @discardableResult

@@ -44,7 +44,7 @@ extension Mailbox {
         _ uids: [UID], _ target: Mailbox, _ result: inout CopyResult, _ sourceShards: inout Set<UInt32>,
         _ targetShards: inout [ShardDirectory]
     ) throws(StoreError) {
-        var used = try usedFlags(uids)
+        var used = try usedKeywords(uids)
         var at = 0
         while at < uids.count {
             let round = uids[at..<min(at + Self.expungeRound, uids.count)]
@@ -127,26 +127,29 @@ extension Mailbox {
     private enum MoveOutcome { case done, newKeyword, recount, overQuota, crossDevice }
 
     private func moveRound(
-        _ uids: ArraySlice<UID>, _ target: Mailbox, _ letters: KeywordMap, _ used: inout MessageFlags,
+        _ uids: ArraySlice<UID>, _ target: Mailbox, _ letters: KeywordMap, _ used: inout UsedKeywords,
         _ result: inout CopyResult, _ sourceShards: inout Set<UInt32>, _ targetShards: inout [ShardDirectory]
     ) throws(StoreError) -> MoveOutcome {
-        let (list, log) = state.withLock { ($0.view.list, $0.log) }
+        let (list, log, extra) = state.withLock { ($0.view.list, $0.log, $0.extraKeywords) }
         let first = target.state.withLock { UInt32($0.view.nextUID) }
         let time = context.now
         var away: [LogRecord] = []
         var here: [LogRecord] = []
+        var keywords: [(uid: UInt32, names: [String])] = []
         let entries = uids.compactMap { list.entry(of: $0) }
         for (entry, digest) in zip(entries, try log.digests(of: entries)) {
+            let mapped = letters.map(entry.flags, extra.names(of: entry.uid))
+            keywords.append((first + UInt32(here.count), mapped.extra))
+            used.add(entry, extra)
             here.append(
                 LogRecord(
-                    .append, done: false, uid: first + UInt32(here.count), flags: letters.map(entry.flags), time: time,
-                    size: entry.size, digest: digest))
+                    .append, done: false, uid: first + UInt32(here.count), flags: mapped.flags, time: time,
+                    size: entry.size, digest: digest, changesKeywords: !mapped.extra.isEmpty))
             away.append(
                 LogRecord(
                     .expunge, done: false, uid: entry.uid.rawValue, flags: entry.flags, time: time, size: entry.size))
         }
         guard !here.isEmpty else { return .done }
-        used = away.reduce(used) { $0.union($1.flags) }
         guard letters.covers(used, from: self, to: target) else { return .newKeyword }
         let tokens = context.tokens.take(2 * here.count)
         for i in here.indices {
@@ -168,6 +171,7 @@ extension Mailbox {
                 case .needsRecount: refused = .recount
                 }
             }
+            if refused == nil { try target.publishKeywords(of: keywords) }
         } catch {
             failure = error
         }

@@ -356,6 +356,8 @@ extension Mailbox {
                 }
             }
         }
+        // The names win, whatever became of the change; so does keywords.json.
+        state.withLock { $0.extraKeywords = $0.keywordFile.shown($0.status.uidValidity, pending: [:]) }
     }
 }
 

@@ -15,6 +15,8 @@ public struct MailboxSnapshot: Sendable {
     /// The first UID that has not been reported as \Recent to any session yet.
     public let recentUID: UID
     public let keywords: KeywordTable
+    /// The keywords beyond those with a letter.
+    public let extraKeywords: ExtraKeywords
     public let mailboxID: String
     public let specialUse: String?
 }
@@ -114,7 +116,7 @@ extension Mailbox {
                 messages: s.view.list, uidValidity: s.status.uidValidity,
                 uidNext: UID(UInt32(clamping: s.view.nextUID)), highestModSeq: s.view.highestModSeq,
                 oldestAnswerable: s.view.oldestAnswerable, recentUID: UID(s.view.recentUID),
-                keywords: s.status.keywords,
+                keywords: s.status.keywords, extraKeywords: s.extraKeywords,
                 mailboxID: id, specialUse: s.status.specialUse.flatMap { $0.isEmpty ? nil : $0 })
         }
     }

@@ -7,15 +7,17 @@ struct SetMember {
     var size: UInt32
     var digest: ContentDigest
     var flags: MessageFlags
+    /// Keywords without a letter.
+    var extra: [String] = []
     var time: Int64
     var link: (ShardDirectory, UnsafePointer<CChar>) throws(Errno) -> Void
 }
 
 extension SetMember {
-    init(_ message: FinishedMessage, flags: MessageFlags, time: Int64) {
+    init(_ message: FinishedMessage, flags: MessageFlags, extra: [String] = [], time: Int64) {
         let staged = message.staged
-        self.init(size: message.size, digest: message.digest, flags: flags, time: time) { (shard, name) throws(Errno) in
-            try staged.link(shard.descriptor, name)
+        self.init(size: message.size, digest: message.digest, flags: flags, extra: extra, time: time) {
+            (shard, name) throws(Errno) in try staged.link(shard.descriptor, name)
         }
     }
 }
@@ -28,30 +30,33 @@ extension Mailbox {
     {
         if messages.count == 1 { return [try append(messages[0].message, flags: messages[0].flags)] }
         // Without a generation there is always a result.
-        return try append(messages, generation: nil)!
+        return try append(messages.map { ($0.message, $0.flags, []) }, generation: nil)!
     }
 
-    /// As ``append(_:)-([(FinishedMessage,MessageFlags)])``. A keyword for which the mailbox has no room is left out.
+    /// As ``append(_:)-([(FinishedMessage,MessageFlags)])``. A keyword that goes beyond the limits of the mailbox is left
+    /// out.
     public func append(_ messages: [(message: FinishedMessage, flags: NamedFlags)]) throws(StoreError)
         -> [AppendResult]
     {
         if messages.count == 1 { return [try append(messages[0].message, flags: messages[0].flags)] }
         while true {
             let letters = try letters(of: Array(Set(messages.flatMap(\.flags.keywords))), create: true)
-            let members = messages.map { (message: $0.message, flags: letters.flags(of: $0.flags)) }
+            let members = messages.map {
+                ($0.message, letters.flags(of: $0.flags), letters.extra(of: $0.flags.keywords))
+            }
             if let results = try append(members, generation: letters.generation) { return results }
         }
     }
 
     /// Nil when letters were freed since they were looked up.
     private func append(
-        _ messages: [(message: FinishedMessage, flags: MessageFlags)], generation: UInt64?
+        _ messages: [(message: FinishedMessage, flags: MessageFlags, extra: [String])], generation: UInt64?
     ) throws(StoreError) -> [AppendResult]? {
         var members: [SetMember] = []
         let now = context.now
-        for (message, flags) in messages {
+        for (message, flags, extra) in messages {
             try checkFlags(flags)
-            members.append(SetMember(message, flags: flags, time: now))
+            members.append(SetMember(message, flags: flags, extra: extra, time: now))
         }
         guard !members.isEmpty else { return [] }
         while true {
@@ -169,6 +174,7 @@ struct SetWriter {
 
     /// Links every member under its name and makes the names durable.
     mutating func link() throws(StoreError) {
+        try mailbox.publishKeywords(of: members.enumerated().map { (first + UInt32($0), $1.extra) })
         for (i, member) in members.enumerated() {
             let shard = try mailbox.publish(first + UInt32(i), member.flags, member.link)
             if shards.last !== shard { shards.append(shard) }
@@ -197,7 +203,7 @@ struct SetWriter {
             records.append(
                 LogRecord(
                     .append, done: true, uid: first + UInt32(i), flags: member.flags, token: token, time: member.time,
-                    size: member.size, digest: member.digest))
+                    size: member.size, digest: member.digest, changesKeywords: !member.extra.isEmpty))
         }
         records.append(
             LogRecord(.set, done: true, uid: first, token: token, time: mailbox.context.now, size: UInt32(count)))

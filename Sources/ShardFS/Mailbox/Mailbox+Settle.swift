@@ -46,6 +46,7 @@ extension Mailbox {
             s.soleRecords = start + count
             for i in 0..<count where s.view.applied == start + i { s.view.apply(record(i), at: start + i) }
             if s.view.applied == start + count { s.lastChecksum = checksum }
+            takeKeywords(&s)
             s.forgetFreedLetters()
             s.notePending()
             return s.view.highestModSeq != before

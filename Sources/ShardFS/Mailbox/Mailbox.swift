@@ -26,6 +26,13 @@ public final class Mailbox: Sendable {
         var headerStale = false
         /// Keyword letters in use that status.json, read again, does not name.
         var unnamed: MessageFlags = []
+        /// keywords.json as it was last read or written, and the keywords in it that snapshots show.
+        var keywordFile = KeywordFile()
+        var extraKeywords = ExtraKeywords()
+        /// What this process has written since it took the lock exclusively.
+        var publishedKeywords: KeywordFile?
+        /// Whether messages that are gone were removed from keywords.json.
+        var keywordsPruned = false
         /// The number of logs replaced since the mailbox was opened.
         var replacedLogs: UInt64 = 0
         /// The time at which an open intent was first seen, monotonic nanoseconds.
@@ -152,7 +159,12 @@ public final class Mailbox: Sendable {
     }
 
     private func release(_ hold: MailboxLocks.Hold) {
-        if hold.exclusive { state.withLock { $0.soleRecords = nil } }
+        if hold.exclusive {
+            state.withLock { s in
+                s.soleRecords = nil
+                s.publishedKeywords = nil
+            }
+        }
         locks.release(hold)
     }
 
@@ -164,7 +176,9 @@ public final class Mailbox: Sendable {
     /// Called after taking the lock: checks that the path still leads to this log, and brings the view to its end.
     /// False if only an exclusive holder can continue.
     func prepare(exclusive: Bool) throws(StoreError) -> Bool {
-        let (log, logPath, applied) = state.withLock { ($0.log, $0.logPath, $0.view.applied) }
+        let (log, logPath, applied, isBehind) = state.withLock {
+            ($0.log, $0.logPath, $0.view.applied, $0.view.keywordsChanged)
+        }
         let status: FileStatus
         do {
             status = try system.status(context.root.descriptor, logPath)
@@ -181,7 +195,7 @@ public final class Mailbox: Sendable {
         var end = LogFile.ScanEnd.end
         if !replaced, records < applied {
             end = .cut
-        } else if exclusive || replaced || records != applied {
+        } else if exclusive || replaced || isBehind || records != applied {
             end = try catchUp(to: records)
         }
         if end != .end {
@@ -252,6 +266,7 @@ public final class Mailbox: Sendable {
             s.shards = [:]
             s.parts = ViewParts()
             s.parts.place = made.applied
+            readKeywords(&s)
         }
         notify()
     }
@@ -263,6 +278,7 @@ public final class Mailbox: Sendable {
             do throws(StoreError) {
                 let before = s.view.highestModSeq
                 let end = try read(&s, to: records)
+                readKeywords(&s)
                 s.forgetFreedLetters()
                 s.notePending()
                 if !s.view.unconfirmed.isEmpty { try confirm(&s) }
@@ -275,7 +291,7 @@ public final class Mailbox: Sendable {
     }
 
     /// Takes in the records up to `records`, if the last one that was read before still stands where it stood.
-    private func read(_ s: inout State, to records: Int) throws(StoreError) -> LogFile.ScanEnd {
+    func read(_ s: inout State, to records: Int) throws(StoreError) -> LogFile.ScanEnd {
         let (log, applied) = (s.log, s.view.applied)
         let known = applied > 0 ? s.lastChecksum : nil
         var isCut = false
@@ -307,8 +323,8 @@ public final class Mailbox: Sendable {
     /// Reads records written by others, without the lock. Settles a dead writer's intents once they are old enough.
     public func refresh() throws(StoreError) {
         try checkAtHand()
-        let (log, applied, logPath, isUnrecovered) = state.withLock {
-            ($0.log, $0.view.applied, $0.logPath, $0.isUnrecovered)
+        let (log, applied, logPath, isUnrecovered, isBehind) = state.withLock {
+            ($0.log, $0.view.applied, $0.logPath, $0.isUnrecovered, $0.view.keywordsChanged)
         }
         let isReadOnly = options.readOnly || isUnrecovered
         let status: FileStatus
@@ -333,7 +349,7 @@ public final class Mailbox: Sendable {
         }
         let records = LogFile.records(in: status.size)
         var isCut = records < applied
-        if records > applied { isCut = try catchUp(to: records) == .cut }
+        if records > applied || isBehind { isCut = try catchUp(to: max(records, applied)) == .cut }
         if isCut { return try locked(exclusive: true) { () throws(StoreError) in } }
         let since = state.withLock { $0.pendingSince }
         if let since, Clocks.monotonic() > since + Self.deadIntent {

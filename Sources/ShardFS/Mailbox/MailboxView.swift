@@ -30,6 +30,8 @@ struct MailboxView: Sendable {
     /// How often letters were freed, and which of them nobody has been told of yet.
     private(set) var freeings: UInt64 = 0
     private var freed: MessageFlags = []
+    /// keywords.json has to be read: never read so far, or changed by a record.
+    var keywordsChanged = true
 
     init(_ header: LogHeader, uidFloor: UInt64) {
         base = header.base
@@ -83,6 +85,7 @@ struct MailboxView: Sendable {
             finish(record)
             list.setFlags(record.uid, record.flags.rawValue, modSeq)
             usedFlags.formUnion(record.flags)
+            if record.changesKeywords { keywordsChanged = true }
         case .expunge:
             finish(record)
             list.remove(record.uid)
@@ -93,6 +96,7 @@ struct MailboxView: Sendable {
             return
         case .void:
             finish(record)
+            if record.changesKeywords { keywordsChanged = true }
             return
         case .clean:
             cleanMark = modSeq
@@ -129,6 +133,7 @@ struct MailboxView: Sendable {
     private mutating func put(_ record: LogRecord, _ index: Int, _ modSeq: ModSeq) {
         raiseNextUID(UInt64(record.uid) + 1)
         usedFlags.formUnion(record.flags)
+        if record.changesKeywords { keywordsChanged = true }
         list.put(
             record.uid, flags: record.flags.rawValue, modSeq: modSeq, size: record.messageSize,
             record: UInt32(truncatingIfNeeded: index))

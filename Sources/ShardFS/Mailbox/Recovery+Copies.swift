@@ -21,6 +21,11 @@ extension Recovery {
             () throws(StoreError) in
             guard let bytes = try context.files.read(MailboxStatus.fileName, in: directory) else { return }
             var status = try MailboxStatus(parsing: bytes)
+            // Before status.json: its messages have the keywords of the original's.
+            if var keywords = (try? context.files.keywordFile(in: directory)) ?? nil {
+                keywords.keywords[validity] = keywords.keywords[status.uidValidity]
+                try context.files.publish(keywords.serialized(), as: KeywordFile.fileName, in: directory)
+            }
             status.mailboxID = MailboxStatus.randomID()
             status.uidValidity = validity
             // An attribute that the original has as well.

@@ -139,6 +139,8 @@ struct Recovery {
             raised.uidCeiling = min(contents.nextUID + MailboxStatus.uidStep, MailboxStatus.uidEnd)
             _ = try publish(raised)
         }
+        // Before messages get other UIDs: their keywords are known by those that they had.
+        try carryKeywords(plan, to: uidValidity, contents)
         try contents.settleNames()
 
         var status = plan.status ?? MailboxStatus()
@@ -205,5 +207,36 @@ struct Recovery {
             try context.files.publish(status.serialized(), as: MailboxStatus.fileName, in: directory)
             return status
         }
+    }
+
+    /// Writes keywords.json, if there is one, for the messages that are there, under the UIDVALIDITY that they will have.
+    private func carryKeywords(
+        _ plan: RecoveryPlan, to uidValidity: UInt32, _ contents: RecoveredContents
+    ) throws(StoreError) {
+        var file: KeywordFile
+        do throws(StoreError) {
+            guard let found = try context.files.keywordFile(in: directory) else { return }
+            file = found
+        } catch {
+            guard error.code == .damaged, error.errno == nil else { throw error }
+            return
+        }
+        let before = file
+        // Without status.json and log the names are of the last one.
+        let known = plan.status?.uidValidity ?? plan.header?.uidValidity ?? file.keywords.keys.max() ?? uidValidity
+        file.keywords[uidValidity] = file.keywords[known]
+        file.change = nil
+        var there: [UInt32: [UInt32]] = [:]
+        for hour in try system.files.names(directory, ExpungedName.directory) where ExpungedName.isHour(hour) {
+            for name in try system.files.names(directory, "\(ExpungedName.directory)/\(hour)") {
+                if let file = ExpungedName(name) { there[file.uidValidity, default: []].append(file.uid) }
+            }
+        }
+        there[uidValidity, default: []] += contents.messages.map(\.uid)
+        // Under the one that they have until status.json is replaced, too.
+        if known != uidValidity { there[known, default: []] += contents.messages.map(\.uid) }
+        for key in there.keys { there[key]?.sort() }
+        file.keep(there)
+        if file != before { try context.files.publish(file.serialized(), as: KeywordFile.fileName, in: directory) }
     }
 }

@@ -60,7 +60,8 @@ struct Level {
         uidNext = UInt64(snapshot.uidNext.rawValue)
         mailboxID = snapshot.mailboxID
         messages = try snapshot.messages.map { entry in
-            let text = "\(entry.uid) \(Self.lists(entry.flags, snapshot.keywords))"
+            let extra = snapshot.extraKeywords.names(of: entry.uid)
+            let text = "\(entry.uid) \(Self.lists(entry.flags, snapshot.keywords, extra))"
             let digest = try mailbox.details(entry).digest
             #expect(try mailbox.open(entry.uid).digest() == digest)
             return Message(
@@ -68,16 +69,21 @@ struct Level {
                 modSeq: isAsItWas ? entry.modSeq : nil, digest: digest.description)
         }
         expunged = try mailbox.recoverableMessages().map { message in
-            "\(message.hour) \(message.uidValidity).\(message.uid) \(Self.lists(message.flags, snapshot.keywords))"
+            let table = mailbox.state.withLock { $0.keywordFile.keywords[message.uidValidity] }
+            let lists = Self.lists(message.flags, snapshot.keywords, table?.names(of: message.uid) ?? [])
+            return "\(message.hour) \(message.uidValidity).\(message.uid) \(lists)"
         }.sorted()
     }
 
-    private static func lists(_ flags: MessageFlags, _ keywords: KeywordTable) -> String {
+    private static func lists(_ flags: MessageFlags, _ keywords: KeywordTable, _ extra: [String]) -> String {
         let system: [(MessageFlags, String)] = [
             (.answered, #"\Answered"#), (.deleted, #"\Deleted"#), (.draft, #"\Draft"#), (.flagged, #"\Flagged"#),
             (.seen, #"\Seen"#),
         ]
-        let names = keywords.names(in: flags).sorted { $0.utf8.lexicographicallyPrecedes($1.utf8) }
+        let own = keywords.names(in: flags)
+        let known = Set(own.map { $0.lowercased() })
+        let all = own + extra.filter { !known.contains($0.lowercased()) }
+        let names = all.sorted { $0.utf8.lexicographicallyPrecedes($1.utf8) }
         return "\(system.filter { flags.contains($0.0) }.map(\.1)) \(names)"
     }
 

@@ -60,6 +60,14 @@ extension Mailbox {
         return try message.finish(internalDate: date)
     }
 
+    /// Adds a message that has every letter, so that none is left for other keywords.
+    @discardableResult
+    func fillLetters() throws -> UID {
+        let used = try snapshot().keywords.names.count
+        _ = try keywords((used..<31).map { "full\($0)" }, create: true)
+        return try append("full", .keywordMask)
+    }
+
     func text(_ uid: UID) throws -> String { String(decoding: try open(uid).read(), as: UTF8.self) }
 
     /// `uid:flags` of every message, in order.

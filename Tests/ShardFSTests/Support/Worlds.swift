@@ -8,6 +8,8 @@ struct MailboxWorld: Equatable {
         var text: String
         var flags: MessageFlags
         var date: Int64
+        /// Keywords without a letter.
+        var extra: [String] = []
     }
 
     var id: String
@@ -30,7 +32,7 @@ struct MailboxWorld: Equatable {
                 String(decoding: try file.read(), as: UTF8.self), snapshot.keywords.names(in: entry.flags))
             messages[entry.uid.rawValue] = Message(
                 text: file.size == entry.size ? text : "SIZE \(entry.size) IN THE VIEW, \(file.size) ON DISK",
-                flags: entry.flags, date: file.internalDate)
+                flags: entry.flags, date: file.internalDate, extra: snapshot.extraKeywords.names(of: entry.uid))
         }
     }
 
@@ -147,6 +149,9 @@ struct Rules {
             let flags = flagsShown?[now.id]?[uid] ?? Set(states.map(\.flags.rawValue))
             if !states.isEmpty, !flags.contains(message.flags.rawValue) {
                 wrong.append("\(key): UID \(uid) has the flags '\(message.flags.letters)'")
+            }
+            if !states.isEmpty, !states.contains(where: { $0.extra == message.extra }) {
+                wrong.append("\(key): UID \(uid) has the keywords \(message.extra)")
             }
             if let date = states.first?.date, date != message.date {
                 wrong.append("\(key): UID \(uid) has the date \(message.date), not \(date)")

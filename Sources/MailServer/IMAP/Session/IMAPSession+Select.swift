@@ -20,7 +20,6 @@ extension IMAPSession {
         let (knowsRecent, index, limits) = (!isRev2, try account().index, configuration.parseLimits)
         let view = try await blocking(inline: .reading) { () throws(StoreError) in
             let mailbox = try mail.mailbox(MailboxName(mailbox))
-            if !readOnly { mailbox.makeRoomForKeywords() }
             var snapshot = try mailbox.snapshot()
             var recentFrom = snapshot.recentUID.rawValue
             var isReadOnly = readOnly
