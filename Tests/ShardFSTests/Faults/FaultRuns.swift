@@ -10,6 +10,7 @@ import Testing
 enum FaultRun: String, CaseIterable, Sendable, CustomTestStringConvertible {
     case append, set, flagOne, flagMany, flagFull, conditional, expunge, remove, copyOne, copyMany, copyWithin
     case copyAcrossAccounts, move, moveAcrossAccounts, moveWithin, create, createDeep, createAccount, undelete, purge
+    case extraOne, extraMany, extraReplaced, extraAppend, extraSet, extraCopy, extraMove, extraUndelete
     case compact, keyword, letters, ceilings, recount, close, takeRecent, appendRaising, deliver, delete,
         deleteWithChild, rename
     case renameInbox
@@ -31,8 +32,8 @@ enum FaultRun: String, CaseIterable, Sendable, CustomTestStringConvertible {
 
     var kind: StepKind {
         switch self {
-        case .set, .copyOne, .copyMany, .copyWithin, .copyAcrossAccounts: .set
-        case .move, .moveAcrossAccounts, .moveWithin, .renameInbox: .move
+        case .set, .copyOne, .copyMany, .copyWithin, .copyAcrossAccounts, .extraSet, .extraCopy: .set
+        case .extraMove, .move, .moveAcrossAccounts, .moveWithin, .renameInbox: .move
         default: .single
         }
     }
@@ -40,7 +41,8 @@ enum FaultRun: String, CaseIterable, Sendable, CustomTestStringConvertible {
     /// Whether an error means that nothing was done.
     var isAllOrNone: Bool {
         switch self {
-        case .append, .set, .copyOne, .copyMany, .copyWithin, .copyAcrossAccounts, .undelete, .appendRaising, .deliver:
+        case .append, .set, .copyOne, .copyMany, .copyWithin, .copyAcrossAccounts, .undelete, .appendRaising, .deliver,
+            .extraAppend, .extraSet, .extraCopy, .extraUndelete:
             true
         default: false
         }
@@ -86,6 +88,14 @@ enum FaultRun: String, CaseIterable, Sendable, CustomTestStringConvertible {
             try inbox.append("[may be New] second")
             _ = try inbox.changeFlags([UID(1003)], .add, NamedFlags(keywords: ["Old"]))
             _ = try inbox.changeFlags([UID(1003)], .remove, NamedFlags(keywords: ["Old"]))
+        case .extraOne, .extraMany, .extraReplaced, .extraAppend, .extraSet, .extraCopy, .extraMove, .extraUndelete:
+            for place in [Place.inbox, .sent] {
+                let mailbox = try place.open(store)
+                try mailbox.fillLetters()
+                _ = try mailbox.changeFlags(
+                    [UID(mailbox === inbox ? 1000 : 1)], .add, NamedFlags(keywords: ["Extra", "More"]))
+            }
+            if self == .extraUndelete { _ = try inbox.remove([UID(1000)]) }
         case .openAfterCleanRestart, .openStore: try store.close()
         case .openAfterDamage: try Self.damage(directory, inbox)
         case .openAdopted:
@@ -155,6 +165,22 @@ enum FaultRun: String, CaseIterable, Sendable, CustomTestStringConvertible {
         case .undelete: _ = try mailbox().undelete(mailbox().recoverableMessages()[0])
         case .purge: _ = try mailbox().purgeExpunged(before: "9999999999")
         case .compact: try mailbox().compact()
+        case .extraOne: _ = try mailbox().changeFlags([UID(996)], .add, NamedFlags(.flagged, keywords: ["Extra"]))
+        case .extraMany:
+            _ = try mailbox().changeFlags(
+                [UID(996), UID(1000), UID(1001)], .add, NamedFlags(.flagged, keywords: ["Extra", "Other"]))
+        case .extraReplaced: _ = try mailbox().changeFlags([UID(1000)], .replace, NamedFlags(keywords: ["More"]))
+        case .extraAppend:
+            _ = try mailbox().append(
+                mailbox().finished(CutRun.text(8)), flags: NamedFlags(.seen, keywords: ["Extra", "New"]))
+        case .extraSet:
+            _ = try mailbox().append(
+                CutRun.stage([8, 9], in: mailbox()).map { ($0.message, NamedFlags(keywords: ["Extra"])) })
+        case .extraCopy: _ = try mailbox().copy([UID(1000), UID(1001)], to: mailbox(.sent))
+        case .extraMove: _ = try mailbox().move([UID(1000), UID(1001)], to: mailbox(.sent))
+        case .extraUndelete:
+            let gone = try mailbox().recoverableMessages().first { $0.uid == UID(1000) }
+            _ = try mailbox().undelete(#require(gone))
         case .letters: _ = try mailbox().changeFlags([UID(1004)], .add, NamedFlags(keywords: ["New"]))
         case .keyword: _ = try mailbox().keywords(["Later", "Work"], create: true)
         case .ceilings: try mailbox().raiseCeilings(uids: 600, records: 0, always: true)

@@ -12,7 +12,7 @@ enum CutRun: String, CaseIterable, Sendable, CustomTestStringConvertible {
     case recovery, undelete, ceilings, cleanClose, withoutUnnamedFiles, rename, delete, deleteWithChild, deliver
     case groundAppend, groundSet, groundCopy, groundMove, groundDeliver, groundCreate, groundRename, groundDelete
     case firstMailboxAppend, firstSet, firstCopy, firstMove, firstDeliver
-    case groundExpunge, recoveryOfTwins, createAfterPurge, expungeAndPurge, letters
+    case groundExpunge, recoveryOfTwins, createAfterPurge, expungeAndPurge, letters, extraKeywords
     case setBesideCompaction, renameInbox, moveIntoDeadShard, deliverFromStore, deliverFromStoreWithoutUnnamedFiles
 
     var testDescription: String { rawValue }
@@ -128,6 +128,7 @@ enum CutRun: String, CaseIterable, Sendable, CustomTestStringConvertible {
             return s
         case .ceilings: return try Self.ceilings()
         case .letters: return try Self.letters()
+        case .extraKeywords: return try Self.extraKeywords()
         case .rename, .delete, .deleteWithChild: return try Self.tree(self)
         case .deliver:
             let s = try CutScenario([.inbox, .sent, .bob]) { try Self.store($0, $1, next: 999) }
@@ -357,6 +358,30 @@ enum CutRun: String, CaseIterable, Sendable, CustomTestStringConvertible {
         try s.step("give its letter away") {
             _ = try $0.mailbox().changeFlags([UID(2)], .add, NamedFlags(keywords: ["New"]))
         }
+        return s
+    }
+
+    /// Keywords for which there is no letter: stored, appended, moved, removed, brought back.
+    private static func extraKeywords() throws -> CutScenario {
+        let s = try CutScenario([.inbox, .sent]) {
+            try store($0, $1, messages: 2)
+            let store = try Store.open($0, options: $1)
+            for place in [Place.inbox, .sent] { try place.open(store).fillLetters() }
+        }
+        try s.step("store") {
+            _ = try $0.mailbox().changeFlags([UID(1), UID(2)], .add, NamedFlags(keywords: ["Extra", "More"]))
+        }
+        try s.step("append") {
+            let message = try $0.mailbox().finished(text(4))
+            _ = try $0.mailbox().append(message, flags: NamedFlags(keywords: ["Extra"]))
+        }
+        try s.step("compact") { try $0.mailbox().compact() }
+        try s.step("replace") {
+            _ = try $0.mailbox().changeFlags([UID(1)], .replace, NamedFlags(keywords: ["more"]))
+        }
+        try s.step("move", .move) { _ = try $0.mailbox().move([UID(2)], to: $0.mailbox(.sent)) }
+        try s.step("remove") { _ = try $0.mailbox().remove([UID(1)]) }
+        try s.step("undelete") { _ = try $0.mailbox().undelete($0.mailbox().recoverableMessages()[0]) }
         return s
     }
 
