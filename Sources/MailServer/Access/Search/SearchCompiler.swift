@@ -31,7 +31,8 @@ package struct SearchCompiler {
                 tree.add(.flags(.seen))
             case .key(.withoutFlag(let flag)):
                 tree.negate()
-                tree.add(criterion(for: flag))
+                add(flag, to: &tree)
+            case .key(.flag(let flag)): add(flag, to: &tree)
             case .key(let key): tree.add(criterion(for: key))
             }
         }
@@ -42,8 +43,7 @@ package struct SearchCompiler {
     private func criterion(for key: IMAPSearchKey) -> SearchCriterion {
         switch key {
         case .all: return .always(true)
-        case .flag(let flag), .withoutFlag(let flag): return criterion(for: flag)
-        case .new: return .recent
+        case .flag, .withoutFlag, .new: return .recent  // Added as several criteria.
         case .sequence(let set):
             guard let ranges = set.resolved(largest: UInt32(clamping: view.count)) else { return .uids(savedResult) }
             return .numbers(ranges)
@@ -66,11 +66,18 @@ package struct SearchCompiler {
         }
     }
 
-    private func criterion(for flag: IMAPFlag) -> SearchCriterion {
-        if flag == .recent { return .recent }
-        if let bit = MessageFlags(system: flag) { return .flags(bit) }
-        if case .keyword(let name) = flag, let bit = view.snapshot.keywords.flag(name) { return .flags(bit) }
-        return .always(false)
+    private func add(_ flag: IMAPFlag, to tree: inout SearchTree) {
+        if flag == .recent { return tree.add(.recent) }
+        if let bit = MessageFlags(system: flag) { return tree.add(.flags(bit)) }
+        guard case .keyword(let name) = flag else { return tree.add(.always(false)) }
+        let letter = view.snapshot.keywords.flag(name)
+        let extra = view.snapshot.extraKeywords.uids(of: name)
+        guard let letter else { return tree.add(.uids(extra)) }
+        if !extra.isEmpty {
+            tree.beginGroup(ofAny: true, operands: 2)
+            tree.add(.uids(extra))
+        }
+        tree.add(.flags(letter))
     }
 
     private func query(_ bytes: [UInt8]) -> TextQuery { TextQuery(charset.decode(bytes)) }

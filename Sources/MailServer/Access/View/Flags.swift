@@ -11,12 +11,14 @@ extension MessageFlags {
     /// The protocol's system flags, all of which the engine stores.
     package static let named: [IMAPFlag] = systemFlags.map(\.1)
 
-    /// Returns the flags in the form that the client sees.
-    package func imapFlags(_ keywords: KeywordTable, isRecent: Bool = false) -> [IMAPFlag] {
+    /// Returns the flags as the client sees them: system flags, keywords with a letter, then `extra`, the others.
+    package func imapFlags(_ keywords: KeywordTable, extra: [String], isRecent: Bool = false) -> [IMAPFlag] {
         var flags: [IMAPFlag] = []
         for (bit, flag) in Self.systemFlags where contains(bit) { flags.append(flag) }
         if isRecent { flags.append(.recent) }
         if !isDisjoint(with: .keywordMask) { flags += keywords.names(in: self).map { .keyword($0) } }
+        // One that has got a letter since is named once.
+        flags += extra.lazy.filter { name in keywords.flag(name).map { !contains($0) } ?? true }.map { .keyword($0) }
         return flags
     }
 
@@ -58,15 +60,19 @@ extension KeywordTable {
     }
 
     /// The flags packed into such a number, as the client sees them.
-    package func flags(ofKey key: UInt64) -> [IMAPFlag] {
-        MessageFlags(rawValue: key & ~(1 << 63)).imapFlags(self, isRecent: key >> 63 == 1)
+    package func flags(ofKey key: UInt64, extra: [String]) -> [IMAPFlag] {
+        MessageFlags(rawValue: key & ~(1 << 63)).imapFlags(self, extra: extra, isRecent: key >> 63 == 1)
     }
+}
 
+extension MailboxSnapshot {
     /// The flags reported by SELECT.
     package var flags: [IMAPFlag] {
-        MessageFlags.named + names.sorted { $0.key < $1.key }.map { .keyword($0.value) }
+        let extra = extraKeywords.names.lazy.filter { keywords.flag($0) == nil }
+        return MessageFlags.named + keywords.names.sorted { $0.key < $1.key }.map { .keyword($0.value) }
+            + extra.map { .keyword($0) }
     }
 
-    /// The flags that a client may change permanently; includes `\*` while there is room for new keywords.
-    package var permanentFlags: [IMAPFlag] { isFull ? flags : flags + [.newKeywords] }
+    /// The flags that a client may change permanently, and `\*`: it may create keywords.
+    package var permanentFlags: [IMAPFlag] { flags + [.newKeywords] }
 }

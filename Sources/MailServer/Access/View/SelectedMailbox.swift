@@ -1,3 +1,4 @@
+package import IMAPCodec
 package import ShardFS
 
 /// A session's view of its selected mailbox, as reported to the client.
@@ -79,6 +80,13 @@ package struct SelectedMailbox: Sendable {
         let index = pendingExpungeIndex(uid)
         return index < pendingExpunges.count && pendingExpunges[index].uid.rawValue == uid
             ? pendingExpunges[index] : nil
+    }
+
+    /// The flags of a message as the client sees them.
+    package func flags(of entry: MessageEntry) -> [IMAPFlag] {
+        entry.flags.imapFlags(
+            snapshot.keywords, extra: snapshot.extraKeywords.names(of: entry.uid),
+            isRecent: isRecent(entry.uid.rawValue))
     }
 
     package func isExpungePending(_ uid: UInt32) -> Bool {
@@ -244,10 +252,12 @@ package struct SelectedMailbox: Sendable {
         }
         if pendingExpunges.isEmpty { reportedModSeq = new.highestModSeq }
         if new.keywords != old.keywords {
-            update.keywords = new.keywords
             // What is gone keeps no letter that is another name's now.
             let reassigned = old.keywords.reassigned(in: new.keywords)
             for i in pendingExpunges.indices { pendingExpunges[i].flags.subtract(reassigned) }
+        }
+        if new.keywords != old.keywords || new.extraKeywords.names != old.extraKeywords.names {
+            update.flags = new.flags
         }
         snapshot = new
         if new.highestModSeq > old.highestModSeq {

@@ -1,3 +1,4 @@
+package import IMAPCodec
 package import ShardFS
 
 /// Changes of a mailbox to report to its client.
@@ -5,8 +6,8 @@ package struct ViewUpdate: Sendable {
     /// Sequence numbers before any of these expunges, ascending and disjoint; `vanished` has their UIDs.
     package var expunged: [ClosedRange<UInt32>] = []
     package var vanished: [ClosedRange<UInt32>] = []
-    /// Set if there are keywords not yet reported to the client.
-    package var keywords: KeywordTable?
+    /// Set if there are keywords not yet reported to the client: all flags of the mailbox.
+    package var flags: [IMAPFlag]?
     /// A range of UIDs; its messages with a mod-sequence above `changedSince` have changed.
     package var changed: ClosedRange<UInt32>?
     package var changedSince: ModSeq = 0

@@ -11,6 +11,7 @@ struct FetchAnswer: Sendable {
     private(set) var writer: IMAPFetchWriter
     private var reader: MessageReader
     private let keywords: KeywordTable
+    private let extra: [String]
     let entry: MessageEntry
     /// The message's numbers, flags and date.
     private let row: IMAPFetchRows.Row
@@ -35,12 +36,13 @@ struct FetchAnswer: Sendable {
     private static let countingTurn = 1 << 20
 
     init(
-        writer: IMAPFetchWriter, reader: MessageReader, keywords: KeywordTable, entry: MessageEntry,
-        row: IMAPFetchRows.Row, steps: ArraySlice<FetchStep>
+        writer: IMAPFetchWriter, reader: MessageReader, keywords: KeywordTable, extra: [String],
+        entry: MessageEntry, row: IMAPFetchRows.Row, steps: ArraySlice<FetchStep>
     ) {
         self.writer = writer
         self.reader = reader
         self.keywords = keywords
+        self.extra = extra
         self.entry = entry
         self.row = row
         self.steps = steps
@@ -91,7 +93,7 @@ struct FetchAnswer: Sendable {
             guard buffer.readableBytes < limit, !Turn.isOver else { return steps.isEmpty }
             guard let step = steps.popFirst() else { return true }
             if let column = step.column {
-                writer.write(column, of: row, using: &rows, into: &buffer) { keywords.flags(ofKey: $0) }
+                writer.write(column, of: row, using: &rows, into: &buffer) { keywords.flags(ofKey: $0, extra: extra) }
             } else if let section = step.section, let known = summary?[section] {
                 try Turn.use(known.count)
                 write(step, known, into: &buffer)

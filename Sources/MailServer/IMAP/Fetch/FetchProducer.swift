@@ -121,10 +121,15 @@ struct FetchProducer: Sendable {
         Waiting.refuse()
         // A store without room for a flag still serves its mail.
         guard let result = try? view.mailbox.changeFlags(unseen, .add(.seen)) else { return }
+        let extra = view.mailbox.extraKeywords
         for entry in result.changed {
             let uid = entry.uid.rawValue
             changed[uid] = entry
-            if view.entry(of: uid)?.flags.union(.seen) == entry.flags { known[uid] = entry.modSeq }
+            if view.entry(of: uid)?.flags.union(.seen) == entry.flags,
+                view.snapshot.extraKeywords.names(of: entry.uid) == extra.names(of: entry.uid)
+            {
+                known[uid] = entry.modSeq
+            }
         }
     }
 
@@ -140,16 +145,19 @@ struct FetchProducer: Sendable {
                 guard let found = try self.date(of: entry) else { continue }
                 date = found
             }
-            rows.write(row(number, entry, date), into: &buffer) { keywords.flags(ofKey: $0) }
+            let extra = view.snapshot.extraKeywords.names(of: entry.uid)
+            rows.write(row(number, entry, date, extra), into: &buffer) { keywords.flags(ofKey: $0, extra: extra) }
             hasAnswered = true
         }
     }
 
-    private func row(_ number: UInt32, _ entry: MessageEntry, _ date: Int64) -> IMAPFetchRows.Row {
+    private func row(
+        _ number: UInt32, _ entry: MessageEntry, _ date: Int64, _ extra: [String]
+    ) -> IMAPFetchRows.Row {
         let key = KeywordTable.flagsKey(entry.flags, isRecent: view.isRecent(entry.uid.rawValue))
         return IMAPFetchRows.Row(
-            number: number, uid: entry.uid.rawValue, flagsKey: key, size: entry.size, internalDate: date,
-            modSeq: entry.modSeq)
+            number: number, uid: entry.uid.rawValue, flagsKey: key, hasOtherFlags: !extra.isEmpty, size: entry.size,
+            internalDate: date, modSeq: entry.modSeq)
     }
 
     /// Returns INTERNALDATE; nil for a message that no longer exists.
@@ -312,10 +320,12 @@ struct FetchProducer: Sendable {
             let update: [IMAPFetchItem] = plan.reportsModSeq ? [.uid, .flags, .modSeq] : [.flags]
             for item in update where !steps.contains(where: { $0.item == item }) { steps.append(FetchStep(item)) }
         }
+        let extra = view.snapshot.extraKeywords.names(of: entry.uid)
         start = buffer.writerIndex
         current = FetchAnswer(
             writer: IMAPFetchWriter(sequenceNumber: number, utf8: utf8, into: &buffer), reader: reader,
-            keywords: view.snapshot.keywords, entry: now ?? entry, row: row(number, now ?? entry, date),
+            keywords: view.snapshot.keywords, extra: extra, entry: now ?? entry,
+            row: row(number, now ?? entry, date, extra),
             steps: steps[...])
     }
 

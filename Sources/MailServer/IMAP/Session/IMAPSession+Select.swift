@@ -56,8 +56,8 @@ extension IMAPSession {
 
     private func describe(_ view: SelectedMailbox) {
         let snapshot = view.snapshot
-        respond(.flags(snapshot.keywords.flags))
-        let permanent = view.isReadOnly ? [] : snapshot.keywords.permanentFlags
+        respond(.flags(snapshot.flags))
+        let permanent = view.isReadOnly ? [] : snapshot.permanentFlags
         respond(.status(tag: nil, .ok, code: .permanentFlags(permanent), text: "Permanent flags"))
         respond(.exists(UInt32(clamping: view.count)))
         if !isRev2 {

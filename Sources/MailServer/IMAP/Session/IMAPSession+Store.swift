@@ -98,6 +98,7 @@ private struct StorePiece: Sendable {
         if found.count > size, let last = found.last { next = last.entry.uid.rawValue } else { isLast = true }
         // Letters that are other names' than the client has heard of.
         let reassigned = view.snapshot.keywords.reassigned(in: view.mailbox.keywords)
+        let keywords = KeywordsByName(operation, command.flags, view)
         var own: [UpdateWriter.Own] = []
         for entry in result.changed {
             // A silent client works the flags out by itself; only others' changes need to be reported.
@@ -105,9 +106,43 @@ private struct StorePiece: Sendable {
             let isKnown =
                 command.silent && before.isDisjoint(with: reassigned)
                 && before.subtracting(change.remove).union(change.add) == entry.flags
+                && keywords?.areKnown(of: entry, before) ?? true
             if !isKnown || reportsModSeq { own.append(.init(entry: entry, isKnown: isKnown)) }
         }
         let known = Dictionary(result.changed.map { ($0.uid.rawValue, $0.modSeq) }) { $1 }
         return (result, try? asked.look(at: view, known: known, own: own, withUID: command.byUID))
+    }
+}
+
+/// The keywords of messages by name, where some have keywords without a letter.
+private struct KeywordsByName {
+    private let operation: FlagOperation
+    private let names: Set<String>
+    private let view: SelectedMailbox
+    private let now: MailboxSnapshot
+
+    /// Nil if letters are all.
+    init?(_ operation: FlagOperation, _ flags: [IMAPFlag], _ view: SelectedMailbox) {
+        now = view.mailbox.currentSnapshot()
+        if now.extraKeywords.isEmpty, view.snapshot.extraKeywords.isEmpty { return nil }
+        self.operation = operation
+        self.view = view
+        names = Set(NamedFlags(flags).keywords.map { $0.lowercased() })
+    }
+
+    /// Whether the client can work out a message's keywords after its change.
+    func areKnown(of entry: MessageEntry, _ before: MessageFlags) -> Bool {
+        let old = Self.names(view.snapshot, entry.uid, before)
+        let expected =
+            switch operation {
+            case .add: old.union(names)
+            case .remove: old.subtracting(names)
+            case .replace: names
+            }
+        return Self.names(now, entry.uid, entry.flags) == expected
+    }
+
+    private static func names(_ snapshot: MailboxSnapshot, _ uid: UID, _ flags: MessageFlags) -> Set<String> {
+        Set((snapshot.keywords.names(in: flags) + snapshot.extraKeywords.names(of: uid)).map { $0.lowercased() })
     }
 }

@@ -102,10 +102,10 @@ struct UpdateWriter: Sendable {
     }
 
     private func writeCounts(_ update: ViewUpdate, into buffer: inout ByteBuffer) {
-        if let keywords = update.keywords {
-            form.encoder.encode(.flags(keywords.flags), into: &buffer)
+        if let flags = update.flags {
+            form.encoder.encode(.flags(flags), into: &buffer)
             if !view.isReadOnly {
-                let code = IMAPResponseCode.permanentFlags(keywords.permanentFlags)
+                let code = IMAPResponseCode.permanentFlags(flags + [.newKeywords])
                 form.encoder.encode(.status(tag: nil, .ok, code: code, text: "New keywords"), into: &buffer)
             }
         }
@@ -157,8 +157,7 @@ struct UpdateWriter: Sendable {
         var writer = IMAPFetchWriter(sequenceNumber: number, utf8: form.encoder.utf8, into: &buffer)
         // A client that follows mod-sequences needs the UID beside them (RFC 7162 section 3.2.4).
         if withUID || form.usesModSeq { writer.write(.uid(uid), into: &buffer) }
-        let flags = entry.flags.imapFlags(view.snapshot.keywords, isRecent: view.isRecent(uid))
-        writer.write(.flags(flags), into: &buffer)
+        writer.write(.flags(view.flags(of: entry)), into: &buffer)
         if form.usesModSeq { writer.write(.modSeq(entry.modSeq), into: &buffer) }
         writer.end(into: &buffer)
     }

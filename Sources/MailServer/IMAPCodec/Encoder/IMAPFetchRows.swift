@@ -13,17 +13,21 @@ public struct IMAPFetchRows: Sendable {
         public var uid: UInt32
         /// A key that identifies the set of flags.
         public var flagsKey: UInt64
+        /// Whether the message has flags that its key does not tell, so that its rendering is not cached.
+        public var hasOtherFlags: Bool
         public var size: UInt32
         /// Seconds since 1970 UTC.
         public var internalDate: Int64
         public var modSeq: UInt64
 
         public init(
-            number: UInt32, uid: UInt32, flagsKey: UInt64, size: UInt32, internalDate: Int64 = 0, modSeq: UInt64
+            number: UInt32, uid: UInt32, flagsKey: UInt64, hasOtherFlags: Bool = false, size: UInt32,
+            internalDate: Int64 = 0, modSeq: UInt64
         ) {
             self.number = number
             self.uid = uid
             self.flagsKey = flagsKey
+            self.hasOtherFlags = hasOtherFlags
             self.size = size
             self.internalDate = internalDate
             self.modSeq = modSeq
@@ -48,7 +52,7 @@ public struct IMAPFetchRows: Sendable {
 
     /// Adds one response; `flags` is called for a set of flags whose rendering is not cached.
     public mutating func write(_ row: Row, into buffer: inout ByteBuffer, flags: (UInt64) -> [IMAPFlag]) {
-        let flagText = columns.contains(.flags) ? text(ofFlags: row.flagsKey, flags) : []
+        let flagText = columns.contains(.flags) ? text(ofFlags: row, flags) : []
         let dateText = columns.contains(.internalDate) ? text(ofDay: row.internalDate) : []
         let most = Self.rowOverhead + columns.count * Self.columnOverhead + flagText.count
         buffer.writeWithUnsafeMutableBytes(minimumWritableBytes: most) { space in
@@ -69,7 +73,7 @@ public struct IMAPFetchRows: Sendable {
 
     /// Adds one value with its name.
     mutating func write(_ column: Column, of row: Row, into buffer: inout ByteBuffer, flags: (UInt64) -> [IMAPFlag]) {
-        let flagText = column == .flags ? text(ofFlags: row.flagsKey, flags) : []
+        let flagText = column == .flags ? text(ofFlags: row, flags) : []
         let dateText = column == .internalDate ? text(ofDay: row.internalDate) : []
         buffer.writeWithUnsafeMutableBytes(minimumWritableBytes: Self.columnOverhead + flagText.count) { space in
             var out = RawWriter(space)
@@ -112,13 +116,18 @@ public struct IMAPFetchRows: Sendable {
         seconds / 86_400 - (seconds % 86_400 < 0 ? 1 : 0)
     }
 
-    private mutating func text(ofFlags key: UInt64, _ flags: (UInt64) -> [IMAPFlag]) -> [UInt8] {
+    private mutating func text(ofFlags row: Row, _ flags: (UInt64) -> [IMAPFlag]) -> [UInt8] {
+        func rendered() -> [UInt8] {
+            var buffer = ByteBuffer()
+            buffer.writeIMAPFlags(flags(row.flagsKey))
+            return Array(buffer.readableBytesView)
+        }
+        if row.hasOtherFlags { return rendered() }
+        let key = row.flagsKey
         if let lastFlags, lastFlags.key == key { return lastFlags.text }
         var text = flagTexts[key]
         if text == nil {
-            var buffer = ByteBuffer()
-            buffer.writeIMAPFlags(flags(key))
-            text = Array(buffer.readableBytesView)
+            text = rendered()
             if flagTexts.count < Self.maximumFlagTexts { flagTexts[key] = text }
         }
         lastFlags = (key, text ?? [])
