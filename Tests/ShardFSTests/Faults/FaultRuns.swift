@@ -172,7 +172,8 @@ enum FaultRun: String, CaseIterable, Sendable, CustomTestStringConvertible {
         case .extraReplaced: _ = try mailbox().changeFlags([UID(1000)], .replace, NamedFlags(keywords: ["More"]))
         case .extraAppend:
             _ = try mailbox().append(
-                mailbox().finished(CutRun.text(8)), flags: NamedFlags(.seen, keywords: ["Extra", "New"]))
+                mailbox().finished(CutRun.text(8), date: 1_600_000_008),
+                flags: NamedFlags(.seen, keywords: ["Extra", "New"]))
         case .extraSet:
             _ = try mailbox().append(
                 CutRun.stage([8, 9], in: mailbox()).map { ($0.message, NamedFlags(keywords: ["Extra"])) })
