@@ -76,9 +76,12 @@ struct RecoveredContents {
         highestModSeq = highest
         nextUID = next
         // A UID is one message's under its UIDVALIDITY, in whatever epoch.
-        if log.openedHeader.uidValidity == uidValidity { self.known = known }
+        if log.openedHeader.uidValidity == uidValidity {
+            self.known = known
+            // Of an epoch whose recovery was cut off, too.
+            recentUID = recent
+        }
         guard plan.isLogCurrent else { return }
-        recentUID = recent
         // Whatever follows its intent was written with all its names durable: such a set may have been acknowledged.
         guard plan.status != nil else { return }
         for (token, set) in sets where !begun.contains(token) && readable < set.place { try rollBack(set.record) }
