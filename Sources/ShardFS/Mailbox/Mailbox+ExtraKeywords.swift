@@ -13,8 +13,8 @@ extension Mailbox {
     /// The keywords without a letter as this process last saw them.
     public var extraKeywords: ExtraKeywords { state.withLock { $0.extraKeywords } }
 
-    /// Reads keywords.json if it is not known yet, or if records just applied tell of changes. A file that cannot be read
-    /// now is tried again by the next reader.
+    /// Reads keywords.json if it is not known yet, or if records just applied tell of changes. A file that cannot be
+    /// read now is tried again by the next reader.
     func readKeywords(_ s: inout State) {
         for _ in 0..<Self.keywordFileTries {
             guard s.view.keywordsChanged else { return }
@@ -130,7 +130,7 @@ extension Mailbox {
         }
         if count < all {
             options.notice?(
-                "\(path) of \(context.name) has no room for all keywords of message \(first): \(all - count) are left out"
+                "\(path) of \(context.name) lacks room for keywords of message \(first): \(all - count) are left out"
             )
         }
     }

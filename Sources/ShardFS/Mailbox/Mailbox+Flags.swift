@@ -34,8 +34,8 @@ extension Mailbox {
         return result
     }
 
-    /// As ``changeFlags(_:_:unchangedSince:)``, with keywords by name; those without a letter are kept in keywords.json.
-    /// Which letters they had is in the change returned.
+    /// As ``changeFlags(_:_:unchangedSince:)``, with keywords by name; those without a letter are kept in
+    /// keywords.json. Which letters they had is in the change returned.
     /// - Throws: `limit` when the mailbox has no room for more keywords; the change ends there.
     public func changeFlags(
         _ uids: [UID], _ operation: FlagOperation, _ flags: NamedFlags, unchangedSince: ModSeq? = nil
@@ -62,8 +62,8 @@ extension Mailbox {
         result.changed.reserveCapacity(uids.count)
         var touched: [ShardDirectory] = []
         var isCurrent = true
-        // Names alone are subject to ABA, so a conditional change reads the log to its end under the exclusive lock; and
-        // keywords.json is written under it.
+        // Names alone are subject to ABA, so a conditional change reads the log to its end under the exclusive lock;
+        // and keywords.json is written under it.
         var isExclusive = unchangedSince != nil
         while at < uids.count {
             let round = uids[at..<min(at + Self.flagRound, uids.count)]

@@ -33,8 +33,8 @@ extension Mailbox {
         return try append(messages.map { ($0.message, $0.flags, []) }, generation: nil)!
     }
 
-    /// As ``append(_:)-([(FinishedMessage,MessageFlags)])``. A keyword that goes beyond the limits of the mailbox is left
-    /// out.
+    /// As ``append(_:)-([(FinishedMessage,MessageFlags)])``. A keyword that goes beyond the limits of the mailbox is
+    /// left out.
     public func append(_ messages: [(message: FinishedMessage, flags: NamedFlags)]) throws(StoreError)
         -> [AppendResult]
     {

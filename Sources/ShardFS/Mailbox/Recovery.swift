@@ -209,7 +209,7 @@ struct Recovery {
         }
     }
 
-    /// Writes keywords.json, if there is one, for the messages that are there, under the UIDVALIDITY that they will have.
+    /// Writes keywords.json, if there is one, for the messages that are there, under the UIDVALIDITY that they get.
     private func carryKeywords(
         _ plan: RecoveryPlan, to uidValidity: UInt32, _ contents: RecoveredContents
     ) throws(StoreError) {
