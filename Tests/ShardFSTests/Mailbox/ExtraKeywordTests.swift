@@ -16,6 +16,20 @@ private final class LookBetweenCalls: SystemHook {
     }
 }
 
+/// Does something once, just before keywords.json is read.
+private final class BeforeKeywords: SystemHook {
+    let action = Locked<(@Sendable () -> Void)?>(nil)
+
+    func before(_ call: SystemCall) -> Errno? {
+        guard case .open(_, KeywordFile.fileName, _) = call else { return nil }
+        action.withLock { action in
+            defer { action = nil }
+            return action
+        }?()
+        return nil
+    }
+}
+
 /// Fails the calls that put keywords.json in place.
 private final class NoKeywordFile: SystemHook {
     let isArmed = Locked(false)
@@ -150,7 +164,7 @@ private final class NoKeywordFile: SystemHook {
     func noReaderSeesHalfAChange(_ way: String) throws {
         let t = try TestStore()
         let sent = try t.mailbox("Sent")
-        try sent.append(sent.finished("moved"), flags: NamedFlags(.flagged, keywords: ["Extra", "full1"]))
+        _ = try sent.append(sent.finished("moved"), flags: NamedFlags(.flagged, keywords: ["Extra", "full1"]))
         let inbox = try Self.full(t)
         _ = try inbox.changeFlags([UID(3)], .add, NamedFlags(.answered, keywords: ["Old"]))
         let hook = LookBetweenCalls()
@@ -202,6 +216,48 @@ private final class NoKeywordFile: SystemHook {
             seen.withLock { $0 }.allSatisfy { $0 == before || $0 == after }, "\(seen.withLock { $0 }), then \(after)")
         #expect(seen.withLock { $0.first } == before)
         #expect(try Self.extra(inbox).dropFirst(2).contains("3:Extra") == (way == "replace"))
+        t.check()
+    }
+
+    /// A follower that looks for the first time when the file has the next change already.
+    @Test func lateReaderSeesNoUnfinishedChange() throws {
+        let t = try TestStore()
+        _ = try Self.full(t)
+        let hook = LookBetweenCalls()
+        let writer = try Self.other(t) { $0.hook = hook }
+        let follower = Locked(try Self.other(t))
+        _ = try writer.changeFlags([UID(3)], .add, NamedFlags(.answered, keywords: ["Old"]))
+        let path = try t.directory()
+        let seen = Locked<[String]?>(nil)
+        hook.look.withLock {
+            $0 = {
+                guard (try? Program.text("\(path)/\(KeywordFile.fileName)"))?.contains("Extra") == true else { return }
+                seen.withLock { seen in
+                    if seen == nil { seen = try? Self.extra(follower.withLock { $0 }) }
+                }
+            }
+        }
+        _ = try writer.changeFlags([UID(3)], .add, NamedFlags(.flagged, keywords: ["Extra"]))
+        hook.look.withLock { $0 = nil }
+        #expect(seen.withLock { $0 } == ["1:", "2:", "3:Old"])
+        #expect(try Self.extra(follower.withLock { $0 }) == ["1:", "2:", "3:Extra,Old"])
+        t.check()
+    }
+
+    /// The file changes between a follower's look at the log and its look at the file.
+    @Test func fileThatIsAheadOfTheLogIsNotShownAlone() throws {
+        let t = try TestStore()
+        let inbox = try Self.full(t)
+        let hook = BeforeKeywords()
+        let follower = try Self.other(t) { $0.hook = hook }
+        _ = try inbox.changeFlags([UID(3)], .add, NamedFlags(.answered, keywords: ["Old"]))
+        hook.action.withLock {
+            $0 = { _ = try? inbox.changeFlags([UID(3)], .add, NamedFlags(.flagged, keywords: ["Extra"])) }
+        }
+        let snapshot = try follower.snapshot()
+        let entry = try #require(snapshot.messages.entry(of: UID(3)))
+        #expect(snapshot.extraKeywords.names(of: UID(3)) == ["Extra", "Old"])
+        #expect(entry.flags == [.answered, .flagged])
         t.check()
     }
 
