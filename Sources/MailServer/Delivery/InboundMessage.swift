@@ -91,8 +91,16 @@ package final class InboundMessage: Sendable {
         do {
             return try await delivery.pool.run { () throws(DeliveryError) in
                 let finished = try Self.finish(content, fields: final.fields, delivery, settings)
+                var recipients = recipients
                 do throws(DeliveryError) {
-                    try Self.deliver(finished, to: recipients.joined().unique(), delivery, settings)
+                    do throws(DeliveryError) {
+                        try Self.deliver(finished, to: recipients.joined().unique(), delivery, settings)
+                    } catch {
+                        let able = Self.withoutFailing(recipients, envelope, delivery, size: finished.message.size)
+                        guard able != recipients else { throw error }
+                        recipients = able
+                        try Self.deliver(finished, to: recipients.joined().unique(), delivery, settings)
+                    }
                     delivery.noteDelivery(of: envelope, to: recipients.joined().unique(), size: finished.message.size)
                     return all(.delivered)
                 } catch {
@@ -131,6 +139,24 @@ package final class InboundMessage: Sendable {
                 offset += UInt64(piece.count)
             }
             return try FinishedContent(copy)
+        }
+    }
+
+    /// The destinations of each recipient without those that cannot take the message now, as long as another of the same
+    /// recipient can: a full account of one administrator must not keep a message from the others.
+    private static func withoutFailing(
+        _ recipients: [[Destination]], _ envelope: SMTPEnvelope, _ delivery: LocalDelivery, size: UInt32
+    ) -> [[Destination]] {
+        zip(envelope.recipients, recipients).map { recipient, destinations in
+            guard destinations.count > 1 else { return destinations }
+            let failures = destinations.map { delivery.failure(of: $0, size: UInt64(size)) }
+            let able = zip(destinations, failures).filter { $1 == nil }.map(\.0)
+            guard !able.isEmpty else { return destinations }
+            for (destination, failure) in zip(destinations, failures) {
+                guard let failure else { continue }
+                delivery.logOmitted(destination, of: "\(recipient.path)", from: envelope, because: failure.text)
+            }
+            return able
         }
     }
 
@@ -217,6 +243,18 @@ extension LocalDelivery {
         } catch {
             return error.refusal
         }
+    }
+
+    /// Logs that one of several destinations of a recipient does not get a message.
+    func logOmitted(
+        _ destination: Destination, of recipient: String, from envelope: SMTPEnvelope, because reason: String
+    ) {
+        logger.warning(
+            "one of several destinations does not get a message",
+            metadata: [
+                "recipient": "\(recipient)", "to": "\(destination)", "from": "\(envelope.sender)",
+                "because": "\(reason)",
+            ])
     }
 
     /// Opens a mailbox, creating it if missing: accounts made by the old program or by hand may lack an INBOX.

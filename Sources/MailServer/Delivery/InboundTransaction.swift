@@ -40,22 +40,48 @@ package final class InboundTransaction: Sendable {
                 guard let address = try Self.address(of: path, delivery.router, settings) else {
                     throw .refused(.relayNotPermitted)
                 }
-                let destinations = try delivery.router.destinations(of: address)
-                for destination in destinations {
-                    // There is no outbound relay.
-                    guard case .local(let account, _, _) = destination else { throw .refused(.relayNotPermitted) }
-                    try Self.checkRetry(destination, account, envelope, delivery)
-                    guard
-                        try storing({ () throws(StoreError) in try delivery.store.account(account).hasRoom(for: size) })
-                    else { throw .refused(.mailboxFull) }
-                }
-                return destinations
+                return try Self.able(try delivery.router.destinations(of: address), size, path, envelope, delivery)
             }
         } catch {
             if case .work(.refused(let refusal)) = error { throw refusal }
             delivery.logger.error(
                 "a recipient cannot be checked", metadata: ["recipient": "\(path)", "error": "\(error)"])
             throw .cannotCheckRecipient
+        }
+    }
+
+    /// The destinations of one recipient that can take a message of `size` octets: at least one of them, or all.
+    /// - Throws: the reason of the first, if none can.
+    private static func able(
+        _ destinations: [Destination], _ size: UInt64, _ path: SMTPForwardPath, _ envelope: SMTPEnvelope,
+        _ delivery: LocalDelivery
+    ) throws(DeliveryError) -> [Destination] {
+        var able: [Destination] = []
+        var failures: [(Destination, DeliveryError)] = []
+        for destination in destinations {
+            // There is no outbound relay.
+            guard case .local(let account, _, _) = destination else { throw .refused(.relayNotPermitted) }
+            do throws(DeliveryError) {
+                try check(destination, account, size, envelope, delivery)
+                able.append(destination)
+            } catch {
+                failures.append((destination, error))
+            }
+        }
+        guard !able.isEmpty else { throw failures.first?.1 ?? .refused(.unknownUser) }
+        for (destination, failure) in failures {
+            delivery.logOmitted(destination, of: "\(path)", from: envelope, because: "\(failure)")
+        }
+        return able
+    }
+
+    private static func check(
+        _ destination: Destination, _ account: AccountAddress, _ size: UInt64, _ envelope: SMTPEnvelope,
+        _ delivery: LocalDelivery
+    ) throws(DeliveryError) {
+        try checkRetry(destination, account, envelope, delivery)
+        guard try storing({ () throws(StoreError) in try delivery.store.account(account).hasRoom(for: size) }) else {
+            throw .refused(.mailboxFull)
         }
     }
 

@@ -70,6 +70,34 @@ import Testing
         #expect(try f.messages(of: "alice") == [" text"])
     }
 
+    /// One full account does not keep a message from the other destinations of the same recipient.
+    @Test(arguments: [true, false]) func oneDestinationIsEnough(isFullAtOnce: Bool) async throws {
+        let fixture = try DeliveryFixture(aliases: ["staff@example.com": [DeliveryFixture.alice, DeliveryFixture.bob]])
+        if isFullAtOnce { try fixture.fill("bob") }
+        let outcomes = try await fixture.send("Subject: all\r\n\r\n", to: ["staff@example.com"]) {
+            if !isFullAtOnce { try fixture.fill("bob") }
+        }
+        #expect(outcomes == [.delivered])
+        #expect(try fixture.messages(of: "alice")?.count == 1)
+        #expect(try fixture.messages(of: "bob")?.count == 1)
+        try fixture.fill("alice")
+        await #expect(throws: Refusal.mailboxFull) { try await fixture.accept(["staff@example.com"]) }
+    }
+
+    /// Named by itself as well, it refuses the message by its own name.
+    @Test func aFullDestinationThatIsARecipientToo() async throws {
+        let fixture = try DeliveryFixture(aliases: ["staff@example.com": [DeliveryFixture.alice, DeliveryFixture.bob]])
+        let outcomes = try await fixture.send(
+            "Subject: all\r\n\r\n", to: ["staff@example.com", "bob@example.com"]
+        ) { try fixture.fill("bob") }
+        guard case .refused(let refusal)? = outcomes.first else {
+            Issue.record("delivered")
+            return
+        }
+        #expect(refusal.text.contains("bob@example.com") && !refusal.text.contains("staff@example.com"))
+        #expect(try fixture.messages(of: "alice") == [])
+    }
+
     @Test func manyNamesFitAReply() throws {
         let paths = try (0..<100).map { index in
             SMTPForwardPath.address(try #require(SMTPAddress("recipient-\(index)@example.com")))
