@@ -56,7 +56,9 @@ final class IMAPDriver: ConnectionDriver {
             urgent = .stop
             // A long command ends; a short one is finished.
             session.owner.stop()
-        case .revoked: urgent = .revoked
+        case .revoked:
+            urgent = .revoked
+            session.revoke()
         }
     }
 

@@ -35,6 +35,7 @@ struct IMAPFailure: Error {
         no(.serverBug, "\(messages.count) of the messages cannot be read; the server's administrator must look at them")
     }
 
+    static let accountDisabled = bye(nil, "The account is disabled")
     static let expungeIssued = no(.expungeIssued, "Some of the messages no longer exist")
 }
 

@@ -1,6 +1,7 @@
 import IMAPCodec
 import MailAccess
 import NIOCore
+import Primitives
 import ServerRuntime
 import ShardFS
 
@@ -47,6 +48,8 @@ actor IMAPSession {
     var enabled: IMAPEnabledFeatures = []
     /// The handler called on any thread when something observed has changed.
     var onChange: @Sendable () -> Void = {}
+    /// The account may no longer be used.
+    private nonisolated let isRevoked = Locked(false)
     /// An input is being handled.
     private var isHandling = false
     private var loginFailures = 0
@@ -73,6 +76,12 @@ actor IMAPSession {
 
     /// Sets the handler for changes during IDLE and with NOTIFY; called before the first input.
     func setChangeHandler(_ handler: @escaping @Sendable () -> Void) { onChange = handler }
+
+    /// Ends the long command under way, if there is one: the account may no longer be used.
+    nonisolated func revoke() {
+        isRevoked.withLock { $0 = true }
+        owner.stop()
+    }
 
     /// Starts handling an input; `then` is called on the event loop when it is done.
     func begin(_ input: IMAPSessionInput, then: @escaping @Sendable (IMAPSessionStep) -> Void) {
@@ -116,7 +125,7 @@ actor IMAPSession {
             if case .notAuthenticated = state { throw .bye(nil, "Too long without a login") }
             throw .bye(nil, "Idle for too long")
         case .stop: throw .bye(nil, "The server is shutting down")
-        case .revoked: throw .bye(nil, "The account is disabled")
+        case .revoked: throw .accountDisabled
         case .disconnected: throw .disconnected
         }
         return .proceed
@@ -264,6 +273,8 @@ actor IMAPSession {
     /// Reports why the session ends, if the client is still connected, and releases everything.
     private func end(_ failure: IMAPFailure) async -> IMAPSessionStep {
         let mayTalk = failure.kind != .disconnected
+        // The command ended because of it.
+        let failure = mayTalk && isRevoked.withLock { $0 } ? .accountDisabled : failure
         if case .logout = state {} else if mayTalk { respond(.bye(code: failure.code, text: failure.text)) }
         context = nil
         notify = nil
