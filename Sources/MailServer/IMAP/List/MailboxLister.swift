@@ -17,8 +17,7 @@ struct MailboxLister {
             subscribed = Set(try mail.subscriptions().map(\.description))
         }
         var known: [String: MailboxListing] = [:]
-        for listing in try mail.list() { known[listing.name.description] = listing }
-        try Turn.use(known.count * Self.listingWork)
+        for listing in try Self.listings(of: mail) { known[listing.name.description] = listing }
 
         var answers: [IMAPResponse] = []
         var candidates = Set(known.keys)
@@ -60,9 +59,17 @@ struct MailboxLister {
         return answers
     }
 
-    /// What a mailbox costs in the listing of all, and its STATUS, in units of work.
-    private static let listingWork = 256
+    /// What a mailbox costs in the listing of all, and its STATUS, in units of work: a few system calls, and many.
+    private static let listingWork = 4_096
     private static let statusWork = 8_192
+
+    /// All mailboxes and levels. The walk itself is not interrupted, since it holds the account's lock; it is paid for
+    /// behind it.
+    static func listings(of mail: Account) throws(StoreError) -> [MailboxListing] {
+        let listings = try mail.list()
+        try Turn.use(listings.count * listingWork)
+        return listings
+    }
 
     private static func matches(_ name: String, _ patterns: [ListPattern]) throws(StoreError) -> Bool {
         for pattern in patterns {
@@ -77,7 +84,7 @@ struct MailboxLister {
         _ reference: String, _ pattern: String, of mail: Account
     ) throws(StoreError) -> [IMAPResponse] {
         let names = Set(try mail.subscriptions().map(\.description))
-        let selectable = Set(try mail.list().filter(\.isSelectable).map(\.name.description))
+        let selectable = Set(try listings(of: mail).filter(\.isSelectable).map(\.name.description))
         let pattern = ListPattern(reference: reference, pattern)
         var reported: [String: Bool] = [:]
         for name in names {

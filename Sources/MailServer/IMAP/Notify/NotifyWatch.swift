@@ -2,6 +2,7 @@ import IMAPCodec
 import MailAccess
 import NIOCore
 import Primitives
+import ServerRuntime
 import ShardFS
 
 /// The mailboxes that a session watches for NOTIFY, and their state as last reported. A value that is passed to the
@@ -46,6 +47,8 @@ struct NotifyWatch: Sendable {
     private static let maximumKnown = 1_000
     /// Nanoseconds for which other processes' changes to the tree may go unseen, on top of the poll interval.
     private static let treeAge: UInt64 = 900_000_000
+    /// What a level of the tree costs to read and compare, in units of work.
+    private static let levelWork = 4_096
 
     /// Watches nothing: NOTIFY NONE.
     init() {
@@ -87,7 +90,10 @@ struct NotifyWatch: Sendable {
             }
             if isChange { onChange() }
         }
-        if plan.needsTree { tree = try mail.tree(maximumAge: 0) }
+        if plan.needsTree {
+            tree = try mail.tree(maximumAge: 0)
+            try Turn.use(tree.levels.count * Self.levelWork)
+        }
         if plan.wantsMetadata { annotations = (try? mail.annotationState()) ?? annotations }
         guard try resolve(made: nil) else { return nil }
     }
@@ -163,7 +169,10 @@ struct NotifyWatch: Sendable {
         var responses: [IMAPResponse] = []
         if update.tree, let mail {
             let now: AccountTree
-            do throws(StoreError) { now = try mail.tree(maximumAge: Self.treeAge) } catch {
+            do throws(StoreError) {
+                now = try mail.tree(maximumAge: Self.treeAge)
+                try Turn.use(now.levels.count * Self.levelWork)
+            } catch {
                 // Kept for the next check.
                 signals.withLock { signals in
                     signals.tree = true

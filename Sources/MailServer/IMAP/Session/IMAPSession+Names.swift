@@ -46,7 +46,7 @@ extension MailboxLister {
     static func entry(
         of name: MailboxName, oldName: String?, in mail: Account
     ) throws(StoreError) -> IMAPListEntry {
-        let listing = try mail.list().first { $0.name == name }
+        let listing = try MailboxLister.listings(of: mail).first { $0.name == name }
         let isSubscribed = try mail.subscriptions().contains(name)
         return IMAPListEntry(
             attributes: attributes(listing, isSubscribed: isSubscribed), mailbox: name.description, oldName: oldName)
