@@ -1,7 +1,16 @@
+import Primitives
+
 /// Encoded words of header fields (RFC 2047, with the language of RFC 2231 section 5).
 public enum EncodedWord {
     /// Words of one field that are decoded: more than any list of people has.
     static let mostWords = 10_000
+    /// Changes of charset between the words of one field that are followed: text of people changes it a few times, and
+    /// each change costs as much as a hundred words.
+    static let mostChanges = 1_000
+
+    /// How many words were decoded so far.
+    public static var decodedWords: Int { decoded.withLock { $0 } }
+    private static let decoded = Locked(0)
 
     private struct Word {
         let charset: [UInt8]
@@ -13,7 +22,7 @@ public enum EncodedWord {
     ///
     /// Blanks between two encoded words are dropped, and adjacent words in one charset are converted together, since
     /// many senders split characters. Bytes above 127 outside encoded words are read as UTF-8 if all of them are valid,
-    /// else as windows-1252. Time is linear in the value; what stands behind ``mostWords`` words stays as it is.
+    /// else as windows-1252. Time is linear in the value; what stands behind ``mostWords`` words, or ``mostChanges`` changes of charset, stays as it is.
     public static func decode(_ value: [UInt8]) -> [UInt8] {
         guard value.span.firstIndex(of: ASCII.equals, from: 0, to: value.count) != nil else { return plain(value) }
         var output: [UInt8] = []
@@ -21,6 +30,7 @@ public enum EncodedWord {
         /// Decoded bytes of adjacent words, waiting for conversion.
         var run: [UInt8] = []
         var runCharset: [UInt8]?
+        var lastCharset: [UInt8]?
         /// Charsets named so far.
         var known: [[UInt8]: Charset] = [:]
         func flushRun() {
@@ -34,7 +44,8 @@ public enum EncodedWord {
         var plainStart = 0
         var index = 0
         var words = 0
-        while index < value.count, words < mostWords {
+        var changes = 0
+        while index < value.count, words < mostWords, changes < mostChanges {
             guard value[index] == ASCII.equals, let word = word(in: value, at: index) else {
                 index += 1
                 continue
@@ -45,6 +56,8 @@ public enum EncodedWord {
                 output += plain(Array(gap))
             }
             if let current = runCharset, current != word.charset { flushRun() }
+            if let last = lastCharset, last != word.charset { changes += 1 }
+            lastCharset = word.charset
             words += 1
             run += word.content
             runCharset = word.charset
@@ -52,6 +65,7 @@ public enum EncodedWord {
             plainStart = index
         }
         flushRun()
+        if words > 0 { decoded.withLock { $0 += words } }
         return output + plain(Array(value[plainStart...]))
     }
 

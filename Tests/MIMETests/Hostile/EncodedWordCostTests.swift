@@ -18,7 +18,7 @@ import Testing
     @Test func convertersAreOpenedOnceForMany() {
         _ = EncodedWord.decode(Self.words(200))
         let before = Converters.opened
-        let text = EncodedWord.decode(Self.words(5_000))
+        let text = (0..<5).flatMap { _ in EncodedWord.decode(Self.words(1_000)) }
         // Two of the charsets, whose converters cannot be used twice, are opened for each of their words; tests beside
         // this one open some too.
         #expect(Converters.opened - before < 2 * 5_000 / Self.charsets.count + 500)
@@ -30,6 +30,16 @@ import Testing
         let value = utf8(String(repeating: word + " ", count: EncodedWord.mostWords) + word)
         let text = String(decoding: EncodedWord.decode(value), as: UTF8.self)
         #expect(text == String(repeating: "a", count: EncodedWord.mostWords) + " " + word)
+    }
+
+    /// A change of charset costs as much as a hundred words, so few of them are followed.
+    @Test func changesOfCharsetBeyondTheMostStayAsTheyAre() {
+        let (first, second) = ("=?utf-8?q?a?=", "=?iso-8859-2?q?b?=")
+        let value = utf8(Array(repeating: "\(first) \(second)", count: 3_000).joined(separator: " "))
+        let text = String(decoding: EncodedWord.decode(value), as: UTF8.self)
+        let pairs = EncodedWord.mostChanges / 2
+        #expect(text.hasPrefix(String(repeating: "ab", count: pairs) + "a \(second) \(first)"))
+        #expect(text.hasSuffix(second))
     }
 
     /// A converter that has read one text reads the next as if it were new.

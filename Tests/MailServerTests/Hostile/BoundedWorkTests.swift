@@ -1,3 +1,4 @@
+import MIME
 import NIOCore
 import Primitives
 import ShardFS
@@ -118,6 +119,51 @@ import Testing
         #expect(work.largest <= Self.turn)
     }
 
+    /// The walk over the tree is paid for, whatever the patterns.
+    @Test(arguments: ["LIST \"\" nothing", "LSUB \"\" nothing", "NOTIFY SET (PERSONAL (MailboxName))"])
+    func walksOverManyMailboxes(command: String) async throws {
+        let mail = try IMAPTestMail()
+        let account = try mail.account()
+        for number in 0..<300 { try account.create(MailboxName("Box\(number)")) }
+        let work = await Self.work(mail, [command])
+        #expect(work.total >= 300 * 4_096)
+        #expect(work.largest <= 2 * Turn.budget + 303 * 4_096)
+    }
+
+    /// Addresses are parsed and decoded once for a message, not for each key.
+    @Test(arguments: [false, true]) func addressesAreParsedOnce(usesIndex: Bool) async throws {
+        let mail = try IMAPTestMail(usesIndex: usesIndex)
+        let people = (0..<40).map { "=?utf-8?q?gr=C3=BC=C3=9Fe?= <\($0)@example.com>" }.joined(separator: ",\n ")
+        for number in 1...10 { try mail.append("From: \(people)\nSubject: \(number)\n\nbody\n") }
+        let key = (0..<2_500).map { "NOT FROM absent\($0)" }.joined(separator: " ")
+        let before = EncodedWord.decodedWords
+        _ = await Self.work(mail, ["SEARCH \(key)"])
+        // One message alone would have 100,000 for the keys; other tests decode some meanwhile.
+        #expect(EncodedWord.decodedWords - before < 50_000)
+    }
+
+    /// A header too large for a summary is decoded for the first search alone.
+    @Test func largeHeadersAreDecodedOnce() async throws {
+        let mail = try IMAPTestMail(usesIndex: true)
+        let charsets = ["utf-8", "iso-8859-2", "koi8-r", "shift_jis", "utf-16", "gb18030"]
+        let words = (0..<900).map { "=?\(charsets[$0 % charsets.count])?b?ZmlzaA==?=" }.joined(separator: "\n ")
+        try mail.append(String(repeating: "Subject: \(words)\n", count: 20) + "\nbody\n")
+        let dialogue = await IMAPDialogue.alice(mail)
+        func decoded(_ command: String) async -> (words: Int, answer: [String]) {
+            let before = EncodedWord.decodedWords
+            let answer = await dialogue.ok(command)
+            return (EncodedWord.decodedWords - before, answer)
+        }
+        let first = await decoded("SEARCH SUBJECT fish")
+        #expect(first.words >= 900)
+        let others = await decoded("SEARCH SUBJECT absent")
+        #expect(others.answer == ["* SEARCH"])
+        for _ in 0..<3 {
+            let again = await decoded("SEARCH SUBJECT absent")
+            #expect(again.words < 9_000 && again.answer == ["* SEARCH"])
+        }
+    }
+
     // MARK: the end
 
     private static let heavy = [
@@ -131,6 +177,17 @@ import Testing
             #expect(await dialogue.ok("NOOP") == [], "short ones are finished")
             let (lines, _) = await dialogue.command(command)
             #expect(lines.last?.hasPrefix("* BYE") == true && dialogue.isClosed)
+        }
+        #expect(work.total <= 3 * Turn.budget)
+    }
+
+    /// An account that is disabled meanwhile ends its commands, with the reason.
+    @Test(arguments: heavy) func aHeavyCommandEndsWhenItsAccountIsDisabled(command: String) async throws {
+        let mail = try Self.mail(40, size: 200_000)
+        let work = await Self.work(mail, [command]) { dialogue, command in
+            dialogue.session.revoke()
+            let (lines, _) = await dialogue.command(command)
+            #expect(lines.last == "* BYE The account is disabled" && dialogue.isClosed)
         }
         #expect(work.total <= 3 * Turn.budget)
     }

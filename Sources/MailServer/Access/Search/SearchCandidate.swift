@@ -11,6 +11,13 @@ package struct SearchCandidate {
     private let limits: ParseLimits
     private let known: Known
     private var kept: Kept?
+    /// The texts of fields that several criteria ask for, decoded once.
+    private var texts: [FieldKey: [[UInt8]]] = [:]
+
+    private struct FieldKey: Hashable {
+        let name: [UInt8]
+        let inAddresses: Bool
+    }
 
     /// The read cache's data on the message's header; borrowed.
     package enum Known {
@@ -59,6 +66,15 @@ package struct SearchCandidate {
         return try reader.summary(with: [.fields])
     }
 
+    /// The message's extract, made only if its own header has been read: for one that is too large for a summary.
+    package mutating func extract() throws(StoreError) -> [UInt8]? {
+        guard var reader = kept?.reader, reader.hasReadHeader else { return nil }
+        let (bytes, block) = try reader.header()
+        let fields = block.raw(SummaryFields.selection, in: bytes.span, hasBody: false)
+        try Turn.use(fields.count)
+        return fields.withUnsafeBytes { SearchExtract.encode($0, limits: limits.fingerprint) }
+    }
+
     /// Takes the tests from a position on.
     package mutating func matches(
         _ search: CompiledSearch, from position: CompiledSearch.Position, in view: SelectedMailbox
@@ -68,7 +84,8 @@ package struct SearchCandidate {
             position = search.advance(position, number, entry, in: view)
             if let result = position.result { return result }
             do throws(StoreError) {
-                position = search.next(position, try matchByReading(search.criterion(at: position)))
+                let isFound = try matchByReading(search.criterion(at: position), keeping: search.weight > 1)
+                position = search.next(position, isFound)
             } catch {
                 // Gone for good: it has no text that could match.
                 guard error.code == .notFound else { throw error }
@@ -77,7 +94,10 @@ package struct SearchCandidate {
         }
     }
 
-    private mutating func matchByReading(_ criterion: SearchCriterion) throws(StoreError) -> Bool {
+    /// - Parameter keeping: whether other criteria may ask for the same fields.
+    private mutating func matchByReading(
+        _ criterion: SearchCriterion, keeping: Bool
+    ) throws(StoreError) -> Bool {
         switch criterion {
         case .emailID(let id): return try mailbox.details(entry).digest.description == id
         case .saved(let comparison, let day):
@@ -90,7 +110,7 @@ package struct SearchCandidate {
         case .sent(let comparison, let day):
             guard let value = try dateField(), let date = HeaderDate(sentDate: value) else { return false }
             return comparison.holds(date.localDay, day)
-        case .header(let criterion): return try contains(criterion)
+        case .header(let criterion): return try keeping ? isInTexts(criterion) : contains(criterion)
         case .body(let query):
             return try reading { (reader) throws(StoreError) in try reader.contains(query, inHeader: false) }
         case .text(let query):
@@ -108,6 +128,52 @@ package struct SearchCandidate {
         return try reading { (reader) throws(StoreError) in
             let (bytes, block) = try reader.header()
             return block.value(of: "date", in: bytes.span)
+        }
+    }
+
+    /// Holds a criterion against the field's texts, which are decoded for the first of those that ask for it.
+    private mutating func isInTexts(_ criterion: HeaderCriterion) throws(StoreError) -> Bool {
+        if case .extract = known, criterion.extractNumber != nil { return try contains(criterion) }
+        let key = FieldKey(name: criterion.lowered, inAddresses: criterion.inAddresses)
+        let decoded: [[UInt8]]
+        if let kept = texts[key] {
+            decoded = kept
+        } else {
+            decoded = try decodedTexts(of: criterion)
+            texts[key] = decoded
+        }
+        try Turn.use(decoded.reduce(16) { $0 + $1.count })
+        var matcher = TextMatcher(criterion.query)
+        for text in decoded {
+            matcher.reset()
+            matcher.take(text)
+            if matcher.finish() { return true }
+        }
+        return false
+    }
+
+    /// The decoded texts of all fields of a name, or of their addresses.
+    private mutating func decodedTexts(of criterion: HeaderCriterion) throws(StoreError) -> [[UInt8]] {
+        if case .fields(let bytes) = known, criterion.isKept {
+            try Turn.use(bytes.count)
+            let fields = PlainFields(bytes)
+            var texts: [[UInt8]] = []
+            fields.forEach { field in
+                if fields.isName(criterion.lowered, field) {
+                    texts.append(criterion.inAddresses ? fields.addressText(of: field) : fields.text(of: field))
+                }
+                return true
+            }
+            return texts
+        }
+        return try reading { (reader) throws(StoreError) in
+            let (bytes, block) = try reader.header()
+            try Turn.use(block.range.count)
+            return block.all(named: criterion.name, in: bytes.span).map { field in
+                criterion.inAddresses
+                    ? AddressList.searchText(of: HeaderValue.unfolded(bytes.span, field.value))
+                    : HeaderValue.text(bytes.span, field.value)
+            }
         }
     }
 

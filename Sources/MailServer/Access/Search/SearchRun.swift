@@ -147,8 +147,13 @@ package struct SearchRun: Sendable {
             let start = place
             var failure: StoreError?
             var size = 0
+            var large: [UInt8]?
             summaries.forEachExtract(uids[place...]) { uid, extract in
                 guard let extract, !view.isExpungePending(uid), size < Turn.budget else { return false }
+                if extract.count * weight > Self.quickWork {
+                    large = extract.copy
+                    return false
+                }
                 let (number, entry) = page[page.startIndex + place]
                 place += 1
                 size += extract.count * weight
@@ -161,6 +166,12 @@ package struct SearchRun: Sendable {
             }
             if let failure { throw failure }
             try Turn.use(size)
+            if let large {
+                let (number, entry) = page[page.startIndex + place]
+                place += 1
+                try look(at: number, entry, byLarge: large)
+                continue
+            }
             if place < page.count, size >= Turn.budget { break }
             run = place == start ? min(2 * run, page.count) : 1
             let part = page.dropFirst(place).prefix(min(run, Self.headerTurn - lacking))
@@ -222,6 +233,20 @@ package struct SearchRun: Sendable {
         return place - page.startIndex
     }
 
+    /// Examines a message by an extract of which a look takes long.
+    private mutating func look(at number: UInt32, _ entry: MessageEntry, byLarge bytes: [UInt8]) throws(StoreError) {
+        try Turn.use(bytes.count * weight)
+        let result: Result<Void, StoreError> = bytes.withUnsafeBytes { raw in
+            guard let extract = SearchExtract(raw, limits: limits.fingerprint) else { return .success(()) }
+            do throws(StoreError) {
+                return .success(try look(at: number, entry, .extract(extract)))
+            } catch {
+                return .failure(error)
+            }
+        }
+        try result.get()
+    }
+
     /// - Parameter fields: of its summary, if it has one.
     private mutating func look(
         at message: (number: UInt32, entry: MessageEntry), by fields: [UInt8]?, keeping summaries: SummaryCache
@@ -258,7 +283,12 @@ package struct SearchRun: Sendable {
         do throws(StoreError) {
             let isFound = try candidate.matches(search, from: position, in: view)
             if isFound { try collector.collect(&candidate) }
-            if let summaries, let made = try candidate.summary() { summaries.keep(made, of: entry.uid.rawValue) }
+            guard let summaries else { return }
+            if let made = try candidate.summary() {
+                summaries.keep(made, of: entry.uid.rawValue)
+            } else if usesExtracts, let made = try candidate.extract() {
+                summaries.keepExtracts([(entry.uid.rawValue, made)])
+            }
         } catch {
             guard error.isOfOneMessage else { throw error }
             unreadable.note(entry.uid, error)

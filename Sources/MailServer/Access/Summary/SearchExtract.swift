@@ -4,7 +4,7 @@ package import MIME
 /// that were searched once, so that the next search walks a fraction of the memory.
 ///
 /// Borrowed bytes; valid as long as they are. Layout, in bytes, little-endian: ``CacheRecordHeader``, then for each
-/// field in order the number of its name 1, a length 2, and its text: of Date the unfolded value, of address fields what
+/// field in order the number of its name 1, a length 4, and its text: of Date the unfolded value, of address fields what
 /// `AddressList.searchText` makes of it. A change to the format must raise the version: values of another version are not used, and are rewritten.
 package struct SearchExtract {
     /// The names of the fields; a field's number is its index. A subset of ``SummaryFields``.
@@ -12,8 +12,10 @@ package struct SearchExtract {
     private static let date: UInt8 = 0
     private static let addresses: Set<UInt8> = [2, 3, 4, 5]
 
-    private static let version: UInt8 = 3
-    private static let fieldHeaderSize = 3
+    private static let version: UInt8 = 4
+    private static let fieldHeaderSize = 5
+    /// Bytes of the largest extract worth caching.
+    private static let maximumSize = 1 << 20
 
     private let bytes: UnsafeRawBufferPointer
 
@@ -66,7 +68,7 @@ package struct SearchExtract {
     private func forEach(_ body: (UInt8, UnsafeRawBufferPointer) -> Bool) {
         var start = CacheRecordHeader.size
         while start + Self.fieldHeaderSize <= bytes.count {
-            let length = UInt16(littleEndian: bytes.loadUnaligned(fromByteOffset: start + 1, as: UInt16.self))
+            let length = UInt32(littleEndian: bytes.loadUnaligned(fromByteOffset: start + 1, as: UInt32.self))
             let text = start + Self.fieldHeaderSize
             let end = text + Int(length)
             guard end <= bytes.count, body(bytes[start], UnsafeRawBufferPointer(rebasing: bytes[text..<end])) else {
@@ -76,9 +78,12 @@ package struct SearchExtract {
         }
     }
 
-    /// Encodes an extract to be cached; nil if a text is too long for it.
+    /// The bytes, to be used after what they are borrowed from.
+    package var copy: [UInt8] { Array(bytes) }
+
+    /// Encodes an extract to be cached; nil if it would be too large.
     ///
-    /// - Parameter fields: a summary's.
+    /// - Parameter fields: a summary's, or those of a message too large for one.
     package static func encode(_ fields: UnsafeRawBufferPointer, limits: UInt32) -> [UInt8]? {
         var bytes = CacheRecordHeader(version: version, limits: limits).bytes
         var isComplete = true
@@ -94,7 +99,7 @@ package struct SearchExtract {
                 } else {
                     plain.text(of: field)
                 }
-            guard let length = UInt16(exactly: text.count) else {
+            guard bytes.count + text.count <= maximumSize, let length = UInt32(exactly: text.count) else {
                 isComplete = false
                 return false
             }

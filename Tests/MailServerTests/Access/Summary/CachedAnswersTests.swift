@@ -129,7 +129,7 @@ import Testing
             #expect(found.first?.hasPrefix("* SEARCH 3") == true)
             if command.contains("9") {
                 #expect(extracts().keys.sorted() == [3, 4, 9])
-                #expect(extracts()[9] == "\u{1}\u{8}\u{0}number 9\u{2}\u{7}\u{0}<a@b.c>")
+                #expect(extracts()[9] == "\u{1}\u{8}\u{0}\u{0}\u{0}number 9\u{2}\u{7}\u{0}\u{0}\u{0}<a@b.c>")
             }
         }
         #expect(extracts().count == 70)
