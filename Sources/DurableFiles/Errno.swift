@@ -13,6 +13,7 @@ public struct Errno: Error, RawRepresentable, Hashable, Sendable, CustomStringCo
     public static let quota = Errno(rawValue: EDQUOT)
     public static let io = Errno(rawValue: EIO)
     public static let tooManyFiles = Errno(rawValue: EMFILE)
+    public static let tooManyFilesInSystem = Errno(rawValue: ENFILE)
     public static let readOnly = Errno(rawValue: EROFS)
     public static let crossDevice = Errno(rawValue: EXDEV)
     public static let tooManyLinks = Errno(rawValue: EMLINK)

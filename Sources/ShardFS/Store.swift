@@ -33,6 +33,12 @@ public struct StoreOptions: Sendable {
     public var shared: Bool?
     /// The maximum number of idle mailboxes kept open per account.
     public var idleMailboxes = 256
+    /// The maximum number of mailboxes of an account, levels without messages included; as many deleted ones are kept.
+    public var maximumMailboxes = 10_000
+    /// The maximum number of names that an account is subscribed to.
+    public var maximumSubscriptions = 10_000
+    /// The maximum number of annotations of an account and its mailboxes together.
+    public var maximumAnnotations = 10_000
     /// The cache of views between two openings; nil for none. Not for a store written by other machines, where a
     /// directory's times prove nothing.
     public var viewCache: (any ViewCache)?
@@ -276,6 +282,11 @@ public final class Store: Sendable {
             open.known[address] = nil
             open.recent.removeAll { $0.address == address }
         }
+    }
+
+    /// Closes the mailboxes that nobody uses, as far as that frees descriptors; they are opened again when needed.
+    public func releaseIdle() {
+        for account in open.withLock({ $0.known.values.compactMap(\.account) }) { account.releaseIdle() }
     }
 
     /// Marks open accounts and mailboxes as cleanly closed. The store remains usable.

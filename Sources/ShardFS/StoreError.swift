@@ -55,6 +55,9 @@ public struct StoreError: Error, Hashable, Sendable, CustomStringConvertible {
 
     public var description: String { message }
 
+    /// Whether the process, or the machine, has no descriptor left: only calls that make one fail so.
+    package var isLackOfDescriptors: Bool { errno == .tooManyFiles || errno == .tooManyFilesInSystem }
+
     public static func == (a: StoreError, b: StoreError) -> Bool { a.code == b.code }
     public func hash(into hasher: inout Hasher) { hasher.combine(code) }
 }

@@ -63,5 +63,7 @@ extension Account {
 }
 
 extension AccountContext {
-    var annotations: Annotations { Annotations(system: system, directory: directory) }
+    var annotations: Annotations {
+        Annotations(system: system, directory: directory, maximum: options.maximumAnnotations)
+    }
 }

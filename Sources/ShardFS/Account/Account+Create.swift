@@ -8,7 +8,7 @@ extension Account {
     /// An existing level without messages (\Noselect) becomes a mailbox again.
     /// - Parameter specialUse: an attribute of RFC 6154 with its backslash, such as `\Sent`.
     /// - Throws: `exists`; `invalidArgument` for an unknown use, or any use for INBOX; `notAllowed` for a use assigned
-    ///   to another mailbox; `noSpace`, `busy`, `readOnly`, `system`.
+    ///   to another mailbox; `limit` at ``StoreOptions/maximumMailboxes``; `noSpace`, `busy`, `readOnly`, `system`.
     public func create(_ name: MailboxName, specialUse: String? = nil) throws(StoreError) {
         try context.checkWritable()
         let use = specialUse.flatMap { SpecialUse(parsing: $0) }
@@ -21,6 +21,7 @@ extension Account {
             if let use, let other = try context.holder(of: use, except: name) {
                 throw StoreError(.notAllowed, "the special use \(use) is already assigned to \(other)")
             }
+            try context.takeLevels(context.missingLevels(name).count, always: name.isInbox)
             if let parent = name.parent { try context.makeMissing(parent) }
             try context.makeMailbox(name, specialUse: use?.description)
             if context.options.durability != .none { try context.syncAncestors() }
@@ -46,6 +47,11 @@ extension AccountContext {
 
     /// Creates the missing levels down to `name` as mailboxes; existing levels are unchanged.
     func makeMissing(_ name: MailboxName) throws(StoreError) {
+        for level in try missingLevels(name).reversed() { try makeMailbox(level, specialUse: nil) }
+    }
+
+    /// The missing levels down to `name`, the lowest first.
+    func missingLevels(_ name: MailboxName) throws(StoreError) -> [MailboxName] {
         var missing: [MailboxName] = []
         var level: MailboxName? = name
         while let at = level {
@@ -53,7 +59,7 @@ extension AccountContext {
             missing.append(at)
             level = at.parent
         }
-        for level in missing.reversed() { try makeMailbox(level, specialUse: nil) }
+        return missing
     }
 
     func has(_ path: String) throws(StoreError) -> Bool {

@@ -42,6 +42,7 @@ extension Account {
             try context.deleteMailbox(name, path, open)
             return open
         }
+        if try !context.has(path) { context.noteLevelGone() }
         for mailbox in [mailbox, gone] {
             guard let mailbox else { continue }
             forget(mailbox)
@@ -49,6 +50,7 @@ extension Account {
             mailbox.notify()
         }
         treeChanged()
+        context.purgeIfMuchIsKept()
     }
 
     /// Opens a mailbox for deletion; nil if it cannot be opened, which does not prevent its deletion.
@@ -70,8 +72,7 @@ extension Account {
             found.append(
                 DeletedMailbox(
                     directory: entry, name: (note?["name"]?.string).flatMap { try? MailboxName($0) },
-                    // The later of the two: a directory put here by hand keeps its old modification time.
-                    deletedAt: max(status.modified, status.changed) / 1_000_000_000))
+                    deletedAt: status.deletedAt))
         }
         return found.sorted { ($1.deletedAt, $0.directory) < ($0.deletedAt, $1.directory) }
     }

@@ -7,6 +7,7 @@ extension Account {
         try purgeDeleted()
         try purgeExpunged()
         try purgeBeyondQuota()
+        context.forgetLevelCount()
         try sweepLeftovers()
         try purgeAnnotations()
         keepViews()

@@ -12,7 +12,7 @@ extension Account {
     /// INBOX itself stays: its messages move to a new mailbox of the given name, and everything below INBOX stays too.
     /// This is not atomic: after an interruption, some messages have moved.
     /// - Throws: `exists`; `notFound`; `notAllowed` for a new name below the old one; `limit` if a name below would
-    ///   become too long or too deep; `busy`, `readOnly`, `noSpace`, `system`.
+    ///   become too long or too deep, or for more missing levels than the account may have; `busy`, `readOnly`, `noSpace`, `system`.
     public func rename(_ old: MailboxName, to new: MailboxName) throws(StoreError) {
         try context.checkWritable()
         if old.isInbox { return try renameInbox(to: new) }
@@ -62,7 +62,10 @@ extension AccountContext {
         let below = try levels(below: from)
         for path in below { try checkFits(path, from, old, new) }
         let mailboxes = try mailboxes(among: [from] + below)
-        if let parent = new.parent { try makeMissing(parent) }
+        if let parent = new.parent {
+            try takeLevels(try missingLevels(parent).count)
+            try makeMissing(parent)
+        }
         let targetParent = Self.parent(of: to)
         do { try system.makeDirectory(directory, targetParent) } catch .exists {} catch {
             throw StoreError.system(error, "create \(targetParent)")

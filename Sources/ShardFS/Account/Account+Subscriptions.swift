@@ -11,7 +11,7 @@ extension Account {
     }
 
     /// Subscribes to a mailbox, which need not exist. Durable on return.
-    /// - Throws: `limit` at 10,000 names, `damaged`, `busy`, `readOnly`, `system`.
+    /// - Throws: `limit` at ``StoreOptions/maximumSubscriptions``, `damaged`, `busy`, `readOnly`, `system`.
     public func subscribe(_ name: MailboxName) throws(StoreError) {
         try context.checkWritable()
         if try context.subscriptions.add(name, until: context.deadline, initial: context.implicitSubscriptions) {
@@ -29,7 +29,9 @@ extension Account {
 }
 
 extension AccountContext {
-    var subscriptions: Subscriptions { Subscriptions(system: system, directory: directory) }
+    var subscriptions: Subscriptions {
+        Subscriptions(system: system, directory: directory, maximum: options.maximumSubscriptions)
+    }
 
     fileprivate func implicitSubscriptions() throws(StoreError) -> [MailboxName] {
         try listTree().filter(\.isSelectable).map(\.name)

@@ -19,9 +19,26 @@ public final class Account: Sendable {
     /// Opens the mailbox of that name; all users in one process share the object.
     /// - Throws: `notFound`, and the errors of opening it.
     public func mailbox(_ name: MailboxName) throws(StoreError) -> Mailbox {
-        let mailbox = try context.mailbox(path: name.relativePath)
+        let mailbox: Mailbox
+        do throws(StoreError) {
+            mailbox = try context.mailbox(path: name.relativePath)
+        } catch {
+            guard error.isLackOfDescriptors else { throw error }
+            releaseIdle()
+            mailbox = try context.mailbox(path: name.relativePath)
+        }
         keep(mailbox)
         return mailbox
+    }
+
+    /// Closes the mailboxes that nobody uses, and what those in use can open again.
+    func releaseIdle() {
+        let idle = recent.withLock { list in
+            defer { list = [] }
+            return list
+        }
+        for mailbox in idle { mailbox.storeView() }
+        for mailbox in context.open.withLock({ $0.values.compactMap(\.mailbox) }) { mailbox.releaseDescriptors() }
     }
 
     /// Stops keeping a deleted mailbox open.

@@ -25,6 +25,12 @@ final class AccountContext: Sendable {
     let open = Locked<[FileIdentity: WeakMailbox]>([:])
     /// The ids and UIDVALIDITYs of all mailboxes when they were last looked at, monotonic nanoseconds.
     let allIdentities = Locked<(at: Int64, mailboxes: [FileIdentity: MailboxIdentities])?>(nil)
+    /// Messages that this process is receiving for the account.
+    let staged = Locked(StagedRoom())
+    /// What was removed by this process, and is kept for restoring, since the last early purge.
+    let removed = Locked(RemovedSinceLook())
+    /// The number of levels in the tree when they were counted last, monotonic nanoseconds.
+    let levelCount = Locked<(at: Int64, levels: Int)?>(nil)
     private let quotaPrepared = Locked(false)
     /// Held by the thread that recounts the quota usage.
     let recounts = LockQueue(maximumWaiters: .max)

@@ -12,6 +12,8 @@ struct Annotations: Sendable {
     let system: SystemCalls
     /// The account's directory.
     let directory: Int32
+    /// Annotations of all subjects together.
+    var maximum = 10_000
 
     /// The owner of an annotation.
     enum Subject: Hashable, Sendable {
@@ -55,6 +57,9 @@ struct Annotations: Sendable {
                 throw StoreError(.limit, "a mailbox may have at most \(AnnotationLimits.entries) annotations")
             }
             Self.put(entries, of: subject, in: &document)
+            guard Self.count(document) <= maximum || changes.allSatisfy({ $0.value == nil }) else {
+                throw StoreError(.limit, "an account may have at most \(maximum) annotations")
+            }
             guard Self.size(document) <= AnnotationLimits.total || changes.allSatisfy({ $0.value == nil }) else {
                 throw StoreError(.limit, "an account's annotations may have at most \(AnnotationLimits.total) bytes")
             }
@@ -128,11 +133,14 @@ struct Annotations: Sendable {
         }
     }
 
+    private static func groups(_ document: [String: JSONValue]) -> [[String: JSONValue]] {
+        [document["account"]?.object ?? [:]] + (document["mailboxes"]?.object ?? [:]).values.compactMap(\.object)
+    }
+
+    private static func count(_ document: [String: JSONValue]) -> Int { groups(document).reduce(0) { $0 + $1.count } }
+
     private static func size(_ document: [String: JSONValue]) -> Int {
-        let groups =
-            [document["account"]?.object ?? [:]]
-            + (document["mailboxes"]?.object ?? [:]).values.compactMap(\.object)
-        return groups.reduce(0) { sum, group in
+        groups(document).reduce(0) { sum, group in
             group.reduce(sum) { $0 + $1.key.utf8.count + (bytes($1.value)?.count ?? 0) }
         }
     }

@@ -119,6 +119,7 @@ extension AccountContext {
 
     /// Called after the commit: a kill in between leaves a count that is too high, and the stage that shows it.
     private func release(_ used: (bytes: UInt64, messages: Int)?) throws(StoreError) {
+        noteKept(bytes: used?.bytes ?? 0, mailboxes: 1)
         if let used { try ledger.release(bytes: used.bytes, messages: used.messages) }
     }
 

@@ -8,12 +8,12 @@ import Primitives
 struct Subscriptions: Sendable {
     static let fileName = "subscriptions.json"
     static let key = "mailboxes"
-    /// Keeps a client from filling the account's directory with names.
-    static let maximum = 10_000
 
     let system: SystemCalls
     /// The account's directory.
     let directory: Int32
+    /// Keeps a client from filling the account's directory with names.
+    var maximum = 10_000
 
     /// The names in file order, each once; empty if there is no file.
     /// - Throws: `damaged` if the file cannot be parsed.
@@ -47,8 +47,8 @@ struct Subscriptions: Sendable {
         try change(until: deadline, initial) { entries throws(StoreError) in
             let known = Set(entries.compactMap(Self.name))
             let new = names.filter { !known.contains($0) }
-            guard entries.count + new.count <= Self.maximum || new.isEmpty else {
-                throw StoreError(.limit, "an account may have at most \(Self.maximum) subscriptions")
+            guard entries.count + new.count <= maximum || new.isEmpty else {
+                throw StoreError(.limit, "an account may have at most \(maximum) subscriptions")
             }
             entries += new.map { .string($0.description) }
             return !new.isEmpty

@@ -133,7 +133,7 @@ extension Store {
                 guard let status = try? system.status(directory, "\(deleted)/\(name)"), status.isDirectory else {
                     continue
                 }
-                let hour = ExpungedName.hour(max(status.modified, status.changed) / 1_000_000_000)
+                let hour = ExpungedName.hour(status.deletedAt)
                 hours[hour, default: []].append("\(deleted)/\(name)")
             }
         }

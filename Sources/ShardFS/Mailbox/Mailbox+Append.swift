@@ -40,6 +40,7 @@ extension Mailbox {
             size: message.size, digest: message.digest, flags: flags, extra: extra, generation: generation
         ) { (shard, name) throws(Errno) in try message.staged.link(shard.descriptor, name) }
         guard let result else { return nil }
+        message.staged.share?.end()
         noteDates([(result.uid, message.date)])
         return result
     }
@@ -84,6 +85,7 @@ extension Mailbox {
         size: UInt32, digest: ContentDigest, flags: MessageFlags, extra: [String],
         _ link: (ShardDirectory, UnsafePointer<CChar>) throws(Errno) -> Void
     ) throws(StoreError) -> AppendOutcome {
+        try syncAboveAhead()
         let uid = state.withLock { UInt32($0.view.nextUID) }
         var record = LogRecord(
             .append, done: false, uid: uid, flags: flags, token: context.tokens.take(), time: context.now, size: size,

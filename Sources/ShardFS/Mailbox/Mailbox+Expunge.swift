@@ -66,6 +66,7 @@ extension Mailbox {
         try? removeEmptyShards(touched)
         raiseCeilingsAhead()
         compactIfNeeded()
+        if durable { context.purgeIfMuchIsKept() }
         return gone
     }
 
@@ -117,6 +118,7 @@ extension Mailbox {
             }
         }
         // Between change and done record: a kill here can only leave the usage too high.
+        context.noteKept(bytes: freed)
         try context.ledger.release(bytes: freed, messages: count)
         try write(records)
         gone.append(contentsOf: records.lazy.filter { $0.kind == .expunge }.map { UID($0.uid) })

@@ -67,6 +67,7 @@ extension Mailbox {
             }
             guard let outcome else { return nil }
             guard let results = try finishSet(outcome) else { continue }
+            for (message, _) in messages { message.staged.share?.end() }
             noteDates(zip(results, messages).map { ($0.uid, $1.message.date) })
             return results
         }
@@ -135,6 +136,7 @@ struct SetWriter {
 
     /// Writes the intent durably and reserves quota. Nil: continue; otherwise nothing was done.
     mutating func prepare(_ members: [SetMember]) throws(StoreError) -> Outcome? {
+        try mailbox.syncAboveAhead()
         self.members = members
         count = members.count
         bytes = members.reduce(0) { $0 + UInt64($1.size) }

@@ -391,52 +391,13 @@ public final class Mailbox: Sendable {
         return shard
     }
 
+    /// Closes what is kept open only to be quick.
+    func releaseDescriptors() {
+        locks.closeAll()
+        state.withLock { $0.shards = [:] }
+    }
+
     func forgetShard(_ number: UInt32) { state.withLock { $0.shards[number] = nil } }
-
-    // MARK: durability
-
-    /// Makes every directory name above the shard's files durable, once per process.
-    func syncNames(above shard: ShardDirectory) throws(StoreError) {
-        if !shard.nameSynced.withLock({ $0 }) {
-            try doing("sync the mailbox directory") { () throws(Errno) in try system.sync(directory) }
-            shard.nameSynced.withLock { $0 = true }
-        }
-        let (done, path) = state.withLock { ($0.ancestorsSynced, $0.path) }
-        if done { return }
-        try syncParents()
-        try context.syncAncestors()
-        // A rename in the meantime has changed the parents.
-        state.withLock { if $0.path == path { $0.ancestorsSynced = true } }
-    }
-
-    /// Syncs each directory above the mailbox's up to the account's. Walks up by `..`, because the mailbox may be
-    /// renamed meanwhile, which must not count as a failed sync.
-    private func syncParents() throws(StoreError) {
-        let top = try doing("stat the account") { () throws(Errno) in try system.status(context.directory).identity }
-        var fd = try openParent(of: directory)
-        defer { system.close(fd) }
-        // As deep as a name can be; for a mailbox outside the account the walk ends at the root.
-        for _ in 0...2 * MailboxName.maximumLevels {
-            let here = try doing("stat a directory above \(path)") { () throws(Errno) in try system.status(fd) }
-            if here.identity == top { return }
-            try doing("sync a directory above \(path)") { () throws(Errno) in try system.sync(fd) }
-            let next = try openParent(of: fd)
-            system.close(fd)
-            fd = next
-        }
-    }
-
-    private func openParent(of fd: Int32) throws(StoreError) -> Int32 {
-        try doing("open a directory above \(path)") { () throws(Errno) in try system.openDirectory(fd, "..") }
-    }
-
-    /// Refuses writes until the mailbox is reopened: after a failed fsync no written data is known to be on disk.
-    func breakMailbox(_ error: StoreError) -> StoreError {
-        let broken = StoreError(
-            .needsReopen, "the mailbox accepts no writes after a failed sync (\(error.message))", errno: error.errno)
-        state.withLock { $0.broken = broken }
-        return broken
-    }
 
     /// Whether the mailbox refuses writes until it is reopened.
     var isBroken: Bool { state.withLock { $0.broken != nil } }

@@ -45,12 +45,18 @@ public final class StagedMessage: Sendable {
     private let system: SystemCalls
     private let durability: StoreOptions.Durability
     private let canLink: Bool
+    /// Nil for one that belongs to no account yet.
+    let share: StagingShare?
+    /// Nil for copies made under locks.
+    private let room: DiskRoom?
     private let state: Locked<State>
 
     init(
         system: SystemCalls, descriptor: Int32, temporaryDirectory: Int32?, temporaryName: String?,
-        durability: StoreOptions.Durability, canLink: Bool
+        durability: StoreOptions.Durability, canLink: Bool, share: StagingShare?, room: DiskRoom?
     ) {
+        self.share = share
+        self.room = room
         self.system = system
         self.canLink = canLink
         self.descriptor = descriptor
@@ -72,8 +78,11 @@ public final class StagedMessage: Sendable {
     /// The number of bytes written so far.
     public var size: UInt64 { state.withLock { $0.size } }
 
+    /// The bytes after which the room left on the file system is looked at again.
+    private static let roomStep: UInt64 = 1 << 20
+
     /// Appends bytes.
-    /// - Throws: `limit` above 4 GiB minus one byte, `noSpace`, `system`; after an error the message cannot be
+    /// - Throws: `limit` above 4 GiB minus one byte, `overQuota`, `noSpace`, `system`; after an error the message cannot be
     ///   finished. `invalidArgument` if it is finished already.
     public func write(_ bytes: UnsafeRawBufferPointer) throws(StoreError) {
         guard bytes.count > 0 else { return }
@@ -83,9 +92,12 @@ public final class StagedMessage: Sendable {
                 guard s.size + UInt64(bytes.count) <= Self.maximumSize else {
                     throw StoreError(.limit, "a message cannot be larger than \(Self.maximumSize) bytes")
                 }
+                let size = s.size + UInt64(bytes.count)
+                try share?.cover(size)
+                if size / Self.roomStep > s.size / Self.roomStep { try room?.check() }
                 try doing("write a message") { () throws(Errno) in try system.write(descriptor, bytes) }
                 EVP_DigestUpdate(hash, bytes.baseAddress, bytes.count)
-                s.size += UInt64(bytes.count)
+                s.size = size
             } catch {
                 s.end(.failed(error))
                 throw error

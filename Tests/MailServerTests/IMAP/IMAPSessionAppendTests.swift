@@ -142,6 +142,26 @@ import Testing
         await dialogue.ok("APPEND INBOX {600000+}\r\n\(text) {5+}\r\nhello")
     }
 
+    /// Connections of one account may not receive more together than it has room for.
+    @Test func overQuotaWithWhatOthersAreSending() async throws {
+        let mail = try IMAPTestMail()
+        try mail.limitAlice(toMiB: 1)
+        let (first, second) = (await IMAPDialogue.alice(mail), await IMAPDialogue.alice(mail))
+        #expect(await first.send("a APPEND INBOX {700000}\r\n")[line: 0].hasPrefix("+ "))
+        #expect(await first.send(String(repeating: "x", count: 1_000)) == [])
+        let text = String(repeating: "x", count: 600_000)
+        #expect(await second.send("b APPEND INBOX {600000}\r\n")[line: 0].hasPrefix("b NO [OVERQUOTA]"))
+        // One that is sent at once is skipped, and the connection stays in step.
+        #expect(await second.fails("APPEND INBOX {600000+}\r\n\(text)").hasPrefix("NO [OVERQUOTA]"))
+        await second.ok("NOOP")
+        await second.ok("APPEND INBOX {100+}\r\n\(String(repeating: "x", count: 100))")
+        #expect(await first.send(String(repeating: "x", count: 699_000) + "\r\n")[line: 0].hasPrefix("* "))
+        #expect(await second.fails("APPEND INBOX {600000+}\r\n\(text)").hasPrefix("NO [OVERQUOTA]"))
+        await second.ok("STORE 1:* +FLAGS (\\Deleted)")
+        await second.ok("EXPUNGE")
+        await second.ok("APPEND INBOX {600000+}\r\n\(text)")
+    }
+
     @Test func overQuota() async throws {
         let mail = try IMAPTestMail()
         try mail.limitAlice(toMiB: 1)

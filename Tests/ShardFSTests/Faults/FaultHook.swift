@@ -14,6 +14,8 @@ final class FaultHook: SystemHook {
         case full(from: Int, Errno)
         /// Every call from number `at` on: a process that died there.
         case death(at: Int)
+        /// From call number `at` on, every call that makes a descriptor, or as many as `times`.
+        case noDescriptors(from: Int, times: Int)
         /// Each write takes only a few bytes.
         case shortWrites(Int)
     }
@@ -21,6 +23,7 @@ final class FaultHook: SystemHook {
     private struct State {
         var mode: Mode?
         var calls = 0
+        var failures = 0
         var failed: String?
         var failedRemoval = false
     }
@@ -46,11 +49,14 @@ final class FaultHook: SystemHook {
             let error: Errno?
             switch mode {
             case .count, .shortWrites: error = nil
-            case .once(let at, let e): error = number == at ? e : nil
+            case .once(let at, let e): error = number == at && Self.canFail(call, e) ? e : nil
+            case .noDescriptors(let from, let times):
+                error = number >= from && s.failures < times && Self.canFail(call, .tooManyFiles) ? .tooManyFiles : nil
             case .full(let from, let e): error = number >= from && Self.takesRoom(call) ? e : nil
             case .death(let at): error = number >= at ? .io : nil
             }
             if error != nil {
+                s.failures += 1
                 if s.failed == nil { s.failed = "\(number): \(Self.name(call))" }
                 if case .unlink = call { s.failedRemoval = true }
             }
@@ -70,6 +76,15 @@ final class FaultHook: SystemHook {
         case .close: false
         case .lock(_, let operation): operation != LOCK_UN
         default: true
+        }
+    }
+
+    /// Whether the kernel fails such a call with that error.
+    private static func canFail(_ call: SystemCall, _ error: Errno) -> Bool {
+        guard error == .tooManyFiles else { return true }
+        return switch call {
+        case .open, .openUnnamed: true
+        default: false
         }
     }
 

@@ -25,8 +25,6 @@ extension IMAPSession {
         /// The message of the selected mailbox to be replaced; nil for APPEND.
         var replaces: UID?
         var messages: [Message] = []
-        /// Octets of all messages.
-        var size: UInt64 = 0
         /// Octets of the summaries of those that have come, which wait for the command's end.
         var summaryBytes = 0
         /// The first failure; everything received after it is ignored.
@@ -62,8 +60,6 @@ extension IMAPSession {
         guard (begun?.messages.count ?? 0) < configuration.maxAppendMessages else {
             throw .no(.limit, "Too many messages in one command")
         }
-        let size = (begun?.size ?? 0) + UInt64(message.size)
-        let count = (begun?.messages.count ?? 0) + 1
         let (name, known, last) = (message.mailbox, begun?.mailbox, begun?.messages.last?.content)
         let limits = try account().index == nil ? nil : configuration.parseLimits
         let (memory, kept) = (configuration.memory, begun?.summaryBytes ?? 0)
@@ -71,11 +67,11 @@ extension IMAPSession {
             // All but the summary of the message before goes.
             let added = last?.endSummary(memory: memory - kept) ?? 0
             let mailbox = if let known { known } else { try mail.mailbox(MailboxName(name)) }
-            guard try mail.hasRoom(for: size, messages: count) else { throw StoreError(.overQuota, "no room") }
-            return (mailbox, IncomingContent(try mailbox.stage(), limits: limits, memory: memory), added)
+            // Its room is taken now, beside all that the account's other connections are sending.
+            let staged = try mailbox.stage(size: UInt64(message.size))
+            return (mailbox, IncomingContent(staged, limits: limits, memory: memory), added)
         }
         var command = begun ?? AppendCommand(mailbox: mailbox, replaces: replaces)
-        command.size = size
         command.summaryBytes += added
         command.messages.append(
             .init(
@@ -156,7 +152,8 @@ extension IMAPSession {
             for place in kept.indices where kept[place].isBinary {
                 let changes = try kept[place].content.binaryChanges(limits: limits)
                 if changes.isEmpty, !kept[place].containsNUL { continue }
-                let content = IncomingContent(try mailbox.stage(), limits: summarised, memory: memory)
+                let staged = try mailbox.stage(inPlaceOf: kept[place].content.staged)
+                let content = IncomingContent(staged, limits: summarised, memory: memory)
                 guard try kept[place].content.write(changes, to: content) else { return nil }
                 content.endSummary(memory: memory / kept.count)
                 kept[place].content = content
