@@ -56,6 +56,7 @@ test:
 	python3 Tests/Interop/usage_sessions.py "$$($(SWIFT) build --show-bin-path)/rmail"
 	@scripts/python-clients .build/interop-python >/dev/null
 	.build/interop-python/bin/python3 Tests/Interop/clients.py "$$($(SWIFT) build --show-bin-path)/rmail"
+	python3 Tests/Interop/descriptors.py "$$($(SWIFT) build --show-bin-path)/rmail"
 	$(AS_ROOT) python3 Tests/Interop/privileges.py "$$($(SWIFT) build --show-bin-path)/rmail"
 	$(AS_ROOT) python3 Tests/Interop/differential.py "$$($(SWIFT) build --show-bin-path)/rmail"
 	$(AS_ROOT) env RMAIL_STORAGE_INLINE=false python3 Tests/Interop/differential.py "$$($(SWIFT) build --show-bin-path)/rmail" --no-index --seed 2

@@ -1,3 +1,4 @@
+import Logging
 import MailAccounts
 import MailDelivery
 import MailIMAP
@@ -7,6 +8,7 @@ import NIOPosix
 import Primitives
 import ServerConfiguration
 import ServerRuntime
+import ShardFS
 
 extension ComponentList {
     /// The number of password checks that may wait; further ones get a temporary failure.
@@ -35,7 +37,17 @@ extension ComponentList {
                     TLSCertificates.Settings(configuration), pool: pool, logger: log.logger("rmail"),
                     now: Clocks.wall))
             : nil
-        let limits = add(ConnectionLimits(ConnectionLimits.Settings(configuration), now: Clocks.monotonic))
+        let logger = log.logger("rmail")
+        let descriptors = DescriptorReserve(
+            limit: OpenFiles.raiseLimit(),
+            onShortage: { text in
+                logger.warning("\(text)")
+                // Most descriptors are those of mailboxes that nobody uses at the moment.
+                Task { try? await pool.run { () throws(StoreError) in storage.store.releaseIdle() } }
+            })
+        let limits = add(
+            ConnectionLimits(
+                ConnectionLimits.Settings(configuration), descriptors: descriptors, now: Clocks.monotonic))
         let secret = try await pool.runStart { () throws(StartError) in try StoreAccess.loginSecret(configuration) }
         let decoy = try await pool.runStart { () throws(StartError) in try StoreAccess.loginDecoy(configuration) }
         let logins = add(

@@ -14,4 +14,7 @@ enum OpenFiles {
         }
         return Int(clamping: limit.rlim_cur)
     }
+
+    /// The idle mailboxes that one account may keep open under a limit of `descriptors`: each has a few, up to 26.
+    static func idleMailboxes(_ descriptors: Int) -> Int { descriptors > 0 ? max(8, descriptors / 64) : .max }
 }

@@ -39,6 +39,10 @@ package struct StoreAccess: Sendable {
         options.node = try node(configuration, files)
         options.minimumFreeBytes = UInt64(configuration.storage.minimumFreeMB) << 20
         options.minimumFreeFiles = UInt64(configuration.storage.minimumFreeFiles)
+        options.idleMailboxes = min(options.idleMailboxes, OpenFiles.idleMailboxes(OpenFiles.raiseLimit()))
+        options.maximumMailboxes = configuration.limits.mailboxes
+        options.maximumSubscriptions = configuration.limits.subscriptions
+        options.maximumAnnotations = configuration.limits.annotations
         options.notice = notice
         let index = indexLog.flatMap { makeIndex(configuration, log: $0) }
         // Cached views rely on directory timestamps, which prove nothing if other machines write too.

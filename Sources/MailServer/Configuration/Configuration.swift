@@ -158,6 +158,9 @@ package struct LimitSettings: Sendable, Equatable {
     package var lockWaiters = 64
     package var imapLine = 65_536
     package var searchKeys = 10_000
+    package var mailboxes = 10_000
+    package var subscriptions = 10_000
+    package var annotations = 10_000
     package var smtpLine = 4096
     package var smtpPath = 256
     package var headerBytes = 1_048_576

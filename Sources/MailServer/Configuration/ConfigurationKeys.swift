@@ -125,6 +125,9 @@ extension ConfigurationKey {
         ConfigurationKey("limits.lock_waiters", \.limits.lockWaiters, .integer(1...65_536), restart: true),
         ConfigurationKey("limits.imap_line", \.limits.imapLine, .integer(1000...16_777_216, "bytes")),
         ConfigurationKey("limits.search_keys", \.limits.searchKeys, .integer(100...1_000_000)),
+        ConfigurationKey("limits.mailboxes", \.limits.mailboxes, .integer(10...10_000_000), restart: true),
+        ConfigurationKey("limits.subscriptions", \.limits.subscriptions, .integer(10...10_000_000), restart: true),
+        ConfigurationKey("limits.annotations", \.limits.annotations, .integer(10...10_000_000), restart: true),
         ConfigurationKey("limits.smtp_line", \.limits.smtpLine, .integer(1000...1_048_576, "bytes")),
         // A longer address would not fit a line of the header, which has 998 bytes (RFC 5322 section 2.1.1).
         ConfigurationKey("limits.smtp_path", \.limits.smtpPath, .integer(256...960, "bytes")),

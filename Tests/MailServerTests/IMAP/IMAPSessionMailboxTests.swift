@@ -8,6 +8,20 @@ import Testing
 @testable import ServerRuntime
 
 @Suite struct IMAPSessionMailboxTests {
+    @Test func limits() async throws {
+        let mail = try IMAPTestMail {
+            ($0.maximumMailboxes, $0.maximumSubscriptions, $0.maximumAnnotations) = (5, 2, 2)
+        }
+        let dialogue = await IMAPDialogue.alice(mail)
+        await dialogue.ok("CREATE A/B")
+        #expect(await dialogue.fails("CREATE C").hasPrefix("NO [LIMIT] "))
+        #expect(await dialogue.fails("RENAME Sent X/Sent").hasPrefix("NO [LIMIT] "))
+        await dialogue.ok("SUBSCRIBE A")
+        #expect(await dialogue.fails("SUBSCRIBE C").hasPrefix("NO [LIMIT] "))
+        await dialogue.ok("SETMETADATA INBOX (/private/a \"1\" /private/b \"2\")")
+        #expect(await dialogue.fails("SETMETADATA Sent (/private/a \"1\")").hasPrefix("NO [METADATA TOOMANY] "))
+    }
+
     @Test func select() async throws {
         let mail = try IMAPTestMail()
         try mail.append("Subject: a\n\nx\n", .seen)

@@ -109,9 +109,15 @@ package final class ConnectionLimits: UpdatableComponent {
     private let state: Locked<State>
     /// Monotonic nanoseconds.
     private let now: @Sendable () -> Int64
+    /// Decides whether any connection is accepted at all.
+    package let descriptors: DescriptorReserve
 
-    package init(_ settings: Settings, now: @escaping @Sendable () -> Int64) {
+    package init(
+        _ settings: Settings, descriptors: DescriptorReserve = DescriptorReserve(limit: 0),
+        now: @escaping @Sendable () -> Int64
+    ) {
         self.now = now
+        self.descriptors = descriptors
         state = Locked(
             State(limiter: RateLimiter(settings.rates), maximum: settings.maximumConnections))
     }
