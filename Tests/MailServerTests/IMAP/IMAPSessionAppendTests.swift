@@ -157,6 +157,7 @@ import Testing
         await second.ok("APPEND INBOX {100+}\r\n\(String(repeating: "x", count: 100))")
         #expect(await first.send(String(repeating: "x", count: 699_000) + "\r\n")[line: 0].hasPrefix("* "))
         #expect(await second.fails("APPEND INBOX {600000+}\r\n\(text)").hasPrefix("NO [OVERQUOTA]"))
+        await second.ok("NOOP")
         await second.ok("STORE 1:* +FLAGS (\\Deleted)")
         await second.ok("EXPUNGE")
         await second.ok("APPEND INBOX {600000+}\r\n\(text)")
