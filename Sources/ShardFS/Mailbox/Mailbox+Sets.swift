@@ -67,7 +67,7 @@ extension Mailbox {
             }
             guard let outcome else { return nil }
             guard let results = try finishSet(outcome) else { continue }
-            for (message, _) in messages { message.staged.share?.end() }
+            for (message, _, _) in messages { message.staged.share?.end() }
             noteDates(zip(results, messages).map { ($0.uid, $1.message.date) })
             return results
         }
