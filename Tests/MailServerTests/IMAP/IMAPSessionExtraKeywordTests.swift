@@ -32,6 +32,7 @@ import Testing
         #expect(await other.ok("STORE 2 -FLAGS (EXTRA)") == [#"* 2 FETCH (FLAGS (\Seen k7 more))"#])
         #expect(await dialogue.ok("NOOP") == [#"* 2 FETCH (FLAGS (\Seen \Recent k7 more))"#])
         #expect(await dialogue.ok("STORE 3 FLAGS (Extra)") == [#"* 3 FETCH (FLAGS (\Recent Extra))"#])
+        await other.ok("NOOP")
         #expect(
             await other.ok("FETCH 2:4 FLAGS") == [
                 #"* 2 FETCH (FLAGS (\Seen k7 more))"#, "* 3 FETCH (FLAGS (Extra))", "* 4 FETCH (FLAGS ())",
@@ -39,7 +40,8 @@ import Testing
         // Beside what is read from the message.
         let whole = await dialogue.ok("FETCH 3 (UID FLAGS BODY.PEEK[HEADER.FIELDS (SUBJECT)])")
         #expect(whole.first?.contains(#"FLAGS (\Recent Extra)"#) == true)
-        #expect(await dialogue.ok("STORE 2:3 FLAGS ()").count == 2)
+        #expect(await dialogue.ok("STORE 2:3 FLAGS ()").filter { $0.contains("FETCH") }.count == 2)
+        await other.ok("NOOP")
         #expect(await other.ok("SEARCH OR KEYWORD Extra KEYWORD more") == ["* SEARCH"])
     }
 
@@ -68,7 +70,7 @@ import Testing
         // The keyword is new to the client; the flags are not reported.
         #expect(await dialogue.ok("STORE 2 +FLAGS.SILENT (Extra)").allSatisfy { !$0.contains("FETCH") })
         await other.ok("NOOP")
-        #expect(await other.ok("STORE 2 -FLAGS.SILENT (Extra)").isEmpty)
+        #expect(await other.ok("STORE 2 -FLAGS.SILENT (Extra)").allSatisfy { !$0.contains("FETCH") })
         // Removed by the other in the meantime: what the client thinks is not so.
         let lines = await dialogue.ok("STORE 2 +FLAGS.SILENT (k3)")
         #expect(lines.last == #"* 2 FETCH (FLAGS (\Recent k3))"#)

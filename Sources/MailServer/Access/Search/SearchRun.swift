@@ -115,7 +115,9 @@ package struct SearchRun: Sendable {
                 found.append((UInt32(clamping: index + 1), uid.rawValue))
             }
         }
-        for (number, uid) in found { _ = collector.collect(number, uid) }
+        for (number, uid) in found where !collector.collect(number, uid) {
+            if let entry = view.entry(of: uid) { try look(at: number, entry, .nothing) }
+        }
         done = goal
         return true
     }
