@@ -30,7 +30,11 @@ package struct SystemCalls: Sendable {
     /// As the above, for a body that asks for what is in memory alone.
     private func cached(_ what: @autoclosure () -> SystemCall, _ body: () -> Int) throws(Errno) -> Int {
         do { return try call(what(), waits: false, body) } catch {
-            if error == .wouldBlock { Waiting.refuse() }
+            switch error {
+            case .notFound, .notDirectory, .loop: break
+            // Also those of this way alone: looking without waiting takes a descriptor.
+            default: Waiting.refuse()
+            }
             throw error
         }
     }
@@ -269,7 +273,9 @@ package struct SystemCalls: Sendable {
         }
     }
 
-    package func unlock(_ fd: Int32) { _ = try? call(.lock(fd, operation: LOCK_UN), waits: false) { Int(cposix_flock(fd, LOCK_UN)) } }
+    package func unlock(_ fd: Int32) {
+        _ = try? call(.lock(fd, operation: LOCK_UN), waits: false) { Int(cposix_flock(fd, LOCK_UN)) }
+    }
 
     /// Reads directory entries in the format of getdents64(2); returns the number of bytes, 0 at the end.
     package func list(_ fd: Int32, _ buffer: UnsafeMutableRawBufferPointer) throws(Errno) -> Int {

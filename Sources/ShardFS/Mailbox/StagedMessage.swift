@@ -133,10 +133,12 @@ public final class StagedMessage: Sendable {
 
     /// Finishes the message: sets INTERNALDATE and makes the bytes durable, as configured by the store's durability.
     /// - Parameter internalDate: seconds since 1970 UTC, negative before; nil for now.
-    /// - Throws: `invalidArgument` for a date that the file system cannot hold (ext4: before 1901, after 2446), or if it is finished already; `noSpace`, `system`.
+    /// - Throws: `invalidArgument` for a date that the file system cannot hold (ext4: before 1901, after 2446), or if it
+    ///   is finished already; `noSpace`, `system`.
     public func finish(internalDate: Int64? = nil) throws(StoreError) -> FinishedMessage {
         try state.withLock { (s) throws(StoreError) in
             let hash = try s.hash()
+            share?.shrink(to: s.size)
             do throws(StoreError) {
                 if let internalDate {
                     try setDate(internalDate)

@@ -10,7 +10,7 @@ struct StagedRoom: Sendable {
 /// A message's share of its account's room while it is received.
 final class StagingShare: Sendable {
     /// Bytes reserved at once for a message whose size is not announced.
-    private static let step: UInt64 = 1 << 20
+    private static let step: UInt64 = 1 << 18
 
     private let context: AccountContext
     /// Reserved bytes; nil once the share has ended.
@@ -37,6 +37,16 @@ final class StagingShare: Sendable {
             try context.beginStaging(bytes: target - reserved, messages: 0)
         }
         bytes.withLock { $0 = target }
+    }
+
+    /// Gives back whatever a message of `size` bytes, which will not grow any more, does not need.
+    func shrink(to size: UInt64) {
+        let excess = bytes.withLock { reserved -> UInt64 in
+            guard let now = reserved, now > size else { return 0 }
+            reserved = size
+            return now - size
+        }
+        context.endStaging(bytes: excess, messages: 0)
     }
 
     /// Ends the share: the message is stored, and the quota counts it.

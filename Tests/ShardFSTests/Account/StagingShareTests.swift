@@ -63,6 +63,18 @@ import Testing
         t.check()
     }
 
+    /// A finished message takes its size alone, whatever was reserved while it came.
+    @Test func finishedMessagesTakeTheirSize() throws {
+        let t = try Self.store(#"{"quota_mb": 1}"#)
+        let inbox = try t.mailbox()
+        let small = try (0..<10).map { try inbox.finished("small \($0)") }
+        #expect(inbox.context.staged.withLock { $0.bytes } == 70)
+        #expect(try inbox.stage(size: 1_000_000).size == 0)
+        _ = try inbox.append(small.map { (message: $0, flags: MessageFlags()) })
+        #expect(inbox.context.staged.withLock { $0.bytes } == 0)
+        t.check()
+    }
+
     @Test func messagesCount() throws {
         let t = try Self.store(#"{"quota_messages": 2}"#)
         let inbox = try t.mailbox()

@@ -156,7 +156,9 @@ import Testing
         for i in 0..<30 { try mailbox.append("m\(i)", i % 3 == 0 ? [.seen] : i % 5 == 0 ? [.flagged] : []) }
         _ = try mailbox.remove([UID(2)])
         let list = try mailbox.snapshot().messages
-        for (wanted, unwanted) in [([], []), ([.seen], []), ([], [.seen]), ([.flagged], [.seen])] as [(MessageFlags, MessageFlags)] {
+        for (wanted, unwanted) in [([], []), ([.seen], []), ([], [.seen]), ([.flagged], [.seen])]
+            as [(MessageFlags, MessageFlags)]
+        {
             for range in [1...UInt32.max, 5...20, 31...40] {
                 var found: [Int: UID] = [:]
                 list.forEach(in: UID(range.lowerBound)...UID(range.upperBound), having: wanted, lacking: unwanted) {

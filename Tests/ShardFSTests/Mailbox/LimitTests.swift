@@ -99,8 +99,10 @@ import Testing
         let full = StoreError(.overQuota, "")
         #expect(throws: full) { try inbox.append(half) }
         #expect(throws: full) { try inbox.copy([UID(1)], to: inbox) }
-        let two = try (0..<2).map { _ in try inbox.finished(String(repeating: "y", count: 200_000)) }
-        #expect(throws: full) { try inbox.append(two.map { (message: $0, flags: MessageFlags()) }) }
+        #expect(throws: full) {
+            let two = try (0..<2).map { _ in try inbox.finished(String(repeating: "y", count: 200_000)) }
+            try inbox.append(two.map { (message: $0, flags: MessageFlags()) })
+        }
         #expect(try inbox.contents() == ["1:", "2:"])
         let other = try t.mailbox(of: "bob@example.com")
         try other.append(half)
@@ -132,8 +134,10 @@ import Testing
         #expect(throws: full) { try other.move([UID(1)], to: inbox) }
         _ = try inbox.remove([UID(1)])
         #expect(try t.account().hasRoom(for: 1) && !t.account().hasRoom(for: 1, messages: 2))
-        let two = try (0..<2).map { _ in try inbox.finished("yy") }
-        #expect(throws: full) { try inbox.append(two.map { (message: $0, flags: MessageFlags()) }) }
+        #expect(throws: full) {
+            let two = try (0..<2).map { _ in try inbox.finished("yy") }
+            try inbox.append(two.map { (message: $0, flags: MessageFlags()) })
+        }
         // A move within the account needs no quota.
         let archive = try t.mailbox("Archive")
         try inbox.append("e")

@@ -237,6 +237,34 @@ import Testing
         #expect(try t.mailbox().contents().isEmpty)
         t.check()
     }
+
+    /// A recovery that dies anywhere leaves the first recent UID to the next one.
+    @Test func recoveryCutOffKeepsTheFirstRecentUID() throws {
+        let hook = FaultHook()
+        var options = StoreOptions()
+        options.hook = hook
+        let t = try TestStore(options)
+        do {
+            let inbox = try t.mailbox()
+            for i in 1...3 { try inbox.append("message \(i)") }
+            #expect(try inbox.takeRecent() == UID(1))
+            try inbox.append("recent")
+        }
+        var deaths = 0
+        while deaths < 1_000 {
+            try t.reopen { $0.bootID = "boot \(2 * deaths)" }
+            hook.arm(.death(at: deaths))
+            _ = try? t.mailbox()
+            let hasDied = hook.disarm().failed != nil
+            try t.reopen { $0.bootID = "boot \(2 * deaths + 1)" }
+            let snapshot = try t.mailbox().snapshot()
+            #expect(snapshot.recentUID == UID(4) && snapshot.messages.count == 4, "death at call \(deaths)")
+            if !hasDied { break }
+            deaths += 1
+        }
+        #expect(deaths > 20)
+        t.check()
+    }
 }
 
 extension MessageList {

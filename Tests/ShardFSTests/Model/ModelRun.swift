@@ -116,14 +116,17 @@ final class ModelRun {
         }
         trace.append("append \(count) of \(size) to \(box) \(added.sorted())")
         let bits = try flags(added, mailbox)
-        let staged = try texts.map { (message: try mailbox.finished($0), flags: bits) }
+        func stage() throws -> [(message: FinishedMessage, flags: MessageFlags)] {
+            try texts.map { (message: try mailbox.finished($0), flags: bits) }
+        }
         let before = try #require(model.boxes[box])
         guard model.hasRoom(account, texts.reduce(0) { $0 + $1.utf8.count }) else {
-            #expect(throws: StoreError(.overQuota, "")) { try mailbox.append(staged) }
+            // Already while they are received.
+            #expect(throws: StoreError(.overQuota, "")) { try mailbox.append(stage()) }
             // UIDs of failed attempts may be skipped.
             return
         }
-        let results = try mailbox.append(staged)
+        let results = try mailbox.append(stage())
         #expect(results.count == count)
         for (text, result) in zip(texts, results) {
             #expect(result.uid.rawValue >= model.boxes[box]!.nextUID)

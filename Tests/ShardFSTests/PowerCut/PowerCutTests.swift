@@ -11,7 +11,7 @@ import Testing
         // Of these the acknowledgements count; every cut of the same calls is in another run.
         check.isQuick = [
             .groundAppend, .groundSet, .groundCopy, .groundDeliver, .groundCreate, .firstMailboxAppend, .firstSet,
-            .firstCopy, .firstDeliver,
+            .firstCopy, .firstDeliver, .extraKeywords,
         ].contains(run)
         if [.move, .moveAcrossAccounts, .moveIntoDeadShard, .renameInbox].contains(run) { check.exhaustive = 9 }
         let outcome = check.run()

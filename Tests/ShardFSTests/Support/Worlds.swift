@@ -18,6 +18,10 @@ struct MailboxWorld: Equatable {
     var highestModSeq: ModSeq
     var messages: [UInt32: Message]
 
+    /// The keyword of a run that frees a letter for it: an extra one where a fault keeps the letter from being freed, and
+    /// so compared by its name.
+    private static let keywordInEitherForm = "New"
+
     init(_ mailbox: Mailbox) throws {
         let snapshot = try mailbox.snapshot()
         id = snapshot.mailboxID
@@ -30,9 +34,14 @@ struct MailboxWorld: Equatable {
             let file = try mailbox.open(entry.uid)
             let text = Self.checked(
                 String(decoding: try file.read(), as: UTF8.self), snapshot.keywords.names(in: entry.flags))
+            var (flags, extra) = (entry.flags, snapshot.extraKeywords.names(of: entry.uid))
+            if let letter = snapshot.keywords.flag(Self.keywordInEitherForm), flags.contains(letter) {
+                flags.subtract(letter)
+                extra.append(Self.keywordInEitherForm)
+            }
             messages[entry.uid.rawValue] = Message(
                 text: file.size == entry.size ? text : "SIZE \(entry.size) IN THE VIEW, \(file.size) ON DISK",
-                flags: entry.flags, date: file.internalDate, extra: snapshot.extraKeywords.names(of: entry.uid))
+                flags: flags, date: file.internalDate, extra: extra)
         }
     }
 

@@ -59,7 +59,8 @@ extension IMAPSession {
         beginProgress(goal: goal)
         let asked = updateScope(expunges: mayReportExpunges)
         while true {
-            let (isDone, update) = try await blocking(inline: isShort ? .reading : nil) { () throws(StoreError) -> (Bool, MailboxUpdate?) in
+            let (isDone, update) = try await blocking(inline: isShort ? .reading : nil) {
+                () throws(StoreError) -> (Bool, MailboxUpdate?) in
                 let result: Result<Bool, StoreError> = box.withLock { run in
                     do throws(StoreError) { return .success(try run.step()) } catch { return .failure(error) }
                 }

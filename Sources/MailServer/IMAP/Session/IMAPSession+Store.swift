@@ -13,7 +13,8 @@ extension IMAPSession {
         if command.unchangedSince != nil { enableModSeq() }
         beginProgress(goal: 0)
         var piece = StorePiece(
-            command, first: ranges, size: configuration.changePiece, isShort: view.count(in: ranges) <= StorePiece.short)
+            command, first: ranges, size: configuration.changePiece, isShort: view.count(in: ranges) <= StorePiece.short
+        )
         var modified: [UID] = []
         var isIncomplete = false
         var isAnyLeft = false

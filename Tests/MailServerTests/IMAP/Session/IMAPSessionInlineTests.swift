@@ -21,7 +21,8 @@ import Testing
         let mail = try IMAPTestMail()
         let mailbox = try mail.mailbox()
         for i in 1...3 {
-            _ = try mailbox.append(bytes: Array("Subject: \(i)\r\n\r\ntext \(i)\r\n".utf8), flags: i == 3 ? [.seen] : [])
+            _ = try mailbox.append(
+                bytes: Array("Subject: \(i)\r\n\r\ntext \(i)\r\n".utf8), flags: i == 3 ? [.seen] : [])
         }
         return mail
     }
@@ -32,13 +33,15 @@ import Testing
 
     @Test func answersAreTheSame() async throws {
         let pools = [
-            BlockingPool(threads: 2, maximumWaiting: 100, inline: InlineWork()),
+            BlockingPool(threads: 2, maximumWaiting: 100, inline: InlineWork(clock: { 0 })),
             BlockingPool(threads: 2, maximumWaiting: 100),
         ]
         let here = await IMAPDialogue.alice(try Self.mail(), pool: pools[0])
         let there = await IMAPDialogue.alice(try Self.mail(), pool: pools[1])
         // The first ones open what the later ones find open.
-        for command in ["STATUS Sent (MESSAGES)", "UID STORE 1 +FLAGS (\\Answered)"] + Self.short + Self.long + Self.short {
+        for command in ["STATUS Sent (MESSAGES)", "UID STORE 1 +FLAGS (\\Answered)"] + Self.short + Self.long
+            + Self.short
+        {
             let (a, b) = (await here.command(command), await there.command(command))
             // Two mailboxes have two UIDVALIDITYs.
             if !command.hasPrefix("COPY") { #expect(a.result == b.result, "\(command)") }
@@ -48,7 +51,8 @@ import Testing
     }
 
     @Test(arguments: short) func shortCommandNeedsNoThread(_ command: String) async throws {
-        let inline = InlineWork()
+        // However slow the machine is.
+        let inline = InlineWork(clock: { 0 })
         let pool = BlockingPool(threads: 2, maximumWaiting: 100, inline: inline)
         let dialogue = await IMAPDialogue.alice(try Self.mail(), pool: pool)
         await dialogue.ok("STATUS Sent (MESSAGES)")
