@@ -59,6 +59,7 @@ import Testing
             .copy: [.root: source], .move: [.root: source],
             .undelete: [.level: before, .account: before, .above: before, .root: before],
             .renameInbox: [.above: inbox, .root: inbox],
+            .rename: [.status: "the log's header says the same"],
         ]
     }()
 
