@@ -22,7 +22,8 @@ public enum EncodedWord {
     ///
     /// Blanks between two encoded words are dropped, and adjacent words in one charset are converted together, since
     /// many senders split characters. Bytes above 127 outside encoded words are read as UTF-8 if all of them are valid,
-    /// else as windows-1252. Time is linear in the value; what stands behind ``mostWords`` words, or ``mostChanges`` changes of charset, stays as it is.
+    /// else as windows-1252. Time is linear in the value; what stands behind ``mostWords`` words, or ``mostChanges``
+    /// changes of charset, stays as it is.
     public static func decode(_ value: [UInt8]) -> [UInt8] {
         guard value.span.firstIndex(of: ASCII.equals, from: 0, to: value.count) != nil else { return plain(value) }
         var output: [UInt8] = []

@@ -1,3 +1,5 @@
+import Primitives
+
 /// The keywords of a mailbox for which its 31 letters left no room, and the messages that have them. Usually empty; a
 /// value that shares its memory.
 public struct ExtraKeywords: Hashable, Sendable {
@@ -79,15 +81,7 @@ public struct ExtraKeywords: Hashable, Sendable {
         return at < keywords.count && keywords[at].key == key ? at : nil
     }
 
-    private func insertionIndex(_ key: String) -> Int {
-        var low = 0
-        var high = keywords.count
-        while low < high {
-            let middle = (low + high) / 2
-            if keywords[middle].key < key { low = middle + 1 } else { high = middle }
-        }
-        return low
-    }
+    private func insertionIndex(_ key: String) -> Int { keywords.partitioningIndex { $0.key >= key } }
 }
 
 /// A change of the extra keywords of messages.

@@ -1,3 +1,5 @@
+import Primitives
+
 /// UIDs as ascending, disjoint ranges that do not touch; written as `1:5,9`.
 struct UIDRanges: Hashable, Sendable {
     private(set) var ranges: [ClosedRange<UInt32>] = []
@@ -113,13 +115,5 @@ struct UIDRanges: Hashable, Sendable {
     }
 
     /// The index of the first range that does not end below a UID.
-    private func index(of uid: UInt32) -> Int {
-        var low = 0
-        var high = ranges.count
-        while low < high {
-            let middle = (low + high) / 2
-            if ranges[middle].upperBound < uid { low = middle + 1 } else { high = middle }
-        }
-        return low
-    }
+    private func index(of uid: UInt32) -> Int { ranges.partitioningIndex { $0.upperBound >= uid } }
 }
