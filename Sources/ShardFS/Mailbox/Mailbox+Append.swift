@@ -53,6 +53,7 @@ extension Mailbox {
     ) throws(StoreError) -> AppendResult? {
         try checkFlags(flags)
         while true {
+            try syncAboveAhead()
             let outcome = try locked(exclusive: true, uids: 1, records: 2) { () throws(StoreError) in
                 guard isCurrent(generation) else { return AppendOutcome.lettersFreed }
                 return try appendLocked(size: size, digest: digest, flags: flags, extra: extra, link)
@@ -85,7 +86,6 @@ extension Mailbox {
         size: UInt32, digest: ContentDigest, flags: MessageFlags, extra: [String],
         _ link: (ShardDirectory, UnsafePointer<CChar>) throws(Errno) -> Void
     ) throws(StoreError) -> AppendOutcome {
-        try syncAboveAhead()
         let uid = state.withLock { UInt32($0.view.nextUID) }
         var record = LogRecord(
             .append, done: false, uid: uid, flags: flags, token: context.tokens.take(), time: context.now, size: size,
