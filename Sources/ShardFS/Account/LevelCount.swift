@@ -8,7 +8,8 @@ extension AccountContext {
 
     /// Takes room for new levels of the mailbox tree. The account's lock is held.
     ///
-    /// Counted once, then kept up to date; other processes' changes show at the next maintenance.
+    /// Counted once, then kept up to date; other processes' changes show at the next maintenance. Levels that cannot be
+    /// read do not count: a damaged mailbox keeps nobody from creating another.
     /// - Parameter always: for INBOX, without which no mail arrives.
     /// - Throws: `limit` beyond ``StoreOptions/maximumMailboxes``.
     func takeLevels(_ new: Int, always: Bool = false) throws(StoreError) {
@@ -18,7 +19,7 @@ extension AccountContext {
         var known = levelCount.withLock { $0 }
         if let count = known, count.levels + new > maximum, now >= count.at + Self.recountRests { known = nil }
         let count: (at: Int64, levels: Int)
-        if let known { count = known } else { count = (now, try levels().count) }
+        if let known { count = known } else { count = (now, try levels(unreadable: { _, _ in }).count) }
         let isGranted = always || count.levels + new <= maximum
         levelCount.withLock { $0 = (count.at, count.levels + (isGranted ? new : 0)) }
         guard isGranted else { throw StoreError(.limit, "an account may have at most \(maximum) mailboxes") }
