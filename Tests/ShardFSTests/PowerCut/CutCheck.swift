@@ -261,12 +261,12 @@ struct CutCheck {
         let before = acknowledged == 0 ? scenario.start : steps[acknowledged - 1].after
         let step = acknowledged < steps.count ? steps[acknowledged] : nil
         var rules = Rules(before: before, after: step?.after ?? before, kind: step?.kind ?? .single)
-        var flags: [String: [UInt32: Set<UInt64>]] = [:]
+        var flags: [String: [UInt32: Rules.FlagsShown]] = [:]
         for world in [scenario.start] + steps.prefix(acknowledged + 1).map(\.after) {
             for mailbox in world.values {
                 for (uid, message) in mailbox.messages {
                     rules.shown[mailbox.id, default: [:]][uid] = message.text
-                    flags[mailbox.id, default: [:]][uid, default: []].insert(message.flags.rawValue)
+                    flags[mailbox.id, default: [:]][uid, default: Rules.FlagsShown()].insert(message)
                 }
             }
         }

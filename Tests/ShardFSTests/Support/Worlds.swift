@@ -112,8 +112,18 @@ struct Rules {
     var kind: StepKind
     /// Everything ever shown: content by mailbox id and UID.
     var shown: [String: [UInt32: String]] = [:]
-    /// Every set of flags that a message ever had; nil if flags are exact.
-    var flagsShown: [String: [UInt32: Set<UInt64>]]?
+    /// Every set of flags and keywords that a message ever had; nil if they are exact.
+    var flagsShown: [String: [UInt32: FlagsShown]]?
+
+    struct FlagsShown {
+        var flags: Set<UInt64> = []
+        var extra: Set<[String]> = []
+
+        mutating func insert(_ message: MailboxWorld.Message) {
+            flags.insert(message.flags.rawValue)
+            extra.insert(message.extra)
+        }
+    }
 
     /// The violations in `now`.
     func violations(_ now: World) -> [String] {
@@ -155,11 +165,12 @@ struct Rules {
             if text != message.text { wrong.append("\(key): UID \(uid) has other bytes: \(message.text.prefix(60))") }
             let states = [old[uid], new[uid]].compactMap { $0 }
             if states.isEmpty { wrong.append("\(key): UID \(uid) was expunged and is back") }
-            let flags = flagsShown?[now.id]?[uid] ?? Set(states.map(\.flags.rawValue))
-            if !states.isEmpty, !flags.contains(message.flags.rawValue) {
+            var legal = flagsShown?[now.id]?[uid] ?? FlagsShown()
+            if flagsShown?[now.id]?[uid] == nil { for state in states { legal.insert(state) } }
+            if !states.isEmpty, !legal.flags.contains(message.flags.rawValue) {
                 wrong.append("\(key): UID \(uid) has the flags '\(message.flags.letters)'")
             }
-            if !states.isEmpty, !states.contains(where: { $0.extra == message.extra }) {
+            if !states.isEmpty, !legal.extra.contains(message.extra) {
                 wrong.append("\(key): UID \(uid) has the keywords \(message.extra)")
             }
             if let date = states.first?.date, date != message.date {
