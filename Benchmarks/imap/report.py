@@ -10,6 +10,9 @@ UNITS = {
     "ms": (1e3, 2, "ms"), "us": (1e6, 0, "µs"), "rate": (1, 0, "/s"), "MB/s": (1e-6, 0, "MB/s"), "KiB": (1 / 1024, 1, "KiB"),
 }
 
+# The name of another rmail, measured for comparison.
+BEFORE = "rmail-before"
+
 
 class Row:
     """`goal`: how many times better than the faster Dovecot (or than the one named by `against`); `limit`: a value
@@ -50,6 +53,14 @@ class Row:
             return mine / other if other else None
         return other / mine if mine else float("inf")
 
+    def change(self):
+        """How much slower rmail is than the one before, in percent: the median over the rounds, and all of them."""
+        pairs = list(zip(self.values.get("rmail", []), self.values.get(BEFORE, [])))
+        changes = [100 * ((old / new if self.higher else new / old) - 1) for new, old in pairs if new and old]
+        if not changes:
+            return "–"
+        return f"{statistics.median(changes):+.1f} % ({min(changes):+.0f} to {max(changes):+.0f})"
+
     def verdict(self):
         mine, ratio = self.median("rmail"), self.ratio()
         if mine is None:
@@ -80,12 +91,16 @@ class Row:
         cells = [self.title, *(self.text(self.median(name)) for name in servers),
                  "–" if ratio is None else "∞" if ratio == float("inf") else f"{ratio:.2f} ×", self.goal_text(),
                  self.verdict()]
+        if BEFORE in servers:
+            cells.append(self.change())
         return "| " + " | ".join(cells) + " |"
 
 
 def table(rows, servers):
     rows = [row for row in rows if row.values]
     head = ["row", *servers, "rmail against the faster Dovecot", "goal", ""]
+    if BEFORE in servers:
+        head.append("slower than before")
     lines = ["| " + " | ".join(head) + " |", "|" + "---|" * len(head)]
     return "\n".join(lines + [row.table_line(servers) for row in rows])
 
