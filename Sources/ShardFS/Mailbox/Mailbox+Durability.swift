@@ -26,11 +26,9 @@ extension Mailbox {
     /// Does so before a message is published: it opens directories, and a process without a free descriptor must learn
     /// that while there is nothing to undo. A mailbox that was removed is left to the holder of its lock.
     func syncAboveAhead() throws(StoreError) {
-        do {
-            try syncAbove()
-        } catch where error.errno != .notFound {
-            throw breakMailbox(error)
-        } catch {}
+        do { try syncAbove() } catch {
+            if error.errno != .notFound { throw breakMailbox(error) }
+        }
     }
 
     /// Syncs each directory above the mailbox's up to the account's. Walks up by `..`, because the mailbox may be
