@@ -21,7 +21,8 @@ public struct ExtraKeywords: Hashable, Sendable {
 
     /// The names that a message has, in the same order.
     public func names(of uid: UID) -> [String] {
-        keywords.lazy.filter { $0.uids.contains(uid.rawValue) }.map(\.name)
+        if keywords.isEmpty { return [] }
+        return keywords.lazy.filter { $0.uids.contains(uid.rawValue) }.map(\.name)
     }
 
     /// The UIDs of the messages with a keyword, ascending and disjoint; some may be gone.

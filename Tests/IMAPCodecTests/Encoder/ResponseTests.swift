@@ -15,6 +15,13 @@ struct IMAPFetchText {
 }
 
 @Suite struct ResponseTests {
+    @Test(arguments: [0, 9, 10, 99, 100, 1_000_000_000, UInt64(UInt32.max), UInt64.max])
+    func numbers(_ number: UInt64) {
+        var buffer = ByteBuffer()
+        buffer.writeNumber(number)
+        #expect(String(buffer: buffer) == "\(number)")
+    }
+
     static let rows: [(IMAPResponse, String)] = [
         (.status(tag: "a1", .ok, text: "done"), "a1 OK done"), (.status(tag: nil, .bad, text: "no"), "* BAD no"),
         (.status(tag: "a", .no, code: .tryCreate, text: "x"), "a NO [TRYCREATE] x"),

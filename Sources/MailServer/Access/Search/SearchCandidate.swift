@@ -200,7 +200,7 @@ package struct SearchCandidate {
     private static let dateName = Array("date".utf8)
 
     /// Days since 1970 UTC.
-    private static func day(_ seconds: Int64) -> Int64 {
+    static func day(_ seconds: Int64) -> Int64 {
         seconds / 86_400 - (seconds % 86_400 < 0 ? 1 : 0)
     }
 }

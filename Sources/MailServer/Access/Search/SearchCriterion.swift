@@ -46,6 +46,10 @@ package enum SearchCriterion: Sendable {
         case .largerThan(let size): UInt64(entry.size) > size
         case .smallerThan(let size): UInt64(entry.size) < size
         case .modSeq(let modSeq): entry.modSeq >= modSeq
+        case .received(let comparison, let day):
+            entry.knownInternalDate.map { comparison.holds(SearchCandidate.day($0), day) }
+        case .receivedUntil(let time): entry.knownInternalDate.map { $0 <= time }
+        case .receivedFrom(let time): entry.knownInternalDate.map { $0 >= time }
         default: nil
         }
     }

@@ -84,15 +84,15 @@ struct FetchProducer: Sendable {
     mutating func produce(into buffer: inout ByteBuffer, limit: Int) throws(StoreError) -> Bool {
         start = nil
         while buffer.readableBytes < limit, !Turn.isOver {
-            if current != nil {
-                try go(on: nil, into: &buffer, limit: limit)
+            if let answer = takeCurrent() {
+                try write(answer, nil, into: &buffer, limit: limit)
                 if current != nil { return false }
             } else if plan.rows != nil, !page.isEmpty {
                 try writeRows(into: &buffer, limit: limit)
             } else if let summaries = view.summaries, !plan.sections.isEmpty, !page.isEmpty {
                 try answer(from: summaries, into: &buffer, limit: limit)
             } else if let (number, entry) = page.popFirst() {
-                try begin(number, entry, needsFile: plan.needsFile, into: &buffer)
+                current = try begin(number, entry, needsFile: plan.needsFile, into: &buffer)
             } else if isLastPage {
                 return true
             } else {
@@ -134,7 +134,8 @@ struct FetchProducer: Sendable {
     }
 
     private mutating func writeRows(into buffer: inout ByteBuffer, limit: Int) throws(StoreError) {
-        let keywords = view.snapshot.keywords
+        let (keywords, extraKeywords) = (view.snapshot.keywords, view.snapshot.extraKeywords)
+        let hasExtra = !extraKeywords.isEmpty
         var taken = 0
         defer { page = page.dropFirst(taken) }
         for (number, entry) in page {
@@ -145,7 +146,7 @@ struct FetchProducer: Sendable {
                 guard let found = try self.date(of: entry) else { continue }
                 date = found
             }
-            let extra = view.snapshot.extraKeywords.names(of: entry.uid)
+            let extra = hasExtra ? extraKeywords.names(of: entry.uid) : []
             rows.write(row(number, entry, date, extra), into: &buffer) { keywords.flags(ofKey: $0, extra: extra) }
             hasAnswered = true
         }
@@ -205,8 +206,9 @@ struct FetchProducer: Sendable {
                 return false
             }
             do throws(StoreError) {
-                try begin(number, entry, needsFile: false, into: &buffer)
-                try go(on: known, into: &buffer, limit: limit)
+                if let answer = try begin(number, entry, needsFile: false, into: &buffer) {
+                    try write(answer, known, into: &buffer, limit: limit)
+                }
             } catch {
                 failure = error
             }
@@ -224,28 +226,34 @@ struct FetchProducer: Sendable {
         into buffer: inout ByteBuffer, limit: Int
     ) throws(StoreError) {
         if view.isExpungePending(entry.uid.rawValue) {
-            return try begin(number, entry, needsFile: plan.needsFile, into: &buffer)
+            current = try begin(number, entry, needsFile: plan.needsFile, into: &buffer)
+            return
         }
-        try begin(number, entry, needsFile: true, into: &buffer)
-        if let summary { return try go(on: summary, into: &buffer, limit: limit) }
+        guard var answer = try begin(number, entry, needsFile: true, into: &buffer) else { return }
+        if let summary { return try write(answer, of: summary, into: &buffer, limit: limit) }
         let made: [UInt8]?
         do throws(StoreError) {
-            made = try current?.makeSummary(with: plan.sections)
+            made = try answer.makeSummary(with: plan.sections)
         } catch {
             return try withdraw(entry, error, &buffer)
         }
-        guard let made else { return }
+        guard let made else {
+            current = answer
+            return
+        }
         summaries.keep(made, of: entry.uid.rawValue)
-        try go(on: made, into: &buffer, limit: limit)
+        try write(answer, of: made, into: &buffer, limit: limit)
     }
 
-    /// Continues the current response with what a summary has, as far as that is usable.
-    private mutating func go(on summary: [UInt8], into buffer: inout ByteBuffer, limit: Int) throws(StoreError) {
+    /// Writes a response with what a summary has, as far as that is usable.
+    private mutating func write(
+        _ answer: FetchAnswer, of summary: [UInt8], into buffer: inout ByteBuffer, limit: Int
+    ) throws(StoreError) {
         var failure: StoreError?
         summary.withUnsafeBytes { bytes in
             do throws(StoreError) {
                 let summary = MessageSummary(bytes, limits: limits.fingerprint).flatMap { isUsable($0) ? $0 : nil }
-                try go(on: summary, into: &buffer, limit: limit)
+                try write(answer, summary, into: &buffer, limit: limit)
             } catch {
                 failure = error
             }
@@ -255,12 +263,17 @@ struct FetchProducer: Sendable {
 
     private func isUsable(_ summary: MessageSummary) -> Bool { !utf8 || !summary.isForeignText }
 
-    /// Continues the current response as far as the piece has room.
-    private mutating func go(
-        on summary: MessageSummary?, into buffer: inout ByteBuffer, limit: Int
+    /// Takes the response under way out of the producer: it is large, and a copy of it costs more than most items.
+    private mutating func takeCurrent() -> FetchAnswer? {
+        guard current != nil else { return nil }
+        defer { current = nil }
+        return current
+    }
+
+    /// Writes a response as far as the piece has room; the rest stays `current`.
+    private mutating func write(
+        _ answer: consuming FetchAnswer, _ summary: MessageSummary?, into buffer: inout ByteBuffer, limit: Int
     ) throws(StoreError) {
-        guard var answer = current else { return }
-        current = nil
         let isComplete: Bool
         do throws(StoreError) {
             isComplete = try answer.write(into: &buffer, limit: limit, summary: summary, rows: &rows)
@@ -290,18 +303,20 @@ struct FetchProducer: Sendable {
 
     // MARK: One message
 
+    /// Begins the response for a message; nil if there is none.
     private mutating func begin(
         _ number: UInt32, _ entry: MessageEntry, needsFile: Bool, into buffer: inout ByteBuffer
-    ) throws(StoreError) {
+    ) throws(StoreError) -> FetchAnswer? {
         var reader = MessageReader(mailbox: view.mailbox, uid: entry.uid, limits: limits)
         do throws(StoreError) {
             if needsFile { _ = try reader.file() }
         } catch {
-            return try passOver(entry, error)
+            try passOver(entry, error)
+            return nil
         }
         var date: Int64 = 0
         if plan.needsDate {
-            guard let found = try self.date(of: entry) else { return }
+            guard let found = try self.date(of: entry) else { return nil }
             date = found
         }
         var steps = plan.steps
@@ -310,10 +325,11 @@ struct FetchProducer: Sendable {
             do throws(StoreError) {
                 for step in plan.steps where try isPossible(step.item, &reader) { steps.append(step) }
             } catch {
-                return try passOver(entry, error)
+                try passOver(entry, error)
+                return nil
             }
             // A response without items is left out, unless it reports \Seen.
-            if steps.isEmpty, changed[entry.uid.rawValue] == nil { return }
+            if steps.isEmpty, changed[entry.uid.rawValue] == nil { return nil }
         }
         let now = changed[entry.uid.rawValue]
         if now != nil {
@@ -322,7 +338,7 @@ struct FetchProducer: Sendable {
         }
         let extra = view.snapshot.extraKeywords.names(of: entry.uid)
         start = buffer.writerIndex
-        current = FetchAnswer(
+        return FetchAnswer(
             writer: IMAPFetchWriter(sequenceNumber: number, utf8: utf8, into: &buffer), reader: reader,
             keywords: view.snapshot.keywords, extra: extra, entry: now ?? entry,
             row: row(number, now ?? entry, date, extra),

@@ -10,9 +10,26 @@ extension ByteBuffer {
         writeStaticString("\r\n")
     }
 
-    mutating func writeNumber(_ number: some BinaryInteger) {
-        writeString(String(number))
+    /// Writes a number in decimal. Lists of numbers are long, and a string for each takes most of their time.
+    mutating func writeNumber(_ number: UInt64) {
+        // As many digits as the greatest number has.
+        writeWithUnsafeMutableBytes(minimumWritableBytes: 20) { space in
+            var digits = 1
+            var rest = number
+            while rest >= 10 {
+                rest /= 10
+                digits += 1
+            }
+            rest = number
+            for place in (0..<digits).reversed() {
+                space[place] = UInt8(ascii: "0") + UInt8(truncatingIfNeeded: rest % 10)
+                rest /= 10
+            }
+            return digits
+        }
     }
+
+    mutating func writeNumber(_ number: UInt32) { writeNumber(UInt64(number)) }
 
     /// Writes a quoted string where possible, else a literal; NUL, which neither may hold, becomes `?`.
     ///
@@ -141,7 +158,7 @@ extension ByteBuffer {
     mutating func writeLiteralHeader(size: Int, isBinary: Bool = false) {
         if isBinary { writeInteger(UInt8.tilde) }
         writeInteger(UInt8.openBrace)
-        writeNumber(size)
+        writeNumber(UInt64(size))
         writeInteger(UInt8.closeBrace)
         writeCRLF()
     }
