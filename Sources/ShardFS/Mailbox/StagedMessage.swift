@@ -105,6 +105,17 @@ public final class StagedMessage: Sendable {
         }
     }
 
+    /// Gives up a message that will not be appended: the room that it takes of the account is free on return, not only
+    /// with the last reference to it. Nothing more can be written.
+    public func cancel() {
+        state.withLock { s in
+            if case .writing = s.phase {
+                s.end(.failed(StoreError(.invalidArgument, "the message was given up")))
+            }
+        }
+        share?.end()
+    }
+
     public func write(_ bytes: [UInt8]) throws(StoreError) {
         let result: Result<Void, StoreError> = bytes.withUnsafeBytes { raw in
             do throws(StoreError) { return .success(try write(raw)) } catch { return .failure(error) }

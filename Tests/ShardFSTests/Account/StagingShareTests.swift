@@ -34,6 +34,21 @@ import Testing
         t.check()
     }
 
+    /// A client that is refused may try again at once, whoever still refers to the message.
+    @Test func cancelledMessageTakesNoRoom() throws {
+        let t = try Self.store(#"{"quota_mb": 1}"#)
+        let inbox = try t.mailbox()
+        let first = try inbox.stage(size: 700_000)
+        try first.write([UInt8](repeating: 65, count: 1_000))
+        first.cancel()
+        #expect(throws: Never.self) { try inbox.stage(size: 700_000) }
+        #expect(throws: StoreError(.invalidArgument, "")) { try first.write([65]) }
+        #expect(throws: StoreError(.invalidArgument, "")) { try first.finish() }
+        // It takes none when it goes, either.
+        first.cancel()
+        t.check()
+    }
+
     /// False if the quota has no room for them.
     private static func write(_ bytes: [UInt8], to message: StagedMessage) -> Bool {
         do throws(StoreError) {

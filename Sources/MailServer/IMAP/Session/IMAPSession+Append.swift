@@ -29,6 +29,9 @@ extension IMAPSession {
         var summaryBytes = 0
         /// The first failure; everything received after it is ignored.
         var failure: IMAPFailure?
+
+        /// Gives back the room of a command that is refused: the client may try again at once.
+        func cancel() { for message in messages { message.content.staged.cancel() } }
     }
 
     /// Handles the announcement of a message: accepts it if its mailbox exists and has room.
@@ -43,6 +46,7 @@ extension IMAPSession {
             if message.isSynchronising { respond(.continuation(text: "OK")) }
             return .resolve(.acceptLiteral)
         } catch {
+            appending?.cancel()
             appending = nil
             try refuse(message.tag, error)
             return .resolve(.refuseLiteral)
@@ -108,6 +112,13 @@ extension IMAPSession {
     func finishAppend() async throws(IMAPFailure) -> Completion {
         guard let command = appending else { throw .bad("There is no message to append") }
         appending = nil
+        do throws(IMAPFailure) { return try await store(command) } catch {
+            command.cancel()
+            throw error
+        }
+    }
+
+    private func store(_ command: AppendCommand) async throws(IMAPFailure) -> Completion {
         if let failure = command.failure { throw failure }
         if let old = command.replaces { try await checkThere(old) }
         let (index, limits) = (try account().index, configuration.parseLimits)
