@@ -133,7 +133,7 @@ def states(log, disk, chance, k, piece, fua=False):
     commits, sealed = set(), None
     for index, (kind, offset, data) in enumerate(log):
         if kind == "W":
-            if fua and is_commit(offset, data):
+            if fua and running and is_commit(offset, data):
                 commits.add(len(written))
             written[len(written)] = False
             cached.append((len(written) - 1, list(pieces_of(offset, data, piece))))
@@ -161,8 +161,11 @@ def states(log, disk, chance, k, piece, fua=False):
         if kind == "F":
             # Only a write which was answered before the flush came is covered by it.
             covered = {number for number, _ in cached if written[number]} if sealed is None else {sealed}
-            sealed = None
-            for number, parts in cached:
-                if number in covered:
-                    disk.apply(disk.overlay(parts))
+            durable = [part for number, parts in cached if number in covered for part in parts]
+            disk.apply(disk.overlay(durable))
+            if sealed is not None:   # it takes the place of what the cache still held for those sectors
+                places = {offset for offset, _ in durable}
+                cached = [(number, [part for part in parts if part[0] not in places or number > sealed])
+                          for number, parts in cached]
             cached = [entry for entry in cached if entry[0] not in covered]
+            sealed = None

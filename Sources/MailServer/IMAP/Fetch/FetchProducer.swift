@@ -163,6 +163,7 @@ struct FetchProducer: Sendable {
 
     /// Returns INTERNALDATE; nil for a message that no longer exists.
     private mutating func date(of entry: MessageEntry) throws(StoreError) -> Int64? {
+        if let known = entry.knownInternalDate { return known }
         do throws(StoreError) {
             return try view.mailbox.internalDate(of: entry)
         } catch {

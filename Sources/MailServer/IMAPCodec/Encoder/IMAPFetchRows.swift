@@ -82,6 +82,8 @@ public struct IMAPFetchRows: Sendable {
         }
     }
 
+    // Inlined into the loop over columns: the names are then written without a call.
+    @inline(__always)
     private static func write(
         _ column: Column, of row: Row, _ flagText: [UInt8], _ dateText: [UInt8], to out: inout RawWriter
     ) {
@@ -155,17 +157,19 @@ private struct RawWriter {
 
     @inline(__always)
     mutating func write(_ text: StaticString) {
-        let size = text.utf8CodeUnitCount
-        UnsafeMutableRawBufferPointer(rebasing: space[count..<count + size])
-            .copyMemory(from: UnsafeRawBufferPointer(start: text.utf8Start, count: size))
-        count += size
+        write(UnsafeRawBufferPointer(start: text.utf8Start, count: text.utf8CodeUnitCount))
     }
 
     @inline(__always)
     mutating func write(_ bytes: [UInt8]) {
-        bytes.withUnsafeBytes {
-            UnsafeMutableRawBufferPointer(rebasing: space[count..<count + $0.count]).copyMemory(from: $0)
-        }
+        bytes.withUnsafeBytes { write($0) }
+    }
+
+    @inline(__always)
+    private mutating func write(_ bytes: UnsafeRawBufferPointer) {
+        precondition(count + bytes.count <= space.count)
+        guard let from = bytes.baseAddress, let to = space.baseAddress else { return }
+        (to + count).copyMemory(from: from, byteCount: bytes.count)
         count += bytes.count
     }
 

@@ -11,7 +11,9 @@ public struct IMAPFetchWriter: Sendable {
     /// Begins `* n FETCH (`.
     public init(sequenceNumber: UInt32, utf8: Bool = false, into buffer: inout ByteBuffer) {
         self.utf8 = utf8
-        buffer.writeString("* \(sequenceNumber) FETCH (")
+        buffer.writeStaticString("* ")
+        buffer.writeNumber(sequenceNumber)
+        buffer.writeStaticString(" FETCH (")
     }
 
     /// Writes a value.
