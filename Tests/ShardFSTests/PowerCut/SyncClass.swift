@@ -12,6 +12,7 @@ enum SyncClass: String, CaseIterable, Comparable, Sendable {
     case hour
     case log = "changes.log"
     case status = "status.json"
+    case keywords = "keywords.json"
     case counter = "uidvalidity"
     case ledger = "quota.ledger"
     /// `.deleted` itself.
@@ -48,6 +49,7 @@ extension RecordedNames {
         func isFile(_ name: String) -> Bool { has(node) { $0 == name || $0.hasPrefix(".\(name).") } }
         if isFile(LogFile.fileName) || has(node, { $0 == AccountContext.deletionMark }) { return .log }
         if isFile(MailboxStatus.fileName) { return .status }
+        if isFile(KeywordFile.fileName) { return .keywords }
         if isFile(UIDValidityCounter.fileName) { return .counter }
         if isFile(QuotaLedger.fileName) { return .ledger }
         // A file without a name, or with a message's.

@@ -12,6 +12,7 @@ import Testing
         case append, set, deliver, copy, move, flags, expunge, undelete
         case firstAppend = "new account", create, rename, renameInbox = "rename INBOX", delete
         case ceilings, compaction, recovery, close
+        case extraKeywords = "extra keywords"
 
         var testDescription: String { rawValue }
 
@@ -22,7 +23,17 @@ import Testing
             case .firstAppend, .flags, .move, .copy, .set, .deliver: !step.hasPrefix("append there")
             case .expunge: step == "expunge" || step == "remove"
             case .compaction: step.hasPrefix("compact")
+            case .extraKeywords: true
             default: step.hasPrefix(rawValue)
+            }
+        }
+
+        /// Whether its row has a class: those of the messages stand in the rows of append, flags and move.
+        func has(_ what: SyncClass) -> Bool {
+            switch self {
+            case .ceilings: what == .status
+            case .extraKeywords: what == .keywords || what == .mailbox
+            default: true
             }
         }
 
@@ -46,6 +57,7 @@ import Testing
             case .compaction: [.compaction]
             case .recovery: [.recovery, .recoveryOfTwins]
             case .close: [.cleanClose]
+            case .extraKeywords: [.extraKeywords]
             }
         }
     }
@@ -92,7 +104,7 @@ import Testing
                     operation.isIn(scenario.steps[step].name)
                 else { continue }
                 let what = names.syncClass(node)
-                if operation != .ceilings || what == .status { syncs[index] = what }
+                if operation.has(what) { syncs[index] = what }
             }
         }
 
