@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <grp.h>
 #include <linux/openat2.h>
+#include <malloc.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/file.h>
@@ -145,4 +146,9 @@ size_t cposix_check_records(const void *records, size_t from, size_t count, uint
         if (stored != cposix_crc32c(seed, p + 4, 60)) return i;
     }
     return count;
+}
+
+void cposix_set_malloc(int32_t largest_in_heap, int32_t most_kept) {
+    mallopt(M_MMAP_THRESHOLD, largest_in_heap);
+    mallopt(M_TRIM_THRESHOLD, most_kept);
 }

@@ -26,6 +26,9 @@ int cposix_find_cached(int dir, const char *path);
 /// the file has; -1 and EAGAIN where it would have to wait, or cannot say.
 int64_t cposix_read_cached(int fd, void *buffer, size_t size, int64_t offset);
 
+/// Sets mallopt(3)'s M_MMAP_THRESHOLD and M_TRIM_THRESHOLD, in bytes.
+void cposix_set_malloc(int32_t largest_in_heap, int32_t most_kept);
+
 /// A number that each thread has for itself, 0 at first: whether it may wait.
 int32_t cposix_waiting(void);
 void cposix_set_waiting(int32_t state);

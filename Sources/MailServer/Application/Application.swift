@@ -16,6 +16,7 @@ package enum MailServerApplication {
         version: String, _ source: ConfigurationSource, _ configuration: Configuration, warnings: [String]
     ) async throws(StartError) {
         OpenFiles.raiseLimit()
+        Allocator.keepFreed()
         var warnings = warnings
         let sockets = try Privileges.prepareServer(
             configuration, configurationFile: source.path,
