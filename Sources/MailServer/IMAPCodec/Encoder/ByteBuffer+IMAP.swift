@@ -13,20 +13,7 @@ extension ByteBuffer {
     /// Writes a number in decimal. Lists of numbers are long, and a string for each takes most of their time.
     mutating func writeNumber(_ number: UInt64) {
         // As many digits as the greatest number has.
-        writeWithUnsafeMutableBytes(minimumWritableBytes: 20) { space in
-            var digits = 1
-            var rest = number
-            while rest >= 10 {
-                rest /= 10
-                digits += 1
-            }
-            rest = number
-            for place in (0..<digits).reversed() {
-                space[place] = UInt8(ascii: "0") + UInt8(truncatingIfNeeded: rest % 10)
-                rest /= 10
-            }
-            return digits
-        }
+        writeWithUnsafeMutableBytes(minimumWritableBytes: 20) { $0.writeDecimal(number, at: 0) }
     }
 
     mutating func writeNumber(_ number: UInt32) { writeNumber(UInt64(number)) }
@@ -196,5 +183,24 @@ extension ByteBuffer {
         let text = String(number)
         for _ in 0..<max(0, digits - text.utf8.count) { writeInteger(padding) }
         writeString(text)
+    }
+}
+
+extension UnsafeMutableRawBufferPointer {
+    /// Writes a number in decimal, for which there is room, and returns the number of its digits.
+    @inline(__always)
+    func writeDecimal(_ number: UInt64, at start: Int) -> Int {
+        var digits = 1
+        var rest = number
+        while rest >= 10 {
+            rest /= 10
+            digits += 1
+        }
+        rest = number
+        for place in (start..<start + digits).reversed() {
+            self[place] = UInt8(ascii: "0") + UInt8(truncatingIfNeeded: rest % 10)
+            rest /= 10
+        }
+        return digits
     }
 }

@@ -175,20 +175,7 @@ private struct RawWriter {
 
     @inline(__always)
     mutating func write(_ number: UInt64) {
-        var digits = 1
-        var rest = number
-        while rest >= 10 {
-            rest /= 10
-            digits += 1
-        }
-        rest = number
-        var at = count + digits
-        repeat {
-            at -= 1
-            space[at] = UInt8(ascii: "0") + UInt8(truncatingIfNeeded: rest % 10)
-            rest /= 10
-        } while rest > 0
-        count += digits
+        count += space.writeDecimal(number, at: count)
     }
 
     @inline(__always)
