@@ -103,10 +103,8 @@ package struct SearchCandidate {
         case .saved(let comparison, let day):
             guard let saved = try mailbox.details(entry).saved else { return false }
             return comparison.holds(Self.day(saved), day)
-        case .received(let comparison, let day):
-            return comparison.holds(Self.day(try mailbox.internalDate(of: entry)), day)
-        case .receivedUntil(let time): return try mailbox.internalDate(of: entry) <= time
-        case .receivedFrom(let time): return try mailbox.internalDate(of: entry) >= time
+        case .received, .receivedUntil, .receivedFrom:
+            return criterion.match(received: try mailbox.internalDate(of: entry)) ?? false
         case .sent(let comparison, let day):
             guard let value = try dateField(), let date = HeaderDate(sentDate: value) else { return false }
             return comparison.holds(date.localDay, day)

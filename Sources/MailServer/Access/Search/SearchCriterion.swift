@@ -46,10 +46,16 @@ package enum SearchCriterion: Sendable {
         case .largerThan(let size): UInt64(entry.size) > size
         case .smallerThan(let size): UInt64(entry.size) < size
         case .modSeq(let modSeq): entry.modSeq >= modSeq
-        case .received(let comparison, let day):
-            entry.knownInternalDate.map { comparison.holds(SearchCandidate.day($0), day) }
-        case .receivedUntil(let time): entry.knownInternalDate.map { $0 <= time }
-        case .receivedFrom(let time): entry.knownInternalDate.map { $0 >= time }
+        default: entry.knownInternalDate.flatMap(match(received:))
+        }
+    }
+
+    /// Evaluates a criterion on INTERNALDATE, in seconds since 1970 UTC; nil for any other.
+    func match(received date: Int64) -> Bool? {
+        switch self {
+        case .received(let comparison, let day): comparison.holds(SearchCandidate.day(date), day)
+        case .receivedUntil(let time): date <= time
+        case .receivedFrom(let time): date >= time
         default: nil
         }
     }
