@@ -135,7 +135,6 @@ struct FetchProducer: Sendable {
 
     private mutating func writeRows(into buffer: inout ByteBuffer, limit: Int) throws(StoreError) {
         let (keywords, extraKeywords) = (view.snapshot.keywords, view.snapshot.extraKeywords)
-        let hasExtra = !extraKeywords.isEmpty
         var taken = 0
         defer { page = page.dropFirst(taken) }
         for (number, entry) in page {
@@ -146,7 +145,7 @@ struct FetchProducer: Sendable {
                 guard let found = try self.date(of: entry) else { continue }
                 date = found
             }
-            let extra = hasExtra ? extraKeywords.names(of: entry.uid) : []
+            let extra = extraKeywords.names(of: entry.uid)
             rows.write(row(number, entry, date, extra), into: &buffer) { keywords.flags(ofKey: $0, extra: extra) }
             hasAnswered = true
         }
@@ -163,7 +162,6 @@ struct FetchProducer: Sendable {
 
     /// Returns INTERNALDATE; nil for a message that no longer exists.
     private mutating func date(of entry: MessageEntry) throws(StoreError) -> Int64? {
-        if let known = entry.knownInternalDate { return known }
         do throws(StoreError) {
             return try view.mailbox.internalDate(of: entry)
         } catch {
