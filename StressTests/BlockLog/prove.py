@@ -38,27 +38,14 @@ def make_image(path, size, command):
 
 def record(ram, kind, options, base, variant, arguments):
     """Runs the workload on a copy of the base image; returns the log's path."""
-    backing, log, directory = ram + "/backing", ram + "/log", ram + "/fs"
-    subprocess.run(["cp", "--sparse=always", base, backing], check=True)
-    os.makedirs(directory, exist_ok=True)
-    recorder = system.Recorder(ram + "/fuse", backing, log, arguments.seed, arguments.hold)
-    try:
-        device = system.attach(recorder.disk, not arguments.buffered_loop)
-        try:
-            system.mount(device, directory, kind, options)
-            try:
-                command = [HERE + "/workload", variant, directory, recorder.mark,
-                           str(arguments.count), str(arguments.seed), str(arguments.group),
-                           str(NEIGHBOURS.index(arguments.neighbour) - 1)]
-                subprocess.run(command, check=True, timeout=300)
-            finally:
-                system.unmount(directory)
-        finally:
-            system.detach(device)
-    finally:
-        recorder.close()
-    os.remove(backing)
-    return log
+    with system.recorded(ram, base, kind, options, arguments.seed, arguments.hold,
+                         not arguments.buffered_loop) as (directory, mark):
+        command = [HERE + "/workload", variant, directory, mark,
+                   str(arguments.count), str(arguments.seed), str(arguments.group),
+                   str(NEIGHBOURS.index(arguments.neighbour) - 1)]
+        subprocess.run(command, check=True, timeout=300)
+    os.remove(ram + "/backing")
+    return ram + "/log"
 
 
 def prove(arguments):

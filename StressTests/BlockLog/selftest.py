@@ -13,31 +13,18 @@ def say(good, what):
 
 def one(ram, name, buffered):
     kind, size, command, options, _ = prove.FILE_SYSTEMS[name]
-    good, base, directory = True, ram + "/base", ram + "/fs"
+    good, base = True, ram + "/base"
     prove.make_image(base, size, command)
-    subprocess.run(["cp", "--sparse=always", base, ram + "/backing"], check=True)
-    os.makedirs(directory, exist_ok=True)
-    recorder = system.Recorder(ram + "/fuse", ram + "/backing", ram + "/log", 1, 800)
-    try:
-        device = system.attach(recorder.disk, not buffered)
-        try:
-            system.mount(device, directory, kind, options)
-            try:
-                mark = os.open(recorder.mark, os.O_WRONLY)
-                for turn in range(20):
-                    file = os.open(f"{directory}/{turn}", os.O_CREAT | os.O_RDWR, 0o600)
-                    os.write(file, b"<content %03d>" % turn * 400)
-                    os.write(mark, b"before %d" % turn)
-                    os.fsync(file)
-                    os.write(mark, b"after %d" % turn)
-                    os.close(file)
-                os.close(mark)
-            finally:
-                system.unmount(directory)
-        finally:
-            system.detach(device)
-    finally:
-        recorder.close()
+    with system.recorded(ram, base, kind, options, 1, 800, not buffered) as (directory, mark_path):
+        mark = os.open(mark_path, os.O_WRONLY)
+        for turn in range(20):
+            file = os.open(f"{directory}/{turn}", os.O_CREAT | os.O_RDWR, 0o600)
+            os.write(file, b"<content %03d>" % turn * 400)
+            os.write(mark, b"before %d" % turn)
+            os.fsync(file)
+            os.write(mark, b"after %d" % turn)
+            os.close(file)
+        os.close(mark)
     log = list(replay.read_log(ram + "/log"))
     where = {data: index for index, (kind, _, data) in enumerate(log) if kind == "M"}
     flushed = written = 0

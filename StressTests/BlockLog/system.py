@@ -1,5 +1,5 @@
 """Loop devices, mounts and the clean-up after them."""
-import ctypes, fcntl, os, signal, struct, subprocess, sys, time
+import contextlib, ctypes, fcntl, os, signal, struct, subprocess, sys, time
 
 LOOP_CLR_FD, LOOP_CONFIGURE, LOOP_CTL_GET_FREE, BLKFLSBUF = 0x4C01, 0x4C0A, 0x4C82, 0x1261
 LO_FLAGS_DIRECT_IO = 16
@@ -144,3 +144,25 @@ class Recorder:
     def close(self):
         self.process.terminate()
         self.process.wait()
+
+
+@contextlib.contextmanager
+def recorded(ram, base, kind, options, seed, hold, direct):
+    """A mounted copy of the base image, `backing` in `ram`, whose writes and flushes go to the file `log` there.
+    Gives the directory and the path of the marks."""
+    backing, directory = ram + "/backing", ram + "/fs"
+    subprocess.run(["cp", "--sparse=always", base, backing], check=True)
+    os.makedirs(directory, exist_ok=True)
+    recorder = Recorder(ram + "/fuse", backing, ram + "/log", seed, hold)
+    try:
+        device = attach(recorder.disk, direct)
+        try:
+            mount(device, directory, kind, options)
+            try:
+                yield directory, recorder.mark
+            finally:
+                unmount(directory)
+        finally:
+            detach(device)
+    finally:
+        recorder.close()
