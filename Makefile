@@ -34,8 +34,6 @@ AS_ROOT = $(if $(filter 0,$(shell id -u)),,sudo)
 
 # For daily work: format, lint, build, unit tests; no apt, no sudo, no other mail programs. Leaves out the slow tests:
 # the replay of power cuts, and the build of a package that depends on the engine.
-check: export SWT_EXPERIMENTAL_MAXIMUM_PARALLELIZATION_WIDTH = 6
-check: export SWT_SWIFT_ERROR_BACKTRACING_ENABLED = 0
 check: format lint
 	$(SWIFT) build --build-tests
 	$(SWIFT) test --skip-build --skip ShardFSTests
@@ -46,8 +44,8 @@ check: format lint
 # run in parallel as keep the cores busy: if all ran at once, each would wait for the others, and the client of a server
 # test might time out. Swift Testing's backtrace of each thrown error is off: the fault runs throw so many that it
 # took more than half of their time.
-test: export SWT_EXPERIMENTAL_MAXIMUM_PARALLELIZATION_WIDTH = 6
-test: export SWT_SWIFT_ERROR_BACKTRACING_ENABLED = 0
+check test: export SWT_EXPERIMENTAL_MAXIMUM_PARALLELIZATION_WIDTH = 6
+check test: export SWT_SWIFT_ERROR_BACKTRACING_ENABLED = 0
 test:
 	@scripts/install-packages $(TEST_PACKAGES)
 	$(SWIFT) build --build-tests

@@ -119,6 +119,8 @@ struct Rules {
         var flags: Set<UInt64> = []
         var extra: Set<[String]> = []
 
+        init(_ messages: [MailboxWorld.Message] = []) { for message in messages { insert(message) } }
+
         mutating func insert(_ message: MailboxWorld.Message) {
             flags.insert(message.flags.rawValue)
             extra.insert(message.extra)
@@ -165,8 +167,7 @@ struct Rules {
             if text != message.text { wrong.append("\(key): UID \(uid) has other bytes: \(message.text.prefix(60))") }
             let states = [old[uid], new[uid]].compactMap { $0 }
             if states.isEmpty { wrong.append("\(key): UID \(uid) was expunged and is back") }
-            var legal = flagsShown?[now.id]?[uid] ?? FlagsShown()
-            if flagsShown?[now.id]?[uid] == nil { for state in states { legal.insert(state) } }
+            let legal = flagsShown?[now.id]?[uid] ?? FlagsShown(states)
             if !states.isEmpty, !legal.flags.contains(message.flags.rawValue) {
                 wrong.append("\(key): UID \(uid) has the flags '\(message.flags.letters)'")
             }
